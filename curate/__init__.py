@@ -1,0 +1,45 @@
+"""curate: from raw web crawls, books and code to the tokens a language model is trained on.
+
+    import curate
+
+    run = curate.run("recipe.toml", out="runs/mini", workers=2)
+    run.documents("web").collect()
+
+The names below are loaded when they are first used, so that `import curate` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from curate.batch import Document
+    from curate.errors import CurateError
+    from curate.filters.custom import filter, signal, transform
+    from curate.passes.run import run
+    from curate.recipe import Recipe
+    from curate.recipe_file import load
+    from curate.run_folder import Run
+
+__all__ = ["CurateError", "Document", "Recipe", "Run", "__version__", "filter", "load", "run", "signal", "transform"]
+
+_HOMES = {
+    "CurateError": "curate.errors",
+    "Document": "curate.batch",
+    "Recipe": "curate.recipe",
+    "Run": "curate.run_folder",
+    "filter": "curate.filters.custom",
+    "load": "curate.recipe_file",
+    "run": "curate.passes.run",
+    "signal": "curate.filters.custom",
+    "transform": "curate.filters.custom",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'curate' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

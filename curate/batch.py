@@ -1,0 +1,98 @@
+"""What flows through a pass: records as read, documents in batches, and the rules that decide on them.
+
+    reader ─▶ Record | Lost ─▶ extract ─▶ batch (polars.DataFrame: id, source, text, …) ─▶ signals ─▶ Filter.rules
+
+A batch is a plain `polars.DataFrame` whose first columns are `id, source, text, url`; signals are added as columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing read from an input, before extraction.
+
+    `payload` is text that is ready, bytes whose charset and mark-up are still to be dealt with, or the parts of a
+    book in reading order. `media` says which: "text/plain", "text/html" (its main content is wanted) or
+    "book/html" (all of its text is wanted). `columns` is what the source knows besides: language, licence, …
+    """
+
+    id: str
+    payload: str | bytes | tuple[bytes, ...]
+    media: Literal["text/plain", "text/html", "book/html"] = "text/plain"
+    url: str | None = None
+    timestamp: str | None = None
+    charset: str | None = None
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A record that does not become a document, and why: it stands in the ledger like every other.
+
+    "dropped" is a record that is whole but not wanted (a request, a 404, an image); "quarantined" is one that
+    could not be read (a damaged member, a wrong length, undecodable). `reason` is a short fixed name
+    ("record_type", "http_status", "corrupt", "truncated", "garbage", "too_big", "bad_length", "encoding", …),
+    `detail` is what was found.
+    """
+
+    id: str
+    outcome: Literal["dropped", "quarantined"]
+    reason: str
+    detail: str = ""
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as a user's own per-document filter sees it."""
+
+    id: str
+    source: str
+    text: str
+    url: str | None
+    columns: Mapping[str, Any]
+    """Everything else that the batch holds: what the source knows, and the signals measured so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One decision on one signal. `keep` is a boolean expression over the batch: True keeps, null keeps."""
+
+    name: str
+    signal: str
+    keep: pl.Expr
+    threshold: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file that a step reads (model, word list, user's code): the manifest names it with its checksum."""
+
+    name: str
+    path: str
+    sha256: str
+    licence: str = ""
+
+
+Measure = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a step of a recipe becomes: the rules that decide, and, where they need more than the text signals,
+    a function that measures it.
+
+    `measure` takes a batch and returns the same rows with columns added. It is called only with documents that
+    reach this step; the others have null there. A non-null string in the column `error` quarantines the document.
+    """
+
+    rules: tuple[Rule, ...]
+    measure: Measure | None = None
+    files: tuple[ModelFile, ...] = ()

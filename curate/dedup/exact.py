@@ -1,0 +1,85 @@
+"""Exact duplicates: documents whose text is the same but for white space have the same 128-bit hash.
+
+text ─▶ white space collapsed (kernel) ─▶ xxh3_128 ─▶ hash_high, hash_low
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numba
+import numpy as np
+import polars as pl
+from xxhash import xxh3_128_digest
+
+from curate.text.buffers import TextBuffers, text_buffers
+
+SPACE = 0x20
+FIRST_LEAD = 0xC2  # the bytes from SPACE to here, both left out, are never the first of a white space character
+
+
+def hash_texts(texts: pl.Series) -> pl.DataFrame:
+    """xxh3_128 of every text as two columns, `hash_high` and `hash_low` (UInt64).
+
+    The hash is that of `" ".join(text.split())`: runs of white space become one space and none stands at either end.
+    Case, accents and Unicode forms count. A null text counts as an empty one.
+    """
+    data, offsets = collapse_white_space(text_buffers(texts))
+    view, bounds = data.data, offsets.tolist()
+    # The library hashes one text a call.
+    digests = b"".join(xxh3_128_digest(view[start:end]) for start, end in pairwise(bounds))
+    halves = np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
+    return pl.DataFrame({"hash_high": halves[:, 0], "hash_low": halves[:, 1]})
+
+
+def collapse_white_space(texts: TextBuffers) -> TextBuffers:
+    """Every text as `" ".join(text.split())`."""
+    first, last = texts.offsets[0], texts.offsets[-1]
+    collapsed = np.empty(last - first, dtype=np.uint8)
+    ends = np.zeros(len(texts.offsets), dtype=np.int64)
+    _collapse(texts.data, texts.offsets, collapsed, ends)
+    return TextBuffers(collapsed[: ends[-1]], ends)
+
+
+@numba.njit(cache=True, nogil=True)
+def _collapse(data, offsets, collapsed, ends):  # type: ignore[no-untyped-def]
+    written = 0
+    for document in range(len(offsets) - 1):
+        at = offsets[document]
+        after_space = True  # so that none is written at the start
+        while at < offsets[document + 1]:
+            width = 0
+            if data[at] <= SPACE or data[at] >= FIRST_LEAD:
+                width = _white_space_width(data, at)
+            if width == 0:
+                collapsed[written] = data[at]
+                written += 1
+            elif not after_space:
+                collapsed[written] = SPACE
+                written += 1
+            after_space = width > 0
+            at += max(width, 1)
+        if after_space and written > ends[document]:
+            written -= 1
+        ends[document + 1] = written
+
+
+@numba.njit(cache=True, nogil=True)
+def _white_space_width(data, at):  # type: ignore[no-untyped-def]
+    """How many bytes the white space character at `at` takes (what `str.isspace` calls so); 0 where there is none."""
+    lead = data[at]
+    if lead <= SPACE:
+        return 1 if lead == SPACE or 9 <= lead <= 13 or 28 <= lead <= 31 else 0
+    if lead == 0xC2:
+        return 2 if data[at + 1] == 0x85 or data[at + 1] == 0xA0 else 0
+    if lead < 0xE1 or lead > 0xE3:
+        return 0
+    second, third = data[at + 1], data[at + 2]
+    if lead == 0xE1:
+        return 3 if second == 0x9A and third == 0x80 else 0  # U+1680
+    if lead == 0xE3:
+        return 3 if second == 0x80 and third == 0x80 else 0  # U+3000
+    if second == 0x81:
+        return 3 if third == 0x9F else 0  # U+205F
+    is_space = second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)
+    return 3 if is_space else 0  # U+2000 to U+200A, U+2028, U+2029, U+202F

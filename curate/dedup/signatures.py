@@ -1,0 +1,93 @@
+"""The signature files of pass 1 as pass 2 reads them: column by column, in an order that depends on ids alone.
+
+files, in any order ─▶ ids sorted ─▶ document 0 … n - 1 ─▶ column(names): the keys of all documents
+                                                        └▶ rows_of(documents): wide columns of a few
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import UsageError
+
+ACCOUNT = ("id", "source", "length")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignatureFiles:
+    """Parquet files with one row a document. `documents` holds `id, source, length`, sorted by id; document i is row
+    `rows[i]` of all files read one after another, and file k starts at row `starts[k]` of them (int64[files + 1]).
+    """
+
+    paths: tuple[str, ...]
+    starts: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    documents: pl.DataFrame
+
+    @classmethod
+    def open(cls, paths: Sequence[str | Path], *, columns: Sequence[str]) -> SignatureFiles:
+        """Reads the account of every document; `columns` are the others that will be asked for.
+
+        Raises:
+            UsageError: a file is missing, is no Parquet file or lacks a column; an id stands twice.
+        """
+        names = tuple(str(path) for path in paths)
+        counts = [_check_file(name, [*ACCOUNT, *columns]) for name in names]
+        account = _read(names, ACCOUNT).with_row_index("row").sort("id")
+        twice = account.filter(pl.col("id") == pl.col("id").shift())
+        if len(twice):
+            raise UsageError(f'the document "{twice["id"][0]}" stands twice in the signature files')
+        starts = np.cumsum([0, *counts], dtype=np.int64)
+        return cls(names, starts, account["row"].cast(pl.Int64).to_numpy(), account.drop("row"))
+
+    def column(self, *names: str) -> pl.DataFrame:
+        """`document` (0 … n - 1) and the named columns of every document."""
+        keys = _read(self.paths, names)
+        return keys.select(pl.all().gather(self.rows)).with_row_index("document")
+
+    def take(self, documents: npt.NDArray[np.int64], names: Sequence[str]) -> pl.DataFrame:
+        """The named columns of the given documents, in the order given."""
+        pieces = list(self.rows_of(documents, names))
+        places = np.concatenate([part for part, _ in pieces])
+        return pl.concat([frame for _, frame in pieces])[np.argsort(places)]
+
+    def rows_of(
+        self, documents: npt.NDArray[np.int64], names: Sequence[str]
+    ) -> Iterator[tuple[npt.NDArray[np.int64], pl.DataFrame]]:
+        """File by file, only where there is something to read: places in `documents`, and their rows."""
+        rows = self.rows[documents]
+        order = np.argsort(rows, kind="stable")
+        bounds = np.searchsorted(rows[order], self.starts)
+        for path, start, first, last in zip(self.paths, self.starts, bounds, bounds[1:], strict=False):
+            if first < last:
+                part = order[first:last]
+                yield part, _read([path], names)[rows[part] - start]
+
+
+def _check_file(path: str, columns: Sequence[str]) -> int:
+    """The number of rows of a file that has all the columns."""
+    try:
+        footer = pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise UsageError(f"there is no signature file {path}") from error
+    except pa.ArrowInvalid as error:
+        raise UsageError(f"{path} cannot be read as Parquet: {error}") from error
+    with footer:
+        missing = [name for name in columns if name not in footer.schema_arrow.names]
+        if missing:
+            raise UsageError(f"{path} has no column {', '.join(missing)}: it was signed for other methods or bands")
+        return int(footer.metadata.num_rows)
+
+
+def _read(paths: Sequence[str], names: Sequence[str]) -> pl.DataFrame:
+    if not paths:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    return pl.read_parquet(list(paths), columns=list(names), glob=False)

@@ -1,0 +1,51 @@
+"""The account of time: CPU and wall seconds by step, so that `timing.json` can explain a run.
+
+with clock("extract"): …      nested steps take their time away from the step around them
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+
+class Clock:
+    """Seconds by step, wall and CPU of this process. Steps nest: each second belongs to the innermost."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
+        self._stack: list[str] = []
+        self._since = (time.perf_counter(), time.process_time())
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        self._turn()
+        self._stack.append(step)
+        try:
+            yield
+        finally:
+            self._turn()
+            self._stack.pop()
+
+    def _turn(self) -> None:
+        """Book the time since the last turn on the step that was running."""
+        now = (time.perf_counter(), time.process_time())
+        if self._stack:
+            step = self._stack[-1]
+            self.wall[step] = self.wall.get(step, 0.0) + now[0] - self._since[0]
+            self.cpu[step] = self.cpu.get(step, 0.0) + now[1] - self._since[1]
+        self._since = now
+
+    def seconds(self) -> dict[str, list[float]]:
+        """{step: [wall, CPU]}, ready for JSON."""
+        return {step: [round(wall, 6), round(self.cpu[step], 6)] for step, wall in self.wall.items()}
+
+
+def add_seconds(total: dict[str, list[float]], more: Mapping[str, list[float]]) -> None:
+    """Add one account to another, in place."""
+    for step, (wall, cpu) in more.items():
+        before = total.setdefault(step, [0.0, 0.0])
+        before[0] += wall
+        before[1] += cpu

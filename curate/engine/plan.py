@@ -1,0 +1,154 @@
+"""The table of splits: what there is to read, cut once into pieces that never depend on who works on them.
+
+paths ─▶ inputs (sorted, with size and version) ─▶ ranges (cut by the reader) ─▶ splits ─▶ plan.json
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.engine.store import write_json
+from curate.errors import RunConflict
+
+SPLITS_WANTED = 64
+MIN_SPLIT_BYTES = 4 << 20
+MAX_SPLIT_BYTES = 128 << 20
+MAX_SPLIT_FILES = 10_000
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InputFile:
+    """One input. `name` is its path below the common folder of its source: it stands in document ids."""
+
+    name: str
+    uri: str
+    size: int
+    version: str
+    """Modification time in ns, or what an object store gives: an input that changed since the plan is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """A piece of one input: records that start in [start, end).
+
+    The unit is the reader's own: bytes for WARC and JSONL, row groups for Parquet; a reader that cannot cut gives
+    [0, 1) and reads all of the file.
+    """
+
+    file: InputFile
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The unit of work and of commit: one range of a large file, or many small files together."""
+
+    key: str
+    source: str
+    number: int
+    ranges: tuple[FileRange, ...]
+    size: int
+    """Bytes of input, about: for progress and for balance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is fixed before work starts."""
+
+    recipe: str
+    """The digest of the recipe."""
+    version: str
+    """Of curate: another one may compute something else, so it does not go on with this run."""
+    base: str
+    """The folder that relative paths of the recipe start from."""
+    splits: tuple[Split, ...]
+
+    def split(self, key: str) -> Split:
+        return next(split for split in self.splits if split.key == key)
+
+    def of(self, source: str) -> tuple[Split, ...]:
+        return tuple(split for split in self.splits if split.source == source)
+
+    def inputs(self) -> Mapping[str, tuple[InputFile, ...]]:
+        """Each source's inputs, each once, sorted by name."""
+        found: dict[str, dict[str, InputFile]] = {}
+        for split in self.splits:
+            found.setdefault(split.source, {}).update((piece.file.name, piece.file) for piece in split.ranges)
+        return {source: tuple(sorted(files.values())) for source, files in found.items()}
+
+
+Cut = Callable[[InputFile, int], Sequence[tuple[int, int]]]
+
+
+def target_bytes(total: int) -> int:
+    """How large a split should be: enough splits to keep many cores busy, few enough to keep the run's folder small."""
+    return min(max(total // SPLITS_WANTED, MIN_SPLIT_BYTES), MAX_SPLIT_BYTES)
+
+
+def make_splits(source: str, inputs: Sequence[InputFile], cut: Cut, target: int) -> tuple[Split, ...]:
+    """Cut large files into ranges, and gather small ones; in the order of names, so always the same."""
+    groups: list[list[FileRange]] = [[]]
+    sizes = [0]
+    for file in inputs:
+        pieces = cut(file, target)
+        for start, end in pieces:
+            size = file.size // max(len(pieces), 1)
+            if groups[-1] and (sizes[-1] + size > target or len(groups[-1]) >= MAX_SPLIT_FILES):
+                groups.append([])
+                sizes.append(0)
+            groups[-1].append(FileRange(file, start, end))
+            sizes[-1] += size
+    return tuple(
+        Split(f"{source}-{number:05}", source, number, tuple(ranges), size)
+        for number, (ranges, size) in enumerate(zip(groups, sizes, strict=True))
+    )
+
+
+def write_plan(run: Path, plan: Plan) -> None:
+    """`plan.json`: written once, before any work."""
+    write_json(run / "plan.json", dataclasses.asdict(plan))
+
+
+def read_plan(run: Path) -> Plan | None:
+    """The plan of a run that was begun, or None."""
+    path = run / "plan.json"
+    if not path.is_file():
+        return None
+    table = json.loads(path.read_text())
+    return Plan(table["recipe"], table["version"], table["base"], tuple(map(_split, table["splits"])))
+
+
+def _split(table: Mapping[str, Any]) -> Split:
+    ranges = [FileRange(InputFile(**piece["file"]), piece["start"], piece["end"]) for piece in table["ranges"]]
+    return Split(table["key"], table["source"], table["number"], tuple(ranges), table["size"])
+
+
+def check_plan(old: Plan, new: Plan, run: Path) -> None:
+    """A folder goes on only with the recipe, version and inputs that it began with.
+
+    Raises:
+        RunConflict: one of them is another now; says which.
+    """
+    if old.recipe != new.recipe:
+        raise RunConflict(f"{run} was begun with another recipe (see {run / 'recipe.toml'}); choose another --out")
+    if old.version != new.version:
+        raise RunConflict(f"{run} was begun with curate {old.version}, this is {new.version}; choose another --out")
+    if old.splits != new.splits:
+        raise RunConflict(f"{run} was begun with other inputs: {_difference(old, new)}; choose another --out")
+
+
+def _difference(old: Plan, new: Plan) -> str:
+    before = {(source, file.name): file for source, files in old.inputs().items() for file in files}
+    after = {(source, file.name): file for source, files in new.inputs().items() for file in files}
+    gone, added = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
+    changed = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
+    parts = [("gone", gone), ("new", added), ("changed", changed)]
+    return (
+        ", ".join(f"{len(keys)} {word} ({keys[0][0]}/{keys[0][1]})" for word, keys in parts if keys) or "cut otherwise"
+    )

@@ -1,0 +1,161 @@
+"""The run's folder: files appear whole or not at all, and a `done/` record says which of them count.
+
+    task ─▶ work/tmp/<key>.<attempt>/… ─▶ fsync ─▶ rename to the final names ─▶ fsync folders ─▶ done/<stage>/<key>.json
+
+`done/` is the only truth. A file that no record names is the rest of a killed attempt, and is swept away on resume.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.errors import CurateError, MachineError, RunLocked
+
+SWEPT = ("work", "documents", "ledger", "dedup", "tokens")
+MACHINE_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EIO: "the disk gave an input/output error",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EMFILE: "too many open files",
+    errno.ENOMEM: "out of memory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one task committed: its outputs by path below the run, and its counts."""
+
+    stage: str
+    key: str
+    outputs: Mapping[str, Mapping[str, Any]]
+    counts: Mapping[str, Any]
+
+
+def attempt_folder(run: Path, stage: str, key: str) -> Path:
+    """A fresh folder for one attempt's files; no other attempt, alive or dead, writes there."""
+    folder = run / "work" / "tmp" / f"{stage}.{key}.{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def commit(run: Path, stage: str, key: str, folder: Path, counts: Mapping[str, Any]) -> Done:
+    """Move an attempt's files (their paths below `folder` are their final paths below `run`) and record them."""
+    outputs = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            outputs[name] = {"size": path.stat().st_size, "sha256": file_digest(path)}
+            _sync(path)
+            (run / name).parent.mkdir(parents=True, exist_ok=True)
+            path.replace(run / name)
+    for parent in {(run / name).parent for name in outputs}:
+        _sync(parent)
+    done = Done(stage, key, outputs, counts)
+    record = {"stage": stage, "key": key, "outputs": outputs, "counts": counts}
+    write_json(run / "done" / stage / f"{key}.json", record)
+    shutil.rmtree(folder, ignore_errors=True)
+    return done
+
+
+def read_done(run: Path, stage: str) -> dict[str, Done]:
+    """The committed tasks of a stage, by key."""
+    records = (json.loads(path.read_text()) for path in sorted((run / "done" / stage).glob("*.json")))
+    return {record["key"]: Done(**record) for record in records}
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Sorted keys, so that equal content is equal bytes; whole or not at all."""
+    write_file(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    _sync(part)
+    part.replace(path)
+    _sync(path.parent)
+
+
+def sweep(run: Path) -> int:
+    """Delete what killed attempts left behind: every data file that no done record names. Returns how many."""
+    shutil.rmtree(run / "work" / "tmp", ignore_errors=True)
+    known = {name for stage in _stages(run) for done in read_done(run, stage).values() for name in done.outputs}
+    strays = [
+        path
+        for folder in SWEPT
+        for path in (run / folder).rglob("*")
+        if path.is_file() and path.relative_to(run).as_posix() not in known and "timing" not in path.parts
+    ]
+    strays += [*(run / "done").rglob("*.part"), *run.glob("*.part")]
+    for path in strays:
+        path.unlink()
+    return len(strays)
+
+
+def _stages(run: Path) -> list[str]:
+    folder = run / "done"
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Make a file's content, or a folder's names, survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Hold the run's folder; the lock goes with the process, however that ends.
+
+    Raises:
+        RunLocked: another process holds it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunLocked(f"another curate run is working in {run}") from None
+        yield
+
+
+@contextlib.contextmanager
+def machine_errors(place: object) -> Iterator[None]:
+    """Turn the machine's failures into one clear, resumable error; never blame a document for them."""
+    try:
+        yield
+    except OSError as error:
+        raise machine_error(error, place) or error from error
+
+
+def machine_error(error: OSError, place: object) -> CurateError | None:
+    """The error for the user if the machine is to blame, else None."""
+    if error.errno not in MACHINE_ERRORS:
+        return None
+    where = error.filename or place
+    return MachineError(
+        f"{MACHINE_ERRORS[error.errno]}: {where}. The same command goes on from here once it is mended."
+    )

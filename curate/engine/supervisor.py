@@ -1,0 +1,259 @@
+"""Runs the splits of a stage over worker processes, and finds the document that breaks one.
+
+    pending tasks ─▶ idle workers ─▶ done
+          ▲                │ dies, hangs, or outgrows its memory at document i
+          │                ▼
+          │         document i alone in a fresh worker ── passes: it was somebody else's kill ──▶ once more
+          └──────── breaks again: i is quarantined, the rest of the split is done without it
+
+No pool of the standard library: one hangs and the other breaks when a worker dies.
+"""
+
+from __future__ import annotations
+
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from curate import errors
+from curate.engine.clock import add_seconds
+from curate.engine.process import WorkerProcess
+from curate.engine.worker import Attempt
+from curate.errors import CurateError, Interrupted, MachineError
+from curate.recipe import Limits
+
+POLL_SECONDS = 0.05
+MAX_DEATHS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One split of one stage, and the function ("module:function") that does it."""
+
+    stage: str
+    key: str
+    function: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is, for the one who shows it."""
+
+    stage: str
+    tasks_done: int
+    tasks: int
+    bytes_done: int
+    bytes: int
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    task: Task
+    attempt: Attempt
+    deaths: int = 0
+
+
+Show = Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """A set of workers that lives for one run, and the account of their time."""
+
+    run: Path
+    workers: int
+    limits: Limits
+    show: Show
+    timing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _pool: list[WorkerProcess] = field(default_factory=list)
+    _stop: bool = False
+
+    def run_stage(self, tasks: Sequence[Task]) -> None:
+        """Do all tasks, the largest first; returns when each is committed.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM; what is committed stays.
+            MachineError: the machine failed, or workers keep dying without a culprit.
+            CurateError: a task refused to go on, for the reason that it gives.
+        """
+        if not tasks:
+            return
+        started = time.perf_counter()
+        with self._signals():
+            _Stage(self, tasks).run()
+        timing = self.timing.setdefault(tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
+        timing["wall"] += time.perf_counter() - started
+        timing["workers"] = max(timing["workers"], min(self.workers, len(tasks)))
+
+    def worker(self) -> WorkerProcess | None:
+        """An idle worker; a new one while fewer live than are wanted."""
+        idle = [worker for worker in self._pool if worker.ready and worker.assignment is None]
+        if idle:
+            return idle[0]
+        if len(self._pool) < self.workers:
+            self._pool.append(WorkerProcess.start(self.run, len(self._pool)))
+        return None
+
+    @property
+    def pool(self) -> list[WorkerProcess]:
+        return self._pool
+
+    def discard(self, worker: WorkerProcess) -> None:
+        worker.kill()
+        self._pool.remove(worker)
+
+    def close(self) -> None:
+        """Kill the workers: whatever they have not committed did not happen."""
+        for worker in list(self._pool):
+            self.discard(worker)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stop
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Turn Ctrl-C and SIGTERM into a flag that the loop looks at."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            self._stop = True
+
+        try:
+            before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not the main thread: whoever owns it deals with signals
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _Stage:
+    """One stage in progress: what waits, what runs, what is done."""
+
+    def __init__(self, supervisor: Supervisor, tasks: Sequence[Task]) -> None:
+        self.supervisor = supervisor
+        self.tasks = tasks
+        by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
+        self.pending = deque(Assignment(task, Attempt({})) for task in by_size)
+        self.bytes_done = self.tasks_done = self.documents_done = 0
+        self.steps: dict[str, list[float]] = {}
+
+    def run(self) -> None:
+        while self.tasks_done < len(self.tasks):
+            if self.supervisor.stopped:
+                raise Interrupted("interrupted; the same command goes on from here")
+            self._assign()
+            self._listen()
+            self._watch()
+            self._show()
+        timing = self.supervisor.timing.setdefault(self.tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
+        add_seconds(timing["steps"], self.steps)
+
+    def _assign(self) -> None:
+        while self.pending:
+            worker = self.supervisor.worker()
+            if worker is None:
+                return
+            worker.assign(self.pending.popleft())
+
+    def _listen(self) -> None:
+        """Wait for answers a little, and deal with those that came."""
+        with selectors.DefaultSelector() as selector:
+            for worker in self.supervisor.pool:
+                selector.register(worker.answers, selectors.EVENT_READ, worker)
+            for key, _ in selector.select(POLL_SECONDS):
+                for answer in key.data.read():
+                    self._answered(key.data, answer)
+
+    def _answered(self, worker: WorkerProcess, answer: Mapping[str, Any]) -> None:
+        if "ready" in answer:
+            add_seconds(self.steps, {"start": worker.started_in(answer["ready"])})
+            return
+        assignment: Assignment = worker.assignment
+        worker.assignment = None
+        if "done" in answer:
+            add_seconds(self.steps, answer["done"])
+            self._finished(assignment, answer["documents"])
+        elif "failed" in answer:
+            raise getattr(errors, answer["failed"], CurateError)(answer["message"])
+        else:
+            position = worker.cursor.read()
+            if position.first < 0:
+                where = f"{assignment.task.stage} of {assignment.task.key}"
+                raise CurateError(f"internal error in {where}: {answer['message']} (traceback in {worker.log})")
+            self._broke(assignment, (position.first, position.last), answer["broke"])
+
+    def _finished(self, assignment: Assignment, documents: int) -> None:
+        if assignment.attempt.only is not None:  # innocent: the worker died of something else
+            self._again(assignment, replace(assignment.attempt, only=None))
+            return
+        self.tasks_done += 1
+        self.bytes_done += assignment.task.size
+        self.documents_done += documents
+
+    def _watch(self) -> None:
+        """Kill what hangs or grows; notice what died."""
+        for worker in list(self.supervisor.pool):
+            reason = worker.verdict(self.supervisor.limits)
+            if reason is None:
+                continue
+            assignment: Assignment | None = worker.assignment
+            position = worker.cursor.read()
+            self.supervisor.discard(worker)
+            if assignment is None:
+                self._worker_lost()
+            elif position.first < 0:
+                self._again(assignment, assignment.attempt)
+            else:
+                self._broke(assignment, (position.first, position.last), reason)
+
+    def _worker_lost(self) -> None:
+        """A worker that dies before it takes work: once or twice may be somebody's kill, always is a fault."""
+        self.lost = getattr(self, "lost", 0) + 1
+        if self.lost > MAX_DEATHS:
+            raise MachineError(f"workers die before they start; their last words are in {self.supervisor.run / 'work'}")
+
+    def _broke(self, assignment: Assignment, documents: tuple[int, int], reason: str) -> None:
+        """Documents first…last were at work when a worker broke: confirm one alone, or look closer at many."""
+        first, last = documents
+        attempt = assignment.attempt
+        if attempt.only is not None:
+            skip = {**attempt.skip, attempt.only: reason}
+            self.pending.appendleft(Assignment(assignment.task, Attempt(skip), assignment.deaths))
+        elif first == last:
+            self._again(assignment, replace(attempt, only=first))
+        else:
+            self._again(assignment, replace(attempt, careful=(first, last)))
+
+    def _again(self, assignment: Assignment, attempt: Attempt) -> None:
+        if assignment.deaths >= MAX_DEATHS + 2 * len(attempt.skip):
+            where = f"{assignment.task.stage} of {assignment.task.key}"
+            raise MachineError(
+                f"{where} was given up after {assignment.deaths} tries: its workers keep dying (of what?)"
+            )
+        self.pending.appendleft(Assignment(assignment.task, attempt, assignment.deaths + 1))
+
+    def _show(self) -> None:
+        at_work = sum(worker.cursor.read().documents for worker in self.supervisor.pool if worker.assignment)
+        self.supervisor.show(
+            Progress(
+                stage=self.tasks[0].stage,
+                tasks_done=self.tasks_done,
+                tasks=len(self.tasks),
+                bytes_done=self.bytes_done,
+                bytes=sum(task.size for task in self.tasks),
+                documents=self.documents_done + at_work,
+            )
+        )

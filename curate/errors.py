@@ -1,0 +1,63 @@
+"""Every error that curate raises on purpose.
+
+CurateError                     exit
+├── UsageError                  2   a wrong call: an unknown name, a missing path, a wrong value
+│   └── RecipeError             2   a wrong recipe; says the file and the line
+├── RunConflict                 4   the folder holds another recipe, input or version
+├── MachineError                5   the machine failed us (disk full, permission, I/O); resumable
+├── RunLocked                   6   another run holds the folder
+├── Interrupted               130   Ctrl-C or SIGTERM; resumable
+└── CheckFailed                 1   `verify` or a test of the data found a difference
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CurateError(Exception):
+    """The parent of all: a sentence for the user, and the exit code that the command line gives."""
+
+    exit_code = 1
+
+
+class UsageError(CurateError):
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe that cannot run, with the place of the mistake."""
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.file, self.line = file, line
+        place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(place + message)
+
+
+class RunConflict(CurateError):
+    exit_code = 4
+
+
+class MachineError(CurateError):
+    exit_code = 5
+
+
+class RunLocked(CurateError):
+    exit_code = 6
+
+
+class Interrupted(CurateError):
+    exit_code = 130
+
+
+class CheckFailed(CurateError):
+    exit_code = 1
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of an error sentence: the likeliest name that was meant, and all that exist."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f'; did you mean "{close[0]}"?' if close else ""
+    return f"{hint} (known: {', '.join(names)})"

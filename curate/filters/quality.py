@@ -1,0 +1,59 @@
+"""Any fastText classifier as a filter: quality, educational value, spam, whatever the model was trained for.
+
+text ─▶ one line ─▶ model ─▶ probability of the label ─▶ <name>_score
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from curate.batch import Filter, Rule
+from curate.errors import UsageError
+from curate.filters.fasttext_model import FastTextModel, load_model
+
+
+def fasttext(
+    *,
+    model: str,
+    label: str,
+    name: str = "fasttext",
+    min_score: float | None = None,
+    max_score: float | None = None,
+) -> Filter:
+    """Score documents by the probability of `label` under a supervised fastText model, and decide on it.
+
+    Signal: `<name>_score` (Float32, 0–1; null for an empty text). With neither threshold the step only measures, for
+    a later `where`. Two classifiers in one source need two names. DCLM's filter, for example, keeps the top tenth of
+    its pool by such a score (label "__label__hq", at least 0.018112).
+
+    Raises:
+        UsageError: the model cannot be loaded or has no such label; `name` cannot be the name of a column.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UsageError(f'name is "{name}"; it becomes a column: small letters, digits and "_", a letter first')
+    classifier = load_model(model)
+    target = classifier.find_label(label)
+    signal = f"{name}_score"
+    score = pl.col(signal)
+    rules = []
+    if min_score is not None:
+        rules.append(Rule("min_score", signal, score >= min_score, threshold=min_score))
+    if max_score is not None:
+        rules.append(Rule("max_score", signal, score <= max_score, threshold=max_score))
+    return Filter(
+        tuple(rules),
+        measure=lambda batch: batch.with_columns(label_scores(batch["text"], classifier, target).alias(signal)),
+        files=(classifier.file,),
+    )
+
+
+def label_scores(texts: pl.Series, model: FastTextModel, label: str) -> pl.Series:
+    """The probability of one label for every text, Float32; null where there is no text."""
+    scores = [_probability(text, model, label) if text and not text.isspace() else None for text in texts]
+    return pl.Series(scores, dtype=pl.Float32)
+
+
+def _probability(text: str, model: FastTextModel, label: str) -> float:
+    return dict(model.predict(text)).get(label, 0.0)

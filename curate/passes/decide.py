@@ -1,0 +1,89 @@
+"""The steps of a source over one batch: each measures what it needs, then its rules decide; the first rule that
+fails is the one that the ledger names.
+
+    batch ─▶ step 1: measure the documents that reach it ─▶ rules ─▶ step 2 ─▶ … ─▶ outcome, step, reason, value
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from curate.batch import Measure, Rule
+from curate.engine.clock import Clock
+from curate.passes.steps import BoundStep
+from curate.text.signals import text_signals
+
+ALIVE = pl.col("outcome").is_null()
+
+
+def decide(batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock) -> pl.DataFrame:
+    """The batch with every document's outcome; those that pass all steps are "kept"."""
+    for step in steps:
+        with clock(step.name):
+            if step.filter.measure is not None:
+                batch = _measured(batch, step.filter.measure)
+                batch = _quarantined(batch, step.name)
+            batch = _ruled(batch, step.name, step.filter.rules)
+    return batch.with_columns(pl.col("outcome").fill_null("kept"))
+
+
+def _measured(batch: pl.DataFrame, measure: Measure) -> pl.DataFrame:
+    """Add what the step measures on the documents that reach it; the others have null there."""
+    numbered = batch.with_row_index("_row")
+    alive = numbered.filter(ALIVE)
+    measured = measure(alive)
+    if not measured["text"].equals(alive["text"]):
+        measured = _remeasured(measured)
+    changed = [name for name in measured.columns if name not in alive.columns or not measured[name].equals(alive[name])]
+    news = measured.select("_row", *changed)
+    joined = numbered.join(news, on="_row", how="left", suffix="_new", maintain_order="left", coalesce=True)
+    renewed = [name for name in news.columns if f"{name}_new" in joined.columns]
+    joined = joined.with_columns(pl.when(ALIVE).then(f"{name}_new").otherwise(name).alias(name) for name in renewed)
+    return joined.drop("_row", *(f"{name}_new" for name in renewed))
+
+
+def _remeasured(batch: pl.DataFrame) -> pl.DataFrame:
+    """A transform changed the text: its signals are those of the new one."""
+    size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
+    return batch.with_columns(text_signals(batch["text"]).drop("byte_count", strict=False)).with_columns(size)
+
+
+def _quarantined(batch: pl.DataFrame, step: str) -> pl.DataFrame:
+    """A string in the column `error` is what a user's function raised on this document."""
+    if "error" not in batch.columns:
+        return batch
+    failed = ALIVE & pl.col("error").is_not_null()
+    return batch.with_columns(
+        pl.when(failed).then(pl.lit("quarantined")).otherwise("outcome").alias("outcome"),
+        pl.when(failed).then(pl.lit(step)).otherwise("step").alias("step"),
+        pl.when(failed).then(pl.lit("exception")).otherwise("reason").alias("reason"),
+        pl.when(failed).then("error").otherwise("value").alias("value"),
+    )
+
+
+def _ruled(batch: pl.DataFrame, step: str, rules: tuple[Rule, ...]) -> pl.DataFrame:
+    """Drop what fails a rule; the first that fails gives reason and value."""
+    if not rules:
+        return batch
+    fails = [(rule, ~rule.keep.fill_null(True)) for rule in rules]
+    reason, value = pl.lit(None, pl.String), pl.lit(None, pl.String)
+    for rule, failing in reversed(fails):
+        reason = pl.when(failing).then(pl.lit(rule.name)).otherwise(reason)
+        value = pl.when(failing).then(_shown(rule, batch)).otherwise(value)
+    decided = batch.with_columns(reason.alias("_reason"), value.alias("_value"))
+    failing = ALIVE & pl.col("_reason").is_not_null()
+    return decided.with_columns(
+        pl.when(failing).then(pl.lit("dropped")).otherwise("outcome").alias("outcome"),
+        pl.when(failing).then(pl.lit(step)).otherwise("step").alias("step"),
+        pl.when(failing).then("_reason").otherwise("reason").alias("reason"),
+        pl.when(failing).then("_value").otherwise("value").alias("value"),
+    ).drop("_reason", "_value")
+
+
+def _shown(rule: Rule, batch: pl.DataFrame) -> pl.Expr:
+    """The measured value as the ledger shows it."""
+    if rule.signal not in batch.columns:
+        return pl.lit(None, pl.String)
+    is_float = batch.schema[rule.signal].is_float()
+    value = pl.col(rule.signal).round(6) if is_float else pl.col(rule.signal)
+    return value.cast(pl.String)

@@ -1,0 +1,206 @@
+"""Pass 1: one split read, extracted, measured, decided and signed.
+
+    records ─▶ texts ─▶ batch ─▶ text signals ─▶ each step: measure, decide ─▶ kept ─▶ signatures
+       └─ lost ─────────────────────┴──────────── ledger: one row each ──────────┘
+
+Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.batch import Lost, Record
+from curate.dedup.exact import hash_texts
+from curate.dedup.minhash import sign
+from curate.engine.clock import Clock
+from curate.engine.cursor import Cursor
+from curate.engine.files import open_input
+from curate.engine.ledger import check_account, count_outcomes, write_table
+from curate.engine.plan import Split
+from curate.engine.store import attempt_folder, commit
+from curate.engine.worker import Attempt
+from curate.passes.decide import decide
+from curate.passes.extract import extract_text
+from curate.passes.inputs import open_run, read_split
+from curate.passes.steps import BoundStep, bind
+from curate.recipe import Dedup, Recipe, Source
+from curate.text.signals import SIGNALS, text_signals
+
+STAGE = "filter"
+MAX_BATCH_DOCUMENTS = 2_000
+MAX_BATCH_BYTES = 16 << 20
+LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a batch, or a whole split, comes to."""
+
+    ledger: pl.DataFrame
+    documents: pl.DataFrame
+    signatures: pl.DataFrame
+
+
+def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+    """The task of pass 1."""
+    recipe, plan = open_run(run)
+    split = plan.split(key)
+    source = recipe.source(split.source)
+    with clock("load"):
+        steps = bind(source, recipe)
+        _load_kernels(run)
+    parts = [
+        _process(rows, source.name, steps, recipe, clock)
+        for rows in _batches(split, source, recipe, attempt, cursor, clock)
+    ]
+    cursor.idle()
+    if attempt.only is None:
+        with clock("write"):
+            _commit(run, split, _join(parts))
+
+
+def _commit(run: Path, split: Split, parts: Parts) -> None:
+    folder = attempt_folder(run, STAGE, split.key)
+    for name in ("documents", "signatures", "ledger"):
+        write_table(getattr(parts, name), folder / "work" / STAGE / f"{split.key}.{name}.parquet")
+    counts = count_outcomes(parts.ledger)
+    check_account(counts, split.key)
+    commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "inputs": _input_digests(split)})
+
+
+def _batches(
+    split: Split, source: Source, recipe: Recipe, attempt: Attempt, cursor: Cursor, clock: Clock
+) -> Iterator[list[dict[str, Any]]]:
+    """Rows of extracted documents and lost records, bounded in number and in bytes."""
+    rows: list[dict[str, Any]] = []
+    first = size = 0
+    for number, row in _rows(split, source, recipe, attempt, cursor, clock):
+        rows.append(row)
+        size += len(row.get("text") or "")
+        alone = attempt.careful is not None and attempt.careful[0] <= number <= attempt.careful[1]
+        if alone or len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
+            cursor.at(first if not alone else number, number)
+            yield rows
+            rows, first, size = [], number + 1, 0
+    if rows:
+        cursor.at(number if len(rows) == 1 else first, number)
+        yield rows
+
+
+def _rows(
+    split: Split, source: Source, recipe: Recipe, attempt: Attempt, cursor: Cursor, clock: Clock
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each record of the split as a row of the batch, under the watch of the cursor."""
+    records = read_split(split, source, recipe.limits.max_record_bytes)
+    number = 0
+    while True:
+        cursor.at(number)
+        with clock("read"):
+            record = next(records, None)
+        if record is None:
+            return
+        if attempt.only is None or attempt.only == number:
+            with clock("extract"):
+                yield number, _row(record, source, attempt.skip.get(number))
+        number += 1
+
+
+def _row(record: Record | Lost, source: Source, broken: str | None) -> dict[str, Any]:
+    if isinstance(record, Lost):
+        lost = {"id": record.id, "url": record.url, "outcome": record.outcome, "step": "read"}
+        return lost | {"reason": record.reason, "value": record.detail}
+    row: dict[str, Any] = {"id": record.id, "url": record.url, "timestamp": record.timestamp, **record.columns}
+    if broken is not None:
+        return row | {"outcome": "quarantined", "step": "extract", "reason": broken}
+    return row | extract_text(record, source.extract)
+
+
+def _process(
+    rows: list[dict[str, Any]], source: str, steps: tuple[BoundStep, ...], recipe: Recipe, clock: Clock
+) -> Parts:
+    """Measure, decide and sign one batch."""
+    with clock("batch"):
+        batch = _frame(rows, source)
+    with clock("signals"):
+        batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
+    batch = decide(batch, steps, clock)
+    kept = batch.filter(pl.col("outcome") == "kept")
+    with clock("sign"):
+        signatures = _sign(kept, recipe.dedup)
+    return Parts(_ledger(batch), _documents(kept), signatures)
+
+
+def _frame(rows: list[dict[str, Any]], source: str) -> pl.DataFrame:
+    """The batch; documents without an outcome yet are alive."""
+    head = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp"), pl.String)
+    batch = pl.DataFrame(rows, schema_overrides=head, infer_schema_length=None)
+    missing = [pl.lit(None, pl.String).alias(name) for name in head if name not in batch.columns]
+    size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
+    return batch.with_columns(missing).with_columns(size, pl.lit(source).alias("source"))
+
+
+def _ledger(batch: pl.DataFrame) -> pl.DataFrame:
+    """One row per record: outcome and signals, no text."""
+    rest = [name for name in batch.columns if name not in (*LEDGER_HEAD, "text", "error")]
+    return batch.select(*LEDGER_HEAD, *rest)
+
+
+def _documents(kept: pl.DataFrame) -> pl.DataFrame:
+    """What survives, with what its source knows; the signals stay in the ledger."""
+    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
+    return kept.select(name for name in kept.columns if name not in unneeded)
+
+
+def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
+    """Id, source, length in characters, and the keys that pass 2 joins on."""
+    head = kept.select("id", "source", pl.col("text").str.len_chars().cast(pl.Int64).alias("length"))
+    if dedup is None:
+        return head
+    if "exact" in dedup.method:
+        head = head.hstack(hash_texts(kept["text"]))
+    if "minhash" in dedup.method:
+        head = head.hstack(sign(kept["text"], ngram=dedup.ngram, bands=dedup.bands, rows=dedup.rows))
+    return head
+
+
+def _join(parts: list[Parts]) -> Parts:
+    return Parts(*(pl.concat([getattr(part, name) for part in parts], how="diagonal_relaxed") for name in PARTS))
+
+
+PARTS = ("ledger", "documents", "signatures")
+
+
+def _input_digests(split: Split) -> dict[str, str]:
+    """SHA-256 of each file whose first piece is in this split."""
+    digests = {}
+    for piece in split.ranges:
+        if piece.start == 0:
+            with open_input(piece.file.uri) as file:
+                digest = hashlib.sha256()
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            digests[piece.file.name] = digest.hexdigest()
+    return digests
+
+
+@cache
+def _load_kernels(run: Path) -> None:
+    """Load the compiled kernels before any document's time is measured.
+
+    On a fresh machine they are compiled first, which takes a while, by one worker while the others wait.
+    """
+    text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
+    with (run / "work" / "kernels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text_signals(text)
+        sign(text, ngram=2, bands=1, rows=1)
+        hash_texts(text)

@@ -1,0 +1,144 @@
+"""A whole run: the three passes in order, each stage's tasks that are not done yet, and the manifest at the end.
+
+recipe ─▶ plan ─▶ filter ─▶ dedup ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards (─▶ materialise) ─▶ manifest.json
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.engine.plan import Plan, check_plan, read_plan, write_plan
+from curate.engine.store import locked, machine_errors, read_done, sweep, write_file
+from curate.engine.supervisor import Progress, Show, Supervisor, Task
+from curate.engine.timing import merge_timing, write_timing
+from curate.errors import UsageError
+from curate.passes.check import check_recipe
+from curate.passes.inputs import make_plan
+from curate.passes.manifest import write_manifest
+from curate.passes.steps import resolve
+from curate.recipe import Recipe, to_toml
+from curate.recipe_file import load
+from curate.run_folder import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the run: its tasks depend on the stages before it, never on one another."""
+
+    name: str
+    function: str
+    per_split: bool
+
+
+def stages(recipe: Recipe) -> tuple[Stage, ...]:
+    """What this recipe's run consists of."""
+    return (
+        Stage("filter", "curate.passes.filter:filter_split", True),
+        *((Stage("dedup", "curate.passes.dedup:dedup_run", False),) if recipe.dedup else ()),
+        Stage("tokenizer", "curate.passes.tokenizer:tokenizer_run", False),
+        Stage("tokenize", "curate.passes.tokenize:tokenize_split", True),
+        Stage("mix", "curate.passes.mix:mix_run", False),
+        Stage("shards", "curate.passes.mix:shards_of_split", True),
+        *((Stage("materialise", "curate.passes.mix:materialise_run", False),) if recipe.mix.materialise else ()),
+    )
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    keep_intermediate: bool = False,
+    show: Show | None = None,
+) -> Run:
+    """Do everything of a recipe that is not done yet, and return the run.
+
+    `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
+    cores this process may use), which changes nothing in the output. A finished run is returned as it is.
+
+    Raises:
+        RecipeError, UsageError: the recipe cannot run as it is written.
+        RunConflict: the folder holds another recipe, input or version.
+        RunLocked: another process works in the folder.
+        MachineError, Interrupted: stopped; the same call goes on.
+    """
+    opened = recipe if isinstance(recipe, Recipe) else load(recipe)
+    resolved = resolve(opened)
+    check_recipe(resolved)
+    folder = Path(out) if out is not None else Path("runs") / resolved.name
+    with machine_errors(folder):
+        _check_folder(folder)
+        with locked(folder):
+            plan = _begin(folder, resolved)
+            if not (folder / "manifest.json").is_file():
+                _work(folder, resolved, plan, workers or available_cores(), keep_intermediate, show or _silent)
+    return Run(folder)
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _silent(progress: Progress) -> None:
+    pass
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file, and a run needs a folder; choose another --out")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / ".lock").exists():
+        raise UsageError(f"{folder} is not empty and not a run's folder; choose another --out")
+
+
+def _begin(folder: Path, recipe: Recipe) -> Plan:
+    """The plan of the run: a new one, or the one that it began with."""
+    plan = make_plan(recipe)
+    old = read_plan(folder)
+    if old is not None:
+        check_plan(old, plan, folder)
+        return old
+    write_file(folder / "recipe.toml", to_toml(recipe).encode())
+    write_plan(folder, plan)
+    return plan
+
+
+def _work(folder: Path, recipe: Recipe, plan: Plan, workers: int, keep_intermediate: bool, show: Show) -> None:
+    sweep(folder)
+    supervisor = Supervisor(folder, workers, recipe.limits, show)
+    with _timed(folder, supervisor):
+        for stage in stages(recipe):
+            done = read_done(folder, stage.name)
+            supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
+    write_manifest(folder, recipe, plan, [stage.name for stage in stages(recipe)])
+    if not keep_intermediate:
+        shutil.rmtree(folder / "work")
+
+
+def _tasks(stage: Stage, plan: Plan) -> Iterator[Task]:
+    if not stage.per_split:
+        yield Task(stage.name, "all", stage.function)
+        return
+    for split in plan.splits:
+        yield Task(stage.name, split.key, stage.function, split.size)
+
+
+@contextmanager
+def _timed(folder: Path, supervisor: Supervisor) -> Iterator[None]:
+    """Close the workers and write the account of time, however the work ends."""
+    started, cpu = time.perf_counter(), time.process_time()
+    try:
+        yield
+    finally:
+        supervisor.close()
+        own = [time.perf_counter() - started, time.process_time() - cpu]
+        write_timing(folder, merge_timing(folder, supervisor.timing, own))
+
+
+Runner = Callable[..., Run]

@@ -1,0 +1,128 @@
+"""The steps of a source bound to what does them: names become functions, parameters become typed and complete.
+
+Step("gopher_quality", {"min_words": 30}) ─▶ curate.filters.gopher:gopher_quality(min_words=30, …) ─▶ BoundStep
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from curate.batch import Filter
+from curate.errors import RecipeError, UsageError, nearest
+from curate.recipe import Recipe, Source, Step
+from curate.typed import Mismatch, fill
+
+BUILT_IN: Mapping[str, str] = {
+    "url": "curate.filters.url:url",
+    "language": "curate.filters.language:language",
+    "gopher_quality": "curate.filters.gopher:gopher_quality",
+    "gopher_repetition": "curate.filters.gopher:gopher_repetition",
+    "toxicity": "curate.filters.toxicity:toxicity",
+    "fasttext": "curate.filters.quality:fasttext",
+    "where": "curate.filters.where:where",
+}
+
+PATHS = ("model", "blocklists")
+"""Parameters that name files: relative to the recipe's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundStep:
+    """One step, ready to be used. `name` is unique in its source: a second `where` is "where#2"."""
+
+    name: str
+    filter: Filter
+
+
+def resolve(recipe: Recipe) -> Recipe:
+    """The recipe with every parameter of every built-in step filled in.
+
+    Raises:
+        RecipeError: an unknown step or parameter, or a value of the wrong type; with file and line.
+    """
+    return replace(recipe, sources=tuple(_resolve_source(source, recipe) for source in recipe.sources))
+
+
+def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
+    """The filters of a source, in order.
+
+    Raises:
+        RecipeError: a step cannot be used as it is written; with file and line.
+    """
+    names = _unique([step.use for step in source.steps])
+    return tuple(
+        BoundStep(name, _at_line(step, recipe, lambda step=step: _filter(step, recipe)))  # type: ignore[misc]
+        for name, step in zip(names, source.steps, strict=True)
+    )
+
+
+def _resolve_source(source: Source, recipe: Recipe) -> Source:
+    steps = tuple(_at_line(step, recipe, lambda step=step: _complete(step)) for step in source.steps)  # type: ignore[misc]
+    return replace(source, steps=steps)
+
+
+def _complete(step: Step) -> Step:
+    if ":" in step.use or (step.use not in BUILT_IN and step.use in _plugins()):
+        return step
+    return replace(step, parameters=fill(_factory(step.use), step.parameters, ()))
+
+
+def _filter(step: Step, recipe: Recipe) -> Filter:
+    if step.use in BUILT_IN:
+        built: Filter = _factory(step.use)(**_with_paths(_complete(step).parameters, recipe.base))
+        return built
+    resolve_custom = importlib.import_module("curate.filters.custom").resolve_custom
+    custom: Filter = resolve_custom(step.use, step.parameters, base=recipe.base)
+    return custom
+
+
+def _factory(name: str) -> Callable[..., Any]:
+    if name not in BUILT_IN:
+        raise UsageError(f'unknown step "{name}"{nearest(name, [*BUILT_IN, *_plugins()])}; yours: "module:function"')
+    module, _, attribute = BUILT_IN[name].partition(":")
+    factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return factory
+
+
+def _plugins() -> list[str]:
+    """Names that installed packages offer, without importing them."""
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group="curate.plugins").names)
+
+
+def _with_paths(parameters: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    placed = dict(parameters)
+    for name in PATHS:
+        value = placed.get(name)
+        if isinstance(value, str):
+            placed[name] = str(base / value)
+        elif isinstance(value, tuple):
+            placed[name] = tuple(str(base / item) for item in value)
+    return placed
+
+
+def _at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
+    """Give every mistake in a step its place in the recipe."""
+    try:
+        return work()
+    except Mismatch as mismatch:
+        where = f'step "{step.use}": ' if not mismatch.path else f'step "{step.use}", {mismatch.path[0]}: '
+        raise RecipeError(where + str(mismatch), file=recipe.file, line=step.line) from None
+    except UsageError as error:
+        if isinstance(error, RecipeError):
+            raise
+        raise RecipeError(str(error), file=recipe.file, line=step.line) from None
+
+
+def _unique(names: list[str]) -> list[str]:
+    counts: dict[str, int] = {}
+    unique = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        unique.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
+    return unique

@@ -1,0 +1,178 @@
+"""Pass 3: one split's survivors scrubbed, written as final documents, and tokenized once.
+
+work/filter/<split>.documents ─▶ without duplicates ─▶ scrub ─▶ documents/<source>/NNNNN.parquet
+                                                          └──▶ tokens ─▶ work/tokens/<part>/<source>/NNNNN.*
+work/filter/<split>.ledger ─▶ final outcomes ─▶ ledger/<source>/NNNNN.parquet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from curate.engine.clock import Clock
+from curate.engine.cursor import Cursor
+from curate.engine.ledger import check_account, count_outcomes, write_table
+from curate.engine.plan import Split
+from curate.engine.store import attempt_folder, commit
+from curate.engine.worker import Attempt
+from curate.passes.dedup import duplicates_among
+from curate.passes.inputs import open_run
+from curate.passes.tokenizer import keyed_share, run_tokenizer
+from curate.recipe import Recipe
+from curate.scrub.pii import scrub_texts
+from curate.tokenize.encode import Tokenizer
+from curate.tokenize.shards import write_shard
+
+STAGE = "tokenize"
+PARTS = ("train", "validation")
+MAX_BATCH_DOCUMENTS = 500
+MAX_BATCH_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]."""
+
+    documents: pl.DataFrame
+    tokens: np.ndarray
+    offsets: np.ndarray
+
+
+def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+    """The task of pass 3."""
+    recipe, plan = open_run(run)
+    split = plan.split(key)
+    with clock("load"):
+        tokenizer = run_tokenizer(run, recipe)
+    with clock("read"):
+        documents = pl.read_parquet(run / "work" / "filter" / f"{key}.documents.parquet")
+        duplicates = duplicates_among(run, documents["id"])
+        documents = documents.join(duplicates, on="id", how="anti", maintain_order="left")
+        documents = documents.with_columns(_part(documents["id"], recipe))
+    batches = [_process(batch, recipe, tokenizer, clock) for batch in _batches(documents, attempt, cursor)]
+    cursor.idle()
+    if attempt.only is None:
+        with clock("write"):
+            broken = _broken(documents, attempt)
+            _commit(run, split, batches, _ledger(run, key, duplicates, broken), tokenizer)
+
+
+def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
+    """Train or validation, by a keyed hash of the id."""
+    share = keyed_share(ids, seed=recipe.seed, purpose="validation")
+    is_validation = (share < recipe.tokenize.validation).rename("part")
+    return is_validation.replace_strict({True: "validation", False: "train"}, return_dtype=pl.String)
+
+
+def _batches(documents: pl.DataFrame, attempt: Attempt, cursor: Cursor) -> Iterator[pl.DataFrame]:
+    """Slices bounded in documents and bytes, without the documents to be skipped."""
+    for first, last in _bounds(documents["byte_count"].to_list(), attempt):
+        wanted = [number for number in range(first, last + 1) if number not in attempt.skip]
+        if wanted:
+            cursor.at(first, last)
+            yield documents[wanted]
+
+
+def _bounds(sizes: list[int], attempt: Attempt) -> Iterator[tuple[int, int]]:
+    if attempt.only is not None:
+        yield attempt.only, attempt.only
+        return
+    first = size = 0
+    careful = attempt.careful or (-1, -1)
+    for number, more in enumerate(sizes):
+        is_full = number - first >= MAX_BATCH_DOCUMENTS or size + more > MAX_BATCH_BYTES
+        is_apart = careful[0] <= number <= careful[1] + 1 or careful[0] <= number - 1 <= careful[1]
+        if number > first and (is_full or is_apart):
+            yield first, number - 1
+            first, size = number, 0
+        size += more
+    if sizes:
+        yield first, len(sizes) - 1
+
+
+def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, clock: Clock) -> Encoded:
+    if recipe.scrub is not None:
+        with clock("scrub"):
+            scrubbed = scrub_texts(batch["text"], entities=recipe.scrub.entities, engine=recipe.scrub.engine)
+            batch = batch.with_columns(scrubbed)
+    with clock("encode"):
+        tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
+    counts = np.diff(offsets)
+    batch = batch.with_columns(
+        pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
+        pl.Series("token_count", counts, dtype=pl.Int64),
+    )
+    return Encoded(batch, tokens, offsets)
+
+
+def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:
+    """Documents that break a worker here, and why."""
+    rows = {"id": [documents["id"][number] for number in attempt.skip], "broken": list(attempt.skip.values())}
+    return pl.DataFrame(rows, schema={"id": pl.String, "broken": pl.String})
+
+
+def _ledger(run: Path, key: str, duplicates: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
+    """The ledger of pass 1 with the outcomes of passes 2 and 3."""
+    ledger = pl.read_parquet(run / "work" / "filter" / f"{key}.ledger.parquet")
+    ledger = ledger.join(duplicates, on="id", how="left", maintain_order="left")
+    ledger = ledger.join(broken, on="id", how="left", maintain_order="left")
+    is_copy, is_broken = pl.col("duplicate_of").is_not_null(), pl.col("broken").is_not_null()
+    is_exact = pl.col("similarity") >= 1.0
+    return ledger.with_columns(
+        _choose(is_copy, "dropped", is_broken, "quarantined", "outcome"),
+        _choose(is_copy, "dedup", is_broken, "scrub", "step"),
+        pl.when(is_copy & is_exact)
+        .then(pl.lit("same"))
+        .when(is_copy)
+        .then(pl.lit("similar"))
+        .when(is_broken)
+        .then("broken")
+        .otherwise("reason")
+        .alias("reason"),
+        pl.when(is_copy).then("duplicate_of").otherwise("value").alias("value"),
+    ).drop("broken", "similarity", "duplicate_of")
+
+
+def _choose(first: pl.Expr, one: str, second: pl.Expr, two: str, name: str) -> pl.Expr:
+    return pl.when(first).then(pl.lit(one)).when(second).then(pl.lit(two)).otherwise(name).alias(name)
+
+
+def _commit(run: Path, split: Split, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> None:
+    folder = attempt_folder(run, STAGE, split.key)
+    name = f"{split.number:05}"
+    write_table(ledger, folder / "ledger" / split.source / f"{name}.parquet")
+    tokens = dict.fromkeys(PARTS, 0)
+    pii: dict[str, int] = {}
+    if batches:
+        documents = pl.concat([batch.documents for batch in batches])
+        write_table(documents, folder / "documents" / split.source / f"{name}.parquet")
+        tokens = {part: _write_part(folder, split, part, batches, tokenizer) for part in PARTS}
+        pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
+    counts = count_outcomes(ledger)
+    check_account(counts, split.key)
+    commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
+
+
+def _write_part(folder: Path, split: Split, part: str, batches: list[Encoded], tokenizer: Tokenizer) -> int:
+    """One shard of the documents of a part; how many tokens it holds."""
+    pieces, lengths, documents = [], [], []
+    for batch in batches:
+        chosen = (batch.documents["part"] == part).to_numpy()
+        counts = np.diff(batch.offsets)
+        pieces.append(batch.tokens[np.repeat(chosen, counts)])
+        lengths.append(counts[chosen])
+        documents.append(batch.documents.filter(pl.col("part") == part).select("id", "byte_count"))
+    table = pl.concat(documents)
+    if table.is_empty():
+        return 0
+    tokens = np.concatenate(pieces).astype(tokenizer.dtype)
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    place = folder / "work" / "tokens" / part / split.source
+    place.mkdir(parents=True)
+    write_shard(place, f"{split.number:05}", tokens, offsets, table["id"], table["byte_count"])
+    return len(tokens)

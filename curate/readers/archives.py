@@ -1,0 +1,205 @@
+"""The members of a .tar (.gz .bz2 .xz .zst) or .zip, one by one, read in memory and never unpacked to disk.
+
+    archive ─▶ header ─▶ regular file? wanted by its name? not too big? ─▶ Member | Lost
+               damage ─▶ one Lost with its offset; what came before is kept
+
+Names in an archive are data: they go into ids and never near a file system.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self, TypeVar
+
+from curate.batch import Lost
+from curate.engine.files import open_input
+from curate.engine.plan import InputFile
+from curate.readers.inflate import InflatedFile, Unreadable, inflate
+
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+EXTENSION_TYPES = (b"x", b"g", b"X", b"L", b"K")  # pax, Solaris and GNU: what belongs to the next header
+MAX_EXTENSION_BYTES = 1 << 20
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError),
+    *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, LookupError),
+)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive: `id` is `<id of the archive>@<path>`, with `#2` … where a path stands twice."""
+
+    id: str
+    path: str
+    data: bytes
+
+
+def is_archive(name: str) -> bool:
+    return name.lower().endswith((*TAR_SUFFIXES, ".zip"))
+
+
+def members(file: InputFile, *, id: str, wanted: Callable[[str], bool], max_bytes: int) -> Iterator[Member | Lost]:
+    """All files of an archive in its own order; folders are passed over.
+
+    A member is dropped as "file_type" (a link or device, or a path that `wanted` refuses) or "empty", and
+    quarantined as "too_big", "encrypted" or "corrupt" (.zip: that member alone). Where a tar is damaged the rest of
+    it is lost: the last item says so, "truncated" or "corrupt", at the offset in the unpacked archive.
+    """
+    walk = _walk_zip if file.name.lower().endswith(".zip") else _walk_tar
+    seen: dict[str, int] = {}
+    with open_input(file.uri) as raw:
+        for path, found in walk(raw, name=file.name, refuse=_refusal(wanted, max_bytes)):
+            seen[path] = count = seen.get(path, 0) + 1
+            member_id = f"{id}@{path}" + (f"#{count}" if count > 1 else "")
+            yield Member(member_id, path, found) if isinstance(found, bytes) else Lost(member_id, *found)
+
+
+def open_zip(stream: Any) -> zipfile.ZipFile:
+    """Raises Unreadable("corrupt") where the directory at the end of the file is missing or broken."""
+    try:
+        return zipfile.ZipFile(stream)
+    except ZIP_ERRORS as error:
+        raise _corrupt(error) from error
+
+
+def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, max_bytes: int) -> bytes:
+    """The unpacked bytes of a member. Raises Unreadable: "encrypted", "too_big" or "corrupt"."""
+    if info.flag_bits & 1:
+        raise Unreadable("encrypted", f"{info.filename} needs a password")
+    if info.file_size > max_bytes:
+        raise Unreadable("too_big", f"{info.filename} has {info.file_size} bytes, the limit is {max_bytes}")
+    try:
+        with archive.open(info) as stream:
+            return stream.read()  # zipfile hands out no more than the size that was just checked
+    except ZIP_ERRORS as error:
+        raise _corrupt(error) from error
+
+
+class _Problem(NamedTuple):
+    outcome: Literal["dropped", "quarantined"]
+    reason: str
+    detail: str
+
+
+_Refuse = Callable[[str, int, bool], _Problem | None]
+_Walk = Iterator[tuple[str, bytes | _Problem]]
+
+
+def _refusal(wanted: Callable[[str], bool], max_bytes: int) -> _Refuse:
+    """Decides from a member's header, before its data is unpacked, whether it is not to be read and why."""
+
+    def refuse(path: str, size: int, is_regular: bool) -> _Problem | None:
+        if not is_regular:
+            return _Problem("dropped", "file_type", "a link or a device")
+        if not wanted(path):
+            return _Problem("dropped", "file_type", path)
+        if size == 0:
+            return _Problem("dropped", "empty", path)
+        if size > max_bytes:
+            return _Problem("quarantined", "too_big", f"{size} bytes, the limit is {max_bytes}")
+        return None
+
+    return refuse
+
+
+def _walk_zip(raw: Any, *, name: str, refuse: _Refuse) -> _Walk:
+    try:
+        archive = open_zip(io.BufferedReader(raw))
+    except Unreadable as error:
+        yield "0", _Problem("quarantined", error.reason, f"{name}: {error.detail}")
+        return
+    for info in archive.infolist():
+        if not info.is_dir():
+            is_link = (info.external_attr >> 16) & 0o170000 == 0o120000  # the Unix mode, where the maker wrote one
+            problem = refuse(info.filename, info.file_size, not is_link)
+            yield info.filename, problem or _zip_data(archive, info)
+
+
+def _zip_data(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | _Problem:
+    try:
+        return read_zip_member(archive, info, max_bytes=info.file_size)
+    except Unreadable as error:
+        return _Problem("quarantined", error.reason, error.detail)
+
+
+def _walk_tar(raw: Any, *, name: str, refuse: _Refuse) -> _Walk:
+    chunks = inflate(raw, name=name)
+    tar, place = None, "before the first member"
+    try:
+        tar = _attempt(lambda: _open_tar(chunks))
+        while (info := _attempt(tar.next)) is not None:
+            tar.members = []  # tarfile would keep every header
+            path = info.name.removeprefix("./")
+            place = f"in or after {path}"
+            if not info.isdir():
+                yield path, refuse(path, info.size, info.isreg()) or _tar_data(tar, info)
+        tar.check_ending()
+        for _ in chunks:
+            pass  # the checksum of a compressed stream stands behind the last member
+    except Unreadable as error:
+        yield str(tar.offset if tar else 0), _Problem("quarantined", error.reason, f"{place}: {error.detail}")
+
+
+def _open_tar(chunks: Iterator[bytes]) -> _Tar:
+    return _Tar.open(fileobj=InflatedFile(chunks), mode="r|", tarinfo=_Header, errors="backslashreplace")
+
+
+def _tar_data(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    stream = tar.extractfile(info)
+    return _attempt(stream.read) if stream else b""
+
+
+def _attempt(step: Callable[[], _T]) -> _T:
+    """One step of `tarfile`, with its many errors made one."""
+    try:
+        return step()
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+        is_short = isinstance(error, tarfile.ReadError) and "unexpected end" in str(error)
+        raise Unreadable("truncated" if is_short else "corrupt", str(error) or type(error).__name__) from error
+
+
+class _Tar(tarfile.TarFile):
+    """A TarFile that knows how it ended: `tarfile` takes a broken header for the end of the archive."""
+
+    ending: str = ""
+    members: list[tarfile.TarInfo]
+
+    def check_ending(self) -> None:
+        if self.ending == "end of file header":
+            return
+        reason = "truncated" if self.ending in ("empty header", "truncated header") else "corrupt"
+        raise Unreadable(reason, f"no mark of the archive's end but: {self.ending}")
+
+
+class _Header(tarfile.TarInfo):
+    @classmethod
+    def fromtarfile(cls, tar: Any) -> Self:
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.HeaderError as error:
+            tar.ending = str(error)
+            raise
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: Any, errors: str) -> Self:
+        """Refuses names and attributes of gigabytes, which `tarfile` would read into memory."""
+        header = super().frombuf(buf, encoding, errors)
+        if header.type in EXTENSION_TYPES and header.size > MAX_EXTENSION_BYTES:
+            raise tarfile.HeaderError(f"an extended header of {header.size} bytes")
+        return header
+
+
+def _corrupt(error: Exception) -> Unreadable:
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        raise error  # the machine's fault, not the file's; EINVAL comes from a broken offset
+    return Unreadable("corrupt", str(error) or type(error).__name__)

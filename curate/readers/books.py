@@ -1,0 +1,86 @@
+"""Books: .txt (Project Gutenberg's framing removed), .epub and .html, alone or as members of a .tar.* or .zip.
+
+    file ─▶ .txt            ─▶ Record "text/plain"  (str; bytes where the charset is to be guessed)
+            .epub           ─▶ Record "book/html"   (the parts in reading order)
+            .html .htm      ─▶ Record "book/html"   (bytes)
+            .tar.* .zip     ─▶ each member as above
+            anything else   ─▶ Lost "file_type"
+
+Ids are `source/file`, and `source/archive@member` in archives. Columns, where the book states them: `title`,
+`author`, `declared_language`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from curate.batch import Lost, Record
+from curate.engine.files import open_input
+from curate.engine.plan import FileRange, InputFile
+from curate.readers.archives import is_archive, members
+from curate.readers.epub import read_epub
+from curate.readers.gutenberg import decode_framed, unframe
+from curate.recipe import Source
+
+BOOK_SUFFIXES = (".txt", ".epub", ".html", ".htm", ".xhtml")
+
+
+def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+    """A book is read whole, and so is an archive: [(0, 1)]."""
+    return [(0, 1)]
+
+
+def read(range: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+    """The books of one file: one, or as many as an archive has.
+
+    Lost: dropped "file_type" or "empty"; quarantined "too_big", "encrypted", "corrupt" or "truncated".
+    """
+    file, id = range.file, f"{source.name}/{range.file.name}"
+    if is_archive(file.name):
+        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes):
+            if isinstance(member, Lost):
+                yield member
+            else:
+                yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes)
+    else:
+        yield _read_file(file, id=id, max_bytes=max_record_bytes)
+
+
+def _is_book(name: str) -> bool:
+    return name.lower().endswith(BOOK_SUFFIXES)
+
+
+def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Lost:
+    if not _is_book(file.name):
+        return Lost(id, "dropped", "file_type", file.name)
+    if file.size == 0:
+        return Lost(id, "dropped", "empty")
+    with open_input(file.uri) as raw:
+        if file.name.lower().endswith(".epub"):  # may be larger than a record: most of it are pictures
+            return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes)
+        if file.size > max_bytes:
+            return Lost(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
+        return _book(raw.read(), file.name, id=id, max_bytes=max_bytes)
+
+
+def _book(data: bytes, name: str, *, id: str, max_bytes: int) -> Record | Lost:
+    suffix = name[name.rfind(".") :].lower()
+    if suffix == ".epub":
+        return read_epub(io.BytesIO(data), id=id, max_bytes=max_bytes)
+    if suffix == ".txt":
+        return _text_book(data, id=id)
+    return Record(id, data, media="book/html")
+
+
+def _text_book(data: bytes, *, id: str) -> Record | Lost:
+    text = decode_framed(data)
+    if text is None:
+        return Record(id, data)
+    book = unframe(text)
+    if book is None:
+        return Record(id, text)
+    if not book.text.strip():
+        return Lost(id, "dropped", "empty", "nothing between Project Gutenberg's markers")
+    columns = {"title": book.title, "author": book.author}
+    return Record(id, book.text, columns={name: value for name, value in columns.items() if value})

@@ -1,0 +1,98 @@
+"""Source code: files of folders, and members of .tar.* and .zip archives; each is a document with its licence.
+
+    file ─▶ may its name be code? ─▶ binary? ─▶ language (name, content) ─▶ licence (text) ─▶ Record
+
+Ids are `source/file`, and `source/archive@path` in archives. Columns: `programming_language` (GitHub Linguist's
+name) and `licence` (an SPDX expression, or null where no licence text is recognised).
+"""
+
+from __future__ import annotations
+
+import codecs
+import functools
+from collections.abc import Callable, Iterator
+
+from curate.batch import Lost, Record
+from curate.engine.files import open_input
+from curate.engine.plan import FileRange, InputFile
+from curate.readers.archives import is_archive, members
+from curate.readers.languages import language_of, may_be_code
+from curate.readers.licences import archive_licences, licence_in, local_licence, nearest_licence
+from curate.recipe import Source
+
+HEAD_BYTES = 8192
+VERSION_CONTROL = frozenset((".git", ".hg", ".svn", ".bzr", "CVS"))
+CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\x1b"})
+MAX_CONTROL_SHARE = 0.01
+
+
+def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+    """A file is one document, and an archive is read from its beginning: [(0, 1)]."""
+    return [(0, 1)]
+
+
+def read(range: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+    """The source files of one input: one, or as many as an archive has (which is read twice: licences first).
+
+    Lost: dropped "file_type" (no known language, links, what belongs to version control), "binary" or "empty";
+    quarantined "too_big", "encrypted", "corrupt" or "truncated".
+    """
+    file, id = range.file, f"{source.name}/{range.file.name}"
+    if not is_archive(file.name):
+        yield _read_file(file, id=id, max_bytes=max_record_bytes)
+        return
+    licences = archive_licences(file)
+    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes):
+        if isinstance(member, Lost):
+            yield member
+        else:
+            above = functools.partial(nearest_licence, member.path, licences)
+            yield _source_file(member.data, member.path, id=member.id, licence_above=above)
+
+
+def _is_wanted(path: str) -> bool:
+    return may_be_code(path) and VERSION_CONTROL.isdisjoint(path.split("/"))
+
+
+def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Lost:
+    if not _is_wanted(file.name):
+        return Lost(id, "dropped", "file_type", file.name)
+    if file.size == 0:
+        return Lost(id, "dropped", "empty")
+    if file.size > max_bytes:
+        return Lost(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
+    with open_input(file.uri) as raw:
+        data = raw.read()
+    return _source_file(data, file.name, id=id, licence_above=functools.partial(local_licence, file))
+
+
+def _source_file(data: bytes, path: str, *, id: str, licence_above: Callable[[], str | None]) -> Record | Lost:
+    text = _decode(data)
+    if text is None:
+        return Lost(id, "dropped", "binary", path)
+    head = data[:HEAD_BYTES]
+    language = language_of(path, head)
+    if language is None:
+        return Lost(id, "dropped", "file_type", path)
+    return Record(id, text, columns={"programming_language": language, "licence": licence_in(head) or licence_above()})
+
+
+def _decode(data: bytes) -> str | bytes | None:
+    """Text where the charset is certain, bytes where it is to be guessed, None for what is no text."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _decode_utf16(data)
+    head = data[:HEAD_BYTES]
+    if 0 in head:
+        return None
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode()
+    except UnicodeDecodeError:
+        controls = len(head) - len(head.translate(None, CONTROLS))
+        return data if controls <= MAX_CONTROL_SHARE * len(head) else None
+
+
+def _decode_utf16(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-16")
+    except UnicodeDecodeError:
+        return None

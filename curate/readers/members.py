@@ -1,0 +1,362 @@
+"""The bytes of a WARC file as runs that records lie in, found again after damage.
+
+    file ─▶ find_format ─▶ gzip, zstd:  members that start with "WARC/" ─▶ a Chain each: it, and what continues it
+                           plain:       the file itself                 ─▶ PlainRun
+
+A member that begins with "WARC/" is a *start*. Everything between two starts belongs to the first of them, so any
+two neighbouring ranges of a file, wherever they are cut, read every member once and report every damage once.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import zstandard
+
+from curate.errors import MachineError
+
+PAGE = 4 << 20  # bytes read from storage at once
+MAX_INFLATED = 256 << 10  # bytes inflated in one call
+MAX_RATIO = 100  # real pages stay under 30; deflate itself ends at 1032
+START = b"WARC/"
+RECORD_START = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n(?:WARC|Content)-", re.IGNORECASE)
+LONGEST_MATCH = 32  # of RECORD_START and the magics
+
+
+class DamagedMember(Exception):
+    """A member that does not inflate: the bytes [start, end) of the file are lost."""
+
+    def __init__(self, reason: str, detail: str, start: int, end: int) -> None:
+        super().__init__(f"{detail}; bytes {start}-{end}")
+        self.reason = reason
+
+
+class Run(Protocol):
+    """A run of bytes that records lie in, one after the other."""
+
+    position: int
+    """Where `more` goes on: counted in bytes of the file for a plain one, in inflated bytes for a chain."""
+    is_checked: bool
+    """True where a checksum covers the bytes."""
+
+    def more(self) -> bytes | None:
+        """The next bytes; b"" once at the end of each member; None at the end. Raises DamagedMember."""
+
+    def jump(self, position: int) -> int:
+        """Go on at this position; returns the one reached, which is less where the run ends before."""
+
+    def locate(self, position: int) -> tuple[int, int]:
+        """Where a position lies: offset of its member in the file, and offset inside the inflated member."""
+
+
+class Pages:
+    """A file through one page of memory. Raises MachineError where the file cannot be read, whatever it holds."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.size: int = file.size()
+        self._page, self._begin = b"", 0
+
+    def at(self, position: int, size: int) -> bytes:
+        """The next `size` bytes, fewer only at the end of the file."""
+        inside = self._load(position, size)
+        return self._page[inside : inside + size]
+
+    def find(self, pattern: re.Pattern[bytes], start: int, end: int) -> int | None:
+        """Where the pattern first matches, beginning in [start, end)."""
+        while start < end:
+            inside = self._load(start, LONGEST_MATCH)
+            match = pattern.search(self._page, inside)
+            if match:
+                found = self._begin + match.start()
+                return found if found < end else None
+            page_end = self._begin + len(self._page)
+            start = page_end - LONGEST_MATCH + 1 if page_end < self.size else end
+        return None
+
+    def _load(self, position: int, size: int) -> int:
+        """Have these bytes in the page; returns where in it they begin."""
+        page_end = self._begin + len(self._page)
+        if position < self._begin or (position + size > page_end and page_end < self.size):
+            self._page, self._begin = self._read(position, size), position
+        return position - self._begin
+
+    def _read(self, position: int, size: int) -> bytes:
+        try:
+            self._file.seek(position)
+            page: bytes = self._file.read(max(size, PAGE))
+        except OSError as error:
+            raise MachineError(f"reading failed at byte {position}: {error}") from error
+        return page
+
+
+class ZstdInflater:
+    """zstandard's decompressor with the face of zlib's. It cannot limit its output, so it is fed in small pieces."""
+
+    unconsumed_tail = b""
+
+    def __init__(self, dictionary: zstandard.ZstdCompressionDict | None = None) -> None:
+        self._frame = zstandard.ZstdDecompressor(dict_data=dictionary, max_window_size=1 << 27).decompressobj()
+
+    def decompress(self, data: bytes, max_length: int = 0) -> bytes:
+        return self._frame.decompress(data)
+
+    @property
+    def eof(self) -> bool:
+        return self._frame.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._frame.unused_data
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How members look: their first bytes, and what inflates them, fed with `piece` bytes at a time.
+
+    Small pieces, because both libraries copy what they did not need.
+    """
+
+    name: str
+    magic: re.Pattern[bytes]
+    inflater: Callable[[], Any]
+    piece: int
+
+
+GZIP = Codec("gzip", re.compile(rb"\x1f\x8b\x08"), lambda: zlib.decompressobj(31), 16 << 10)
+ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
+ZSTD_PIECE = 1 << 10  # 4 bytes can stand for 128 KiB: 32 MiB at most
+MAX_DICTIONARY = 16 << 20
+
+
+def zstd_codec(pages: Pages) -> Codec:
+    """zstd with the dictionary that a .warc.zst may hold in its first, skippable frame (IIPC, Zstandard WARC 1.0)."""
+    dictionary = _read_dictionary(pages)
+    return Codec("zstd", ZSTD_MAGIC, lambda: ZstdInflater(dictionary), ZSTD_PIECE)
+
+
+def _read_dictionary(pages: Pages) -> zstandard.ZstdCompressionDict | None:
+    head = pages.at(0, 8)
+    size = int.from_bytes(head[4:], "little")
+    if not head.startswith(ZSTD_DICTIONARY) or size > MAX_DICTIONARY:
+        return None
+    data = pages.at(8, size)
+    if ZSTD_MAGIC.match(data):
+        with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+            data = reader.read(MAX_DICTIONARY)
+    return zstandard.ZstdCompressionDict(data)
+
+
+def find_format(pages: Pages) -> Codec | str:
+    """The codec by the file's first bytes, "plain", or "unknown"; a damaged begin is looked past.
+
+    The file's name is not asked: downloads are often renamed.
+    """
+    head = pages.at(0, 256)
+    codecs = (GZIP, zstd_codec(pages))
+    for codec in codecs:
+        if codec.magic.match(head):
+            return codec
+    if head.lstrip().startswith(START):
+        return "plain"
+    for codec in codecs:
+        if find_start(pages, codec, 0, pages.size) is not None:
+            return codec
+    return "unknown" if pages.find(RECORD_START, 0, pages.size) is None else "plain"
+
+
+def find_start(pages: Pages, codec: Codec, start: int, end: int) -> int | None:
+    """The first position in [start, end) where a member begins whose first inflated bytes are "WARC/"."""
+    candidate = pages.find(codec.magic, start, end)
+    while candidate is not None and not _begins_record(Member(pages, codec, candidate)):
+        candidate = pages.find(codec.magic, candidate + 1, end)
+    return candidate
+
+
+def _begins_record(member: Member) -> bool:
+    try:
+        return member.peek().startswith(START)
+    except DamagedMember:
+        return False
+
+
+class Member:
+    """One gzip member or zstd frame while it is inflated."""
+
+    def __init__(self, pages: Pages, codec: Codec, offset: int, *, max_bytes: int = 1 << 62) -> None:
+        self._pages, self._codec, self._max_bytes = pages, codec, max_bytes
+        self.offset = self.position = offset
+        self._inflater = codec.inflater()
+        self._ready = b""
+        self._inflated = 0
+
+    def peek(self) -> bytes:
+        """The first bytes, enough to tell a record; `more` will give them again."""
+        while len(self._ready) < len(START) and (data := self._inflate()):
+            self._ready += data
+        return self._ready
+
+    def more(self) -> bytes:
+        """The next bytes, b"" at the end, once the checksum was right. Raises DamagedMember."""
+        if self._ready:
+            ready, self._ready = self._ready, b""
+            return ready
+        return self._inflate()
+
+    def unread(self, data: bytes) -> None:
+        self._ready = data + self._ready
+
+    def _inflate(self) -> bytes:
+        inflater = self._inflater
+        while not inflater.eof:
+            piece = self._pages.at(self.position, self._codec.piece)
+            try:
+                data: bytes = inflater.decompress(piece, MAX_INFLATED)
+            except (zlib.error, zstandard.ZstdError) as error:
+                raise self._damage("corrupt", f"{self._codec.name}: {error}") from None
+            self.position += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
+            if data:
+                self._check_ratio(len(data))
+                return data
+            if not piece and not inflater.eof:
+                raise self._damage("truncated", f"the file ends inside a {self._codec.name} member")
+        return b""
+
+    def _check_ratio(self, size: int) -> None:
+        self._inflated += size
+        if self._inflated > self._max_bytes and self._inflated > MAX_RATIO * (self.position - self.offset):
+            raise self._damage("too_big", f"a {self._codec.name} member inflates to over {self._inflated} bytes")
+
+    def _damage(self, reason: str, detail: str) -> DamagedMember:
+        return DamagedMember(reason, detail, self.offset, self.position)
+
+
+def chains(pages: Pages, codec: Codec, start: int, end: int, *, max_bytes: int) -> Iterator[Chain]:
+    """The chains that start in [start, end); read each to its end before asking for the next.
+
+    The range that begins at 0 also takes what stands there and is no start: an empty or a damaged member.
+    """
+    if start == 0 and codec.magic.match(pages.at(0, 4)):
+        first: int | None = 0
+    else:
+        first = find_start(pages, codec, start, end)
+    following = None if first is None else Member(pages, codec, first, max_bytes=max_bytes)
+    while following and following.offset < end:
+        chain = Chain(pages, codec, following, max_bytes=max_bytes)
+        yield chain
+        following = chain.next
+
+
+class Chain:
+    """The run from one start to the next: nearly always one member with one record.
+
+    A member that does not begin with "WARC/" goes on where the one before ended (block-gzipped files, records cut
+    into a head and a payload member). When the run has ended, `next` is the next start, and `gap` the bytes before
+    it that are no member.
+    """
+
+    def __init__(self, pages: Pages, codec: Codec, first: Member, *, max_bytes: int) -> None:
+        self._pages, self._codec, self._max_bytes = pages, codec, max_bytes
+        self._first_offset = first.offset
+        self.is_checked = True
+        self._begin(first)
+
+    def _begin(self, member: Member) -> None:
+        self._member = member
+        self.position = 0
+        self._marks = deque([(0, member.offset)])
+        self._told_end = self._ended = False
+        self.next: Member | None = None
+        self.gap: tuple[int, int] | None = None
+
+    def more(self) -> bytes | None:
+        if self._ended:
+            return None
+        try:
+            return self._more()
+        except DamagedMember as damage:
+            self._ended = True
+            raise self._widen(damage) from None
+
+    def _more(self) -> bytes | None:
+        data = self._member.more()
+        if data:
+            self.position += len(data)
+            return data
+        if not self._told_end:
+            self._told_end = True
+            return b""
+        return self._more() if self._continue() else None
+
+    def _continue(self) -> bool:
+        """Step to the member that follows; False, and the run has ended, where none does or it is a start."""
+        end = self._member.position
+        if self._codec.magic.match(self._pages.at(end, 4)):
+            following = self._open(end)
+            self._member, self._told_end = following, False
+            self._marks.append((self.position, end))
+            self._ended = following.peek().startswith(START)
+            self.next = following if self._ended else None
+        else:
+            self._ended = True
+            self.next = self._find(end)
+            gap_end = self.next.offset if self.next else self._pages.size
+            self.gap = (end, gap_end) if end < gap_end else None
+        return not self._ended
+
+    def _widen(self, damage: DamagedMember) -> DamagedMember:
+        """The damage reaches to the next start; a member is only truncated where nothing follows it."""
+        self.next = self._find(self._member.offset + 1)
+        end = self.next.offset if self.next else self._pages.size
+        reason = "corrupt" if damage.reason == "truncated" and self.next else damage.reason
+        return DamagedMember(reason, str(damage).rpartition("; bytes")[0], self._member.offset, end)
+
+    def _find(self, position: int) -> Member | None:
+        found = find_start(self._pages, self._codec, position, self._pages.size)
+        return None if found is None else self._open(found)
+
+    def _open(self, offset: int) -> Member:
+        return Member(self._pages, self._codec, offset, max_bytes=self._max_bytes)
+
+    def jump(self, position: int) -> int:
+        if position < self.position:
+            self._begin(self._open(self._first_offset))
+        while self.position < position and (data := self.more()) is not None:
+            if self.position > position:
+                self._member.unread(data[position - self.position :])
+                self.position = position
+        return self.position
+
+    def locate(self, position: int) -> tuple[int, int]:
+        while len(self._marks) > 1 and self._marks[1][0] <= position:
+            self._marks.popleft()
+        begin, offset = self._marks[0]
+        return offset, position - begin
+
+
+class PlainRun:
+    """An uncompressed file from one record's start on."""
+
+    is_checked = False
+
+    def __init__(self, pages: Pages, start: int, *, step: int = 256 << 10) -> None:
+        self._pages, self._step = pages, step
+        self.position = start
+
+    def more(self) -> bytes | None:
+        data = self._pages.at(self.position, self._step)
+        self.position += len(data)
+        return data or None
+
+    def jump(self, position: int) -> int:
+        self.position = min(position, self._pages.size)
+        return self.position
+
+    def locate(self, position: int) -> tuple[int, int]:
+        return position, 0

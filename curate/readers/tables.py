@@ -1,0 +1,60 @@
+"""Tables: JSON Lines and Parquet, a row a document.
+
+    .jsonl .ndjson .json (.gz .bz2 .xz .zst) ─▶ lines      ─┐
+    .parquet                                 ─▶ row groups ─┴▶ columns by the recipe's names ─▶ Record | Lost
+
+Ids are `source/file@row`, counted from 0, in Parquet and compressed JSON Lines, and `source/file@byte offset of the
+line` in plain JSON Lines, whose ranges cannot know how many lines stand before them.
+
+`columns` of a source maps curate's names to the table's ({"text": "content"}); without it each has its own name.
+`text` must exist. `url`, `timestamp`, `language`, `licence` are passed on where they exist, `id` as `original_id`;
+other columns only where `columns` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from curate.batch import Lost, Record
+from curate.engine.plan import FileRange, InputFile
+from curate.readers.inflate import COMPRESSED
+from curate.readers.jsonl import cut_jsonl, read_jsonl
+from curate.readers.parquet import cut_parquet, read_parquet
+from curate.recipe import Source
+
+LINE_SUFFIXES = (".jsonl", ".ndjson", ".json")
+
+
+def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+    """Byte ranges of plain JSON Lines, runs of row groups of Parquet; [(0, 1)] for what is read from its beginning."""
+    if _is_parquet(file.name):
+        return cut_parquet(file, target_bytes=target_bytes)
+    return cut_jsonl(file, target_bytes=target_bytes) if _is_lines(file.name) else [(0, 1)]
+
+
+def read(range: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+    """The rows of one range.
+
+    Lost: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "bad_json", "encoding",
+    "too_big", "truncated" or "corrupt".
+
+    Raises:
+        UsageError: the text column does not exist; the sentence names those that do.
+    """
+    if _is_parquet(range.file.name):
+        yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes)
+    elif _is_lines(range.file.name):
+        yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes)
+    else:
+        yield Lost(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)
+
+
+def _is_parquet(name: str) -> bool:
+    return name.lower().endswith((".parquet", ".pq"))
+
+
+def _is_lines(name: str) -> bool:
+    plain = name.lower()
+    for suffix in COMPRESSED:
+        plain = plain.removesuffix(suffix)
+    return plain.endswith(LINE_SUFFIXES)

@@ -1,0 +1,223 @@
+"""WARC files (.gz by record or as a whole, .zst, plain) as records, with an account of everything else in them.
+
+    FileRange ─▶ runs of bytes ─▶ blocks ─▶ judge: a page? ─▶ Record | Lost
+
+Damage costs the records that it lies in and no others: the gzip member, the zstd frame or the plain record is the
+unit, and reading goes on at the next one that begins with "WARC/". A record cut short is reported, never passed on.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import hashlib
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from curate.batch import Lost, Record
+from curate.engine.files import open_input
+from curate.engine.plan import FileRange, InputFile
+from curate.readers.http import BadHttp, looks_like_text, media_type, read_head, read_payload
+from curate.readers.members import (
+    GZIP,
+    Codec,
+    DamagedMember,
+    Member,
+    Pages,
+    PlainRun,
+    chains,
+    find_format,
+    find_start,
+)
+from curate.readers.warc_blocks import Block, Damage, read_blocks
+
+Media = Literal["text/plain", "text/html"]
+PAGES: dict[str, Media] = {"text/html": "text/html", "application/xhtml+xml": "text/html", "text/plain": "text/plain"}
+UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown", "application/octet-stream", "*/*", "text", "html"})
+HTML_BEGIN = re.compile(rb"<(?:!doctype[ \t\r\n]+html|html|head|body|title|meta)\b", re.IGNORECASE)
+XML_BEGIN = re.compile(rb"<(?:\?xml|rss|feed|svg|rdf)\b", re.IGNORECASE)
+FOREIGN = {b"%PDF": "a PDF", b"filedesc://": "an ARC file", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-up"}
+
+
+def read(range: FileRange, *, source: str, max_record_bytes: int) -> Iterator[Record | Lost]:
+    """Every record of the file that starts in the range, and every stretch of it that is none.
+
+    Pages come as Record: 2xx responses, `resource` and `conversion` (WET) records with HTML or plain text, their
+    payload without chunks and content encodings. All else comes as Lost, "dropped" or "quarantined". The id is
+    `source/file@offset`: of the gzip member, plus `+offset` inside it for all but its first record.
+
+    Memory: some four times `max_record_bytes`, whatever the file says or inflates to.
+
+    Raises:
+        MachineError: the file could not be read.
+    """
+    with open_input(range.file.uri) as file:
+        prefix = f"{source}/{range.file.name}"
+        for item in _read_items(Pages(file), range.start, range.end, max_record_bytes):
+            offset, inside = item.place
+            id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
+            if isinstance(item, Block):
+                yield judge(item, id, max_record_bytes=max_record_bytes)
+            else:
+                yield Lost(id, "quarantined", item.reason, item.detail)
+
+
+def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+    """Byte ranges of about `target_bytes` that cover the file; `read` finds the records of each.
+
+    Gzip is cut anywhere, plain files at records' starts (their headers are read), zstd and what is no WARC not at all.
+    """
+    with open_input(file.uri) as opened:
+        pages = Pages(opened)
+        form = find_format(pages) if pages.size > target_bytes else "small"
+        if form is GZIP:
+            parts = math.ceil(pages.size / target_bytes)
+            bounds = [pages.size * part // parts for part in range(parts + 1)]
+        elif form == "plain":
+            bounds = _plain_bounds(pages, target_bytes)
+        else:
+            bounds = [0, pages.size]
+    return list(itertools.pairwise(bounds))
+
+
+def _plain_bounds(pages: Pages, target_bytes: int) -> list[int]:
+    bounds = [0]
+    for block in read_blocks(PlainRun(pages, 0), max_bytes=0):
+        if block.place[0] - bounds[-1] >= target_bytes:
+            bounds.append(block.place[0])
+    return [*bounds, pages.size]
+
+
+def _read_items(pages: Pages, start: int, end: int, max_bytes: int) -> Iterator[Block | Damage]:
+    form = find_format(pages)
+    if start == 0 and (foreign := _name_foreign(pages, form)):
+        yield foreign
+    elif isinstance(form, Codec):
+        yield from _read_members(pages, form, start, end, max_bytes)
+    elif form == "plain":
+        yield from read_blocks(PlainRun(pages, start), max_bytes=max_bytes, end=end)
+
+
+def _read_members(pages: Pages, codec: Codec, start: int, end: int, max_bytes: int) -> Iterator[Block | Damage]:
+    if start == 0 and not codec.magic.match(pages.at(0, 4)):
+        yield _garbage(0, find_start(pages, codec, 0, pages.size) or pages.size)
+    for chain in chains(pages, codec, start, end, max_bytes=max_bytes):
+        yield from read_blocks(chain, max_bytes=max_bytes)
+        if chain.gap:
+            yield _garbage(*chain.gap)
+
+
+def _garbage(start: int, end: int) -> Damage:
+    return Damage((start, 0), "garbage", f"no member begins here; bytes {start}-{end}")
+
+
+def _name_foreign(pages: Pages, form: Codec | str) -> Damage | None:
+    """What a file is that holds no record at all; None for a WARC."""
+    head = pages.at(0, 64)
+    if isinstance(form, Codec):
+        if find_start(pages, form, 0, pages.size) is not None:
+            return None
+        try:
+            head = Member(pages, form, 0).peek()
+        except DamagedMember as damage:
+            return Damage((0, 0), damage.reason, str(damage))
+    if not head:
+        return Damage((0, 0), "empty", f"nothing in {pages.size} bytes")
+    if form == "plain":
+        return None
+    what = next((name for magic, name in FOREIGN.items() if head.lstrip().startswith(magic)), "unknown")
+    inside = f" inside {form.name}" if isinstance(form, Codec) else ""
+    return Damage((0, 0), "not_warc", f"the file is {what}{inside}: it begins with {head[:32]!r}")
+
+
+class _Unwanted(Exception):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def judge(block: Block, id: str, *, max_record_bytes: int) -> Record | Lost:
+    """The page that a record holds, or why it holds none."""
+    url = _url(block.headers)
+    try:
+        mime, charset, payload = _open_page(block, max_record_bytes)
+        media = _media(mime, payload)
+    except _Unwanted as unwanted:
+        return Lost(id, "dropped", unwanted.reason, str(unwanted), url)
+    except BadHttp as bad:
+        return Lost(id, "quarantined", bad.reason, str(bad), url)
+    timestamp = block.headers.get(b"warc-date", b"").decode("latin-1") or None
+    return Record(id, payload, media, url, timestamp, charset, {"mime": mime})
+
+
+def _open_page(block: Block, max_bytes: int) -> tuple[str, str | None, bytes]:
+    """Type, charset and payload of a response, resource or conversion record."""
+    kind = block.headers.get(b"warc-type", b"").decode("latin-1").lower()
+    if not kind:
+        raise BadHttp("bad_header", "no WARC-Type")
+    if kind not in ("response", "resource", "conversion"):
+        raise _Unwanted("record_type", kind)
+    mime, charset = media_type(block.headers.get(b"content-type", b""))
+    if kind == "response" and (mime == "application/http" or block.body.startswith(b"HTTP/")):
+        return _open_message(block, max_bytes)
+    _check_wanted(block, mime, max_bytes)
+    return mime, charset, block.body
+
+
+def _open_message(block: Block, max_bytes: int) -> tuple[str, str | None, bytes]:
+    if not block.length:
+        raise _Unwanted("empty_payload", "no HTTP message")
+    head = read_head(block.body)
+    if not 200 <= head.status < 300:
+        raise _Unwanted("http_status", str(head.status))
+    mime, charset = media_type(head.fields.get(b"content-type", b""))
+    _check_wanted(block, mime, max_bytes)
+    is_cut = b"warc-truncated" in block.headers
+    return mime, charset, read_payload(head, block.body, max_bytes=max_bytes, is_cut=is_cut)
+
+
+def _check_wanted(block: Block, mime: str, max_bytes: int) -> None:
+    """The type first: a film is unwanted, however big."""
+    if mime not in PAGES and mime not in UNKNOWN:
+        raise _Unwanted("content_type", mime)
+    if len(block.body) < block.length:
+        raise BadHttp("too_big", f"Content-Length {block.length}, at most {max_bytes} bytes are read")
+    if not block.is_checked:
+        _check_digest(block)
+
+
+def _check_digest(block: Block) -> None:
+    """Without a checksum of gzip's, the record's own SHA-1 is the only witness of a flipped bit."""
+    algorithm, _, digest = block.headers.get(b"warc-block-digest", b"").decode("latin-1").lower().partition(":")
+    if algorithm != "sha1" or len(digest) not in (32, 40):
+        return
+    sha1 = hashlib.sha1(block.body, usedforsecurity=False)
+    found = base64.b32encode(sha1.digest()).decode().lower() if len(digest) == 32 else sha1.hexdigest()
+    if found != digest:
+        raise BadHttp("corrupt", f"WARC-Block-Digest is sha1:{digest}, the bytes have {found}")
+
+
+def _media(mime: str, payload: bytes) -> Media:
+    if not payload or payload.isspace():
+        raise _Unwanted("empty_payload", f"{len(payload)} bytes")
+    if mime in PAGES:
+        return PAGES[mime]
+    return _sniff(mime, payload[:1024].removeprefix(codecs.BOM_UTF8).lstrip())
+
+
+def _sniff(mime: str, begin: bytes) -> Media:
+    """What a page without a usable type is; feeds, pictures and other XML are none."""
+    if HTML_BEGIN.search(begin) or (begin.startswith(b"<") and not XML_BEGIN.match(begin)):
+        return "text/html"
+    if begin.startswith(b"<") or not looks_like_text(begin):
+        raise _Unwanted("content_type", f"{mime or 'none'}, begins with {begin[:16]!r}")
+    return "text/plain"
+
+
+def _url(headers: dict[bytes, bytes]) -> str | None:
+    """Wget 1.21 and older write `<http://…>`, and some crawlers leave spaces in."""
+    uri = headers.get(b"warc-target-uri", b"").decode("utf-8", "replace")
+    return uri.removeprefix("<").removesuffix(">").strip().replace(" ", "%20") or None

@@ -1,0 +1,195 @@
+"""The recipe: one TOML file as typed, frozen models, with one normal form and one digest.
+
+file ─▶ load (recipe_file) ─▶ Recipe ─▶ resolve (passes.steps: every default of every step) ─▶ digest
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One filter of a source: a name and its parameters; a `where` expression is the step "where"."""
+
+    use: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = field(default=None, compare=False, metadata={"toml": False})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where documents come from, how they are read, and what decides on them."""
+
+    name: str
+    read: Literal["warc", "books", "code", "tables"]
+    paths: tuple[str, ...]
+    extract: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """For tables: the column of curate -> the column of the file, e.g. {"text": "content"}."""
+    steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
+    line: int | None = field(default=None, compare=False, metadata={"toml": False})
+
+
+@dataclass(frozen=True, slots=True)
+class Dedup:
+    """Which documents count as copies, and which copy stays: the order of sources, the longest, the smallest id."""
+
+    method: tuple[Literal["exact", "minhash"], ...] = ("exact", "minhash")
+    ngram: int = field(default=5, metadata={"range": (1, 100)})
+    bands: int = field(default=14, metadata={"range": (1, 1000)})
+    rows: int = field(default=8, metadata={"range": (1, 1000)})
+    prefer: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """Which personal data is replaced, and what finds it."""
+
+    entities: tuple[str, ...] = ("EMAIL_ADDRESS", "IP_ADDRESS")
+    engine: Literal["patterns", "presidio"] = "patterns"
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Shares of tokens. Without `tokens`, as many are drawn as the sources hold; without `weights`, in proportion."""
+
+    tokens: int | None = field(default=None, metadata={"range": (1, float("inf"))})
+    weights: Mapping[str, float] = field(default_factory=dict)
+    max_epochs: float = field(default=4.0, metadata={"range": (0.001, 1e6)})
+    materialise: bool = False
+    """Write the mixed, shuffled sequence itself, for trainers that only read in order."""
+    max_shard_tokens: int = field(default=1 << 30, metadata={"range": (1000, 1 << 31)})
+    """Of the materialised sequence; a source's own shards are one a split."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainTokenizer:
+    vocab_size: int = field(default=32_768, metadata={"range": (257, 10_000_000)})
+    sample_bytes: int = field(default=50_000_000, metadata={"range": (1, 10_000_000_000)})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerChoice:
+    """`{ train = { vocab_size = … } }`."""
+
+    train: TrainTokenizer = TrainTokenizer()
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenize:
+    """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json or tiktoken file."""
+
+    tokenizer: TokenizerChoice | str = TokenizerChoice()
+    validation: float = field(default=0.005, metadata={"range": (0.0, 0.5)})
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    preset: str = "nano"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one document and one worker may use; what goes over is quarantined, and the run goes on."""
+
+    document_seconds: float = field(default=10.0, metadata={"range": (0.01, 86_400)})
+    """CPU time of one document in one pass."""
+    worker_memory: int = field(default=4 << 30, metadata={"range": (256 << 20, float("inf"))})
+    max_record_bytes: int = field(default=64 << 20, metadata={"range": (1, 1 << 31)})
+    max_quarantined: float = field(default=0.001, metadata={"range": (0.0, 1.0)})
+    """Share of the records read that may be quarantined before the run, complete, ends with exit code 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole run. `base` is the folder that relative paths start from; neither it nor `file` is in the digest."""
+
+    name: str
+    seed: int = field(default=17, metadata={"range": (0, 2**63 - 1)})
+    dedup: Dedup | None = None
+    scrub: Scrub | None = None
+    mix: Mix = Mix()
+    tokenize: Tokenize = Tokenize()
+    train: Train = Train()
+    limits: Limits = Limits()
+    sources: tuple[Source, ...] = field(default=(), metadata={"toml": False})
+    base: Path = field(default=Path(), compare=False, metadata={"toml": False})
+    file: str = field(default="recipe", compare=False, metadata={"toml": False})
+
+    def source(self, name: str) -> Source:
+        return next(source for source in self.sources if source.name == name)
+
+
+def normal_form(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values, every default filled in, without what cannot change the data (places, `[train]`)."""
+    plain: dict[str, Any] = _plain(recipe)
+    plain["source"] = plain.pop("sources")
+    for unneeded in ("base", "file", "train"):
+        plain.pop(unneeded)
+    return plain
+
+
+def digest(recipe: Recipe) -> str:
+    """SHA-256 of the normal form as JSON with sorted keys."""
+    text = json.dumps(normal_form(recipe), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The resolved recipe as a TOML file that loads to the same recipe."""
+    plain = normal_form(recipe) | {"train": _plain(recipe.train)}
+    sources = plain.pop("source")
+    tables = {key: value for key, value in plain.items() if isinstance(value, dict)}
+    lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if key not in tables and value is not None]
+    for source in sources:
+        lines += ["", "[[source]]", *_toml_pairs(source)]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *_toml_pairs(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_pairs(table: Mapping[str, Any]) -> list[str]:
+    return [f"{_toml_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _toml_string(value)
+    if isinstance(value, Mapping):
+        pairs = _toml_pairs(value)
+        return "{ " + ", ".join(pairs) + " }" if pairs else "{}"
+    if isinstance(value, list | tuple):
+        items = [_toml(item) for item in value]
+        is_long = sum(map(len, items)) > 100
+        return "[\n  " + ",\n  ".join(items) + ",\n]" if is_long else "[" + ", ".join(items) + "]"
+    return repr(value)
+
+
+def _toml_key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _toml_string(key)
+
+
+def _toml_string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are all TOML's too
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Step):
+        return {"use": value.use, **{key: _plain(item) for key, item in value.parameters.items()}}
+    if dataclasses.is_dataclass(value):
+        names = [item.name for item in dataclasses.fields(value) if item.name != "line"]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

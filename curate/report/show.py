@@ -1,0 +1,127 @@
+"""The funnel of a run as a table: what came in, what each step dropped, what came out.
+
+manifest.json ─▶ FunnelRow per source and step ─▶ rich tables
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+
+from curate.recipe_file import load
+from curate.run_folder import Run
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelRow:
+    """One line of the funnel: documents and extracted bytes that a step took out, and what was left after it."""
+
+    source: str
+    step: str
+    reason: str
+    outcome: str
+    documents: int
+    bytes: int
+    left: int
+
+
+def funnel(run: Run) -> list[FunnelRow]:
+    """All rows, sources in the recipe's order, steps in the order in which they decide.
+
+    Raises:
+        UsageError: the run is not complete.
+    """
+    counts = run.manifest["counts"]
+    recipe = load(run.folder / "recipe.toml")
+    return [
+        row
+        for source in recipe.sources
+        for row in _rows(source.name, [step.use for step in source.steps], counts[source.name])
+    ]
+
+
+def _rows(source: str, steps: list[str], counts: Mapping[str, Any]) -> Iterator[FunnelRow]:
+    order = ["read", "extract", *steps, "dedup", "scrub"]
+    left = counts["read"]
+    yield FunnelRow(source, "read", "", "read", counts["read"], counts["read_bytes"], left)
+    keys = sorted(counts["steps"], key=lambda key: _position(key, order))
+    for key in keys:
+        outcome, step, reason = key.split("/", 2)
+        documents, size = counts["steps"][key]
+        left -= documents
+        yield FunnelRow(source, step, reason, outcome, documents, size, left)
+    yield FunnelRow(source, "kept", "", "kept", counts["kept"], counts["kept_bytes"], left)
+
+
+def _position(key: str, order: list[str]) -> tuple[int, str, str]:
+    _, step, reason = key.split("/", 2)
+    name, _, number = step.partition("#")
+    places = [place for place, known in enumerate(order) if known == name]
+    return (places[int(number or 1) - 1] if places else len(order), step, reason)
+
+
+def funnel_table(rows: list[FunnelRow]) -> Table:
+    """The funnel for a terminal: one row per step and reason."""
+    table = Table(title="What came in, what each step took out, what is left", title_justify="left")
+    table.add_column("source")
+    table.add_column("step")
+    table.add_column("reason", overflow="fold", max_width=48)
+    for name in ("documents", "share", "text", "left"):
+        table.add_column(name, justify="right")
+    shown = ""
+    read = 1
+    for row in rows:
+        if row.source != shown:
+            read = max(row.documents, 1)
+            table.add_section()
+        bold = row.outcome in ("read", "kept")
+        style = "bold" if bold else "yellow" if row.outcome == "quarantined" else None
+        source = row.source if row.source != shown else ""
+        sign = "" if bold else "-"
+        share = f"{row.documents / read:.1%}"
+        table.add_row(
+            source,
+            row.step,
+            _printable(row.reason),
+            f"{sign}{row.documents:,}",
+            share,
+            size(row.bytes),
+            f"{row.left:,}",
+            style=style,
+        )
+        shown = row.source
+    return table
+
+
+def tokens_table(run: Run) -> Table:
+    """What the mixture draws from each source."""
+    table = Table(title="Tokens", title_justify="left")
+    for name in ("source", "documents", "text", "train tokens", "validation", "weight", "share drawn", "epochs"):
+        table.add_column(name, justify="left" if name == "source" else "right")
+    counts, mixture = run.manifest["counts"], {share["name"]: share for share in run.mixture["mixture"]["shares"]}
+    for source, count in counts.items():
+        part = mixture.get(source)
+        tokens = count["tokens"]
+        drawn = ("-", "-", "-") if part is None else _drawn(part)
+        texts = (f"{count['kept']:,}", size(count["kept_bytes"]), f"{tokens.get('train', 0):,}")
+        table.add_row(source, *texts, f"{tokens.get('validation', 0):,}", *drawn)
+    return table
+
+
+def _drawn(part: Mapping[str, Any]) -> tuple[str, str, str]:
+    return (f"{part['asked']:.3f}", f"{part['weight']:.3f}", f"{part['epochs']:.2f}")
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    if count < 10_000:
+        return f"{count:,} B"
+    return f"{count / 1e3:,.0f} kB" if count < 10_000_000 else f"{count / 1e6:,.0f} MB"
+
+
+def _printable(text: str) -> str:
+    """Nothing in a document's name may move the terminal's cursor, or be read as rich's mark-up."""
+    return "".join(character if character.isprintable() else "?" for character in text).replace("[", r"\[")

@@ -1,0 +1,74 @@
+"""Training for a terminal: a bar, or a line now and then, and the table of bits per byte at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from curate.train_min.train import StepReport, TrainResult
+
+LINE_SECONDS = 10.0
+
+
+@contextmanager
+def training_progress(console: Console) -> Iterator[Callable[[StepReport], None]]:
+    """The function to hand to `train`."""
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    columns = (
+        TextColumn("train"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.completed}/{task.total}  {task.fields[text]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task("train", total=None, text="")
+
+        def show(report: StepReport) -> None:
+            bars.update(task, completed=report.step, total=report.steps, text=sentence(report))
+
+        yield show
+
+
+def _lines(console: Console) -> Callable[[StepReport], None]:
+    shown = [time.monotonic() - LINE_SECONDS]
+
+    def show(report: StepReport) -> None:
+        if report.step == report.steps or time.monotonic() - shown[0] >= LINE_SECONDS:
+            shown[0] = time.monotonic()
+            console.print(f"step {report.step}/{report.steps}  {sentence(report)}", highlight=False, markup=False)
+
+    return show
+
+
+def sentence(report: StepReport) -> str:
+    """Loss and speed; the losses by source where there are several."""
+    by_source = ", ".join(f"{source} {loss:.2f}" for source, loss in report.losses.items())
+    detail = f" ({by_source})" if len(report.losses) > 1 else ""
+    return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s"
+
+
+def scores_table(result: TrainResult) -> Table:
+    """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
+    title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
+    table = Table(title=title, title_justify="left")
+    table.add_column("source")
+    for name in ("tokens", "loss, nats", "bits per byte", "unigram", "better by"):
+        table.add_column(name, justify="right")
+    for score in result.scores:
+        gain = 1 - score.bits_per_byte / score.unigram_bits_per_byte
+        bits = (f"{score.bits_per_byte:.3f}", f"{score.unigram_bits_per_byte:.3f}", f"{gain:.0%}")
+        table.add_row(score.source, f"{score.tokens:,}", f"{score.loss:.3f}", *bits)
+    for source in result.unvalidated:
+        table.add_row(source, "no validation documents", *["-"] * 4)
+    return table

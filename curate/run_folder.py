@@ -1,0 +1,69 @@
+"""A run on disk, opened for reading: manifest, account, documents, ledger.
+
+run = curate.Run("runs/mini");  run.documents("web").collect();  run.ledger().filter(pl.col("step") == "dedup")
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The folder of a run, finished or not."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        if not (self.folder / "plan.json").is_file():
+            raise UsageError(f"{self.folder} is not a run's folder: it has no plan.json")
+
+    @property
+    def is_complete(self) -> bool:
+        return (self.folder / "manifest.json").is_file()
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Digests, versions, inputs and outputs, counts per source and step.
+
+        Raises:
+            UsageError: the run is not complete.
+        """
+        return self._json("manifest.json")
+
+    @property
+    def mixture(self) -> dict[str, Any]:
+        return self._json("tokens/mixture.json")
+
+    @property
+    def timing(self) -> dict[str, Any]:
+        return self._json("timing.json")
+
+    def documents(self, source: str | None = None) -> pl.LazyFrame:
+        """Final, scrubbed documents of one source or of all."""
+        return self._scan("documents", source)
+
+    def ledger(self, source: str | None = None) -> pl.LazyFrame:
+        """One row per record read: id, source, url, outcome, step, reason, value, every signal."""
+        return self._scan("ledger", source)
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        if not path.is_file():
+            raise UsageError(f'{self.folder} has no {name} yet: "curate run" has not finished there')
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return table
+
+    def _scan(self, room: str, source: str | None) -> pl.LazyFrame:
+        files = sorted((self.folder / room).glob(f"{source or '*'}/*.parquet"))
+        if not files:
+            raise UsageError(f"{self.folder / room} holds no files{f' of source {source!r}' if source else ''}")
+        return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal_relaxed")

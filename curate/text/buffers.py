@@ -1,0 +1,33 @@
+"""The bridge from a column of text to the kernels: UTF-8 bytes and offsets as numpy arrays, no copy per document."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+
+class TextBuffers(NamedTuple):
+    """Document i is `data[offsets[i]:offsets[i + 1]]`, always valid UTF-8."""
+
+    data: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+
+    @property
+    def count(self) -> int:
+        return len(self.offsets) - 1
+
+
+def text_buffers(texts: pl.Series) -> TextBuffers:
+    """The Arrow buffers of a String column (nulls count as empty): data uint8[n_bytes], offsets int64[n + 1]."""
+    array = texts.fill_null("").to_arrow(compat_level=pl.CompatLevel.oldest())
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    array = array.cast(pa.large_string())
+    _, offset_buffer, data_buffer = array.buffers()
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64, count=len(array) + 1 + array.offset)[array.offset :]
+    data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer is not None else np.zeros(0, dtype=np.uint8)
+    return TextBuffers(data, offsets)

@@ -1,0 +1,130 @@
+"""Words that are cut by list and not by rule: English contractions, abbreviations with their period, emoticons.
+
+The lists state which strings the English tokenizer of spaCy 3.8 (MIT) treats so: datatrove counts the words of its
+Gopher rules with it. "don't" ─▶ "do|n't", "cannot" ─▶ "can|not", "e.g." ─▶ "e.g.", ":-)" ─▶ ":-)".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.text.compiled import kernel
+from curate.text.hashes import find_slot, hash_range, mix
+
+PRONOUNS = {
+    "i": "'m 'm|a 'll 'll|'ve 'd 'd|'ve 've",
+    "you": "'ll 'll|'ve 'd 'd|'ve 've 're",
+    "he": "'ll 'll|'ve 'd 'd|'ve 's",
+    "she": "'ll 'll|'ve 'd 'd|'ve 's",
+    "it": "'ll 'll|'ve 'd 'd|'ve 's",
+    "we": "'ll 'll|'ve 'd 'd|'ve 've 're",
+    "they": "'ll 'll|'ve 'd 'd|'ve 've 're",
+    "who what when where why how there": "'s 'll 'll|'ve 're 've 'd 'd|'ve",
+    "that this": "'s 'll 'll|'ve 'd 'd|'ve",
+    "these those": "'ll 'll|'ve 're 've 'd 'd|'ve",
+    "could might must should would": "n't n't|'ve 've",
+    "ca do does did had may need ought sha wo": "n't n't|'ve",
+    "ai are is was were have has dare": "n't",
+}
+"""Word -> what may hang on it; every form also without its apostrophe ("dont"), and with a capital."""
+
+NOT_CUT = "Ill ill Its its Hell hell Shell shell Shed shed were Were Well well Whore whore"
+"""Words of their own that look like a contraction without its apostrophe."""
+
+CUT = """
+y'|all y|all how|'d|'y How|'d|'y not|'ve not|ve Not|'ve Not|ve can|not Can|not gon|na Gon|na got|ta Got|ta let|'s Let|'s
+c'm|on C'm|on °|c|. °|f|. °|k|. °|C|. °|F|. °|K|.
+"""
+
+KEPT = """
+' '' \\") \\t \\n — <space> C++ 'S 's ‘S ‘s and/or w/o 're 'Cause 'cause 'cos 'Cos 'coz 'Coz 'cuz 'Cuz 'bout 'd
+ma'am Ma'am o'clock O'clock lovin' Lovin' havin' Havin' doin' Doin' goin' Goin' nothin' Nothin' nuthin' Nuthin' ol' Ol'
+somethin' Somethin' 'em 'll 'nuff
+a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z. ä. ö. ü.
+Mt. Ak. Ala. Apr. Ariz. Ark. Aug. Calif. Colo. Conn. Dec. Del. Feb. Fla. Ga. Ia. Id. Ill. Ind. Jan. Jul. Jun. Kan. Kans.
+Ky. La. Mar. Mass. Mich. Minn. Miss. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. S.C. Sep.
+Sept. Tenn. Va. Wash. Wis. a.m. Adm. Bros. co. Co. Corp. D.C. Dr. e.g. E.g. E.G. Gen. Gov. i.e. I.e. I.E. Inc. Jr. Ltd.
+Md. Messrs. Mo. Mont. Mr. Mrs. Ms. p.m. Ph.D. Prof. Rep. Rev. Sen. St. vs. v.s.
+"""
+
+EMOTICONS = r"""
+:) :-) :)) :-)) :))) :-))) (: (-: =) (= :] :-] [: [-: [= =] :o) (o: :} :-} 8) 8-) (-8 ;) ;-) (; (-; :( :-( :((
+:-(( :((( :-((( ): )-: =( >:( :') :'-) :'( :'-( :/ :-/ =/ =| :| :-| ]= =[ :1 :P :-P :p :-p :O :-O :o :-o :0 :-0 :() >:o :* :-*
+:3 :-3 =3 :> :-> :X :-X :x :-x :D :-D ;D ;-D =D xD XD xDD XDD 8D 8-D ^_^ ^__^ ^___^ >.< >.> <.< ._. ;_; -_- -__- v.v V.V
+v_v V_V o_o o_O O_o O_O 0_o o_0 0_0 o.O O.o O.O o.o 0.0 o.0 0.o @_@ <3 <33 <333 </3 (^_^) (-_-) (._.) (>_<) (*_*)
+(¬_¬) ಠ_ಠ ಠ︵ಠ (ಠ_ಠ) ¯\(ツ)/¯ (╯°□°）╯︵┻━┻ ><(((*>
+"""
+
+UNITS = """
+km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph hPa Pa mbar mb
+MB kb KB gb GB tb TB T G M K % км км² км³ м м² м³ дм дм² дм³ см см² см³ мм мм² мм³ нм кг г мг м/с км/ч кПа Па мбар Кб
+КБ кб Мб МБ мб Гб ГБ гб Тб ТБ كم كم² كم³ م م² م³ سم سم² سم³ مم مم² مم³ غرام جرام جم كغ ملغ كوب اكواب
+US$ C$ A$ $ £ € ¥ ฿ ₽ ﷼ ₴ ₠ ₡ ₢ ₣ ₤ ₥ ₦ ₧ ₨ ₩ ₪ ₫ ₭ ₮ ₯ ₰ ₱ ₲ ₳ ₵ ₶ ₷ ₸ ₹ ₺ ₻ ₼ ₾ ₿
+"""
+"""Cut off a digit: "5km" ─▶ "5", "km"; currencies too."""
+
+LONGEST = 12
+TABLE_SIZE = 4096
+PIECE_BITS = 8
+UNIT = 1 << 32
+
+
+@cache
+def special_words() -> npt.NDArray[np.uint64]:
+    """The lists as the kernels look them up, an open-addressing table uint64[2 * 4096]: hashes of words, then values.
+
+    A value holds the lengths of the word's pieces, 8 bits each, the first lowest; or UNIT.
+    """
+    words = dict.fromkeys(UNITS.split(), ()) | all_words()
+    codes = np.array([ord(character) for word in words for character in word], dtype=np.int32)
+    ends = np.cumsum([len(word) for word in words], dtype=np.int64)
+    values = [
+        sum(len(piece) << PIECE_BITS * at for at, piece in enumerate(pieces)) or UNIT for pieces in words.values()
+    ]
+    table = np.zeros(2 * TABLE_SIZE, dtype=np.uint64)
+    _fill_table(codes, ends, np.array(values, dtype=np.uint64), table)
+    return table
+
+
+def _pack(pieces: tuple[str, ...]) -> int:
+    return sum(len(piece) << PIECE_BITS * at for at, piece in enumerate(pieces))
+
+
+@kernel
+def _fill_table(codes, ends, values, table):  # type: ignore[no-untyped-def]
+    start = 0
+    for at in range(len(ends)):
+        key = mix(hash_range(codes, start, ends[at]))
+        slot = find_slot(table, TABLE_SIZE - 1, key)
+        table[slot] = key
+        table[TABLE_SIZE + slot] = values[at]
+        start = ends[at]
+
+
+@cache
+def all_words() -> dict[str, tuple[str, ...]]:
+    """Every listed word -> its pieces; each with the typewriter's apostrophe and with the typographer's."""
+    forms = [*_contractions(), *_times(), *(tuple(word.split("|")) for word in CUT.split())]
+    forms += [(word,) for word in (KEPT + EMOTICONS).split()]
+    curled = [tuple(piece.replace("'", "’") for piece in pieces) for pieces in forms]
+    words = {"".join(pieces): pieces for pieces in forms + curled}
+    return {word: pieces for word, pieces in words.items() if word not in NOT_CUT.split() and len(word) <= LONGEST}
+
+
+def _contractions() -> Iterator[tuple[str, ...]]:
+    for words, endings in PRONOUNS.items():
+        for word in words.split():
+            for ending in endings.split():
+                pieces = (word, *ending.split("|"))
+                bare = tuple(piece.replace("'", "") for piece in pieces)
+                yield from (pieces, bare, (word.title(), *pieces[1:]), (word.title(), *bare[1:]))
+
+
+def _times() -> Iterator[tuple[str, ...]]:
+    for hour in range(1, 13):
+        for half in ("a.m.", "am", "p.m.", "pm"):
+            yield str(hour), half

@@ -1,0 +1,76 @@
+"""64-bit hashes of code point ranges, and the open-addressing set that counts them.
+
+A range hashes to a polynomial in its code points modulo 2^64; `mix` spreads it over all bits before it meets a table.
+Two different strings of one document share a hash with a chance of about 2^-64 a pair: then a ratio is off by that
+string, and nothing else. Nothing depends on a seed of the process.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curate.text.compiled import inner
+
+BASE = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, so that it has an inverse modulo 2^64."""
+BASE_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
+SPREAD = np.uint64(0xD6E8FEB86659FD93)
+ONE = np.uint64(1)
+HALF = np.uint64(32)
+
+
+@inner
+def hash_range(codes, start, end):  # type: ignore[no-untyped-def]
+    """The polynomial of `codes[start:end]`; each code counts one more, so that NUL lengthens a string too."""
+    value = np.uint64(0)
+    for at in range(start, end):
+        value = value * BASE + np.uint64(codes[at]) + ONE
+    return value
+
+
+@inner
+def power(base, exponent):  # type: ignore[no-untyped-def]
+    """base ** exponent modulo 2^64."""
+    result = ONE
+    while exponent > 0:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+@inner
+def mix(value):  # type: ignore[no-untyped-def]
+    """Spread a hash over all 64 bits; never 0, which marks a free slot."""
+    value = (value ^ (value >> HALF)) * SPREAD
+    value = (value ^ (value >> HALF)) * SPREAD
+    return (value ^ (value >> HALF)) | ONE
+
+
+@inner
+def table_size(entries):  # type: ignore[no-untyped-def]
+    """The power of two that keeps a table at most half full."""
+    size = 16
+    while size < 2 * entries:
+        size *= 2
+    return size
+
+
+@inner
+def find_slot(keys, mask, key):  # type: ignore[no-untyped-def]
+    """Where `key` stands in the open-addressing table `keys[:mask + 1]`, or the free slot where it belongs."""
+    slot = np.int64(key >> HALF) & mask
+    while keys[slot] != key and keys[slot] != 0:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@inner
+def was_seen(keys, mask, key):  # type: ignore[no-untyped-def]
+    """True if `key` is in the table; puts it there otherwise."""
+    slot = find_slot(keys, mask, key)
+    if keys[slot] == key:
+        return True
+    keys[slot] = key
+    return False

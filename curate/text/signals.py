@@ -1,0 +1,226 @@
+"""All text signals of a batch: compiled passes count, then ratios are plain expressions over the counts.
+
+    texts ─▶ UTF-8 buffers ─▶ words ─▶ counts int64[documents, COUNTS] ─▶ SIGNALS ─▶ one column each
+
+A ratio with nothing below the line (no words, no lines) is 0. Ratios on which published rules decide are Float64, so
+that a comparison with a threshold is the one that Python's own division gives; the others are Float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.text.buffers import text_buffers
+from curate.text.characters import CharacterCounts, character_classes, count_characters, decode
+from curate.text.compiled import inner, kernel
+from curate.text.hashes import table_size
+from curate.text.lines import (
+    LineCounts,
+    PieceCounts,
+    SentenceCounts,
+    count_duplicate_lines,
+    count_duplicate_paragraphs,
+    count_lines,
+    count_sentence_lines,
+)
+from curate.text.ngrams import (
+    DUPLICATE_SIZES,
+    TOP_SIZES,
+    duplicate_ngram_characters,
+    hash_words,
+    top_ngram_characters,
+)
+from curate.text.words import WordCounts, count_words, segment_texts
+
+COUNTS = (
+    *CharacterCounts._fields,
+    *WordCounts._fields,
+    *LineCounts._fields,
+    *(f"repeating_line_{field}" for field in PieceCounts._fields),
+    *(f"paragraph_{field}" for field in PieceCounts._fields),
+    *(f"full_{field}" for field in SentenceCounts._fields),
+    *(f"top_{size}gram_characters" for size in TOP_SIZES),
+    *(f"duplicate_{size}gram_characters" for size in DUPLICATE_SIZES),
+    "bytes",
+    "characters_without_newlines",
+)
+"""What the kernel counts in a document, in the order of its columns."""
+
+NEWLINES = COUNTS.index("newlines")
+
+GOPHER = "Gopher (Rae et al. 2021, arXiv:2112.11446) table A1, datatrove's arithmetic"
+FINEWEB = "FineWeb (Penedo et al. 2024, arXiv:2406.17557), datatrove's arithmetic"
+C4 = "C4 (Raffel et al. 2020, arXiv:1910.10683)"
+OWN = "curate"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One measure of a document: a count, or (`per`) the ratio of two."""
+
+    name: str
+    dtype: type[pl.DataType]
+    unit: str
+    minimum: float
+    maximum: float | None
+    source: str
+    count: str
+    per: str | None = None
+
+
+def _count(name: str, unit: str, source: str, count: str) -> Signal:
+    return Signal(name, pl.UInt32, unit, 0, None, source, count)
+
+
+def _share(name: str, unit: str, source: str, count: str, per: str, dtype: type[pl.DataType] = pl.Float64) -> Signal:
+    return Signal(name, dtype, f"share of {unit}", 0, 1, source, count, per)
+
+
+def _rate(name: str, unit: str, source: str, count: str, per: str) -> Signal:
+    return Signal(name, pl.Float64, unit, 0, None, source, count, per)
+
+
+SIGNALS: tuple[Signal, ...] = (
+    _count("character_count", "characters", OWN, "characters"),
+    _count("byte_count", "bytes", OWN, "bytes"),
+    _count("word_count", "words", GOPHER, "words"),
+    _rate("mean_word_length", "characters per word", GOPHER, "word_characters", "words"),
+    _count("line_count", "lines", GOPHER, "lines"),
+    _count("paragraph_count", "paragraphs", GOPHER, "paragraph_pieces"),
+    _rate("hash_symbol_ratio", "# per word", GOPHER, "hash_symbols", "tokens"),
+    _rate("ellipsis_ratio", "ellipses per word", GOPHER, "ellipses", "tokens"),
+    _share("bullet_line_ratio", "lines", GOPHER, "bullet_lines", "lines"),
+    _share("ellipsis_line_ratio", "lines", GOPHER, "ellipsis_lines", "lines"),
+    _share("alphabetic_word_ratio", "words", GOPHER, "alphabetic_words", "tokens"),
+    _count("stop_word_count", "distinct words", GOPHER, "stop_words"),
+    _share("digit_ratio", "characters", OWN, "digits", "characters", pl.Float32),
+    _share("uppercase_ratio", "characters", OWN, "uppercase", "characters", pl.Float32),
+    _share("whitespace_ratio", "characters", OWN, "whitespace", "characters", pl.Float32),
+    _share("punctuation_ratio", "characters", OWN, "punctuation", "characters", pl.Float32),
+    _share("duplicate_line_ratio", "lines", GOPHER, "repeating_line_duplicates", "repeating_line_pieces"),
+    _share("duplicate_paragraph_ratio", "paragraphs", GOPHER, "paragraph_duplicates", "paragraph_pieces"),
+    _share(
+        "duplicate_line_character_ratio",
+        "characters",
+        GOPHER,
+        "repeating_line_duplicate_characters",
+        "characters",
+    ),
+    _share(
+        "duplicate_paragraph_character_ratio",
+        "characters",
+        GOPHER,
+        "paragraph_duplicate_characters",
+        "characters",
+    ),
+    *(
+        _rate(f"top_{size}gram_ratio", "characters per character", GOPHER, f"top_{size}gram_characters", "characters")
+        for size in TOP_SIZES
+    ),
+    *(
+        _share(f"duplicate_{size}gram_ratio", "characters", GOPHER, f"duplicate_{size}gram_characters", "characters")
+        for size in DUPLICATE_SIZES
+    ),
+    _count("longest_word", "characters", C4, "longest_word"),
+    _share("terminal_punctuation_line_ratio", "lines", FINEWEB, "full_terminal_lines", "full_lines"),
+    _share("short_line_ratio", "lines", FINEWEB, "full_short_lines", "full_lines"),
+    _share(
+        "duplicate_full_line_character_ratio",
+        "characters",
+        FINEWEB,
+        "full_duplicate_characters",
+        "characters_without_newlines",
+    ),
+    _rate("newline_word_ratio", "newlines per word", FINEWEB, "newlines", "tokens"),
+    _count("curly_bracket_count", "{", C4, "curly_brackets"),
+    _count("lorem_ipsum_count", "phrases", C4, "lorem_ipsums"),
+)
+"""All that `text_signals` measures. Words of a ratio are all words, punctuation marks too; `word_count` and
+`mean_word_length` leave out words of symbols alone. A "full" line is one that is not blank."""
+
+
+def text_signals(texts: pl.Series) -> pl.DataFrame:
+    """Measure every text: one row a document in the same order, one column a signal (see `SIGNALS`).
+
+    `texts` is a String column; null counts as empty. A row depends on its own text alone.
+    """
+    buffers = text_buffers(texts)
+    counts = np.zeros((buffers.count, len(COUNTS)), dtype=np.int64)
+    _count_documents(*buffers, character_classes(), *segment_texts(buffers), counts)
+    return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})
+
+
+def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
+    values: npt.NDArray[Any] = counts[:, COUNTS.index(signal.count)]
+    if signal.per is not None:
+        below = counts[:, COUNTS.index(signal.per)]
+        values = np.divide(values, below, out=np.zeros(len(counts)), where=below != 0)
+    return pl.Series(signal.name, np.ascontiguousarray(values)).cast(signal.dtype)
+
+
+@kernel
+def _count_documents(data, offsets, table, all_starts, all_ends, bounds, counts):  # type: ignore[no-untyped-def]
+    """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
+    codes, classes = _scratch_for_characters(0)
+    hashes, prefixes, powers, lengths, keys, repeats, firsts = _scratch_for_words(0)
+    for document in range(len(offsets) - 1):
+        start, end = offsets[document], offsets[document + 1]
+        if end - start > len(codes):
+            codes, classes = _scratch_for_characters(end - start)
+        length = decode(data, start, end, table, codes, classes)
+        starts = all_starts[bounds[document] : bounds[document + 1]]
+        ends = all_ends[bounds[document] : bounds[document + 1]]
+        words = len(starts)
+        if words >= len(hashes):
+            hashes, prefixes, powers, lengths, keys, repeats, firsts = _scratch_for_words(words)
+        hash_words(codes, starts, ends, words, hashes, prefixes, powers, lengths)
+
+        row = counts[document]
+        at = _store(row, 0, count_characters(codes, classes, length))
+        at = _store(row, at, count_words(codes, classes, starts, ends, words))
+        at = _store(row, at, count_lines(codes, classes, length))
+        at = _store(row, at, count_duplicate_lines(codes, length))
+        at = _store(row, at, count_duplicate_paragraphs(codes, classes, length))
+        at = _store(row, at, count_sentence_lines(codes, classes, length))
+        for size in TOP_SIZES:
+            row[at] = top_ngram_characters(hashes, lengths, words, size, keys, repeats, firsts)
+            at += 1
+        for size in DUPLICATE_SIZES:
+            row[at] = duplicate_ngram_characters(prefixes, powers, lengths, words, size, keys)
+            at += 1
+        row[at] = end - start
+        row[at + 1] = length - row[NEWLINES]
+
+
+@inner
+def _store(row, at, values):  # type: ignore[no-untyped-def]
+    for value in values:
+        row[at] = value
+        at += 1
+    return at
+
+
+@inner
+def _scratch_for_characters(size):  # type: ignore[no-untyped-def]
+    room = size + size // 2
+    return np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint32)
+
+
+@inner
+def _scratch_for_words(size):  # type: ignore[no-untyped-def]
+    room = size + size // 2 + 1
+    slots = table_size(room)
+    return (
+        np.empty(room, dtype=np.uint64),
+        np.empty(room, dtype=np.uint64),
+        np.empty(room, dtype=np.uint64),
+        np.empty(room, dtype=np.int64),
+        np.empty(slots, dtype=np.uint64),
+        np.empty(slots, dtype=np.int64),
+        np.empty(slots, dtype=np.int64),
+    )

@@ -1,0 +1,109 @@
+"""Texts to token ids.
+
+documents ─▶ pieces of bounded length ─▶ ids of all in one array ─▶ end-of-text after each document
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.errors import UsageError
+from curate.tokenize.backends import Backend, Bytes, JsonFile, TiktokenFile
+
+PIECE_CHARACTERS = 1 << 20
+"""Longer documents are encoded in pieces: encoders take many times the memory of their text."""
+SAFE_CUT = re.compile(r"[^\W_](?=[ \n][^\W\d_])")
+"""A letter or digit, then one space or newline, then a letter: every GPT-like split ends a word there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenizer:
+    """A vocabulary, ready to encode. `fingerprint` is the SHA-256 of its file; `name` the file's name, or "bytes"."""
+
+    name: str
+    fingerprint: str
+    backend: Backend
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self.backend.pieces)
+
+    @property
+    def end_of_text(self) -> int:
+        return self.backend.end_of_text
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint16 for up to 65,536 ids, else uint32."""
+        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
+
+    def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Tokens of all documents (of `dtype`) and int64[n + 1] offsets; each document ends with end-of-text.
+
+        A literal `<|endoftext|>` in a text is text. Ids are those of the uncut text, however long it is.
+        """
+        pieces, counts = self._cut(texts)
+        ids, bounds = self.backend.encode(pieces)
+        ends = bounds[np.cumsum(counts, dtype=np.int64)]
+        tokens = np.insert(ids.astype(self.dtype), ends, self.end_of_text)
+        offsets = np.concatenate([[0], ends + np.arange(1, len(ends) + 1)]).astype(np.int64)
+        return tokens, offsets
+
+    def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
+        """The text of ids; broken UTF-8 at the ends becomes U+FFFD."""
+        return self.backend.decode([int(token) for token in ids])
+
+    def token_bytes(self) -> npt.NDArray[np.int64]:
+        """int64[vocab_size]: bytes of text that each id stands for, 0 for control tokens. For bits per byte."""
+        return np.array([len(piece) for piece in self.backend.pieces], dtype=np.int64)
+
+    def _cut(self, texts: Sequence[str]) -> tuple[list[str], list[int]]:
+        """The pieces of all texts, and how many each text has."""
+        pieces: list[str] = []
+        counts = []
+        for text in texts:
+            before = len(pieces)
+            pieces += cut_text(text) if self.backend.splits_at_spaces and len(text) > PIECE_CHARACTERS else [text]
+            counts.append(len(pieces) - before)
+        return pieces, counts
+
+
+def cut_text(text: str, length: int = PIECE_CHARACTERS) -> Iterator[str]:
+    """Pieces of about `length` characters, cut only where a word ends for sure; without such a place, whole."""
+    start = 0
+    while len(text) - start > length and (place := SAFE_CUT.search(text, start + length - 1)):
+        yield text[start : place.end()]
+        start = place.end()
+    yield text[start:]
+
+
+def load_tokenizer(spec: str | Path) -> Tokenizer:
+    """ "bytes" (257 ids), the path of a tokenizer.json, or the path of a tiktoken file named after its encoding.
+
+    Raises:
+        UsageError: there is no such file, it is neither kind, or it has no end-of-text.
+    """
+    if spec == "bytes":
+        return Tokenizer("bytes", hashlib.sha256(b"bytes/257").hexdigest(), Bytes())
+    path = Path(spec)
+    if not path.is_file():
+        raise UsageError(
+            f'there is no tokenizer "{spec}": give "bytes", or the path of a tokenizer.json or tiktoken file'
+        )
+    content = path.read_bytes()
+    is_json = content.lstrip()[:1] == b"{"
+    backend = JsonFile(content.decode("utf-8", "replace"), path) if is_json else TiktokenFile(path)
+    return Tokenizer(path.name, hashlib.sha256(content).hexdigest(), backend)
+
+
+def token_bytes_file(tokenizer: Tokenizer) -> bytes:
+    """The content of `tokens/token_bytes.bin`: `token_bytes` as little-endian uint32."""
+    return tokenizer.token_bytes().astype("<u4").tobytes()

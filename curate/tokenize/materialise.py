@@ -1,0 +1,129 @@
+"""The mixture as files: one shuffled sequence of whole documents, for trainers that read from front to back.
+
+shards of each source ─▶ repeats per document ─▶ keyed order over all ─▶ NNNNN.bin and its views, in that order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.errors import UsageError
+from curate.tokenize.choose import choose_documents, hash_ids
+from curate.tokenize.draw import derive, scramble
+from curate.tokenize.mix import Mixture
+from curate.tokenize.shards import TokenArray, write_index
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Documents in the order in which they are written, as arrays of equal length."""
+
+    source: npt.NDArray[np.int16]
+    number: npt.NDArray[np.int64]
+    """Of the document in its source."""
+    epoch: npt.NDArray[np.int32]
+    tokens: npt.NDArray[np.int64]
+
+    def __getitem__(self, which: slice | npt.NDArray[np.int64]) -> Sequence:
+        return Sequence(self.source[which], self.number[which], self.epoch[which], self.tokens[which])
+
+
+def materialise(
+    arrays: Mapping[str, TokenArray], mixture: Mixture, *, seed: int, folder: Path, max_shard_tokens: int
+) -> list[Path]:
+    """Write the mixture into an existing folder as shards 00000, 00001, …; returns the paths of all files.
+
+    A source that gives e epochs has each document floor(e) times, and once more those that a keyed hash chooses, until
+    its tokens are met within half a document. The order is that of a keyed hash of (id, epoch). The table beside a
+    shard has two more columns, `source` and `epoch`. In memory are some 60 bytes a document, never the tokens.
+
+    Raises:
+        UsageError: sources were tokenized with different widths of a token, or one that is drawn from is missing.
+    """
+    names = [share.name for share in mixture.shares if share.tokens]
+    _check_arrays(names, arrays)
+    sequence = _order(names, arrays, mixture, seed)
+    paths = []
+    for number, piece in enumerate(_cut(sequence, max_shard_tokens)):
+        paths += _write(folder, f"{number:05}", piece, names, arrays)
+    return paths
+
+
+def _check_arrays(names: list[str], arrays: Mapping[str, TokenArray]) -> None:
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise UsageError(f"the mixture draws from sources without shards: {', '.join(missing)}")
+    widths = {arrays[name].dtype for name in names}
+    if len(widths) > 1:
+        raise UsageError(f"the sources hold tokens of different widths: {', '.join(sorted(map(str, widths)))}")
+
+
+def _order(names: list[str], arrays: Mapping[str, TokenArray], mixture: Mixture, seed: int) -> Sequence:
+    targets = {share.name: share.tokens for share in mixture.shares}
+    parts, keys = [], []
+    for source, name in enumerate(names):
+        hashes = _hashes(arrays[name], seed)
+        part = _repeat(source, arrays[name], hashes, targets[name])
+        parts.append(part)
+        keys.append(derive(hashes[part.number], part.epoch.astype(np.int64)))
+    whole = Sequence(
+        np.concatenate([part.source for part in parts]),
+        np.concatenate([part.number for part in parts]),
+        np.concatenate([part.epoch for part in parts]),
+        np.concatenate([part.tokens for part in parts]),
+    )
+    return whole[np.argsort(np.concatenate(keys), kind="stable")]
+
+
+def _hashes(array: TokenArray, seed: int) -> npt.NDArray[np.uint64]:
+    parts = [hash_ids(shard.documents()["id"], seed=seed, purpose="materialise") for shard in array.shards]
+    return np.concatenate(parts)
+
+
+def _repeat(source: int, array: TokenArray, hashes: npt.NDArray[np.uint64], target: int) -> Sequence:
+    """Every document of a source as often as its share needs it, epoch by epoch."""
+    tokens = np.diff(array.ends, prepend=0)
+    epochs, rest = divmod(target, len(array))
+    extra = np.flatnonzero(choose_documents(scramble(hashes), tokens, rest))
+    number = np.concatenate([np.tile(np.arange(len(tokens)), epochs), extra])
+    epoch = np.repeat(np.arange(epochs + 1), [*[len(tokens)] * epochs, len(extra)])
+    return Sequence(np.full(len(number), source, np.int16), number, epoch.astype(np.int32), tokens[number])
+
+
+def _cut(sequence: Sequence, max_shard_tokens: int) -> Iterator[Sequence]:
+    """Pieces of whole documents of at most `max_shard_tokens`; a longer document is a piece of its own."""
+    ends = np.cumsum(sequence.tokens)
+    first = 0
+    while first < len(ends):
+        before = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, before + max_shard_tokens, side="right")), first + 1)
+        yield sequence[first:last]
+        first = last
+
+
+def _write(folder: Path, name: str, piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> list[Path]:
+    payload = folder / f"{name}.bin"
+    with payload.open("wb") as file:
+        for source, number in zip(piece.source.tolist(), piece.number.tolist(), strict=True):
+            file.write(arrays[names[source]].document(number).data)
+    table = _table(piece, names, arrays)
+    dtype = arrays[names[0]].dtype
+    extra = table.select("source", "epoch")
+    return [payload, *write_index(folder, name, piece.tokens, dtype, table["id"], table["bytes"], extra)]
+
+
+def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> pl.DataFrame:
+    """id, bytes, tokens, source, epoch of the documents of a piece, in its order."""
+    parts, places = [], []
+    for source, name in enumerate(names):
+        place = np.flatnonzero(piece.source == source)
+        part = arrays[name].pick(piece.number[place])
+        parts.append(part.with_columns(source=pl.lit(name), epoch=pl.Series(piece.epoch[place], dtype=pl.Int32)))
+        places.append(place)
+    return pl.concat(parts)[np.argsort(np.concatenate(places), kind="stable")]

@@ -1,0 +1,252 @@
+"""The mixture: how many tokens each source gives, and which row of which source stands at a position.
+
+    available, weights ─▶ plan_mixture ─▶ Mixture ─▶ mixture.json ─▶ Draw.locate(positions) ─▶ source, epoch, start
+
+The draw is a pure function of (mixture, seed, position): any number of readers sees one sequence, and the state of a
+training run is one integer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from curate.errors import CheckFailed, UsageError, nearest
+from curate.tokenize.draw import WEIGHT_BITS, Rows, assign_sources, place_rows
+
+MIN_BLOCK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one source gives. `epochs` is tokens / available; under 1, only a part of its documents is needed."""
+
+    name: str
+    asked: float
+    """Its weight in the recipe, or its share of what is available; all sum to 1."""
+    weight: float
+    """Its share of the tokens that are drawn, after the limit on epochs."""
+    tokens: int
+    epochs: float
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Tokens to draw in all and by source, and sentences on what differs from what was asked."""
+
+    tokens: int
+    max_epochs: float
+    shares: tuple[Share, ...]
+    notes: tuple[str, ...]
+
+
+def plan_mixture(
+    available: Mapping[str, int], *, weights: Mapping[str, float], tokens: int | None, max_epochs: float
+) -> Mixture:
+    """Share out `tokens` (default: all that the weighted sources hold) by weights, each source at most `max_epochs`.
+
+    What a source cannot give goes to the others in proportion to their weights (water-filling); when all are at their
+    limit, the total is lowered. Without weights, sources weigh what they hold. Weights are divided by their sum.
+    A source that the weights leave out gives nothing. `notes` says what of this happened.
+
+    Raises:
+        UsageError: a weight is of no known source, negative or not finite; or nothing can be drawn.
+    """
+    _check_weights(available, weights)
+    held = {name: Fraction(available[name]) for name in available}
+    parts = {name: Fraction(str(weights.get(name, 0))) for name in available} if weights else held
+    total = sum(parts.values())
+    if not total:
+        raise UsageError("nothing can be drawn: no source has both a weight over 0 and tokens")
+    asked = {name: part / total for name, part in parts.items()}
+    wanted = sum(available[name] for name in available if asked[name]) if tokens is None else tokens
+    limits = {name: math.floor(held[name] * Fraction(str(max_epochs))) for name in available}
+    given = _fill(asked, limits, wanted)
+    drawn = sum(given.values())
+    if not drawn:
+        raise UsageError("nothing can be drawn: the sources with a weight over 0 hold no tokens")
+    shares = tuple(_share(name, asked[name], given[name], drawn, available[name]) for name in available)
+    notes = _notes(available, weights, shares, wanted, max_epochs)
+    return Mixture(tokens=drawn, max_epochs=max_epochs, shares=shares, notes=notes)
+
+
+def _check_weights(available: Mapping[str, int], weights: Mapping[str, float]) -> None:
+    for name, weight in weights.items():
+        if name not in available:
+            raise UsageError(f'the mixture weighs "{name}", which is no source{nearest(name, available)}')
+        if not (math.isfinite(weight) and weight >= 0):
+            raise UsageError(f'the weight of "{name}" is {weight}; it must be a number of at least 0')
+
+
+def _fill(asked: Mapping[str, Fraction], limits: Mapping[str, int], wanted: int) -> dict[str, int]:
+    """Water-filling: sources over their limit stand at it, and the rest shares what is left, until none is over."""
+    full: set[str] = set()
+    while True:
+        open_weight = sum(weight for name, weight in asked.items() if name not in full)
+        left = max(wanted - sum(limits[name] for name in full), 0)
+        ideal = {name: asked[name] * left / open_weight for name in asked if name not in full and asked[name]}
+        over = {name for name, amount in ideal.items() if amount > limits[name]}
+        if not over:
+            whole = _round(ideal, left) if ideal else {}
+            return {name: limits[name] if name in full else min(whole.get(name, 0), limits[name]) for name in asked}
+        full |= over
+
+
+def _round(ideal: Mapping[str, Fraction], total: int) -> dict[str, int]:
+    """Whole numbers that sum to `total`, by largest remainder; ties go to the first."""
+    counts = {name: math.floor(amount) for name, amount in ideal.items()}
+    by_remainder = sorted(ideal, key=lambda name: counts[name] - ideal[name])
+    for name in by_remainder[: total - sum(counts.values())]:
+        counts[name] += 1
+    return counts
+
+
+def _share(name: str, asked: Fraction, tokens: int, total: int, available: int) -> Share:
+    epochs = tokens / available if available else 0.0
+    return Share(name, float(asked), tokens / total, tokens, epochs, available)
+
+
+def _notes(
+    available: Mapping[str, int],
+    weights: Mapping[str, float],
+    shares: tuple[Share, ...],
+    wanted: int,
+    max_epochs: float,
+) -> tuple[str, ...]:
+    notes = []
+    total = sum(weights.values())
+    if weights and abs(total - 1) > 1e-6:
+        notes.append(f"the weights sum to {total:.6g}; each was divided by that")
+    notes += [f"{name} has no weight and gives nothing" for name in available if weights and name not in weights]
+    for share in shares:
+        if share.asked and not share.available:
+            notes.append(f"{share.name} holds no tokens; its share of {share.asked:.1%} goes to the others")
+        elif share.weight < share.asked and share.tokens >= math.floor(max_epochs * share.available):
+            notes.append(
+                f"{share.name} was asked for {share.asked:.1%} and gives {share.weight:.1%}: "
+                f"{max_epochs:g} epochs of its {share.available:,} tokens; the rest goes to the others"
+            )
+    drawn = sum(share.tokens for share in shares)
+    if drawn < wanted:
+        notes.append(f"every source is at {max_epochs:g} epochs: {drawn:,} tokens are drawn, not {wanted:,}")
+    return tuple(notes)
+
+
+class Draw:
+    """The training sequence: position -> a row of `row_length` + 1 tokens of one source.
+
+    Rows overlap in one token: the last of a row is predicted in it, and given in the next. Shares hold to the row at
+    the end of every block of rows (16, or 4 / smallest weight); within a source every row is drawn once an epoch, in
+    another order and cut at other places each time.
+    """
+
+    def __init__(self, mixture: Mixture, *, seed: int, row_length: int, held: Mapping[str, int]) -> None:
+        """`held`: tokens in the shards of each source (`len(open_shards(folder))`).
+
+        Raises:
+            UsageError: a source that is drawn from holds no tokens, or the sequence has too many rows to count.
+        """
+        drawn = [share for share in mixture.shares if share.tokens]
+        missing = [share.name for share in drawn if not held.get(share.name)]
+        if missing:
+            raise UsageError(f"the mixture draws from sources without tokens: {', '.join(missing)}")
+        self.sources = tuple(share.name for share in drawn)
+        self.rows = max(mixture.tokens // row_length, 1)
+        """Rows of the whole plan; positions beyond go through it again, and epochs count on."""
+        if self.rows >= 1 << (63 - WEIGHT_BITS):
+            raise UsageError(f"{self.rows:,} rows are too many; make rows longer than {row_length} tokens")
+        self.row_length = row_length
+        self.weights = _whole_weights(drawn, mixture.tokens)
+        self._held = np.array([held[name] for name in self.sources], dtype=np.int64)
+        self._block = 1 << max((4 << WEIGHT_BITS) // int(self.weights.min()), MIN_BLOCK).bit_length()
+        self._key = np.uint64(xxhash.xxh3_64_intdigest(b"draw", seed=seed))
+        names = [xxhash.xxh3_64_intdigest(f"source/{name}".encode(), seed=seed) for name in self.sources]
+        self._source_keys = np.array(names, dtype=np.uint64)
+
+    def locate(self, positions: npt.NDArray[np.int64]) -> Rows:
+        """Of each position (int64[n]): index into `sources` int32[n], epoch int64[n], first token int64[n].
+
+        A row is `open_shards(…).gather([start], row_length + 1)`: the source is a ring, so every start is a valid one.
+        """
+        source, drawn = assign_sources(
+            positions, rows=self.rows, block=self._block, weights=self.weights, key=self._key
+        )
+        held, keys = self._held[source], self._source_keys[source]
+        epoch, start = place_rows(drawn, held=held, row_length=self.row_length, keys=keys)
+        return Rows(source.astype(np.int32), epoch, start)
+
+
+def _whole_weights(drawn: list[Share], total: int) -> npt.NDArray[np.int64]:
+    """Weights as parts of 2**WEIGHT_BITS, at least one part each, summing to it exactly."""
+    ideal = {share.name: Fraction(share.tokens << WEIGHT_BITS, total) for share in drawn}
+    parts = np.array(list(_round(ideal, 1 << WEIGHT_BITS).values()), dtype=np.int64)
+    parts = np.maximum(parts, 1)
+    parts[parts.argmax()] += (1 << WEIGHT_BITS) - parts.sum()
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a trainer must know of the tokenizer. `tokenizer` is its file's name in the run's folder, or "bytes"."""
+
+    size: int
+    end_of_text: int
+    dtype: Literal["uint16", "uint32"]
+    fingerprint: str
+    tokenizer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the shards of one source hold: its documents once each, or those that its share needs."""
+
+    documents: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class MixtureRecord:
+    """`tokens/mixture.json`: all that is needed to draw the same samples anywhere."""
+
+    mixture: Mixture
+    seed: int
+    vocabulary: Vocabulary
+    held: Mapping[str, Held]
+
+
+def mixture_json(record: MixtureRecord) -> str:
+    """The content of mixture.json: sorted keys, so that equal records are equal bytes."""
+    return json.dumps(dataclasses.asdict(record), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_mixture(path: Path) -> MixtureRecord:
+    """Read what `mixture_json` wrote.
+
+    Raises:
+        CheckFailed: the file is missing, or is not such a record.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        plan = found["mixture"]
+        shares = tuple(Share(**share) for share in plan.pop("shares"))
+        mixture = Mixture(shares=shares, notes=tuple(plan.pop("notes")), **plan)
+        held = {name: Held(**counts) for name, counts in found["held"].items()}
+        return MixtureRecord(mixture, found["seed"], Vocabulary(**found["vocabulary"]), held)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckFailed(f"{path} is not a record of a mixture: {type(error).__name__}: {error}") from error
+
+
+def read_token_bytes(path: Path) -> npt.NDArray[np.int64]:
+    """`tokens/token_bytes.bin` (little-endian uint32): the UTF-8 bytes of each id, 0 for control tokens."""
+    return np.fromfile(path, dtype="<u4").astype(np.int64)

@@ -1,0 +1,216 @@
+"""Shards of tokens: a raw file with three views of its documents beside it; many of them are read as one ring.
+
+tokens, offsets, ids ─▶ NNNNN.bin           little-endian uint16 or uint32, end-of-text after each document
+                        NNNNN.bin.index     uint64 document ends in tokens, no leading 0 (datatrove's `.ds.index`)
+                        NNNNN.idx           Megatron-LM's index
+                        NNNNN.docs.parquet  id, bytes, tokens of each document
+folder of shards ─▶ open_shards ─▶ TokenArray.gather(starts, length) ─▶ rows for a trainer
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.engine.ledger import write_table
+from curate.errors import CheckFailed, UsageError
+
+MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
+MEGATRON_CODES = {2: 8, 4: 4}
+"""Bytes a token -> dtype code: 8 is uint16; there is none for uint32, and 4 (int32) reads ids under 2**31 alike."""
+
+Tokens = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+
+
+def write_shard(
+    folder: Path,
+    name: str,
+    tokens: Tokens,
+    offsets: npt.NDArray[np.int64],
+    ids: pl.Series,
+    byte_counts: pl.Series,
+    extra: pl.DataFrame | None = None,
+) -> list[Path]:
+    """Write the four files of the shard `name` ("00000") into an existing folder; returns their paths.
+
+    Document i is `tokens[offsets[i]:offsets[i + 1]]`, end-of-text included; tokens are uint16 or uint32, and `ids`
+    (String) and `byte_counts` (bytes of UTF-8 text) have one row a document. `extra` adds columns to the table.
+    Nothing is synced or renamed: give it a temporary folder.
+
+    Raises:
+        UsageError: the parts do not fit together, or the tokens have another dtype.
+    """
+    _check_parts(tokens, offsets, ids, byte_counts)
+    index = write_index(folder, name, np.diff(offsets), tokens.dtype, ids, byte_counts, extra)
+    payload = folder / f"{name}.bin"
+    payload.write_bytes(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes())
+    return [payload, *index]
+
+
+def write_index(
+    folder: Path,
+    name: str,
+    token_counts: npt.NDArray[np.int64],
+    dtype: np.dtype[np.uint16] | np.dtype[np.uint32],
+    ids: pl.Series,
+    byte_counts: pl.Series,
+    extra: pl.DataFrame | None = None,
+) -> list[Path]:
+    """The three files beside a payload that is written elsewhere: document i has `token_counts[i]` tokens."""
+    ends, megatron, table = (folder / f"{name}.{suffix}" for suffix in ("bin.index", "idx", "docs.parquet"))
+    ends.write_bytes(np.cumsum(token_counts).astype("<u8").tobytes())
+    megatron.write_bytes(_megatron_index(token_counts, dtype.itemsize))
+    columns = [
+        ids.cast(pl.String).rename("id"),
+        byte_counts.cast(pl.Int64).rename("bytes"),
+        pl.Series("tokens", token_counts, dtype=pl.Int64),
+    ]
+    write_table(pl.DataFrame(columns + ([] if extra is None else extra.get_columns())), table)
+    return [ends, megatron, table]
+
+
+def _check_parts(tokens: Tokens, offsets: npt.NDArray[np.int64], ids: pl.Series, byte_counts: pl.Series) -> None:
+    if tokens.dtype not in (np.uint16, np.uint32):
+        raise UsageError(f"tokens of a shard are uint16 or uint32, not {tokens.dtype}")
+    if not len(offsets) == len(ids) + 1 == len(byte_counts) + 1:
+        raise UsageError(
+            f"{len(offsets)} offsets, {len(ids)} ids and {len(byte_counts)} byte counts do not fit together"
+        )
+    if offsets[0] != 0 or offsets[-1] != len(tokens) or (np.diff(offsets) < 1).any():
+        raise UsageError(f"the offsets must rise from 0 to {len(tokens)}, the number of tokens")
+
+
+def _megatron_index(token_counts: npt.NDArray[np.int64], token_bytes: int) -> bytes:
+    """Magic, version 1, dtype code, counts; then sizes (int32), byte pointers (int64) and document numbers (int64).
+
+    The layout of `IndexedDataset` in Megatron-LM's megatron/core/datasets/indexed_dataset.py, one sequence a document.
+    """
+    count = len(token_counts)
+    pointers = (np.cumsum(token_counts) - token_counts) * token_bytes
+    return b"".join(
+        (
+            MEGATRON_MAGIC,
+            struct.pack("<QBQQ", 1, MEGATRON_CODES[token_bytes], count, count + 1),
+            token_counts.astype("<i4").tobytes(),
+            pointers.astype("<i8").tobytes(),
+            np.arange(count + 1, dtype="<i8").tobytes(),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard, memory-mapped: document i is `tokens[ends[i - 1]:ends[i]]`."""
+
+    path: Path
+    tokens: Tokens
+    ends: npt.NDArray[np.uint64]
+
+    def documents(self) -> pl.DataFrame:
+        """The table beside it: id, bytes, tokens of each document."""
+        return pl.read_parquet(self.path.with_suffix(".docs.parquet"))
+
+
+def open_shard(path: Path) -> Shard:
+    """Open NNNNN.bin. The width of a token follows from the sizes of the payload and of its index.
+
+    Raises:
+        CheckFailed: a file is missing, or payload and index do not fit together.
+    """
+    index = path.with_suffix(".bin.index")
+    if not index.is_file():
+        raise CheckFailed(f"{path.name} has no {index.name} beside it in {path.parent}")
+    ends = np.fromfile(index, dtype="<u8")
+    size, count = path.stat().st_size, int(ends[-1]) if len(ends) else 0
+    width = size // count if count else 2
+    if width not in (2, 4) or size != width * count:
+        raise CheckFailed(f"{path} has {size} bytes, and {index.name} counts {count} tokens: one of them is damaged")
+    dtype = np.dtype(f"<u{width}")
+    tokens = np.memmap(path, dtype=dtype, mode="r") if count else np.zeros(0, dtype=dtype)
+    return Shard(path, tokens.view(np.ndarray), ends)  # a plain array over the map: slices of it cost a tenth
+
+
+class TokenArray:
+    """All shards of one source, in the order of their names, as one ring of tokens: after the last comes the first."""
+
+    def __init__(self, shards: tuple[Shard, ...]) -> None:
+        self.shards = shards
+        self.dtype = shards[0].tokens.dtype
+        self._bounds = _bounds([len(shard.tokens) for shard in shards])
+        self._document_bounds = _bounds([len(shard.ends) for shard in shards])
+
+    def __len__(self) -> int:
+        """Tokens, end-of-text included."""
+        return int(self._bounds[-1])
+
+    @cached_property
+    def ends(self) -> npt.NDArray[np.int64]:
+        """Cumulative document ends in tokens over all shards, int64[documents]."""
+        firsts = self._bounds[:-1]
+        parts = [shard.ends.astype(np.int64) + first for shard, first in zip(self.shards, firsts, strict=True)]
+        return np.concatenate(parts)
+
+    def documents(self) -> pl.DataFrame:
+        """id, bytes, tokens of every document, in the order of the tokens."""
+        return pl.concat([shard.documents() for shard in self.shards])
+
+    def pick(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
+        """id, bytes, tokens of the documents with these numbers, in their order; reads one shard's table at a time."""
+        shard_of = np.searchsorted(self._document_bounds, numbers, side="right") - 1
+        order = np.argsort(shard_of, kind="stable")
+        parts = [self.shards[0].documents().clear()]
+        for shard in np.unique(shard_of).tolist():
+            local = numbers[shard_of == shard] - self._document_bounds[shard]
+            parts.append(self.shards[shard].documents()[local])
+        return pl.concat(parts)[np.argsort(order, kind="stable")]
+
+    def document(self, number: int) -> Tokens:
+        """The tokens of one document, end-of-text included: a view, no copy."""
+        shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
+        local = number - int(self._document_bounds[shard])
+        ends = self.shards[shard].ends
+        return self.shards[shard].tokens[int(ends[local - 1]) if local else 0 : int(ends[local])]
+
+    def gather(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+        """Row i is the `length` tokens from `starts[i]` on, as int64[n, length]; rows go on over shards and the end."""
+        rows = np.empty((len(starts), length), dtype=np.int64)
+        for row, start in zip(rows, starts, strict=True):
+            self._copy(row, int(start) % len(self))
+        return rows
+
+    def _copy(self, row: npt.NDArray[np.int64], start: int) -> None:
+        filled = 0
+        while filled < len(row):
+            shard = int(np.searchsorted(self._bounds, start, side="right")) - 1
+            first = start - int(self._bounds[shard])
+            piece = self.shards[shard].tokens[first : first + len(row) - filled]
+            row[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            start = (start + len(piece)) % len(self)
+
+
+def _bounds(counts: list[int]) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def open_shards(folder: Path) -> TokenArray:
+    """All shards of one source: `open_shards(run / "tokens" / "train" / "web")`. Empty shards count as none.
+
+    Raises:
+        UsageError: there is no token in the folder.
+        CheckFailed: a shard is damaged.
+    """
+    shards = [open_shard(path) for path in sorted(folder.glob("*.bin"))]
+    shards = [shard for shard in shards if len(shard.tokens)]
+    if not shards:
+        raise UsageError(f"no shard of tokens in {folder}")
+    widths = {shard.tokens.dtype for shard in shards}
+    if len(widths) > 1:
+        raise CheckFailed(f"the shards in {folder} have tokens of different widths: they are of two tokenizers")
+    return TokenArray(tuple(shards))

@@ -1,0 +1,116 @@
+"""What a run folder gives a trainer: its tokens, and the rows of every step as a pure function of the position.
+
+    RUN/tokens/mixture.json ─▶ Draw ─▶ positions [i, i + n) ─▶ source, start ─▶ Rows(inputs, targets, sources)
+
+Nothing is remembered between calls, so batches are the same after a resume and for any split into micro-batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from curate.errors import UsageError
+from curate.tokenize.mix import Draw, MixtureRecord, read_mixture, read_token_bytes
+from curate.tokenize.shards import TokenArray, open_shards
+
+
+@dataclass(frozen=True, slots=True)
+class TokenData:
+    """The tokens of a run. `train` holds the sources that the mixture draws from, in the order of the mixture."""
+
+    run: Path
+    record: MixtureRecord
+    train: Mapping[str, TokenArray]
+    validation: Mapping[str, TokenArray]
+    unvalidated: tuple[str, ...]
+    """Sources that are trained on and have no validation documents: they get no score."""
+    token_bytes: npt.NDArray[np.int64]
+    """UTF-8 bytes of each id, int64[vocab]; 0 for end-of-text."""
+
+    @property
+    def tokenizer_file(self) -> Path | None:
+        """None where tokens are bytes."""
+        path = self.run / self.record.vocabulary.tokenizer
+        return path if path.is_file() else None
+
+    def fingerprint(self) -> dict[str, str]:
+        """What a checkpoint is bound to, by part, so that a conflict can say which part differs."""
+        plan = (self.run / "tokens" / "mixture.json").read_bytes()
+        shards = sorted((self.run / "tokens" / "train").glob("*/*.bin"))
+        sizes = "".join(f"{path.parent.name}/{path.name} {path.stat().st_size}\n" for path in shards)
+        return {
+            "mixture": hashlib.sha256(plan).hexdigest(),
+            "tokenizer": self.record.vocabulary.fingerprint,
+            "shards": hashlib.sha256(sizes.encode()).hexdigest(),
+        }
+
+
+class Rows(NamedTuple):
+    """inputs and targets int64 [n, T], shifted by one token; `sources` int64 [n] indexes `Loader.sources`."""
+
+    inputs: Tensor
+    targets: Tensor
+    sources: Tensor
+
+
+class Loader:
+    """Rows of the training sequence by position; step s of batches of B rows is positions [s·B, (s + 1)·B)."""
+
+    def __init__(self, data: TokenData, *, context: int, seed: int, device: torch.device) -> None:
+        held = {name: len(tokens) for name, tokens in data.train.items()}
+        self._draw = Draw(data.record.mixture, seed=seed, row_length=context, held=held)
+        self._arrays = [data.train[name] for name in self._draw.sources]
+        self._length = context + 1
+        self._device = device
+        self.sources = self._draw.sources
+
+    def rows(self, first: int, count: int) -> Rows:
+        """The rows at positions [first, first + count), on the device."""
+        source, _, start = self._draw.locate(np.arange(first, first + count, dtype=np.int64))
+        tokens = np.empty((count, self._length), dtype=np.int64)
+        for index in np.unique(source):
+            tokens[source == index] = self._arrays[index].gather(start[source == index], self._length)
+        moved = move(tokens, self._device)
+        return Rows(moved[:, :-1], moved[:, 1:], move(source.astype(np.int64), self._device))
+
+
+def open_tokens(run: Path) -> TokenData:
+    """Open the shards, the mixture and the vocabulary of a run.
+
+    Raises:
+        UsageError: the folder holds no tokens.
+    """
+    tokens = run / "tokens"
+    if not (tokens / "mixture.json").is_file():
+        raise UsageError(f"{run} holds no tokens: there is no {tokens / 'mixture.json'}; run its tokenize pass first")
+    record = read_mixture(tokens / "mixture.json")
+    drawn = [share.name for share in record.mixture.shares if share.tokens]
+    train = {name: open_shards(tokens / "train" / name) for name in drawn}
+    folders = sorted(path for path in (tokens / "validation").glob("*") if path.is_dir())
+    opened = {path.name: open_if_any(path) for path in folders}
+    validation = {name: array for name, array in opened.items() if array is not None}
+    unvalidated = tuple(name for name in drawn if name not in validation)
+    return TokenData(run, record, train, validation, unvalidated, read_token_bytes(tokens / "token_bytes.bin"))
+
+
+def open_if_any(folder: Path) -> TokenArray | None:
+    """None for a folder without a token: a small source may have no document in validation."""
+    sizes = [path.stat().st_size for path in folder.glob("*.bin")]
+    return open_shards(folder) if any(sizes) else None
+
+
+def move(array: npt.NDArray[np.int64], device: torch.device) -> Tensor:
+    """To the device; through pinned memory on CUDA, so that the copy does not wait for the kernels before it."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)

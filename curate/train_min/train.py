@@ -1,0 +1,335 @@
+"""The training loop: from the tokens of a run folder to a checkpoint and a table of bits per byte.
+
+    Loader ─▶ micro-batches ─▶ gradients add up ─▶ clip ─▶ AdamW ─▶ every so often: report, evaluate, save
+                                       OUT/log.jsonl ◀─┘      └─▶ OUT/checkpoint-NNNNNNNN ─▶ resume
+
+A run that is interrupted and resumed gives the weights of one that was not, bit for bit, on a CPU with the same number
+of threads: sums of floats depend on how a machine splits them, so another core count, or a GPU, gives nearly the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from curate.errors import CheckFailed, Interrupted, UsageError
+from curate.train_min.checkpoint import (
+    State,
+    check_same_run,
+    delete_checkpoints,
+    latest_checkpoint,
+    read_state,
+    restore,
+    save_checkpoint,
+)
+from curate.train_min.config import TrainConfig, configure
+from curate.train_min.evaluate import SourceScore, evaluate, unigram_nats
+from curate.train_min.loader import Loader, TokenData, open_tokens
+from curate.train_min.model import GPT
+from curate.train_min.optim import learning_rate, make_optimizer, set_learning_rate
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One line of log.jsonl. Losses are training losses in nats per token, averaged since the report before."""
+
+    step: int
+    steps: int
+    loss: float
+    losses: Mapping[str, float]
+    """By source; a source that was not drawn since is absent."""
+    tokens: Mapping[str, int]
+    """Trained on so far, by source."""
+    learning_rate: float
+    tokens_per_second: float
+    validation: tuple[SourceScore, ...] | None
+    """Present where this step was evaluated: on the first validation tokens, at the last step on all."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    checkpoint: Path
+    steps: int
+    parameters: int
+    scores: tuple[SourceScore, ...]
+    unvalidated: tuple[str, ...]
+    """Sources that were trained on and have no validation documents."""
+    was_complete: bool
+    """The folder held the finished run already, and nothing was done."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What goes on through a run beside weights and moments."""
+
+    step: int
+    seen: list[int]
+    """Rows by source."""
+    rows: list[int]
+    """Rows by source since the last report, and the nats of their tokens."""
+    nats: list[float]
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    """Of the last whole evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """All that the loop works with."""
+
+    config: TrainConfig
+    data: TokenData
+    loader: Loader
+    model: GPT
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+    out: Path
+    report: Callable[[StepReport], None] | None
+
+
+def train(
+    run: Path,
+    *,
+    preset: str = "nano",
+    out: Path | None = None,
+    device: str = "auto",
+    steps: int | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    resume: bool = True,
+    threads: int | None = None,
+    report: Callable[[StepReport], None] | None = None,
+) -> TrainResult:
+    """Train `preset` on the tokens of `run`, writing to `out` (default: RUN/train/PRESET) alone.
+
+    `steps` defaults to the preset's, or to what the mixture's `max_epochs` allows if that is less; `seed` (of the
+    weights and of the draw) to the run's; `settings` replaces single values of the preset by name. SIGINT and SIGTERM
+    let the step finish and save it. `resume=False` deletes the training that the folder holds. `threads` is what torch
+    may use on a CPU; by default every core that the process may.
+
+    Raises:
+        UsageError: no tokens, or an unknown preset, setting or device.
+        RunConflict: the folder holds a checkpoint of other tokens or settings.
+        Interrupted: by a signal, after saving; the same call goes on from there.
+        MachineError: a checkpoint could not be written.
+        CheckFailed: the loss is not a number any more.
+    """
+    target = pick_device(device)
+    data = open_tokens(run)
+    config = _configure(data, preset, steps, seed, settings)
+    out = out or run / "train" / preset
+    out.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        delete_checkpoints(out)
+    if target.type == "cpu":
+        torch.set_num_threads(threads or usable_cores())
+    session = _open_session(config, data, target, out, report)
+    with _stop_signals() as stop:
+        complete = session.progress.step == config.steps
+        if not complete:
+            _loop(session, stop)
+    checkpoint = latest_checkpoint(out)
+    assert checkpoint is not None
+    parameters = sum(weight.numel() for weight in session.model.parameters())
+    scores = tuple(SourceScore(**score) for score in session.progress.scores)
+    return TrainResult(checkpoint, config.steps, parameters, scores, data.unvalidated, complete)
+
+
+def pick_device(name: str) -> torch.device:
+    """ "auto" is CUDA, then Apple's GPU, then the CPU.
+
+    Raises:
+        UsageError: the device is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    kind = name.partition(":")[0]
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if there[kind]))
+    if not there.get(kind):
+        known = ", ".join(kind for kind in there if there[kind])
+        raise UsageError(f'there is no device "{name}" here (there is: auto, {known})')
+    return torch.device(name)
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _configure(
+    data: TokenData, preset: str, steps: int | None, seed: int | None, settings: Mapping[str, Any] | None
+) -> TrainConfig:
+    asked = dict(settings or {})
+    asked["seed"] = seed if seed is not None else asked.get("seed", data.record.seed)
+    if steps is not None:
+        asked["steps"] = steps
+    config = configure(preset, vocab_size=data.record.vocabulary.size, settings=asked)
+    if "steps" in asked:
+        return config
+    mixture = data.record.mixture
+    most = max(share.epochs for share in mixture.shares)
+    allowed = int(mixture.tokens * max(mixture.max_epochs / most, 1.0)) // config.batch_tokens
+    return dataclasses.replace(config, steps=max(1, min(config.steps, allowed)))
+
+
+def _open_session(
+    config: TrainConfig,
+    data: TokenData,
+    device: torch.device,
+    out: Path,
+    report: Callable[[StepReport], None] | None,
+) -> _Session:
+    """A new run, or the one that the folder's checkpoint goes on with."""
+    loader = Loader(data, context=config.model.context, seed=config.seed, device=device)
+    model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed)).to(device)
+    model.compute_dtype = _compute_dtype(config, device)
+    optimizer = make_optimizer(model, config)
+    count = len(loader.sources)
+    progress = Progress(0, [0] * count, [0] * count, [0.0] * count)
+    checkpoint = latest_checkpoint(out)
+    if checkpoint is not None:
+        state = read_state(checkpoint)
+        check_same_run(state, config, data.fingerprint(), checkpoint=checkpoint)
+        restore(checkpoint, model=model, optimizer=optimizer)
+        progress = Progress(**state.progress)
+    _cut_log(out / "log.jsonl", progress.step)
+    if config.compile and device.type == "cuda":
+        model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
+    return _Session(config, data, loader, model, optimizer, progress, out, report)
+
+
+def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
+    if config.precision == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+
+
+def _loop(session: _Session, stop: threading.Event) -> None:
+    config, progress = session.config, session.progress
+    unigram = unigram_nats(session.data)
+    clock = time.perf_counter()
+    while progress.step < config.steps:
+        rate = learning_rate(progress.step, config)
+        _train_step(session, rate)
+        last = progress.step == config.steps
+        if last or progress.step % config.evaluate_every == 0 or progress.step % config.report_every == 0:
+            _report(session, rate, time.perf_counter() - clock, unigram)
+            clock = time.perf_counter()
+        if last or progress.step % config.save_every == 0 or stop.is_set():
+            _save(session)
+        if stop.is_set() and not last:
+            raise Interrupted(f"training stopped after step {progress.step} of {config.steps}, and is saved")
+
+
+def _train_step(session: _Session, rate: float) -> None:
+    """One step of the optimizer, over one batch in micro-batches."""
+    config, model, progress = session.config, session.model, session.progress
+    count = len(session.loader.sources)
+    nats = torch.zeros(count, dtype=torch.float64, device=model.embed.weight.device)
+    drawn = torch.zeros_like(nats, dtype=torch.int64)
+    first = progress.step * config.batch_rows
+    for offset in range(0, config.batch_rows, config.micro_rows):
+        rows = session.loader.rows(first + offset, config.micro_rows)
+        loss, costs = model.loss(rows.inputs, rows.targets, scale=1 / config.batch_tokens)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nats.index_add_(0, rows.sources, costs.sum(dim=1, dtype=torch.float64))
+        drawn.index_add_(0, rows.sources, torch.ones_like(rows.sources))
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
+    set_learning_rate(session.optimizer, rate)
+    session.optimizer.step()
+    session.optimizer.zero_grad(set_to_none=True)
+    progress.step += 1
+    for index, (rows_drawn, cost) in enumerate(zip(drawn.tolist(), nats.tolist(), strict=True)):
+        progress.seen[index] += rows_drawn
+        progress.rows[index] += rows_drawn
+        progress.nats[index] += cost
+
+
+def _report(session: _Session, rate: float, seconds: float, unigram: Any) -> None:
+    """Tell of the steps since the last report, and evaluate where it is time."""
+    config, progress, sources = session.config, session.progress, session.loader.sources
+    tokens = [rows * config.model.context for rows in progress.rows]
+    loss = sum(progress.nats) / sum(tokens)
+    if not math.isfinite(loss):
+        raise CheckFailed(f"the loss is {loss} at step {progress.step}; a lower learning_rate may help")
+    last = progress.step == config.steps
+    validation = None
+    if last or progress.step % config.evaluate_every == 0:
+        limit = None if last else config.evaluate_tokens
+        validation = evaluate(
+            session.model, session.data, unigram=unigram, min_rows=config.micro_rows, max_tokens=limit
+        )
+        progress.scores = [dataclasses.asdict(score) for score in validation]
+    line = StepReport(
+        step=progress.step,
+        steps=config.steps,
+        loss=loss,
+        losses={name: n / t for name, n, t in zip(sources, progress.nats, tokens, strict=True) if t},
+        tokens={name: rows * config.model.context for name, rows in zip(sources, progress.seen, strict=True)},
+        learning_rate=rate,
+        tokens_per_second=sum(tokens) / seconds,
+        validation=validation,
+    )
+    progress.rows, progress.nats = [0] * len(sources), [0.0] * len(sources)
+    with open(session.out / "log.jsonl", "a", encoding="utf-8") as log:
+        log.write(json.dumps(dataclasses.asdict(line)) + "\n")
+    if session.report is not None:
+        session.report(line)
+
+
+def _save(session: _Session) -> None:
+    state = State(
+        step=session.progress.step,
+        config=dataclasses.asdict(session.config),
+        vocabulary=dataclasses.asdict(session.data.record.vocabulary),
+        fingerprint=session.data.fingerprint(),
+        progress=dataclasses.asdict(session.progress),
+    )
+    tokenizer = session.data.tokenizer_file
+    save_checkpoint(session.out, state, model=session.model, optimizer=session.optimizer, tokenizer=tokenizer)
+
+
+def _cut_log(path: Path, step: int) -> None:
+    """Drop the lines of steps that the checkpoint does not hold: they will be run again."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    if kept != lines:
+        part = path.with_name(path.name + ".part")
+        part.write_text("".join(kept), encoding="utf-8")
+        part.replace(path)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM set the event; a second one acts as before. Only the main thread may listen."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def listen(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, former[signal.Signals(number)])
+
+    try:
+        for number in former:
+            signal.signal(number, listen)
+        yield stop
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

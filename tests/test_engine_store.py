@@ -1,0 +1,171 @@
+"""The run's folder: commits that are whole or nothing, the sweep of what killed attempts left, the lock, the plan."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from curate.engine.clock import Clock
+from curate.engine.cursor import Cursor
+from curate.engine.files import find_inputs, open_input
+from curate.engine.ledger import add_counts, check_account, count_outcomes
+from curate.engine.plan import InputFile, Plan, check_plan, make_splits, read_plan, write_plan
+from curate.engine.store import attempt_folder, commit, locked, machine_error, read_done, sweep
+from curate.errors import CheckFailed, MachineError, RunConflict, RunLocked, UsageError
+
+
+def put(run: Path, stage: str, key: str, name: str, content: str) -> None:
+    folder = attempt_folder(run, stage, key)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content)
+    commit(run, stage, key, folder, {"read": 1})
+
+
+def test_a_commit_puts_files_at_their_names_and_records_their_digests(tmp_path: Path) -> None:
+    put(tmp_path, "filter", "web-00000", "ledger/web/00000.txt", "hello")
+    assert (tmp_path / "ledger/web/00000.txt").read_text() == "hello"
+    done = read_done(tmp_path, "filter")["web-00000"]
+    assert done.outputs == {"ledger/web/00000.txt": {"size": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}}
+    assert done.counts == {"read": 1}
+    assert not list((tmp_path / "work" / "tmp").iterdir())
+
+
+def test_a_sweep_deletes_what_no_record_names_and_nothing_else(tmp_path: Path) -> None:
+    put(tmp_path, "filter", "a", "ledger/web/00000.txt", "kept")
+    attempt_folder(tmp_path, "filter", "b")
+    stray = tmp_path / "ledger" / "web" / "00001.txt"
+    stray.write_text("renamed, but its record was never written")
+    part = tmp_path / "done" / "filter" / "b.json.99.part"
+    part.write_text("{")
+    (tmp_path / "recipe.toml").write_text("")
+    assert sweep(tmp_path) == 2
+    assert (tmp_path / "ledger/web/00000.txt").exists()
+    assert (tmp_path / "recipe.toml").exists()
+    assert not stray.exists()
+    assert not part.exists()
+    assert not (tmp_path / "work" / "tmp").exists()
+
+
+def test_a_second_process_is_told_that_the_folder_is_held(tmp_path: Path) -> None:
+    program = f"""
+from pathlib import Path
+from curate.engine.store import locked
+from curate.errors import RunLocked
+try:
+    with locked(Path({str(tmp_path)!r})): print("got it")
+except RunLocked: print("held")
+"""
+    with locked(tmp_path):
+        held = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    free = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (held.stdout.strip(), free.stdout.strip()) == ("held", "got it")
+    with locked(tmp_path), pytest.raises(RunLocked), locked(tmp_path):
+        pass
+
+
+def test_the_machines_errors_are_told_from_ours() -> None:
+    assert isinstance(machine_error(OSError(errno.ENOSPC, "full", "x"), "y"), MachineError)
+    assert machine_error(OSError(errno.ENOENT, "no such file"), "y") is None
+
+
+FILES = tuple(
+    InputFile(f"{name}.jsonl", f"/data/{name}.jsonl", size, "1") for name, size in zip("abcde", (10, 20, 100, 5, 5))
+)
+
+
+def cut_in_fifties(file: InputFile, target: int) -> list[tuple[int, int]]:
+    return [(start, min(start + 50, file.size)) for start in range(0, file.size, 50)]
+
+
+def test_large_files_are_cut_and_small_ones_gathered_in_the_order_of_names() -> None:
+    splits = make_splits("web", FILES, cut_in_fifties, 50)
+    pieces = [[(piece.file.name[0], piece.start, piece.end) for piece in split.ranges] for split in splits]
+    assert pieces == [[("a", 0, 10), ("b", 0, 20)], [("c", 0, 50)], [("c", 50, 100)], [("d", 0, 5), ("e", 0, 5)]]
+    assert [split.key for split in splits] == ["web-00000", "web-00001", "web-00002", "web-00003"]
+
+
+def test_a_plan_survives_its_file_and_refuses_other_inputs(tmp_path: Path) -> None:
+    plan = Plan("digest", "0.1.0", "/data", make_splits("web", FILES, cut_in_fifties, 50))
+    write_plan(tmp_path, plan)
+    assert read_plan(tmp_path) == plan
+    check_plan(plan, plan, tmp_path)
+    changed = (*FILES[:-1], InputFile("e.jsonl", "/data/e.jsonl", 5, "2"))
+    other = Plan("digest", "0.1.0", "/data", make_splits("web", changed, cut_in_fifties, 50))
+    with pytest.raises(RunConflict, match=r"1 changed \(web/e.jsonl\)"):
+        check_plan(plan, other, tmp_path)
+    with pytest.raises(RunConflict, match="another recipe"):
+        check_plan(plan, Plan("other", "0.1.0", "/data", plan.splits), tmp_path)
+
+
+def test_inputs_are_found_by_glob_folder_and_list_each_once(tmp_path: Path) -> None:
+    for name in ("a/x.txt", "a/y.gz", "a/deep/er/x.txt", "b/x.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "list.txt").write_text("# two\na/*.txt\n\nb\n")
+
+    def names(*patterns: str) -> list[str]:
+        return [file.name for file in find_inputs(patterns, base=tmp_path)]
+
+    assert names("a/*.txt") == ["x.txt"]
+    assert names("a/**/*.txt") == ["deep/er/x.txt", "x.txt"]
+    assert names("a", "a/x.txt") == ["deep/er/x.txt", "x.txt", "y.gz"]
+    assert names("@list.txt") == ["a/x.txt", "b/x.txt"]
+    assert names("[ab]/x.txt") == ["a/x.txt", "b/x.txt"]
+    with pytest.raises(UsageError, match=r'no file matches "c/\*"'):
+        names("c/*")
+    with open_input(str(tmp_path / "a" / "x.txt")) as file:
+        assert file.read() == b"a/x.txt"
+
+
+def test_counts_close_or_the_commit_is_refused() -> None:
+    ledger = pl.DataFrame(
+        {
+            "outcome": ["kept", "dropped", "dropped", "quarantined"],
+            "step": [None, "url", "read", "read"],
+            "reason": [None, "words", "http_status", "corrupt"],
+            "byte_count": [10, 5, None, None],
+        }
+    )
+    counts = count_outcomes(ledger)
+    assert counts["steps"] == {
+        "dropped/read/http_status": [1, 0],
+        "dropped/url/words": [1, 5],
+        "quarantined/read/corrupt": [1, 0],
+    }
+    check_account(counts, "here")
+    total: dict[str, object] = {}
+    add_counts(total, counts)
+    add_counts(total, counts)
+    assert total["read"] == 8
+    with pytest.raises(CheckFailed, match="does not close"):
+        check_account(counts | {"read": 5}, "here")
+
+
+def test_nested_steps_share_out_the_time_without_loss() -> None:
+    clock = Clock()
+    with clock("outer"):
+        sum(range(200_000))
+        with clock("inner"):
+            sum(range(200_000))
+    seconds = clock.seconds()
+    assert set(seconds) == {"outer", "inner"}
+    assert all(wall > 0 and cpu > 0 for wall, cpu in seconds.values())
+
+
+def test_the_cursor_is_seen_from_the_other_side(tmp_path: Path) -> None:
+    worker, supervisor = Cursor(tmp_path / "cursor"), Cursor(tmp_path / "cursor")
+    assert supervisor.read()[:2] == (-1, -1)
+    worker.at(5)
+    assert supervisor.read()[:2] == (5, 5)
+    worker.at(2, 7)
+    assert (supervisor.read().first, supervisor.read().last, supervisor.read().documents) == (2, 7, 5)
+    worker.idle()
+    assert supervisor.read().first == -1
+    assert os.path.getsize(tmp_path / "cursor") < 100

@@ -1,0 +1,218 @@
+"""Workers that die, hang, grow and raise, and what the supervisor makes of them. The tasks are real functions in real
+processes; each writes which documents it got through."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from curate.engine.supervisor import Progress, Supervisor, Task
+from curate.errors import CurateError, Interrupted, MachineError, UsageError
+from curate.recipe import Limits
+
+TASKS = '''
+import ctypes, errno, os, signal, time
+from pathlib import Path
+from curate.engine.store import attempt_folder, commit
+from curate.errors import UsageError
+
+def go_through(run, key, attempt, cursor, clock, hurt=lambda number: None):
+    """Ten documents, one at a time; each may hurt."""
+    seen = []
+    for number in range(10):
+        cursor.at(number)
+        if attempt.only is not None and attempt.only != number:
+            continue
+        if number in attempt.skip:
+            seen.append(f"{number}:{attempt.skip[number]}")
+            continue
+        with clock("work"):
+            hurt(number)
+        seen.append(str(number))
+    cursor.idle()
+    if attempt.only is None:
+        folder = attempt_folder(run, "toy", key)
+        (folder / "documents").mkdir()
+        (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
+        commit(run, "toy", key, folder, {"read": len(seen)})
+
+def fine(run, key, attempt, cursor, clock):
+    go_through(run, key, attempt, cursor, clock)
+
+def segfault(run, key, attempt, cursor, clock):
+    go_through(run, key, attempt, cursor, clock, lambda number: ctypes.string_at(0) if number == 3 else None)
+
+def hang(run, key, attempt, cursor, clock):
+    def hurt(number):
+        while number == 4:
+            pass
+    go_through(run, key, attempt, cursor, clock, hurt)
+
+def grow(run, key, attempt, cursor, clock):
+    def hurt(number):
+        blocks = []
+        while number == 5:
+            blocks.append(b"x" * 20_000_000)
+            time.sleep(0.01)
+    go_through(run, key, attempt, cursor, clock, hurt)
+
+def raises(run, key, attempt, cursor, clock):
+    def hurt(number):
+        if number in (2, 7):
+            raise ValueError("this document")
+    go_through(run, key, attempt, cursor, clock, hurt)
+
+def slow(run, key, attempt, cursor, clock):
+    go_through(run, key, attempt, cursor, clock, lambda number: time.sleep(0.05))
+
+def full_disk(run, key, attempt, cursor, clock):
+    raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
+
+def refuses(run, key, attempt, cursor, clock):
+    raise UsageError("cannot do this")
+
+def broken(run, key, attempt, cursor, clock):
+    cursor.idle()
+    raise KeyError("a bug of ours")
+
+def batch(run, key, attempt, cursor, clock):
+    """All ten at once, unless some are to be looked at closely; document 6 exits."""
+    seen, careful = [], attempt.careful
+    groups = [[n] for n in range(10)] if careful or attempt.only is not None else [list(range(10))]
+    for group in groups:
+        cursor.at(group[0], group[-1])
+        for number in group:
+            if attempt.only in (None, number):
+                if number in attempt.skip:
+                    seen.append(f"{number}:{attempt.skip[number]}")
+                    continue
+                if number == 6:
+                    os._exit(7)
+                seen.append(str(number))
+    cursor.idle()
+    if attempt.only is None:
+        folder = attempt_folder(run, "toy", key)
+        (folder / "documents").mkdir()
+        (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
+        commit(run, "toy", key, folder, {"read": len(seen)})
+'''
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "toy_tasks.py").write_text(TASKS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"
+
+
+def work(run: Path, function: str, *, keys: tuple[str, ...] = ("a",), workers: int = 1, **limits: float) -> Supervisor:
+    supervisor = Supervisor(run, workers, Limits(**limits), lambda progress: None)  # type: ignore[arg-type]
+    try:
+        supervisor.run_stage([Task("toy", key, f"toy_tasks:{function}") for key in keys])
+    finally:
+        supervisor.close()
+    return supervisor
+
+
+def text(run: Path, key: str = "a") -> str:
+    return (run / "documents" / f"{key}.txt").read_text()
+
+
+def test_all_tasks_are_done_once_whatever_the_number_of_workers(run: Path) -> None:
+    supervisor = work(run, "fine", keys=("a", "b", "c"), workers=2)
+    assert [text(run, key) for key in "abc"] == ["0 1 2 3 4 5 6 7 8 9"] * 3
+    assert {path.stem for path in (run / "done" / "toy").iterdir()} == {"a", "b", "c"}
+    steps = supervisor.timing["toy"]["steps"]
+    assert steps["work"][0] >= 0
+    assert {"start", "waiting", "other"} <= steps.keys()
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        ("segfault", "0 1 2 3:crash 4 5 6 7 8 9"),
+        ("hang", "0 1 2 3 4:timeout 5 6 7 8 9"),
+        ("grow", "0 1 2 3 4 5:memory 6 7 8 9"),
+        ("raises", "0 1 2:exception 3 4 5 6 7:exception 8 9"),
+        ("batch", "0 1 2 3 4 5 6:crash 7 8 9"),
+    ],
+)
+def test_the_document_that_breaks_a_worker_is_found_and_only_it_is_lost(
+    run: Path, function: str, expected: str
+) -> None:
+    work(run, function, document_seconds=10.0 if function == "grow" else 0.5, worker_memory=600 << 20)
+    assert text(run) == expected
+
+
+def test_a_worker_killed_from_outside_costs_no_document(run: Path) -> None:
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        while not killed:
+            for child in psutil.Process().children(recursive=True):
+                if "curate.engine.worker" in " ".join(child.cmdline()) and child.cpu_times().user > 0.3:
+                    time.sleep(0.1)
+                    child.send_signal(signal.SIGKILL)
+                    killed.append(child.pid)
+                    return
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=kill_one)
+    thread.start()
+    work(run, "slow")
+    thread.join()
+    assert killed
+    assert text(run) == "0 1 2 3 4 5 6 7 8 9"
+
+
+def test_a_full_disk_is_the_machines_fault_and_names_the_place(run: Path) -> None:
+    with pytest.raises(MachineError, match="the disk is full: somewhere"):
+        work(run, "full_disk")
+    assert not (run / "done").exists()
+
+
+def test_a_refusal_comes_through_with_its_class_and_words(run: Path) -> None:
+    with pytest.raises(UsageError, match="cannot do this"):
+        work(run, "refuses")
+
+
+def test_a_bug_of_our_own_is_not_blamed_on_a_document(run: Path) -> None:
+    with pytest.raises(CurateError, match=r"internal error in toy of a: KeyError.*\.log"):
+        work(run, "broken")
+
+
+def test_sigterm_ends_a_stage_resumably_and_leaves_no_worker(run: Path) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    with pytest.raises(Interrupted):
+        work(run, "slow", keys=tuple(f"k{number}" for number in range(40)), workers=2)
+    timer.join()
+    assert set(psutil.Process().children(recursive=True)) <= before
+    done = (
+        {json.loads(path.read_text())["key"] for path in (run / "done" / "toy").glob("*.json")}
+        if (run / "done").exists()
+        else set()
+    )
+    assert len(done) < 40
+    for key in done:
+        assert text(run, key) == "0 1 2 3 4 5 6 7 8 9"
+
+
+def test_progress_is_shown_up_to_the_end(run: Path) -> None:
+    seen: list[Progress] = []
+    supervisor = Supervisor(run, 1, Limits(), seen.append)
+    try:
+        supervisor.run_stage([Task("toy", key, "toy_tasks:fine", size=10) for key in "ab"])
+    finally:
+        supervisor.close()
+    assert (seen[-1].tasks_done, seen[-1].tasks, seen[-1].bytes_done, seen[-1].bytes) == (2, 2, 20, 20)

@@ -1,0 +1,100 @@
+"""The house stands as DESIGN §3 draws it: links, rooms without `__init__.py`, imports that point downwards."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "curate"
+LINKED = ("filters", "dedup", "tokenize", "train_min")
+ROOMS = ("readers", "extract", "filters", "dedup", "scrub", "tokenize", "train_min")
+
+FLOORS = {
+    "errors": 0,
+    "text": 0,
+    "toml_lines": 0,
+    "typed": 0,
+    "batch": 1,
+    "recipe": 1,
+    "recipe_file": 1,
+    "run_folder": 1,
+    "engine": 2,
+    **dict.fromkeys(ROOMS, 3),
+    "passes": 4,
+    "report": 5,
+    "cli": 6,
+    "__main__": 7,
+    "__init__": 7,
+}
+"""A module may import from its own floor's own folder, and from the floors below."""
+
+TRAINER_MAY_USE = {"curate.tokenize.shards", "curate.tokenize.mix", "curate.tokenize.encode"}
+
+
+def modules() -> Iterator[Path]:
+    return (path for path in sorted(PACKAGE.rglob("*.py")) if "quickstart" not in path.parts)
+
+
+def home(parts: tuple[str, ...]) -> str:
+    """The folder of a module, or its own name where it lies directly under curate/."""
+    return Path(parts[0]).stem
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("curate."):
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("curate."))
+
+
+@pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="not in a checkout")
+def test_the_root_shows_the_rooms_as_links() -> None:
+    for room in LINKED:
+        assert (ROOT / room).is_symlink(), room
+        assert (ROOT / room).resolve() == (PACKAGE / room).resolve()
+
+
+def test_a_linked_room_has_no_init_so_it_never_shadows_a_standard_module() -> None:
+    for room in LINKED:
+        assert not (PACKAGE / room / "__init__.py").exists(), room
+    program = "import tokenize; print(hasattr(tokenize, 'generate_tokens'))"
+    shown = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "True"
+
+
+def test_imports_point_downwards_and_rooms_never_import_one_another() -> None:
+    wrong = []
+    for path in modules():
+        here = home(path.relative_to(PACKAGE).parts)
+        for name in imports(path):
+            there = name.split(".")[1]
+            is_own = there == here
+            is_trainers = here == "train_min" and name in TRAINER_MAY_USE
+            if not is_own and not is_trainers and FLOORS[there] >= FLOORS[here]:
+                same_low_floor = FLOORS[there] == FLOORS[here] and FLOORS[here] in (0, 1)
+                if not same_low_floor:
+                    wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong
+
+
+def test_importing_curate_loads_nothing_heavy() -> None:
+    program = "import sys, curate, curate.cli; print(*sorted(set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(shown.stdout.split())
+    assert not loaded & {"torch", "trafilatura", "presidio_analyzer", "spacy", "ray", "numba", "polars", "fasttext"}
+
+
+def test_names_say_something() -> None:
+    nothing = {"utils", "util", "common", "base", "core", "helpers", "helper", "misc"}
+    assert not [path for path in PACKAGE.rglob("*") if path.stem in nothing]
+
+
+def test_every_module_opens_by_saying_what_it_is() -> None:
+    assert not [path for path in modules() if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))]

@@ -1,0 +1,235 @@
+"""Code: languages and licences of real source trees, archives and folders alike; what is no code is accounted for."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from curate.batch import Lost, Record
+from curate.engine.files import find_inputs
+from curate.engine.plan import FileRange
+from curate.readers import code
+from curate.readers.languages import language_of, language_table, may_be_code
+from curate.readers.licences import combine, licence_in, recognise
+from curate.recipe import Source
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+SAMPLE = Path(code.__file__).parents[1] / "recipes" / "quickstart" / "code.tar.gz"
+MIT = (
+    "Copyright (c) 2024 Someone\n\nPermission is hereby granted, free of charge, to any person obtaining a copy\nof "
+    'this software and associated documentation files (the "Software"), to deal\nin the Software without restriction.\n'
+    "The above copyright notice and this permission notice shall be included in all copies.\n"
+)
+
+
+def read(path: Path, *, max_record_bytes: int = 1 << 20) -> list[Record | Lost]:
+    source = Source(name="code", read="code", paths=(str(path),))
+    found: list[Record | Lost] = []
+    for file in find_inputs([str(path)], base=path.parent):
+        for start, end in code.cut(file, target_bytes=1):
+            found += code.read(FileRange(file, start, end), source=source, max_record_bytes=max_record_bytes)
+    return found
+
+
+def known(found: list[Record | Lost]) -> dict[str, tuple[str, str | None]]:
+    return {
+        item.id.removeprefix("code/"): (item.columns["programming_language"], item.columns["licence"])
+        for item in found
+        if isinstance(item, Record)
+    }
+
+
+def lost(found: list[Record | Lost]) -> dict[str, str]:
+    return {item.id.removeprefix("code/"): item.reason for item in found if isinstance(item, Lost)}
+
+
+def unpack_sample(folder: Path) -> Path:
+    with tarfile.open(SAMPLE) as archive:
+        for member in archive:
+            target = folder / member.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stream = archive.extractfile(member)
+            assert stream is not None
+            target.write_bytes(stream.read())
+    return folder
+
+
+def test_a_tree_reads_the_same_from_tar_zip_and_folder(tmp_path: Path) -> None:
+    from_tar = read(SAMPLE)
+    folder = unpack_sample(tmp_path / "tree")
+    with zipfile.ZipFile(tmp_path / "tree.zip", "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder))
+    from_zip, from_folder = read(tmp_path / "tree.zip"), read(folder)
+    as_tar = {name.removeprefix("code.tar.gz@"): columns for name, columns in known(from_tar).items()}
+    assert as_tar == {name.removeprefix("tree.zip@"): columns for name, columns in known(from_zip).items()}
+    assert as_tar == known(from_folder)
+    assert as_tar["networkx/classes/graph.py"] == ("Python", "BSD-3-Clause")
+    assert as_tar["lodash/core.min.js"] == ("JavaScript", "MIT")
+    assert as_tar["lodash/README.md"] == ("Markdown", "MIT")
+    assert lost(from_tar) == {
+        "code.tar.gz@lodash/LICENSE": "file_type",
+        "code.tar.gz@networkx/LICENSE.txt": "file_type",
+    }
+
+
+def test_the_licence_is_that_of_the_nearest_folder_also_where_it_stands_last(tmp_path: Path) -> None:
+    files = {
+        "a/main.py": b"x = 1\n",
+        "a/inner/main.c": b"int x;\n",
+        "a/odd/main.c": b"int x;\n",
+        "a/own.c": b"/* SPDX-License-Identifier: GPL-2.0+ */\nint x;\n",
+        "b/main.go": b"package main\n",
+        "a/inner/COPYING": b"GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999\n",
+        "a/odd/LICENSE": b"All rights reserved.",
+        "a/LICENSE": MIT.encode(),
+    }
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, data in files.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            archive.addfile(header, io.BytesIO(data))
+    path = tmp_path / "x.tgz"
+    path.write_bytes(gzip.compress(packed.getvalue()))
+    assert {name.partition("@")[2]: licence for name, (_, licence) in known(read(path)).items()} == {
+        "a/main.py": "MIT",
+        "a/inner/main.c": "LGPL-2.1-only",
+        "a/odd/main.c": None,
+        "a/own.c": "GPL-2.0-or-later",
+        "b/main.go": None,
+    }
+
+
+def test_what_is_no_code_is_dropped_with_its_reason(tmp_path: Path) -> None:
+    files = {
+        "logo.png": b"\x89PNG\r\n",
+        "nul.py": b"x = 1\0",
+        "noise.c": bytes(range(1, 256)) * 4,
+        "empty/__init__.py": b"",
+        "README": b"no language is named here\n",
+        ".git/hooks/update.py": b"x = 1\n",
+        "big.py": b"#" * 5000,
+        "latin.py": "# café\n".encode("latin-1") * 40,
+        "wide.ps1": "# café\n".encode("utf-16"),
+        "run": b"#!/usr/bin/env -S python3.11 -u\nprint()\n",
+        "marked.js": b"\xef\xbb\xbfvar x;\n",
+    }
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    found = read(tmp_path, max_record_bytes=4000)
+    assert lost(found) == {
+        "logo.png": "file_type",
+        "nul.py": "binary",
+        "noise.c": "binary",
+        "empty/__init__.py": "empty",
+        "README": "file_type",
+        ".git/hooks/update.py": "file_type",
+        "big.py": "too_big",
+    }
+    payloads = {item.id: item.payload for item in found if isinstance(item, Record)}
+    assert payloads == {
+        "code/latin.py": files["latin.py"],
+        "code/wide.ps1": "# café\n",
+        "code/run": files["run"].decode(),
+        "code/marked.js": "var x;\n",
+    }
+    assert known(found)["run"] == ("Python", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "expected"),
+    [
+        ("a/x.h", b"struct point { int x; };\n", "C"),
+        ("a/x.h", b"#include <vector>\nnamespace a {\n", "C++"),
+        ("a/x.h", b"#import <UIKit/UIKit.h>\n@interface A\n", "Objective-C"),
+        ("x.m", b"function y = f(x)\n", "MATLAB"),
+        ("x.m", b"@implementation A\n", "Objective-C"),
+        ("x.pl", b"use strict;\nmy $x = 1;\n", "Perl"),
+        ("x.pl", b"mortal(X) :- human(X).\n", "Prolog"),
+        ("x.ts", b'<?xml version="1.0"?>\n<!DOCTYPE TS>', "XML"),
+        ("x.ts", b"export const x: number = 1;\n", "TypeScript"),
+        ("x.R", b"x <- 1\n", "R"),
+        ("CMakeLists.txt", b"project(x)\n", "CMake"),
+        ("notes.txt", b"project(x)\n", None),
+        ("bin/tool", b"#!/bin/sh\n", "Shell"),
+        ("bin/tool", b"#! /usr/local/bin/perl5.36 -w\n", "Perl"),
+        ("bin/tool", b"plain\n", None),
+        (".gitignore", b"*.o\n", None),
+    ],
+)
+def test_languages_are_told_by_name_and_content(path: str, head: bytes, expected: str | None) -> None:
+    assert language_of(path, head) == expected
+    assert may_be_code(path) or expected is None
+
+
+def test_every_pattern_of_the_table_belongs_to_a_suffix_that_a_language_lists() -> None:
+    table = language_table()
+    assert len(set(table.suffixes.values())) >= 60
+    assert set(table.content) <= set(table.suffixes)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (MIT, "MIT"),
+        ("Apache License\n                           Version 2.0, January 2004\n" + MIT, "Apache-2.0"),
+        ("GNU AFFERO GENERAL PUBLIC LICENSE\nVersion 3, 19 November 2007", "AGPL-3.0-only"),
+        (
+            "GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n the GNU Affero General Public License",
+            "GPL-3.0-only",
+        ),
+        ("This is free and unencumbered software released into the public domain.", "Unlicense"),
+        ("Mozilla Public License Version 2.0\n==========", "MPL-2.0"),
+        ("SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note\n", "GPL-2.0-only WITH Linux-syscall-note"),
+        ("You may not do anything with this.", None),
+    ],
+)
+def test_licences_are_told_by_their_opening(text: str, expected: str | None) -> None:
+    assert recognise(text) == expected
+
+
+def test_several_licence_files_are_a_choice_or_apply_together() -> None:
+    apache = b"Apache License\nVersion 2.0, January 2004"
+    lesser, general = b"GNU Lesser General Public License\nVersion 3", b"GNU General Public License\nVersion 3"
+    assert combine([("LICENSE-MIT", MIT.encode()), ("LICENSE-APACHE", apache)]) == "Apache-2.0 OR MIT"
+    assert combine([("COPYING", general), ("COPYING.LESSER", lesser)]) == "LGPL-3.0-only"
+    assert combine([("LICENSE", apache), ("COPYING", MIT.encode())]) == "Apache-2.0 AND MIT"
+    assert licence_in(b"// SPDX-License-Identifier: (MIT OR Apache-2.0)\n") == "(MIT OR Apache-2.0)"
+
+
+def test_a_cut_archive_keeps_what_stands_before_the_cut(tmp_path: Path) -> None:
+    path = tmp_path / "code.tar.gz"
+    path.write_bytes(SAMPLE.read_bytes()[:50_000])
+    *kept, last = read(path)
+    whole = read(SAMPLE)
+    assert 10 < len(kept) < len(whole)
+    assert [item.id for item in kept] == [item.id for item in whole[: len(kept)]]
+    assert isinstance(last, Lost)
+    assert (last.outcome, last.reason) == ("quarantined", "truncated")
+
+
+def test_real_trees_in_nine_languages_are_recognised() -> None:
+    path = SHARED / "code.tar.gz"
+    if not path.exists():
+        pytest.skip(f"needs {path.name} of the shared data")
+    found = read(path)
+    with tarfile.open(path) as archive:
+        assert len(found) == sum(not member.isdir() for member in archive)
+    languages = Counter(language for language, _ in known(found).values())
+    for language in ("Python", "Rust", "Go", "PHP", "Ruby", "R", "TypeScript", "JavaScript", "C"):
+        assert languages[language] > 50
+    licences = {name.partition("@")[2]: licence for name, (_, licence) in known(found).items()}
+    assert licences["code/lodash/chunk.js"] == "MIT"
+    assert {licence for name, licence in licences.items() if name.startswith("code/django/contrib/gis/gdal/")} == {
+        "BSD-3-Clause"
+    }
+    kernel = [licence for name, licence in licences.items() if name.startswith("code/linux/")]
+    assert sum(licence is not None and "GPL" in licence for licence in kernel) > len(kernel) * 0.6

@@ -1,0 +1,44 @@
+"""curate.text.words: cut as spaCy's English tokenizer cuts (its output, version 3.8, on the left-hand strings)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.text.words import words_of
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't stop", "Do n't stop"),
+        ("(see below).", "( see below ) ."),
+        ("it’s its cannot gonna", "it ’s its can not gon na"),
+        ("John's R&D", "John 's R&D"),
+        ("Mr. Smith, e.g. the U.S.", "Mr. Smith , e.g. the U.S."),
+        ("well-known 10-20 and/or this/that", "well - known 10 - 20 and/or this / that"),
+        ("5km 3.5% $5.00 10€ US$5", "5 km 3.5 % $ 5.00 10 € US$ 5"),
+        ("wait...what? end... …", "wait ... what ? end ... …"),
+        ("https://a.example/b-c, me@a.example.", "https://a.example/b-c , me@a.example ."),
+        ("snake_case f(x) --option -x", "snake_case f(x ) --option -x"),
+        ("one,two 1,000 end.Next", "one , two 1,000 end . Next"),
+        (":-) fine :)", ":-) fine :)"),
+        ("'quoted' \"too\"", "' quoted ' \" too \""),
+        ("a🎉b ©2020", "a 🎉 b © 2020"),
+        ("Привет-мир, «да».", "Привет - мир , « да » ."),
+    ],
+)
+def test_english_is_cut_as_spacy_cuts_it(text: str, words: str) -> None:
+    assert words_of(text) == words.split()
+
+
+def test_han_and_kana_are_one_word_a_character_and_thai_one_a_run() -> None:
+    assert words_of("漢字とかな。 ok漢") == ["漢", "字", "と", "か", "な", "。", "ok", "漢"]
+    assert words_of("ภาษาไทย เขียน") == ["ภาษาไทย", "เขียน"]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=200))
+def test_no_character_is_lost_and_none_is_space(text: str) -> None:
+    assert "".join(words_of(text)) == "".join(text.split())

@@ -1,0 +1,196 @@
+"""The GPT, its loss, its optimizer and its settings, against plain autograd and the rules that they state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="train_min needs torch (the extra `train`)")
+import torch.nn.functional as F  # noqa: E402
+
+from curate.errors import UsageError  # noqa: E402
+from curate.train_min.config import PRESETS, ModelConfig, TrainConfig, configure  # noqa: E402
+from curate.train_min.model import GPT, norm, rotary_table, rotate  # noqa: E402
+from curate.train_min.optim import learning_rate, make_optimizer  # noqa: E402
+
+SHAPE = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small products gain nothing from threads, and waiting for each other costs much on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def make_model(config: ModelConfig = SHAPE, *, seed: int = 3) -> GPT:
+    """Every matrix random, so that no path is dead because its projection starts at zero."""
+    generator = torch.Generator().manual_seed(seed)
+    model = GPT(config, generator=generator)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0.0, 0.2, generator=generator)
+    return model
+
+
+def random_tokens(rows: int, length: int, *, seed: int = 5) -> torch.Tensor:
+    return torch.randint(0, SHAPE.vocab_size, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+def test_a_later_token_does_not_change_earlier_logits() -> None:
+    model, tokens = make_model(), random_tokens(3, 16)
+    changed = tokens.clone()
+    changed[:, 9] = (changed[:, 9] + 1) % SHAPE.vocab_size
+    before, after = model(tokens), model(changed)
+    assert torch.equal(before[:, :9], after[:, :9])
+    assert (before[:, 9:] != after[:, 9:]).flatten(2).any(dim=2).all()
+
+
+def test_a_shorter_window_has_the_logits_of_the_longer_one() -> None:
+    model, tokens = make_model(), random_tokens(2, 16)
+    torch.testing.assert_close(model(tokens[:, :7]), model(tokens)[:, :7])
+
+
+def test_rotated_products_depend_on_the_distance_alone() -> None:
+    generator = torch.Generator().manual_seed(1)
+    query, key = torch.randn(8, generator=generator), torch.randn(8, generator=generator)
+    cos, sin = rotary_table(64, 8, base=10_000.0)
+    q, k = rotate(query.expand(64, 8), cos, sin), rotate(key.expand(64, 8), cos, sin)
+    products = q @ k.T
+    for distance in (0, 1, 5, 20):
+        diagonal = products.diagonal(-distance)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal), atol=1e-5, rtol=1e-5)
+    assert not torch.isclose(products[10, 0], products[20, 0])
+
+
+def test_rotation_turns_a_pair_by_position_times_rate() -> None:
+    cos, sin = rotary_table(10, 4, base=100.0)
+    turned = rotate(torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(10, 4), cos, sin)
+    expected = [math.cos(9), math.cos(0.9), math.sin(9), math.sin(0.9)]
+    torch.testing.assert_close(turned[9], torch.tensor(expected))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("softcap", [None, 3.0])
+def test_the_fused_loss_and_its_gradients_equal_plain_autograd(
+    tied: bool, softcap: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curate.train_min.model.CHUNK_ELEMENTS", {"cpu": 1})  # several chunks, the last one short
+    config = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70, tied=tied, softcap=softcap)
+    model, tokens = make_model(config), random_tokens(5, 17)
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+
+    plain = F.cross_entropy(model(inputs).reshape(-1, 70), targets.reshape(-1), reduction="none")
+    (plain.sum() / 7).backward()
+    expected = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    loss, nats = model.loss(inputs, targets, scale=1 / 7)
+    (loss * 1.0).backward()
+
+    torch.testing.assert_close(nats, plain.detach().view(5, 16))
+    torch.testing.assert_close(loss, plain.sum() / 7)
+    for weight, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(weight.grad, gradient, atol=1e-5, rtol=1e-4)
+
+
+def test_attention_equals_softmax_over_the_past() -> None:
+    attention = make_model().blocks[0].attention
+    x = torch.randn(1, 6, 32, generator=torch.Generator().manual_seed(2))
+    cos, sin = rotary_table(6, 16, base=10_000.0)
+    q, k, v = (part.view(1, 6, 2, 16).transpose(1, 2) for part in attention.qkv(x).split(32, dim=-1))
+    scores = norm(rotate(q, cos, sin)) @ norm(rotate(k, cos, sin)).transpose(-1, -2) / 4
+    scores = scores.masked_fill(torch.ones(6, 6).triu(1).bool(), -torch.inf)
+    expected = attention.out((scores.softmax(-1) @ v).transpose(1, 2).reshape(1, 6, 32))
+    torch.testing.assert_close(attention(x, cos, sin), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_padding_of_the_vocabulary_is_never_predicted() -> None:
+    model = make_model()
+    assert model.embed.weight.shape == (128, 32)
+    assert model(random_tokens(1, 4)).shape == (1, 4, 70)
+    with torch.no_grad():
+        model.head_weight[70:] *= 1e3
+    _, nats = model.loss(random_tokens(1, 4), random_tokens(1, 4, seed=6), scale=1.0)
+    assert (nats < 50).all()
+
+
+def test_bfloat16_blocks_give_nearly_the_float32_loss() -> None:
+    model, tokens = make_model(), random_tokens(4, 17)
+    _, exact = model.loss(tokens[:, :-1], tokens[:, 1:], scale=1.0)
+    model.compute_dtype = torch.bfloat16
+    loss, rounded = model.loss(tokens[:, :-1], tokens[:, 1:], scale=1.0)
+    loss.backward()
+    assert rounded.dtype == torch.float32
+    assert abs(float(rounded.mean() - exact.mean())) < 0.02
+    assert all(weight.grad.dtype == torch.float32 for weight in model.parameters())
+
+
+def test_a_new_model_starts_near_the_uniform_loss_and_equals_itself_for_one_seed() -> None:
+    tokens = random_tokens(8, 17)
+    losses = []
+    for seed in (1, 1, 2):
+        model = GPT(SHAPE, generator=torch.Generator().manual_seed(seed))
+        losses.append(float(model.loss(tokens[:, :-1], tokens[:, 1:], scale=1 / 128)[0].detach()))
+    assert losses[0] == losses[1] != losses[2]
+    assert losses[0] == pytest.approx(math.log(70), abs=0.05)
+
+
+def test_only_matrices_of_the_blocks_decay() -> None:
+    model = make_model()
+    groups = make_optimizer(model, configure("nano", vocab_size=70)).param_groups
+    decaying = {id(weight) for group in groups if group["weight_decay"] for weight in group["params"]}
+    assert decaying == {id(weight) for weight in model.blocks.parameters()}
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    config = configure("nano", vocab_size=70, settings={"steps": 100, "warmup": 0.1, "cooldown": 0.4})
+    rates = [learning_rate(step, config) / config.learning_rate for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10:60] == [1.0] * 50
+    assert rates[60:] == pytest.approx([1 - step / 40 for step in range(40)])
+
+
+def test_the_rate_before_the_fall_does_not_depend_on_the_number_of_steps() -> None:
+    short = configure("nano", vocab_size=70, settings={"steps": 100, "warmup": 0.0})
+    long = configure("nano", vocab_size=70, settings={"steps": 1000, "warmup": 0.0})
+    assert [learning_rate(s, short) for s in range(50)] == [learning_rate(s, long) for s in range(50)]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_whole(preset: str) -> None:
+    config = configure(preset, vocab_size=32_768)
+    assert config.batch_rows % config.micro_rows == 0
+    matrices = config.model.layers * 12 * config.model.width**2
+    low, high = {"nano": (0.5e6, 2e6), "t2-20m": (15e6, 25e6), "d12": (80e6, 130e6)}[preset]
+    assert low <= matrices <= high
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"step": 3}, 'did you mean "steps"'),
+        ({"steps": 0}, "at least 1"),
+        ({"width": 30, "heads": 4}, "width 30"),
+        ({"batch_rows": 6, "micro_rows": 4}, "multiple"),
+        ({"precision": "float16"}, "float16"),
+        ({"warmup": 0.6, "cooldown": 0.6}, "shares"),
+    ],
+)
+def test_impossible_settings_are_refused_with_what_is_possible(settings: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        configure("nano", vocab_size=70, settings=settings)
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(UsageError, match='did you mean "nano"'):
+        configure("nan", vocab_size=70)
+
+
+def test_a_smaller_batch_brings_its_own_micro_batch() -> None:
+    config: TrainConfig = configure("nano", vocab_size=70, settings={"batch_rows": 6})
+    assert config.batch_rows % config.micro_rows == 0
