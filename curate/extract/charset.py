@@ -3,8 +3,9 @@
     bytes ─▶ BOM? ─▶ valid UTF-8? ─▶ HTTP header · <meta> · <?xml?> if they decode ─▶ damaged UTF-8?
           ─▶ declared, with few errors ─▶ uchardet's guess (resiliparse) ─▶ windows-1252 ─▶ text, or UndecodableText
 
-On 424 real texts in 50 legacy encodings uchardet and charset_normalizer are right equally often (405 and 406) with the
-labels read as browsers do, but uchardet takes half the time and is seldom wrong about Western European text.
+On 424 real texts in legacy encodings uchardet and charset_normalizer are right equally often (405 and 406, labels read
+as browsers read them); uchardet takes about two thirds of the time and knows all iso-8859-1 texts, of which the other
+knows one in six. The whole order above, asked without an HTTP header, is right about 414.
 """
 
 from __future__ import annotations

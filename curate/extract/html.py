@@ -15,7 +15,7 @@ from curate.errors import UsageError, nearest
 
 ENGINES = ("resiliparse", "trafilatura")
 VOID = "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
-SELF_CLOSED = re.compile(rf"<(?!(?:{VOID})\b)(\w[\w:-]*)([^<>]*)/>")
+SELF_CLOSED = re.compile(rf"<(?!(?:{VOID})\b)(\w[\w:-]*+)([^<>]*+)(?<=/)>")  # possessive: linear in the length
 
 
 @dataclass(frozen=True, slots=True)

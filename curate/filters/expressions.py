@@ -10,13 +10,13 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from curate.text.buffers import text_buffers
 from curate.text.characters import CODE_POINTS, decode
+from curate.text.compiled import inner, kernel
 from curate.text.shingles import ALONE, IGNORED, SEPARATOR, code_table
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -105,7 +105,7 @@ def _folding() -> npt.NDArray[np.uint32]:
     return table
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _count_documents(data, offsets, table, keys, targets, words, scratch, found, covered, total):  # type: ignore[no-untyped-def]
     codes = scratch[2]
     for document in range(len(offsets) - 1):
@@ -119,7 +119,7 @@ def _count_documents(data, offsets, table, keys, targets, words, scratch, found,
             at = end
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _longest_at(codes, at, length, keys, targets, words):  # type: ignore[no-untyped-def]
     """The end of the longest expression that starts at the word `at`, and its words; else the next word, and 0."""
     end, size = at, 0
@@ -138,14 +138,14 @@ def _longest_at(codes, at, length, keys, targets, words):  # type: ignore[no-unt
     return end, size
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _step(keys, targets, state, code):  # type: ignore[no-untyped-def]
     """Where `code` leads from `state`; 0: nowhere."""
     key = np.uint64(state) << HALF | np.uint64(code)
     return targets[_slot(keys, key)]
 
 
-@numba.njit(cache=True, nogil=True)
+@inner
 def _slot(keys, key):  # type: ignore[no-untyped-def]
     """Where `key` stands, or the free slot where it belongs."""
     mask = len(keys) - 1
@@ -155,14 +155,14 @@ def _slot(keys, key):  # type: ignore[no-untyped-def]
     return slot
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _fill(keys, targets, steps, states):  # type: ignore[no-untyped-def]
     for i in range(len(steps)):
         slot = _slot(keys, steps[i])
         keys[slot], targets[slot] = steps[i], states[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _encode(data, start, end, table, scratch):  # type: ignore[no-untyped-def]
     """Write the text to `scratch[2]` as folded code points, a 0 after every word; returns the length.
 

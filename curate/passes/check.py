@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 
+import polars as pl
+
 from curate.errors import RecipeError, UsageError
 from curate.passes.steps import bind
 from curate.recipe import Recipe
+from curate.scrub.pii import scrub_texts
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -24,10 +27,8 @@ def check_recipe(recipe: Recipe) -> None:
 def _check_scrub(recipe: Recipe) -> None:
     if recipe.scrub is None:
         return
-    from curate.scrub.pii import check_entities
-
     try:
-        check_entities(recipe.scrub.entities, engine=recipe.scrub.engine)
+        scrub_texts(pl.Series([], dtype=pl.String), entities=recipe.scrub.entities, engine=recipe.scrub.engine)
     except UsageError as error:
         raise RecipeError(f"[scrub]: {error}", file=recipe.file) from None
 

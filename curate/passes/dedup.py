@@ -45,6 +45,6 @@ def duplicates_among(run: Path, ids: pl.Series) -> pl.DataFrame:
     if not path.is_file() or ids.is_empty():
         return pl.DataFrame(schema={"id": pl.String, "duplicate_of": pl.String, "similarity": pl.Float32})
     verdicts = pl.scan_parquet(path).filter(
-        pl.col("id").is_between(ids.min(), ids.max()), pl.col("duplicate_of").is_not_null()
+        pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())), pl.col("duplicate_of").is_not_null()
     )
     return verdicts.select("id", "duplicate_of", "similarity").collect().join(ids.to_frame("id"), on="id", how="semi")

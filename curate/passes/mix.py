@@ -29,7 +29,7 @@ from curate.passes.tokenize import PARTS
 from curate.passes.tokenizer import run_tokenizer, tokenizer_name
 from curate.recipe import Recipe
 from curate.tokenize.choose import choose_documents, hash_ids
-from curate.tokenize.encode import Tokenizer
+from curate.tokenize.encode import Tokenizer, token_bytes_file
 from curate.tokenize.materialise import materialise
 from curate.tokenize.mix import (
     Held,
@@ -64,7 +64,7 @@ def mix_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock)
     with clock("write"):
         (folder / "tokens").mkdir()
         (folder / "tokens" / "mixture.json").write_text(mixture_json(record), encoding="utf-8")
-        tokenizer.token_bytes().astype("<u4").tofile(folder / "tokens" / "token_bytes.bin")
+        (folder / "tokens" / "token_bytes.bin").write_bytes(token_bytes_file(tokenizer))
         write_json(folder / TABLE, _numbering(run, plan))
         counts = {share.name: {"tokens": share.tokens, "epochs": share.epochs} for share in mixture.shares}
         commit(run, "mix", key, folder, {"drawn": counts, "tokens": mixture.tokens})

@@ -23,6 +23,7 @@ from curate.errors import MachineError
 PAGE = 4 << 20  # bytes read from storage at once
 MAX_INFLATED = 256 << 10  # bytes inflated in one call
 MAX_RATIO = 100  # real pages stay under 30; deflate itself ends at 1032
+MAX_PEEK = 4 << 10  # compressed bytes looked at to tell whether a member begins a record
 START = b"WARC/"
 RECORD_START = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n(?:WARC|Content)-", re.IGNORECASE)
 LONGEST_MATCH = 32  # of RECORD_START and the magics
@@ -197,9 +198,12 @@ class Member:
         self._inflated = 0
 
     def peek(self) -> bytes:
-        """The first bytes, enough to tell a record; `more` will give them again."""
-        while len(self._ready) < len(START) and (data := self._inflate()):
-            self._ready += data
+        """The first bytes, enough to tell a record; `more` will give them again.
+
+        Gives up after a little input: a gzip head may hold a name without end, and a hostile file many of them.
+        """
+        while len(self._ready) < len(START) and not self._inflater.eof and self.position < self.offset + MAX_PEEK:
+            self._ready += self._step(MAX_PEEK)
         return self._ready
 
     def more(self) -> bytes:
@@ -213,20 +217,24 @@ class Member:
         self._ready = data + self._ready
 
     def _inflate(self) -> bytes:
+        data = b""
+        while not data and not self._inflater.eof:
+            data = self._step(self._codec.piece)
+        return data
+
+    def _step(self, size: int) -> bytes:
+        """What so many bytes of the file inflate to; maybe nothing yet."""
         inflater = self._inflater
-        while not inflater.eof:
-            piece = self._pages.at(self.position, self._codec.piece)
-            try:
-                data: bytes = inflater.decompress(piece, MAX_INFLATED)
-            except (zlib.error, zstandard.ZstdError) as error:
-                raise self._damage("corrupt", f"{self._codec.name}: {error}") from None
-            self.position += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
-            if data:
-                self._check_ratio(len(data))
-                return data
-            if not piece and not inflater.eof:
-                raise self._damage("truncated", f"the file ends inside a {self._codec.name} member")
-        return b""
+        piece = self._pages.at(self.position, min(size, self._codec.piece))
+        try:
+            data: bytes = inflater.decompress(piece, MAX_INFLATED)
+        except (zlib.error, zstandard.ZstdError) as error:
+            raise self._damage("corrupt", f"{self._codec.name}: {error}") from None
+        self.position += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
+        if not (piece or data or inflater.eof):
+            raise self._damage("truncated", f"the file ends inside a {self._codec.name} member")
+        self._check_ratio(len(data))
+        return data
 
     def _check_ratio(self, size: int) -> None:
         self._inflated += size

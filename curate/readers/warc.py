@@ -121,7 +121,7 @@ def _name_foreign(pages: Pages, form: Codec | str) -> Damage | None:
         if find_start(pages, form, 0, pages.size) is not None:
             return None
         try:
-            head = Member(pages, form, 0).peek()
+            head = Member(pages, form, 0).more()
         except DamagedMember as damage:
             return Damage((0, 0), damage.reason, str(damage))
     if not head:

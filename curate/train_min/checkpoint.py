@@ -65,7 +65,7 @@ def save_checkpoint(
         save_file(_on_cpu(_optimizer_tensors(model, optimizer)), part / "optimizer.safetensors")
         (part / "state.json").write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if tokenizer is not None:
-            shutil.copyfile(tokenizer, part / "tokenizer.json")
+            shutil.copyfile(tokenizer, part / tokenizer.name)
         for path in (*part.iterdir(), part):
             _sync(path)
         if final.exists():

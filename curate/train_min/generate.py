@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from curate.errors import UsageError
-from curate.tokenize.encode import open_encoder
+from curate.tokenize.encode import load_tokenizer
 from curate.train_min.checkpoint import latest_checkpoint, load_model, read_state
 from curate.train_min.model import GPT
 
@@ -36,8 +36,9 @@ def generate(
         )
     folder = latest_checkpoint(checkpoint) or checkpoint
     vocabulary = read_state(folder).vocabulary
-    encoder = open_encoder(folder, vocabulary)
-    start = encoder.encode(prompt)
+    name = vocabulary["tokenizer"]
+    tokenizer = load_tokenizer(name if name == "bytes" else folder / name)
+    start = tokenizer.encode_batch([prompt])[0][:-1].tolist()
     ids = sample(
         load_model(folder),
         start,
@@ -47,7 +48,7 @@ def generate(
         top_k=top_k,
         generator=torch.Generator().manual_seed(seed),
     )
-    return prompt + encoder.decode(ids)
+    return tokenizer.decode(start + ids)
 
 
 @torch.no_grad()
@@ -69,7 +70,8 @@ def sample(
         if int(chosen) == end:
             break
         ids = torch.cat((ids, chosen.view(1, 1)), dim=1)
-    return ids[0, 1 + len(start) :].tolist()
+    sampled: list[int] = ids[0, 1 + len(start) :].tolist()
+    return sampled
 
 
 def _choose(logits: Tensor, temperature: float, top_k: int | None, generator: torch.Generator) -> Tensor:
