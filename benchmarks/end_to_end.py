@@ -194,13 +194,14 @@ def recipe_text(warc: Path, extractor: str, tokenizer: Path) -> str:
 
 
 def curate_outcome(run: Path) -> Outcome:
-    """From the ledger, one row per record that holds a page, and the documents."""
+    """From the ledger, without the records that hold no page, and the documents."""
     ledger = pl.read_parquet(run / "ledger" / "**" / "*.parquet")
     unique = ledger.filter(pl.col("outcome") == "kept")["url"]
     kept = ledger.filter((pl.col("outcome") == "kept") | pl.col("step").is_in(["dedup", "scrub"]))["url"]
     tokens = pl.read_parquet(run / "documents" / "**" / "*.parquet", columns=["token_count"])["token_count"].sum()
     details = json.loads((run / "timing.json").read_text(encoding="utf-8"))
-    return outcome(ledger.height, kept.to_list(), unique.to_list(), int(tokens), details)
+    read = ledger.filter(pl.col("step").ne_missing("read")).height
+    return outcome(read, kept.to_list(), unique.to_list(), int(tokens), details)
 
 
 def measure_datatrove(options: argparse.Namespace, inputs: Inputs, work: Path) -> Measured:

@@ -74,7 +74,7 @@ def plan_command(options: argparse.Namespace) -> int:
 
 
 def show_command(options: argparse.Namespace) -> int:
-    _print_run(options.run, as_json=options.json)
+    _print_run(options.run, as_json=options.json, reasons=options.reasons)
     return 0
 
 
@@ -141,8 +141,8 @@ def _run_folder(options: argparse.Namespace) -> Path:
     return Path(options.out) if options.out else Path("runs") / load(options.recipe).name
 
 
-def _print_run(folder: Path, *, as_json: bool) -> None:
-    from curate.report.show import funnel, funnel_table, tokens_table
+def _print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
+    from curate.report.show import by_step, funnel, funnel_table, tokens_table
     from curate.run_folder import Run
 
     run = Run(folder)
@@ -151,7 +151,8 @@ def _print_run(folder: Path, *, as_json: bool) -> None:
         chosen = {key: manifest[key] for key in ("name", "recipe", "counts", "dedup", "tokens")}
         OUT.print_json(json.dumps(chosen | {"mixture": run.mixture}))
         return
-    OUT.print(funnel_table(funnel(run)))
+    rows = funnel(run)
+    OUT.print(funnel_table(rows if reasons else by_step(rows)))
     OUT.print(tokens_table(run))
     for note in run.mixture["mixture"]["notes"]:
         OUT.print(note, markup=False)
@@ -229,6 +230,7 @@ def _parser() -> argparse.ArgumentParser:
 
     show = _command(commands, "show", show_command, "the funnel: what came in, what each step dropped, what came out")
     show.add_argument("run", type=Path)
+    show.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
     show.add_argument("--json", action="store_true")
 
     verify = _command(commands, "verify", verify_command, "recompute checksums and the account; exit 1 on a difference")

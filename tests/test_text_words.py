@@ -33,8 +33,8 @@ def test_english_is_cut_as_spacy_cuts_it(text: str, words: str) -> None:
     assert words_of(text) == words.split()
 
 
-def test_han_and_kana_are_one_word_a_character_and_thai_one_a_run() -> None:
-    assert words_of("漢字とかな。 ok漢") == ["漢", "字", "と", "か", "な", "。", "ok", "漢"]
+def test_scripts_without_spaces_give_one_word_from_space_to_space() -> None:
+    assert words_of("「漢字とかな」。 ok漢") == ["「", "漢字とかな", "」", "。", "ok漢"]
     assert words_of("ภาษาไทย เขียน") == ["ภาษาไทย", "เขียน"]
 
 

@@ -71,7 +71,9 @@ def _work(run: Path, command: Mapping[str, Any], cursor: Cursor, idle: float) ->
     attempt = Attempt(skip, command["only"], careful)
     try:
         with clock("other"):
-            _function(command["function"])(run, command["key"], attempt, cursor, clock)
+            with clock("load"):
+                function = _function(command["function"])
+            function(run, command["key"], attempt, cursor, clock)
     except CurateError as error:
         return {"failed": type(error).__name__, "message": str(error)}
     except Exception as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 
 import polars as pl
 
-from curate.errors import RecipeError, UsageError
-from curate.passes.steps import bind
-from curate.recipe import Recipe
+from curate.errors import RecipeError, UsageError, nearest
+from curate.filters.where import check_where, columns_of
+from curate.passes.columns import empty_batch
+from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind
+from curate.recipe import Recipe, Source
 from curate.scrub.pii import scrub_texts
 
 
@@ -19,9 +22,30 @@ def check_recipe(recipe: Recipe) -> None:
         RecipeError: something that the recipe names is missing or cannot be used.
     """
     for source in recipe.sources:
-        bind(source, recipe)
+        _check_expressions(source, recipe, bind(source, recipe))
     _check_scrub(recipe)
     _check_tokenizer(recipe)
+
+
+def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, ...]) -> None:
+    """Each `where` names columns that are there when its turn comes, and gives true or false."""
+    batch = empty_batch(source)
+    own: set[str] = set()  # what users' functions add has a type that only a run shows
+    for step, bound in zip(source.steps, steps, strict=True):
+        if step.use == "where":
+            at_line(step, recipe, partial(_check_where, step.parameters["expression"], batch, own))
+        elif step.use not in BUILT_IN:
+            own.add(step.use.rpartition(":")[2])
+        elif bound.filter.measure is not None:
+            batch = bound.filter.measure(batch)
+
+
+def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
+    used = columns_of(expression)
+    if not used & own:
+        check_where(expression, batch.schema)
+    for name in sorted(used - own - set(batch.columns)):
+        raise UsageError(f'where = "{expression}": there is no column "{name}"{nearest(name, [*batch.columns, *own])}')
 
 
 def _check_scrub(recipe: Recipe) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from curate.batch import Record
-from curate.extract.charset import decode
-from curate.extract.html import extract_html
+from curate.extract.charset import UndecodableText, decode
+from curate.extract.html import Extraction, extract_html
+from curate.readers.gutenberg import unframe
 
 Row = dict[str, Any]
 
@@ -17,33 +18,40 @@ Row = dict[str, Any]
 def extract_text(record: Record, engine: Literal["resiliparse", "trafilatura"]) -> Row:
     """The columns that extraction adds to a record's row; an exception of a parser costs this record only."""
     try:
-        text = _text(record, engine)
+        text, losses = _text(record, engine)
     except MemoryError:
         raise
     except Exception as error:
         return _lost("quarantined", _reason(error), f"{type(error).__name__}: {error}")
     if not text.strip():
         return _lost("dropped", "empty_text", "")
-    return {"text": text}
+    return {"text": text, "losses": ",".join(sorted(losses)) or None}
 
 
-def _text(record: Record, engine: Literal["resiliparse", "trafilatura"]) -> str:
-    payload = record.payload
+def _text(record: Record, engine: Literal["resiliparse", "trafilatura"]) -> tuple[str, set[str]]:
+    """The text, and the names of what a parser is known to have left out of it."""
+    parts = record.payload if isinstance(record.payload, tuple) else (record.payload,)
+    extracted = [_extract(_decoded(part, record), record.media, engine) for part in parts]
+    losses = {loss for part in extracted for loss in part.losses}
+    text = "\n\n".join(part.text for part in extracted if part.text)
+    framed = unframe(text) if record.media == "book/html" else None
+    return (framed.text if framed else text), losses
+
+
+def _decoded(payload: str | bytes, record: Record) -> str:
     if isinstance(payload, str):
-        return payload if record.media == "text/plain" else extract_html(payload, engine=engine, whole=True).text
-    if isinstance(payload, bytes):
-        return _decode_and_extract(payload, record, engine)
-    return "\n\n".join(filter(None, (_decode_and_extract(part, record, engine) for part in payload)))
+        return payload
+    return decode(payload, declared=record.charset, html=record.media != "text/plain")[0]
 
 
-def _decode_and_extract(payload: bytes, record: Record, engine: Literal["resiliparse", "trafilatura"]) -> str:
-    is_html = record.media != "text/plain"
-    text, _ = decode(payload, declared=record.charset, html=is_html)
-    return extract_html(text, engine=engine, whole=record.media == "book/html").text if is_html else text
+def _extract(text: str, media: str, engine: Literal["resiliparse", "trafilatura"]) -> Extraction:
+    if media == "text/plain":
+        return Extraction(text, None, ())
+    return extract_html(text, engine=engine, whole=media == "book/html")
 
 
 def _reason(error: Exception) -> str:
-    return "encoding" if "Undecodable" in type(error).__name__ else "exception"
+    return "encoding" if isinstance(error, UndecodableText) else "exception"
 
 
 def _lost(outcome: str, reason: str, detail: str) -> Row:

@@ -28,6 +28,7 @@ from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
+from curate.passes.columns import LEDGER_HEAD, batch_head
 from curate.passes.decide import decide
 from curate.passes.extract import extract_text
 from curate.passes.inputs import open_run, read_split
@@ -38,7 +39,6 @@ from curate.text.signals import SIGNALS, text_signals
 STAGE = "filter"
 MAX_BATCH_DOCUMENTS = 2_000
 MAX_BATCH_BYTES = 16 << 20
-LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,14 @@ class Parts:
 
 def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
     """The task of pass 1."""
-    recipe, plan = open_run(run)
-    split = plan.split(key)
-    source = recipe.source(split.source)
     with clock("load"):
+        recipe, plan = open_run(run)
+        split = plan.split(key)
+        source = recipe.source(split.source)
         steps = bind(source, recipe)
         _load_kernels(run)
     parts = [
-        _process(rows, source.name, steps, recipe, clock)
-        for rows in _batches(split, source, recipe, attempt, cursor, clock)
+        _process(rows, source, steps, recipe, clock) for rows in _batches(split, source, recipe, attempt, cursor, clock)
     ]
     cursor.idle()
     if attempt.only is None:
@@ -125,7 +124,7 @@ def _row(record: Record | Lost, source: Source, broken: str | None) -> dict[str,
 
 
 def _process(
-    rows: list[dict[str, Any]], source: str, steps: tuple[BoundStep, ...], recipe: Recipe, clock: Clock
+    rows: list[dict[str, Any]], source: Source, steps: tuple[BoundStep, ...], recipe: Recipe, clock: Clock
 ) -> Parts:
     """Measure, decide and sign one batch."""
     with clock("batch"):
@@ -133,19 +132,21 @@ def _process(
     with clock("signals"):
         batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
     batch = decide(batch, steps, clock)
-    kept = batch.filter(pl.col("outcome") == "kept")
+    with clock("batch"):
+        kept = batch.filter(pl.col("outcome") == "kept")
     with clock("sign"):
         signatures = _sign(kept, recipe.dedup)
-    return Parts(_ledger(batch), _documents(kept), signatures)
+    with clock("batch"):
+        return Parts(_ledger(batch), _documents(kept), signatures)
 
 
-def _frame(rows: list[dict[str, Any]], source: str) -> pl.DataFrame:
+def _frame(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
     """The batch; documents without an outcome yet are alive."""
-    head = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp"), pl.String)
-    batch = pl.DataFrame(rows, schema_overrides=head, infer_schema_length=None)
+    head = batch_head(source)
+    batch = pl.DataFrame(rows, schema_overrides=head, infer_schema_length=None, strict=False)
     missing = [pl.lit(None, pl.String).alias(name) for name in head if name not in batch.columns]
     size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
-    return batch.with_columns(missing).with_columns(size, pl.lit(source).alias("source"))
+    return batch.with_columns(missing).with_columns(size, pl.lit(source.name).alias("source"))
 
 
 def _ledger(batch: pl.DataFrame) -> pl.DataFrame:

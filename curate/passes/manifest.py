@@ -22,7 +22,7 @@ LIBRARIES = (
     "polars",
     "pyarrow",
     "numba",
-    "fastwarc",
+    "isal",
     "resiliparse",
     "trafilatura",
     "fasttext-community",

@@ -174,7 +174,8 @@ def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> None:
 
 def _write_chosen(origin: Path, target: Path, name: str, chosen: npt.NDArray[np.bool_]) -> None:
     shard = open_shard(origin)
-    counts = np.diff(shard.ends.astype(np.int64), prepend=0)
+    ends: npt.NDArray[np.int64] = np.concatenate([[0], shard.ends]).astype(np.int64)
+    counts = ends[1:] - ends[:-1]
     tokens = shard.tokens[np.repeat(chosen, counts)]
     offsets = np.concatenate([[0], np.cumsum(counts[chosen])]).astype(np.int64)
     table = shard.documents().filter(pl.Series(chosen))

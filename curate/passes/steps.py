@@ -6,6 +6,7 @@ Step("gopher_quality", {"min_words": 30}) ─▶ curate.filters.gopher:gopher_qu
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,13 +56,13 @@ def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
     """
     names = _unique([step.use for step in source.steps])
     return tuple(
-        BoundStep(name, _at_line(step, recipe, lambda step=step: _filter(step, recipe)))  # type: ignore[misc]
+        BoundStep(name, at_line(step, recipe, lambda step=step: _filter(step, recipe)))  # type: ignore[misc]
         for name, step in zip(names, source.steps, strict=True)
     )
 
 
 def _resolve_source(source: Source, recipe: Recipe) -> Source:
-    steps = tuple(_at_line(step, recipe, lambda step=step: _complete(step)) for step in source.steps)  # type: ignore[misc]
+    steps = tuple(at_line(step, recipe, lambda step=step: _complete(step)) for step in source.steps)  # type: ignore[misc]
     return replace(source, steps=steps)
 
 
@@ -90,9 +91,7 @@ def _factory(name: str) -> Callable[..., Any]:
 
 def _plugins() -> list[str]:
     """Names that installed packages offer, without importing them."""
-    from importlib.metadata import entry_points
-
-    return sorted(entry_points(group="curate.plugins").names)
+    return sorted(importlib.metadata.entry_points(group="curate.plugins").names)
 
 
 def _with_paths(parameters: Mapping[str, Any], base: Path) -> dict[str, Any]:
@@ -106,7 +105,7 @@ def _with_paths(parameters: Mapping[str, Any], base: Path) -> dict[str, Any]:
     return placed
 
 
-def _at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
+def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
     """Give every mistake in a step its place in the recipe."""
     try:
         return work()

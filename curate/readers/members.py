@@ -10,13 +10,14 @@ two neighbouring ranges of a file, wherever they are cut, read every member once
 from __future__ import annotations
 
 import re
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import zstandard
+from isal import isal_zlib
+from isal.isal_zlib import IsalError
 
 from curate.errors import MachineError
 
@@ -129,7 +130,7 @@ class Codec:
     piece: int
 
 
-GZIP = Codec("gzip", re.compile(rb"\x1f\x8b\x08"), lambda: zlib.decompressobj(31), 16 << 10)
+GZIP = Codec("gzip", re.compile(rb"\x1f\x8b\x08"), lambda: isal_zlib.decompressobj(31), 16 << 10)
 ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 ZSTD_PIECE = 1 << 10  # 4 bytes can stand for 128 KiB: 32 MiB at most
@@ -228,7 +229,7 @@ class Member:
         piece = self._pages.at(self.position, min(size, self._codec.piece))
         try:
             data: bytes = inflater.decompress(piece, MAX_INFLATED)
-        except (zlib.error, zstandard.ZstdError) as error:
+        except (IsalError, zstandard.ZstdError) as error:
             raise self._damage("corrupt", f"{self._codec.name}: {error}") from None
         self.position += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
         if not (piece or data or inflater.eof):

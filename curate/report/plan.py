@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.passes.check import check_recipe
@@ -50,7 +51,7 @@ def plan_values(path: str) -> dict[str, Any]:
 def plan_tables(path: str) -> list[Table | str]:
     """The plan for a terminal."""
     values = plan_values(path)
-    table = Table(title=f"Plan of {values['name']}", title_justify="left")
+    table = Table(title=f"Plan of {values['name']}", title_justify="left", box=SIMPLE_HEAD)
     for name in ("source", "files", "splits", "input", "tokens, about", "share drawn", "epochs, about"):
         table.add_column(name, justify="left" if name == "source" else "right")
     drawn = values["mixture"]["sources"]

@@ -6,9 +6,10 @@ manifest.json ─▶ FunnelRow per source and step ─▶ rich tables
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.recipe_file import load
@@ -63,43 +64,52 @@ def _position(key: str, order: list[str]) -> tuple[int, str, str]:
     return (places[int(number or 1) - 1] if places else len(order), step, reason)
 
 
-def funnel_table(rows: list[FunnelRow]) -> Table:
-    """The funnel for a terminal: one row per step and reason."""
-    table = Table(title="What came in, what each step took out, what is left", title_justify="left")
-    table.add_column("source")
-    table.add_column("step")
-    table.add_column("reason", overflow="fold", max_width=48)
-    for name in ("documents", "share", "text", "left"):
-        table.add_column(name, justify="right")
-    shown = ""
-    read = 1
+def by_step(rows: list[FunnelRow]) -> list[FunnelRow]:
+    """One row a step: the reasons of each added up."""
+    merged: list[FunnelRow] = []
     for row in rows:
-        if row.source != shown:
+        last = merged[-1] if merged else None
+        if last and (last.source, last.step, last.outcome) == (row.source, row.step, row.outcome):
+            documents, size = last.documents + row.documents, last.bytes + row.bytes
+            merged[-1] = replace(row, reason="", documents=documents, bytes=size)
+        else:
+            merged.append(replace(row, reason=""))
+    return merged
+
+
+def funnel_table(rows: list[FunnelRow]) -> Table:
+    """The funnel for a terminal: a row for each of `rows`, with the reasons where they have one."""
+    table = Table(title="What came in, what each step took out, what is left", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("source")
+    table.add_column("step", overflow="fold")
+    for name in ("documents", "share", "text", "left"):
+        table.add_column(name, justify="right", no_wrap=True)
+    shown, read = "", 1
+    for row in rows:
+        is_first = row.source != shown
+        if is_first:
             read = max(row.documents, 1)
+        is_total = row.outcome in ("read", "kept")
+        style = "bold" if is_total else "yellow" if row.outcome == "quarantined" else None
+        cells = (f"{'' if is_total else '-'}{row.documents:,}", f"{row.documents / read:.1%}", size(row.bytes))
+        table.add_row(row.source if is_first else "", _label(row), *cells, f"{row.left:,}", style=style)
+        if row.outcome == "kept":
             table.add_section()
-        bold = row.outcome in ("read", "kept")
-        style = "bold" if bold else "yellow" if row.outcome == "quarantined" else None
-        source = row.source if row.source != shown else ""
-        sign = "" if bold else "-"
-        share = f"{row.documents / read:.1%}"
-        table.add_row(
-            source,
-            row.step,
-            _printable(row.reason),
-            f"{sign}{row.documents:,}",
-            share,
-            size(row.bytes),
-            f"{row.left:,}",
-            style=style,
-        )
         shown = row.source
     return table
 
 
+def _label(row: FunnelRow) -> str:
+    if row.outcome in ("read", "kept"):
+        return row.outcome
+    quarantined = " (quarantined)" if row.outcome == "quarantined" else ""
+    return _printable(f"{row.step}{': ' if row.reason else ''}{row.reason}{quarantined}")
+
+
 def tokens_table(run: Run) -> Table:
     """What the mixture draws from each source."""
-    table = Table(title="Tokens", title_justify="left")
-    for name in ("source", "documents", "text", "train tokens", "validation", "weight", "share drawn", "epochs"):
+    table = Table(title="Tokens", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("source", "documents", "text", "train", "validation", "weight", "drawn", "epochs"):
         table.add_column(name, justify="left" if name == "source" else "right")
     counts, mixture = run.manifest["counts"], {share["name"]: share for share in run.mixture["mixture"]["shares"]}
     for source, count in counts.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -61,7 +62,7 @@ def sentence(report: StepReport) -> str:
 def scores_table(result: TrainResult) -> Table:
     """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
     title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("source")
     for name in ("tokens", "loss, nats", "bits per byte", "unigram", "better by"):
         table.add_column(name, justify="right")

@@ -6,8 +6,6 @@ beyond them.
 
 from __future__ import annotations
 
-import numpy as np
-
 from curate.text.characters import (
     AFFIX,
     ARITHMETIC,
@@ -24,23 +22,12 @@ from curate.text.characters import (
     UPPER,
 )
 from curate.text.compiled import inner
-from curate.text.contractions import LONGEST, TABLE_SIZE, UNIT
-from curate.text.hashes import find_slot, hash_range, mix
+from curate.text.contractions import UNIT, listed
 
 DOT, COMMA, HYPHEN, PLUS, DOLLAR, DEGREE, SMALL_S = (ord(character) for character in ".,-+$°s")
 EM_DASH, ELLIPSIS = 0x2014, 0x2026
 LOWER_CASE = 0x20
 LONGEST_UNIT = 4
-
-
-@inner
-def listed(codes, low, high, special):  # type: ignore[no-untyped-def]
-    """The value of a word in the table of special words, or 0."""
-    if high - low > LONGEST:
-        return 0
-    key = mix(hash_range(codes, low, high))
-    slot = find_slot(special, TABLE_SIZE - 1, key)
-    return np.int64(special[TABLE_SIZE + slot]) if special[slot] == key else 0
 
 
 @inner

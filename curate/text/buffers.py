@@ -17,7 +17,7 @@ class TextBuffers(NamedTuple):
     offsets: npt.NDArray[np.int64]
 
     @property
-    def count(self) -> int:
+    def documents(self) -> int:
         return len(self.offsets) - 1
 
 

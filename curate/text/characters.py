@@ -23,7 +23,7 @@ DIGIT = 1 << 4  # str.isdecimal
 PUNCTUATION = 1 << 5  # general category P*
 SYMBOL = 1 << 6  # a word of these alone does not count as a word
 TERMINAL = 1 << 7  # ends a sentence
-IDEOGRAPH = 1 << 8  # Han and kana: one character is one word
+IDEOGRAPH = 1 << 8  # Han and kana
 LETTER = 1 << 9  # letters, and the marks of scripts that write vowels as marks
 LOWER = 1 << 10  # LETTER without upper case
 UPPER = 1 << 11  # LETTER without lower case
@@ -38,6 +38,7 @@ RELATION = 1 << 20  # cut between a letter or digit and a letter
 ARITHMETIC = 1 << 21  # cut between digits
 SCHEME = 1 << 22  # may stand in the scheme of a URL
 DOMAIN = 1 << 23  # may stand in a host's name
+NOTABLE = 1 << 24  # counted by itself, or the start of a phrase that is
 HOST = 1 << 18  # may begin and end a label of a host's name
 
 TERMINAL_RANGES = """
@@ -63,7 +64,7 @@ QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈�
 CURRENCIES = "$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯₰₱₲₳₵₶₷₸₹₺₻₼₾₿"
 PREFIXES = "§%=" + CURRENCIES
 
-HASH, DOT, NEWLINE, CURLY_BRACKET, SMALL_L, ELLIPSIS = 0x23, 0x2E, 0x0A, 0x7B, 0x6C, 0x2026
+HASH, DOT, NEWLINE, CURLY_BRACKET, ELLIPSIS = 0x23, 0x2E, 0x0A, 0x7B, 0x2026
 LOWER_CASE = 0x20  # the bit by which ASCII's lower case differs
 LOREM_IPSUM = tuple(b"lorem ipsum")
 
@@ -118,6 +119,7 @@ class CharacterCounts(NamedTuple):
     uppercase: int
     whitespace: int
     punctuation: int
+    ideographs: int
     hash_symbols: int
     ellipses: int
     newlines: int
@@ -128,31 +130,49 @@ class CharacterCounts(NamedTuple):
 
 @inner
 def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
-    digits = uppercase = whitespace = punctuation = 0
-    hashes = ellipses = newlines = brackets = lorem = 0
-    dots = run = longest = 0
+    """Sums over all code points first, which compile to vector instructions; then those few that need a look."""
+    digits = uppercase = whitespace = punctuation = ideographs = 0
     for at in range(length):
-        code, kind = codes[at], classes[at]
-        digits += kind & DIGIT != 0
-        uppercase += kind & UPPERCASE != 0
-        whitespace += kind & SPACE != 0
-        punctuation += kind & PUNCTUATION != 0
-        run = 0 if kind & SPACE else run + 1
-        longest = max(longest, run)
-        dots = dots + 1 if code == DOT else 0
-        if code > DOT and code < CURLY_BRACKET and code | LOWER_CASE != SMALL_L:
+        digits += (classes[at] & DIGIT) // DIGIT
+        uppercase += (classes[at] & UPPERCASE) // UPPERCASE
+        whitespace += (classes[at] & SPACE) // SPACE
+        punctuation += (classes[at] & PUNCTUATION) // PUNCTUATION
+        ideographs += (classes[at] & IDEOGRAPH) // IDEOGRAPH
+    hashes = ellipses = newlines = brackets = lorem = 0
+    dots, longest, space = 0, 0, -1
+    for at in range(length):
+        if not classes[at] & (SPACE | NOTABLE):
             continue
-        hashes += code == HASH
-        newlines += code == NEWLINE
-        brackets += code == CURLY_BRACKET
-        ellipses += code == ELLIPSIS
-        if dots == 3:
+        code = codes[at]
+        if classes[at] & SPACE:
+            longest = max(longest, at - space - 1)
+            space = at
+            newlines += code == NEWLINE
+        elif code == DOT:
+            dots = dots + 1 if at > 0 and codes[at - 1] == DOT else 1
+            ellipses += dots % 3 == 0
+        elif code == HASH:
+            hashes += 1
+        elif code == CURLY_BRACKET:
+            brackets += 1
+        elif code == ELLIPSIS:
             ellipses += 1
-            dots = 0
-        if code | LOWER_CASE == SMALL_L:
+        else:
             lorem += _is_lorem_ipsum(codes, at, length)
+    longest = max(longest, length - space - 1)
     return CharacterCounts(
-        length, digits, uppercase, whitespace, punctuation, hashes, ellipses, newlines, brackets, lorem, longest
+        length,
+        digits,
+        uppercase,
+        whitespace,
+        punctuation,
+        ideographs,
+        hashes,
+        ellipses,
+        newlines,
+        brackets,
+        lorem,
+        longest,
     )
 
 
@@ -198,7 +218,14 @@ def _add_sets(table: npt.NDArray[np.uint32]) -> None:
     table[[ord(character) for character in PUNCTUATION_AFFIXES + QUOTES]] |= AFFIX
     table[[ord(character) for character in QUOTES]] |= QUOTE | CLOSING
     table[[ord(character) for character in PUNCTUATION_AFFIXES.strip("—–") + "%²-+|"]] |= CLOSING
-    for members, bit in ((":<>=/", RELATION), ("+-*^", ARITHMETIC), ("+-._", SCHEME), (".-_", DOMAIN), ("-–—~", DASH)):
+    for members, bit in (
+        (":<>=/", RELATION),
+        ("+-*^", ARITHMETIC),
+        ("+-._", SCHEME),
+        (".-_", DOMAIN),
+        ("-–—~", DASH),
+        (".…#{lL", NOTABLE),
+    ):
         table[[ord(character) for character in members]] |= bit
     table[[ord(character) for character in PREFIXES]] |= PREFIX
     table[ord("0") : ord("9") + 1] |= ASCII_DIGIT

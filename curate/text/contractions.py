@@ -12,8 +12,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from curate.text.compiled import kernel
-from curate.text.hashes import find_slot, hash_range, mix
+from curate.text.compiled import inner, kernel
+from curate.text.hashes import ONE, find_slot, hash_range, mix
 
 PRONOUNS = {
     "i": "'m 'm|a 'll 'll|'ve 'd 'd|'ve 've",
@@ -71,13 +71,16 @@ LONGEST = 12
 TABLE_SIZE = 4096
 PIECE_BITS = 8
 UNIT = 1 << 32
+FILTER_BITS = 1 << 15
+FILTER = 2 * TABLE_SIZE
 
 
 @cache
 def special_words() -> npt.NDArray[np.uint64]:
-    """The lists as the kernels look them up, an open-addressing table uint64[2 * 4096]: hashes of words, then values.
+    """The lists as the kernels look them up, uint64[2 * 4096 + 512].
 
-    A value holds the lengths of the word's pieces, 8 bits each, the first lowest; or UNIT.
+    4096 slots of an open-addressing table: hashes of words; 4096 values: the lengths of the word's pieces, 8 bits
+    each, the first lowest, or UNIT; 32,768 bits of a filter that turns most other words away unhashed.
     """
     words = dict.fromkeys(UNITS.split(), ()) | all_words()
     codes = np.array([ord(character) for word in words for character in word], dtype=np.int32)
@@ -85,7 +88,7 @@ def special_words() -> npt.NDArray[np.uint64]:
     values = [
         sum(len(piece) << PIECE_BITS * at for at, piece in enumerate(pieces)) or UNIT for pieces in words.values()
     ]
-    table = np.zeros(2 * TABLE_SIZE, dtype=np.uint64)
+    table = np.zeros(FILTER + FILTER_BITS // 64, dtype=np.uint64)
     _fill_table(codes, ends, np.array(values, dtype=np.uint64), table)
     return table
 
@@ -102,7 +105,28 @@ def _fill_table(codes, ends, values, table):  # type: ignore[no-untyped-def]
         slot = find_slot(table, TABLE_SIZE - 1, key)
         table[slot] = key
         table[TABLE_SIZE + slot] = values[at]
+        bit = filter_bit(codes, start, ends[at])
+        table[FILTER + (bit >> 6)] |= ONE << np.uint64(bit & 63)
         start = ends[at]
+
+
+@inner
+def listed(codes, low, high, table):  # type: ignore[no-untyped-def]
+    """The value of `codes[low:high]` in the table of special words, or 0."""
+    if high - low > LONGEST:
+        return 0
+    bit = filter_bit(codes, low, high)
+    if table[FILTER + (bit >> 6)] >> np.uint64(bit & 63) & ONE == 0:
+        return 0
+    key = mix(hash_range(codes, low, high))
+    slot = find_slot(table, TABLE_SIZE - 1, key)
+    return np.int64(table[TABLE_SIZE + slot]) if table[slot] == key else 0
+
+
+@inner
+def filter_bit(codes, low, high):  # type: ignore[no-untyped-def]
+    """A number below FILTER_BITS from a word's ends and its length."""
+    return (codes[low] + 67 * codes[high - 1] + 1021 * (high - low)) & (FILTER_BITS - 1)
 
 
 @cache

@@ -21,11 +21,17 @@ HALF = np.uint64(32)
 
 @inner
 def hash_range(codes, start, end):  # type: ignore[no-untyped-def]
-    """The polynomial of `codes[start:end]`; each code counts one more, so that NUL lengthens a string too."""
+    """The polynomial of `codes[start:end]`."""
     value = np.uint64(0)
     for at in range(start, end):
-        value = value * BASE + np.uint64(codes[at]) + ONE
+        value = extend(value, codes[at])
     return value
+
+
+@inner
+def extend(value, code):  # type: ignore[no-untyped-def]
+    """The polynomial with one code point more; a code counts one more than it is, so that NUL lengthens a string."""
+    return value * BASE + np.uint64(code) + ONE
 
 
 @inner

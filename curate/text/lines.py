@@ -12,7 +12,7 @@ import numpy as np
 
 from curate.text.characters import LINE_BREAK, SPACE, TERMINAL
 from curate.text.compiled import inner
-from curate.text.hashes import hash_range, mix, table_size, was_seen
+from curate.text.hashes import extend, mix, table_size, was_seen
 
 NEWLINE, RETURN, DOT, HYPHEN = 0x0A, 0x0D, 0x2E, 0x2D
 BULLET, ELLIPSIS = 0x2022, 0x2026
@@ -27,20 +27,23 @@ class LineCounts(NamedTuple):
     ellipsis_lines: int
 
 
-class PieceCounts(NamedTuple):
-    """Pieces between newlines: lines, or paragraphs."""
+class NewlineCounts(NamedTuple):
+    """Lines between newlines: those that are not empty count as pieces, those that are not blank are full."""
 
     pieces: int
     duplicates: int
     duplicate_characters: int
-
-
-class SentenceCounts(NamedTuple):
-    """Lines that are not blank."""
-
-    lines: int
+    full_lines: int
     terminal_lines: int
     short_lines: int
+    full_duplicate_characters: int
+
+
+class ParagraphCounts(NamedTuple):
+    """Pieces between two newlines or more."""
+
+    paragraphs: int
+    duplicates: int
     duplicate_characters: int
 
 
@@ -63,42 +66,58 @@ def count_lines(codes, classes, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_duplicate_lines(codes, length):  # type: ignore[no-untyped-def]
-    """Lines between runs of newlines; newlines at an end of the text leave an empty line there, as in `re.split`."""
-    if length == 0:
-        return PieceCounts(0, 0, 0)
-    at_ends = (codes[0] == NEWLINE) + (codes[length - 1] == NEWLINE)
-    found = _count_duplicates(codes, 0, length, 1)
-    return PieceCounts(found.pieces + at_ends, found.duplicates + at_ends // 2, found.duplicate_characters)
+def count_newline_lines(codes, classes, length):  # type: ignore[no-untyped-def]
+    """Lines that repeat an earlier one; full lines that end a sentence, and those of at most 30 characters.
 
-
-@inner
-def count_duplicate_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
-    """Paragraphs of the stripped text: what stands between two newlines or more."""
-    low, high = strip(classes, 0, length)
-    return _count_duplicates(codes, low, high, 2)
-
-
-@inner
-def count_sentence_lines(codes, classes, length):  # type: ignore[no-untyped-def]
-    """Lines that are not blank: those that end a sentence, those of at most 30 characters, repeated characters."""
-    lines = terminal = short = repeated = 0
+    Newlines at an end of the text leave an empty piece there, as in `re.split`; two of them are duplicates.
+    """
+    at_ends = 0 if length == 0 else int(codes[0] == NEWLINE) + int(codes[length - 1] == NEWLINE)
+    pieces, duplicates = at_ends, at_ends // 2
+    repeated = full = terminal = short = full_repeated = 0
     keys = _table_for_lines(codes, 0, length)
     begin = 0
     while begin < length:
+        value, common = np.uint64(0), SPACE
         end = begin
-        blank = True
         while end < length and codes[end] != NEWLINE:
-            blank = blank and classes[end] & SPACE != 0
+            value = extend(value, codes[end])
+            common &= classes[end]
             end += 1
-        if not blank:
-            lines += 1
-            terminal += classes[end - 1] & TERMINAL != 0
-            short += end - begin <= SHORT_LINE
-            if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))):
-                repeated += end - begin
+        size = end - begin
+        if size:
+            again = size if was_seen(keys, len(keys) - 1, mix(value)) else 0
+            pieces += 1
+            duplicates += again > 0
+            repeated += again
+            if not common:
+                full += 1
+                terminal += classes[end - 1] & TERMINAL != 0
+                short += size <= SHORT_LINE
+                full_repeated += again
         begin = end + 1
-    return SentenceCounts(lines, terminal, short, repeated)
+    return NewlineCounts(pieces, duplicates, repeated, full, terminal, short, full_repeated)
+
+
+@inner
+def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
+    """Paragraphs of the stripped text, and those that repeat an earlier one."""
+    begin, high = strip(classes, 0, length)
+    paragraphs = duplicates = repeated = 0
+    keys = _table_for_lines(codes, begin, high)
+    while begin < high:
+        value = np.uint64(0)
+        end = begin
+        while end < high and not (codes[end] == NEWLINE and codes[end + 1] == NEWLINE):
+            value = extend(value, codes[end])
+            end += 1
+        paragraphs += 1
+        if was_seen(keys, len(keys) - 1, mix(value)):
+            duplicates += 1
+            repeated += end - begin
+        begin = end
+        while begin < high and codes[begin] == NEWLINE:
+            begin += 1
+    return ParagraphCounts(paragraphs, duplicates, repeated)
 
 
 @inner
@@ -112,43 +131,12 @@ def strip(classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _count_duplicates(codes, low, high, newlines):  # type: ignore[no-untyped-def]
-    """Non-empty pieces between runs of at least `newlines` newlines; the first of equal pieces is no duplicate."""
-    pieces = duplicates = characters = 0
-    keys = _table_for_lines(codes, low, high)
-    begin = low
-    while begin < high:
-        end = begin
-        run = 0
-        while end < high:
-            run = _newlines_at(codes, end, high)
-            if run >= newlines:
-                break
-            end += max(run, 1)
-        if begin < end:
-            pieces += 1
-            if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))):
-                duplicates += 1
-                characters += end - begin
-        begin = end + max(run, 1)
-    return PieceCounts(pieces, duplicates, characters)
-
-
-@inner
 def _table_for_lines(codes, low, high):  # type: ignore[no-untyped-def]
     """An empty table with room for every line of the range that is not empty."""
     lines = 0
     for at in range(low, high):
         lines += codes[at] != NEWLINE and (at == low or codes[at - 1] == NEWLINE)
     return np.zeros(table_size(lines), dtype=np.uint64)
-
-
-@inner
-def _newlines_at(codes, at, high):  # type: ignore[no-untyped-def]
-    end = at
-    while end < high and codes[end] == NEWLINE:
-        end += 1
-    return end - at
 
 
 @inner

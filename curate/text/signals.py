@@ -21,12 +21,11 @@ from curate.text.compiled import inner, kernel
 from curate.text.hashes import table_size
 from curate.text.lines import (
     LineCounts,
-    PieceCounts,
-    SentenceCounts,
-    count_duplicate_lines,
-    count_duplicate_paragraphs,
+    NewlineCounts,
+    ParagraphCounts,
     count_lines,
-    count_sentence_lines,
+    count_newline_lines,
+    count_paragraphs,
 )
 from curate.text.ngrams import (
     DUPLICATE_SIZES,
@@ -41,9 +40,8 @@ COUNTS = (
     *CharacterCounts._fields,
     *WordCounts._fields,
     *LineCounts._fields,
-    *(f"repeating_line_{field}" for field in PieceCounts._fields),
-    *(f"paragraph_{field}" for field in PieceCounts._fields),
-    *(f"full_{field}" for field in SentenceCounts._fields),
+    *(f"newline_{field}" for field in NewlineCounts._fields),
+    *(f"paragraph_{field}" for field in ParagraphCounts._fields),
     *(f"top_{size}gram_characters" for size in TOP_SIZES),
     *(f"duplicate_{size}gram_characters" for size in DUPLICATE_SIZES),
     "bytes",
@@ -91,7 +89,7 @@ SIGNALS: tuple[Signal, ...] = (
     _count("word_count", "words", GOPHER, "words"),
     _rate("mean_word_length", "characters per word", GOPHER, "word_characters", "words"),
     _count("line_count", "lines", GOPHER, "lines"),
-    _count("paragraph_count", "paragraphs", GOPHER, "paragraph_pieces"),
+    _count("paragraph_count", "paragraphs", GOPHER, "paragraph_paragraphs"),
     _rate("hash_symbol_ratio", "# per word", GOPHER, "hash_symbols", "tokens"),
     _rate("ellipsis_ratio", "ellipses per word", GOPHER, "ellipses", "tokens"),
     _share("bullet_line_ratio", "lines", GOPHER, "bullet_lines", "lines"),
@@ -102,13 +100,14 @@ SIGNALS: tuple[Signal, ...] = (
     _share("uppercase_ratio", "characters", OWN, "uppercase", "characters", pl.Float32),
     _share("whitespace_ratio", "characters", OWN, "whitespace", "characters", pl.Float32),
     _share("punctuation_ratio", "characters", OWN, "punctuation", "characters", pl.Float32),
-    _share("duplicate_line_ratio", "lines", GOPHER, "repeating_line_duplicates", "repeating_line_pieces"),
-    _share("duplicate_paragraph_ratio", "paragraphs", GOPHER, "paragraph_duplicates", "paragraph_pieces"),
+    _count("ideograph_count", "characters", OWN, "ideographs"),
+    _share("duplicate_line_ratio", "lines", GOPHER, "newline_duplicates", "newline_pieces"),
+    _share("duplicate_paragraph_ratio", "paragraphs", GOPHER, "paragraph_duplicates", "paragraph_paragraphs"),
     _share(
         "duplicate_line_character_ratio",
         "characters",
         GOPHER,
-        "repeating_line_duplicate_characters",
+        "newline_duplicate_characters",
         "characters",
     ),
     _share(
@@ -127,13 +126,13 @@ SIGNALS: tuple[Signal, ...] = (
         for size in DUPLICATE_SIZES
     ),
     _count("longest_word", "characters", C4, "longest_word"),
-    _share("terminal_punctuation_line_ratio", "lines", FINEWEB, "full_terminal_lines", "full_lines"),
-    _share("short_line_ratio", "lines", FINEWEB, "full_short_lines", "full_lines"),
+    _share("terminal_punctuation_line_ratio", "lines", FINEWEB, "newline_terminal_lines", "newline_full_lines"),
+    _share("short_line_ratio", "lines", FINEWEB, "newline_short_lines", "newline_full_lines"),
     _share(
         "duplicate_full_line_character_ratio",
         "characters",
         FINEWEB,
-        "full_duplicate_characters",
+        "newline_full_duplicate_characters",
         "characters_without_newlines",
     ),
     _rate("newline_word_ratio", "newlines per word", FINEWEB, "newlines", "tokens"),
@@ -150,7 +149,7 @@ def text_signals(texts: pl.Series) -> pl.DataFrame:
     `texts` is a String column; null counts as empty. A row depends on its own text alone.
     """
     buffers = text_buffers(texts)
-    counts = np.zeros((buffers.count, len(COUNTS)), dtype=np.int64)
+    counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
     _count_documents(*buffers, character_classes(), *segment_texts(buffers), counts)
     return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})
 
@@ -184,9 +183,8 @@ def _count_documents(data, offsets, table, all_starts, all_ends, bounds, counts)
         at = _store(row, 0, count_characters(codes, classes, length))
         at = _store(row, at, count_words(codes, classes, starts, ends, words))
         at = _store(row, at, count_lines(codes, classes, length))
-        at = _store(row, at, count_duplicate_lines(codes, length))
-        at = _store(row, at, count_duplicate_paragraphs(codes, classes, length))
-        at = _store(row, at, count_sentence_lines(codes, classes, length))
+        at = _store(row, at, count_newline_lines(codes, classes, length))
+        at = _store(row, at, count_paragraphs(codes, classes, length))
         for size in TOP_SIZES:
             row[at] = top_ngram_characters(hashes, lengths, words, size, keys, repeats, firsts)
             at += 1

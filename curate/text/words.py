@@ -3,8 +3,9 @@
     whitespace ─▶ chunks ─▶ listed? pieces : affixes off both ends ─▶ URL? whole : cut at infixes ─▶ tokens
 
 Punctuation marks, symbols and icons are words of their own ("(see below)." ─▶ "(", "see", "below", ")", "."),
-contractions are cut ("it's" ─▶ "it", "'s"), URLs and e-mail addresses are not. Han and kana characters are one word
-each; other scripts without spaces (Thai, Lao, Khmer, Burmese) give one word from space to space.
+contractions are cut ("it's" ─▶ "it", "'s"), URLs and e-mail addresses are not. Scripts written without spaces (Han,
+kana, Thai, Lao, Khmer, Burmese) give one word from space to space, marks at its ends cut off: the count of such words
+means little, and the signal `ideograph_count` says how much of a text that concerns.
 The rules are those of spaCy 3.8 (MIT), prefixes, suffixes and infixes for English; the code is not.
 """
 
@@ -16,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.text.affixes import infix_length, listed, prefix_length, suffix_length
+from curate.text.affixes import infix_length, prefix_length, suffix_length
 from curate.text.buffers import TextBuffers, text_buffers
-from curate.text.characters import ALPHABETIC, IDEOGRAPH, LETTER, SPACE, SYMBOL, character_classes, decode
+from curate.text.characters import ALPHABETIC, LETTER, SPACE, SYMBOL, character_classes, decode
 from curate.text.compiled import inner, kernel
-from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, special_words
+from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, listed, special_words
 from curate.text.urls import is_url
 
 PIECE_MASK = (1 << PIECE_BITS) - 1
@@ -88,16 +89,13 @@ def _segment(codes, classes, length, special, starts, ends, stack, count):  # ty
         while at < length and classes[at] & SPACE:
             at += 1
         begin = at
-        seen, common = 0, LETTER
+        common = LETTER
         while at < length and not classes[at] & SPACE:
-            seen |= classes[at]
             common &= classes[at]
             at += 1
         if begin == at:
             break
-        if seen & IDEOGRAPH:
-            count = _cut_ideographs(codes, classes, begin, at, special, starts, ends, stack, count)
-        elif common & LETTER:
+        if common & LETTER:
             count = _add_pieces(listed(codes, begin, at, special) & PIECES, begin, at, starts, ends, count)
         else:
             count = _cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
@@ -138,23 +136,6 @@ def _stop_word_bit(codes, start, end):  # type: ignore[no-untyped-def]
         if packed == STOP_WORDS[number]:
             return 1 << number
     return 0
-
-
-@inner
-def _cut_ideographs(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
-    """Each ideograph is a word; what stands between them is cut like any other chunk."""
-    at = low
-    while at < high:
-        begin = at
-        while at < high and not classes[at] & IDEOGRAPH:
-            at += 1
-        if begin < at:
-            count = _cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
-        while at < high and classes[at] & IDEOGRAPH:
-            starts[count], ends[count] = at, at + 1
-            count += 1
-            at += 1
-    return count
 
 
 @inner

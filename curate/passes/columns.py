@@ -1,0 +1,30 @@
+"""The columns of a batch: what every one has, what its reader knows, and what the steps before have measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from curate.recipe import Source
+from curate.text.signals import SIGNALS
+
+LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")
+KNOWN_BY_READER: Mapping[str, tuple[str, ...]] = {
+    "warc": ("mime",),
+    "books": ("title", "author", "declared_language"),
+    "code": ("programming_language", "licence"),
+    "tables": ("language", "licence", "original_id"),
+}
+
+
+def batch_head(source: Source) -> dict[str, Any]:
+    """Columns that every batch of a source has before it is measured, with their types."""
+    return dict.fromkeys((*LEDGER_HEAD, "text", "timestamp", *KNOWN_BY_READER[source.read]), pl.String)
+
+
+def empty_batch(source: Source) -> pl.DataFrame:
+    """A batch of no documents with all text signals: for checking expressions before a run."""
+    signals = {signal.name: signal.dtype for signal in SIGNALS}
+    return pl.DataFrame(schema=batch_head(source) | signals | {"byte_count": pl.Int64})
