@@ -79,7 +79,7 @@ def test_ids_are_those_of_the_reference_library_in_three_hundred_languages(json_
         pytest.skip("needs ../shared/data/udhr2.zip")
     with zipfile.ZipFile(SHARED / "udhr2.zip") as archive:
         names = [name for name in archive.namelist() if name.endswith((".txt", ".xml"))]
-        texts = [archive.read(name).decode("utf-8", "replace")[:3000] for name in names]
+        texts = [archive.read(name).decode("utf-8", "replace")[:1200] for name in names]
     assert len(texts) > 300
     library = reference()
     expected = [[*encoding.ids, 0] for encoding in library.encode_batch(texts)]

@@ -229,7 +229,7 @@ class Member:
         piece = self._pages.at(self.position, min(size, self._codec.piece))
         try:
             data: bytes = inflater.decompress(piece, MAX_INFLATED)
-        except (IsalError, zstandard.ZstdError) as error:
+        except (IsalError, zstandard.ZstdError) as error:  # type: ignore[misc]  # its stubs declare an instance
             raise self._damage("corrupt", f"{self._codec.name}: {error}") from None
         self.position += len(piece) - len(inflater.unused_data) - len(inflater.unconsumed_tail)
         if not (piece or data or inflater.eof):

@@ -5,16 +5,16 @@ texts ─▶ documents that can hold one (a cheap test) ─▶ RE2 in one linear
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 import polars as pl
 import re2
 
 from curate.errors import UsageError, nearest
-from curate.scrub.presidio import PRESIDIO_ENTITIES, replace_by_presidio
+from curate.scrub.presidio import RECOGNIZERS, replace_by_presidio
 
 SPACED = (
     r"\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Hebrew}\p{Arabic}\p{Devanagari}\p{Bengali}\p{Gujarati}"
@@ -28,16 +28,13 @@ EMAIL = (
 )
 """Local part and domain in letters of any script, after RFC 6531 without its rare characters.
 
-Scripts that put no spaces between words stand apart: an address in Latin letters ends where Chinese, Japanese, Korean or
-Thai text is glued to it. The `password@host` of a URL and `git@host` count as addresses.
+Scripts that put no spaces between words stand apart: an address in Latin letters ends where Chinese, Japanese, Korean
+or Thai text is glued to it. The `password@host` of a URL and `git@host` count as addresses.
 """
 IPV6 = r"(?i:[0-9a-f]{0,4}(?::[0-9a-f.]*){2,})"
 IPV4 = r"[0-9]+(?:\.[0-9]+){3,}"
 """Longest runs that may be an address; `ipaddress` decides on them."""
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-
-Replace = Callable[[str], tuple[str, int]]
-"""A text -> the text without the entity, and how many there were."""
 
 CAN_HOLD = {
     "EMAIL_ADDRESS": r"@",
@@ -62,39 +59,48 @@ def scrub_texts(
     """
     for entity in entities:
         _check_entity(entity, engine)
-    columns = {}
-    for entity in entities:
-        texts, counts = _scrub_entity(texts, entity)
-        columns[f"pii_{entity.lower()}"] = counts
-    return pl.DataFrame({"text": texts, **columns})
+    counts = {}
+    for entity in (name for name in entities if name in REPLACERS):
+        texts, counts[entity] = _replace_pattern(texts, entity)
+    others = tuple(name for name in entities if name not in REPLACERS)
+    if others:
+        texts, found = _replace_others(texts, others)
+        counts |= found
+    return pl.DataFrame({"text": texts} | {f"pii_{entity.lower()}": counts[entity] for entity in entities})
 
 
 def _check_entity(entity: str, engine: str) -> None:
     if engine not in ("patterns", "presidio"):
         raise UsageError(f'no engine "{engine}" finds personal data{nearest(engine, ("patterns", "presidio"))}')
-    if entity in CAN_HOLD or (engine == "presidio" and entity in PRESIDIO_ENTITIES):
+    known = {*REPLACERS, *RECOGNIZERS} if engine == "presidio" else {*REPLACERS}
+    if entity in known:
         return
-    if entity in PRESIDIO_ENTITIES:
-        raise UsageError(f'the engine "patterns" does not find {entity}; "presidio" does (known: {", ".join(CAN_HOLD)})')
-    known = CAN_HOLD if engine == "patterns" else {*CAN_HOLD, *PRESIDIO_ENTITIES}
+    if entity in RECOGNIZERS:
+        raise UsageError(
+            f'the engine "{engine}" does not find {entity}; "presidio" does (known: {", ".join(REPLACERS)})'
+        )
     raise UsageError(f'the engine "{engine}" does not find "{entity}"{nearest(entity, known)}')
 
 
-def _scrub_entity(texts: pl.Series, entity: str) -> tuple[pl.Series, pl.Series]:
+def _replace_pattern(texts: pl.Series, entity: str) -> tuple[pl.Series, pl.Series]:
     """The texts without one entity, and counts; only documents that can hold it leave the column."""
-    if entity in CAN_HOLD:
-        places = texts.str.contains(CAN_HOLD[entity]).fill_null(False).arg_true()
-    else:
-        places = texts.is_not_null().arg_true()
-    replace: Replace = {"EMAIL_ADDRESS": _replace_emails, "IP_ADDRESS": _replace_ips}.get(
-        entity, functools.partial(replace_by_presidio, entity=entity)
-    )
-    found = [replace(text) for text in texts.gather(places)]
+    places = texts.str.contains(CAN_HOLD[entity]).fill_null(False).arg_true()
+    replaced = [REPLACERS[entity](text) for text in texts.gather(places)]
     counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
-    if not any(count for _, count in found):
+    if not any(count for _, count in replaced):
         return texts, counts
-    texts = texts.clone().scatter(places, [text for text, _ in found])
-    return texts, counts.scatter(places, pl.Series([count for _, count in found], dtype=pl.UInt32))
+    found = pl.Series([count for _, count in replaced], dtype=pl.UInt32)
+    return _put(texts, places, pl.Series([text for text, _ in replaced])), _put(counts, places, found)
+
+
+def _put(column: pl.Series, places: pl.Series, values: pl.Series) -> pl.Series:
+    return column.clone().scatter(places, values)
+
+
+def _replace_others(texts: pl.Series, entities: tuple[str, ...]) -> tuple[pl.Series, dict[str, pl.Series]]:
+    replaced = [replace_by_presidio(text or "", entities=entities) for text in texts]
+    clean = pl.Series(texts.name, [text for text, _ in replaced], dtype=pl.String)
+    return clean, {name: pl.Series([found[name] for _, found in replaced], dtype=pl.UInt32) for name in entities}
 
 
 def _replace_emails(text: str) -> tuple[str, int]:
@@ -141,6 +147,13 @@ def _is_public(candidate: bytes) -> bool:
     return address.is_global
 
 
-@functools.cache
+@cache
 def _pattern(pattern: str) -> Any:
-    return re2.compile(pattern.encode())
+    return re2.compile(pattern.encode())  # type: ignore[no-untyped-call]
+
+
+REPLACERS: dict[str, Callable[[str], tuple[str, int]]] = {
+    "EMAIL_ADDRESS": _replace_emails,
+    "IP_ADDRESS": _replace_ips,
+}
+"""Entity -> the function from a text to the text without it, and how many there were."""

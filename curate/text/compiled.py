@@ -9,5 +9,5 @@ from __future__ import annotations
 import numba
 
 kernel = numba.njit(cache=True, nogil=True)
-inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
 """Without entry points for Python and C, which take longer to compile than most of the functions themselves."""

@@ -76,8 +76,8 @@ PRESETS: Mapping[str, TrainConfig] = {
         preset="nano",
         model=ModelConfig(layers=4, width=128, heads=2, context=128, tied=True),
         steps=300,
-        batch_rows=16,
-        micro_rows=16,
+        batch_rows=8,
+        micro_rows=8,
         learning_rate=4e-3,
     ),
     # 19 M beside the embedding, 500 M tokens: the smallest size at which rankings of corpora carry over to 1 B
