@@ -76,7 +76,8 @@ def test_the_machines_errors_are_told_from_ours() -> None:
 
 
 FILES = tuple(
-    InputFile(f"{name}.jsonl", f"/data/{name}.jsonl", size, "1") for name, size in zip("abcde", (10, 20, 100, 5, 5))
+    InputFile(f"{name}.jsonl", f"/data/{name}.jsonl", size, "1")
+    for name, size in zip("abcde", (10, 20, 100, 5, 5), strict=True)
 )
 
 

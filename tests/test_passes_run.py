@@ -3,8 +3,10 @@ and bad input gives one clear line."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -34,7 +36,11 @@ name = "toy"
 name = "web"
 read = "warc"
 paths = ["web/*.warc.gz"]
-steps = [{{ use = "language", keep = ["en", "de", "fr", "es"] }}, "gopher_repetition", {{ use = "gopher_quality", min_stop_words = 0 }}]
+steps = [
+  {{ use = "language", keep = ["en", "de", "fr", "es"] }},
+  "gopher_repetition",
+  {{ use = "gopher_quality", min_stop_words = 0 }},
+]
 [[source]]
 name = "books"
 read = "books"
@@ -66,7 +72,7 @@ def members(path: Path) -> list[bytes]:
         inflater = zlib.decompressobj(31)
         inflater.decompress(data[starts[-1] :])
         starts.append(len(data) - len(inflater.unused_data))
-    return [data[start:end] for start, end in zip(starts, starts[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(starts)]
 
 
 def make_inputs(folder: Path, *, pages: int = 120, chunks: int = 4, steps: str = "", mix: str = "") -> Path:
@@ -186,10 +192,8 @@ def kill_all(process: subprocess.Popen[str], *, only_worker: bool) -> None:
         random.sample(children, 1) if only_worker and children else children if only_worker else [*children, process]
     )
     for victim in victims:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(victim.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 @pytest.mark.parametrize("victim", ["worker", "all", "interrupt"])
@@ -287,7 +291,8 @@ def test_an_exception_in_ones_own_filter_quarantines_that_document(tmp_path: Pat
     recipe = make_inputs(tmp_path, pages=4, chunks=1, steps='steps = ["mine:picky"]')
     (tmp_path / "mine.py").write_text(
         "import curate\n\n@curate.filter\ndef picky(document: curate.Document) -> bool:\n"
-        "    if 'raise ' in document.text:\n        raise ValueError('not this one')\n    return 'import' in document.text\n"
+        "    if 'raise ' in document.text:\n        raise ValueError('not this one')\n"
+        "    return 'import' in document.text\n"
     )
     result = run(recipe, out=tmp_path / "run", workers=1)
     ledger = result.ledger("code").collect()
@@ -307,7 +312,8 @@ def test_a_document_that_kills_its_worker_is_the_only_one_lost(tmp_path: Path) -
     recipe = make_inputs(tmp_path, pages=4, chunks=1, steps='steps = ["mine:deadly"]')
     (tmp_path / "mine.py").write_text(
         "import curate, os\n\n@curate.filter\ndef deadly(document: curate.Document) -> bool:\n"
-        "    if document.id.endswith('__init__.py') and 'import' in document.text:\n        os._exit(9)\n    return True\n"
+        "    if document.id.endswith('__init__.py') and 'import' in document.text:\n"
+        "        os._exit(9)\n    return True\n"
     )
     result = run(recipe, out=tmp_path / "run", workers=1)
     ledger = result.ledger("code").collect()
