@@ -44,6 +44,7 @@ class WorkerProcess:
     cursor: Cursor
     log: Path
     began: float
+    _watched: psutil.Process
     ready: bool = False
     assignment: Any = None
     _unread: bytes = b""
@@ -68,7 +69,7 @@ class WorkerProcess:
                 start_new_session=False,
             )
         os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
-        return cls(process, shared, log, time.perf_counter())
+        return cls(process, shared, log, time.perf_counter(), psutil.Process(process.pid))
 
     @property
     def answers(self) -> BinaryIO:
@@ -113,12 +114,12 @@ class WorkerProcess:
         if self.assignment is None:
             return None
         try:
-            seen = psutil.Process(self.process.pid)
-            if seen.memory_info().rss > limits.worker_memory:
-                return "memory"
-            times = seen.cpu_times()
+            with self._watched.oneshot():
+                times, memory = self._watched.cpu_times(), self._watched.memory_info().rss
         except psutil.NoSuchProcess:
             return "crash"
+        if memory > limits.worker_memory:
+            return "memory"
         return "timeout" if self._is_late(times.user + times.system, limits) else None
 
     def _is_late(self, cpu: float, limits: Limits) -> bool:

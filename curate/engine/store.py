@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from typing import Any
 from curate.errors import CurateError, MachineError, RunLocked
 
 SWEPT = ("work", "documents", "ledger", "dedup", "tokens")
+RUST_ERROR = re.compile(r"\(os error (\d+)\)")
+"""How polars names the machine's errors in exceptions of its own."""
 MACHINE_ERRORS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -147,15 +150,18 @@ def machine_errors(place: object) -> Iterator[None]:
     """Turn the machine's failures into one clear, resumable error; never blame a document for them."""
     try:
         yield
-    except OSError as error:
+    except Exception as error:
+        if isinstance(error, CurateError):
+            raise
         raise machine_error(error, place) or error from error
 
 
-def machine_error(error: OSError, place: object) -> CurateError | None:
+def machine_error(error: Exception, place: object) -> CurateError | None:
     """The error for the user if the machine is to blame, else None."""
-    if error.errno not in MACHINE_ERRORS:
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (said := RUST_ERROR.search(str(error))):
+        number = int(said.group(1))
+    if number not in MACHINE_ERRORS:
         return None
-    where = error.filename or place
-    return MachineError(
-        f"{MACHINE_ERRORS[error.errno]}: {where}. The same command goes on from here once it is mended."
-    )
+    where = getattr(error, "filename", None) or place
+    return MachineError(f"{MACHINE_ERRORS[number]}: {where}. The same command goes on from here once it is mended.")

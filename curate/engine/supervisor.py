@@ -29,7 +29,8 @@ from curate.engine.worker import Attempt
 from curate.errors import CurateError, Interrupted, MachineError
 from curate.recipe import Limits
 
-POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.2
+"""How often limits and progress are looked at; answers are dealt with at once."""
 MAX_DEATHS = 5
 
 
@@ -147,7 +148,8 @@ class _Stage:
         self.tasks = tasks
         by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
         self.pending = deque(Assignment(task, Attempt({})) for task in by_size)
-        self.bytes_done = self.tasks_done = self.documents_done = 0
+        self.bytes_done = self.tasks_done = self.documents_done = self.lost = 0
+        self.watched = 0.0
         self.steps: dict[str, list[float]] = {}
 
     def run(self) -> None:
@@ -156,8 +158,10 @@ class _Stage:
                 raise Interrupted("interrupted; the same command goes on from here")
             self._assign()
             self._listen()
-            self._watch()
-            self._show()
+            if time.monotonic() - self.watched >= WATCH_SECONDS or self.tasks_done == len(self.tasks):
+                self.watched = time.monotonic()
+                self._watch()
+                self._show()
         timing = self.supervisor.timing.setdefault(self.tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
         add_seconds(timing["steps"], self.steps)
 
@@ -173,7 +177,7 @@ class _Stage:
         with selectors.DefaultSelector() as selector:
             for worker in self.supervisor.pool:
                 selector.register(worker.answers, selectors.EVENT_READ, worker)
-            for key, _ in selector.select(POLL_SECONDS):
+            for key, _ in selector.select(WATCH_SECONDS):
                 for answer in key.data.read():
                     self._answered(key.data, answer)
 
@@ -221,7 +225,7 @@ class _Stage:
 
     def _worker_lost(self) -> None:
         """A worker that dies before it takes work: once or twice may be somebody's kill, always is a fault."""
-        self.lost = getattr(self, "lost", 0) + 1
+        self.lost += 1
         if self.lost > MAX_DEATHS:
             raise MachineError(f"workers die before they start; their last words are in {self.supervisor.run / 'work'}")
 

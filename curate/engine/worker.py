@@ -84,7 +84,7 @@ def _work(run: Path, command: Mapping[str, Any], cursor: Cursor, idle: float) ->
 def _failure(error: Exception, run: Path) -> dict[str, Any]:
     traceback.print_exc()
     sys.stderr.flush()
-    if isinstance(error, OSError) and (known := machine_error(error, run)):
+    if known := machine_error(error, run):
         return {"failed": type(known).__name__, "message": str(known)}
     reason = "memory" if isinstance(error, MemoryError) else "exception"
     return {"broke": reason, "message": f"{type(error).__name__}: {error}"}

@@ -20,10 +20,11 @@ from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
+from curate.errors import CurateError, UsageError
 from curate.passes.dedup import duplicates_among
 from curate.passes.inputs import open_run
 from curate.passes.tokenizer import keyed_share, run_tokenizer
-from curate.recipe import Recipe
+from curate.recipe import Recipe, Scrub
 from curate.scrub.pii import scrub_texts
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.shards import write_shard
@@ -98,8 +99,7 @@ def _bounds(sizes: list[int], attempt: Attempt) -> Iterator[tuple[int, int]]:
 def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, clock: Clock) -> Encoded:
     if recipe.scrub is not None:
         with clock("scrub"):
-            scrubbed = scrub_texts(batch["text"], entities=recipe.scrub.entities, engine=recipe.scrub.engine)
-            batch = batch.with_columns(scrubbed)
+            batch = batch.with_columns(_scrubbed(batch["text"], recipe.scrub))
     with clock("encode"):
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
     counts = np.diff(offsets)
@@ -108,6 +108,16 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, clock: C
         pl.Series("token_count", counts, dtype=pl.Int64),
     )
     return Encoded(batch, tokens, offsets)
+
+
+def _scrubbed(texts: pl.Series, scrub: Scrub) -> pl.DataFrame:
+    """Fails closed: a text that the engine could not finish must not pass, and it costs that document only."""
+    try:
+        return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)
+    except UsageError:
+        raise
+    except CurateError as error:
+        raise RuntimeError(str(error)) from error  # the supervisor finds the document, as with every exception
 
 
 def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:

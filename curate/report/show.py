@@ -109,7 +109,7 @@ def _label(row: FunnelRow) -> str:
 def tokens_table(run: Run) -> Table:
     """What the mixture draws from each source."""
     table = Table(title="Tokens", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("source", "documents", "text", "train", "validation", "weight", "drawn", "epochs"):
+    for name in ("source", "documents", "text", "train", "held out", "weight", "drawn", "epochs"):
         table.add_column(name, justify="left" if name == "source" else "right")
     counts, mixture = run.manifest["counts"], {share["name"]: share for share in run.mixture["mixture"]["shares"]}
     for source, count in counts.items():
