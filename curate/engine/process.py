@@ -47,6 +47,8 @@ class WorkerProcess:
     _watched: psutil.Process
     ready: bool = False
     assignment: Any = None
+    free_since: float = 0.0
+    """When it became ready, or gave its last answer."""
     _unread: bytes = b""
     _seen: Position = NOWHERE
     _seen_at: float = field(default_factory=time.monotonic)
@@ -101,6 +103,7 @@ class WorkerProcess:
         for line in lines:
             answer = json.loads(line)
             self.ready = self.ready or "ready" in answer
+            self.free_since = time.perf_counter()
             yield answer
 
     def started_in(self, cpu: float) -> list[float]:

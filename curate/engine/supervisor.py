@@ -93,7 +93,7 @@ class Supervisor:
             _Stage(self, tasks).run()
         timing = self.timing.setdefault(tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
         timing["wall"] += time.perf_counter() - started
-        timing["workers"] = max(timing["workers"], min(self.workers, len(tasks)))
+        timing["workers"] = max(timing["workers"], len(self._pool))
 
     def worker(self) -> WorkerProcess | None:
         """An idle worker; a new one while fewer live than are wanted."""
@@ -150,6 +150,7 @@ class _Stage:
         self.pending = deque(Assignment(task, Attempt({})) for task in by_size)
         self.bytes_done = self.tasks_done = self.documents_done = self.lost = 0
         self.watched = 0.0
+        self.began = time.perf_counter()
         self.steps: dict[str, list[float]] = {}
 
     def run(self) -> None:
@@ -162,6 +163,9 @@ class _Stage:
                 self.watched = time.monotonic()
                 self._watch()
                 self._show()
+        for worker in self.supervisor.pool:
+            if worker.ready:
+                self._book_waiting(worker)
         timing = self.supervisor.timing.setdefault(self.tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
         add_seconds(timing["steps"], self.steps)
 
@@ -170,7 +174,13 @@ class _Stage:
             worker = self.supervisor.worker()
             if worker is None:
                 return
+            self._book_waiting(worker)
             worker.assign(self.pending.popleft())
+
+    def _book_waiting(self, worker: WorkerProcess) -> None:
+        """The time since the stage began or the worker became free is "waiting", up to now."""
+        waited = time.perf_counter() - max(worker.free_since, self.began)
+        add_seconds(self.steps, {"waiting": [waited, 0.0]})
 
     def _listen(self) -> None:
         """Wait for answers a little, and deal with those that came."""

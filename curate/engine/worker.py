@@ -55,14 +55,11 @@ def main() -> None:
     for library in ("numpy", "numba", "polars"):  # the slow imports belong to the start, not to the first task
         importlib.import_module(library)
     _answer(answers, {"ready": time.process_time()})
-    waiting = time.perf_counter()
     for line in sys.stdin:
-        idle = time.perf_counter() - waiting
-        _answer(answers, _work(run, json.loads(line), cursor, idle))
-        waiting = time.perf_counter()
+        _answer(answers, _work(run, json.loads(line), cursor))
 
 
-def _work(run: Path, command: Mapping[str, Any], cursor: Cursor, idle: float) -> dict[str, Any]:
+def _work(run: Path, command: Mapping[str, Any], cursor: Cursor) -> dict[str, Any]:
     """Run one task; its exceptions become answers."""
     clock = Clock()
     cursor.reset()
@@ -78,7 +75,7 @@ def _work(run: Path, command: Mapping[str, Any], cursor: Cursor, idle: float) ->
         return {"failed": type(error).__name__, "message": str(error)}
     except Exception as error:
         return _failure(error, run)
-    return {"done": clock.seconds() | {"waiting": [round(idle, 6), 0.0]}, "documents": cursor.read().documents}
+    return {"done": clock.seconds(), "documents": cursor.read().documents}
 
 
 def _failure(error: Exception, run: Path) -> dict[str, Any]:
