@@ -58,9 +58,9 @@ def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: C
         source = recipe.source(split.source)
         steps = bind(source, recipe)
         _load_kernels(run)
-    parts = [
-        _process(rows, source, steps, recipe, clock) for rows in _batches(split, source, recipe, attempt, cursor, clock)
-    ]
+    with clock("batch"):
+        batches = _batches(split, source, recipe, attempt, cursor, clock)
+        parts = [_process(rows, source, steps, recipe, clock) for rows in batches]
     cursor.idle()
     if attempt.only is None:
         with clock("write"):
@@ -109,7 +109,8 @@ def _rows(
             return
         if attempt.only is None or attempt.only == number:
             with clock("extract"):
-                yield number, _row(record, source, attempt.skip.get(number))
+                row = _row(record, source, attempt.skip.get(number))
+            yield number, row
         number += 1
 
 
