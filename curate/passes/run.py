@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +139,3 @@ def _timed(folder: Path, supervisor: Supervisor) -> Iterator[None]:
         supervisor.close()
         own = [time.perf_counter() - started, time.process_time() - cpu]
         write_timing(folder, merge_timing(folder, supervisor.timing, own))
-
-
-Runner = Callable[..., Run]
