@@ -56,7 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
         ERR.print(f"{result.folder} is complete already; nothing to do.", markup=False)
     _print_run(result.folder, as_json=options.json)
     if options.train:
-        _train(result.folder, None)
+        _train(result.folder)
     elif not options.json:
         OUT.print(f"\nNext: curate train {result.folder}", markup=False)
     return _quarantine_code(result.folder)
@@ -98,7 +98,14 @@ def train_command(options: argparse.Namespace) -> int:
     from curate.passes.check import require_torch
 
     require_torch()
-    _train(options.run, options)
+    _train(
+        options.run,
+        preset=options.preset,
+        steps=options.steps,
+        device=options.device,
+        seed=options.seed,
+        resume=not options.restart,
+    )
     return 0
 
 
@@ -178,17 +185,24 @@ def _quarantine_code(folder: Path) -> int:
     return QUARANTINE_EXCEEDED
 
 
-def _train(folder: Path, options: argparse.Namespace | None) -> None:
-    """Train on a run and print the table; without options of its own, as the recipe says."""
+def _train(
+    folder: Path,
+    *,
+    preset: str | None = None,
+    steps: int | None = None,
+    device: str = "auto",
+    seed: int | None = None,
+    resume: bool = True,
+) -> None:
+    """Train on a run and print the table; the preset is the recipe's unless another is asked for."""
     from curate.recipe_file import load
     from curate.report.training import scores_table, training_progress
     from curate.run_folder import Run
     from curate.train_min.train import train
 
-    preset = (options and options.preset) or load(Run(folder).folder / "recipe.toml").train.preset
-    chosen = {} if options is None else {name: getattr(options, name) for name in ("steps", "device", "seed")}
+    preset = preset or load(Run(folder).folder / "recipe.toml").train.preset
     with training_progress(ERR) as report:
-        result = train(folder, preset=preset, resume=options is None or not options.restart, report=report, **chosen)
+        result = train(folder, preset=preset, steps=steps, device=device, seed=seed, resume=resume, report=report)
     if result.was_complete:
         ERR.print(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.", markup=False)
     OUT.print(scores_table(result))

@@ -11,7 +11,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+from curate.errors import RecipeError
+
+
+class Place(NamedTuple):
+    """Where something stands that a user wrote."""
+
+    file: str
+    line: int
+
+
+Places = Mapping[tuple[str | int, ...], Place]
+"""By path in the TOML, e.g. ("source", 0, "steps", 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +33,7 @@ class Step:
 
     use: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    line: int | None = field(default=None, compare=False, metadata={"toml": False})
+    place: Place | None = field(default=None, compare=False, metadata={"toml": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,7 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables: the column of curate -> the column of the file, e.g. {"text": "content"}."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
-    line: int | None = field(default=None, compare=False, metadata={"toml": False})
+    place: Place | None = field(default=None, compare=False, metadata={"toml": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole run. `base` is the folder that relative paths start from; neither it nor `file` is in the digest."""
+    """A whole run. `base` is the folder that relative paths start from; neither it nor the places are in the digest."""
 
     name: str
     seed: int = field(default=17, metadata={"range": (0, 2**63 - 1)})
@@ -122,16 +135,31 @@ class Recipe:
     sources: tuple[Source, ...] = field(default=(), metadata={"toml": False})
     base: Path = field(default=Path(), compare=False, metadata={"toml": False})
     file: str = field(default="recipe", compare=False, metadata={"toml": False})
+    places: Places = field(default_factory=dict, compare=False, metadata={"toml": False})
 
     def source(self, name: str) -> Source:
         return next(source for source in self.sources if source.name == name)
+
+    def mistake(self, message: str, *path: str | int) -> RecipeError:
+        """The error to raise for a value, with the place of the nearest thing above it that was written."""
+        return mistake(message, nearest_place(path, self.places), self.file)
+
+
+def nearest_place(path: tuple[str | int, ...], places: Places) -> Place | None:
+    while path and path not in places:
+        path = path[:-1]
+    return places.get(path)
+
+
+def mistake(message: str, place: Place | None, file: str) -> RecipeError:
+    return RecipeError(message, file=place.file if place else file, line=place.line if place else None)
 
 
 def normal_form(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, every default filled in, without what cannot change the data (places, `[train]`)."""
     plain: dict[str, Any] = _plain(recipe)
     plain["source"] = plain.pop("sources")
-    for unneeded in ("base", "file", "train"):
+    for unneeded in ("base", "file", "places", "train"):
         plain.pop(unneeded)
     return plain
 
@@ -186,7 +214,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Step):
         return {"use": value.use, **{key: _plain(item) for key, item in value.parameters.items()}}
     if dataclasses.is_dataclass(value):
-        names = [item.name for item in dataclasses.fields(value) if item.name != "line"]
+        names = [item.name for item in dataclasses.fields(value) if item.name != "place"]
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

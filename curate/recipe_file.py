@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Recipe, Source, Step
+from curate.recipe import Place, Places, Recipe, Source, Step, mistake, nearest_place
 from curate.toml_lines import value_lines
 from curate.typed import Mismatch, build, describe
 
@@ -25,11 +25,12 @@ def load(path_or_name: str | Path) -> Recipe:
     Raises:
         RecipeError: the file is missing, is not TOML, or says something that cannot be; with file and line.
     """
-    path = _find(path_or_name, SHIPPED)
-    return _recipe(_read(path), path)
+    path = _find(path_or_name)
+    table, places = _read(path)
+    return _recipe(table, places, path)
 
 
-def _find(path_or_name: str | Path, folder: Path) -> Path:
+def _find(path_or_name: str | Path) -> Path:
     path = Path(path_or_name)
     if path.is_file():
         return path
@@ -47,8 +48,8 @@ def shipped_recipes() -> dict[str, Path]:
     return {file.stem: file for file in sorted(files)}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """The TOML of a file, merged over what it extends."""
+def _read(path: Path) -> tuple[dict[str, Any], Places]:
+    """The TOML of a file, merged over what it extends, and where each value was written."""
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
@@ -56,14 +57,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"not UTF-8 at byte {error.start}", file=str(path)) from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"not TOML: {error}", file=str(path)) from None
+    places = {at: Place(str(path), line) for at, line in value_lines(text).items()}
     extended = table.pop("extends", None)
     if extended is None:
-        return table
+        return table, places
     beside = path.parent / str(extended)
-    parent = beside if beside.is_file() else _find(str(extended), SHIPPED)
+    parent = beside if beside.is_file() else _find(str(extended))
     if parent.resolve() == path.resolve():
         raise RecipeError("a recipe cannot extend itself", file=str(path), line=1)
-    return _merge(_read(parent), table)
+    below, below_places = _read(parent)
+    merged = _merge(below, table)
+    return merged, {**below_places, **_renumber(places, _source_names(table), _source_names(merged))}
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,16 +91,28 @@ def _merge_sources(below: list[dict[str, Any]], above: list[dict[str, Any]]) -> 
     return list(named.values())
 
 
-def _recipe(table: dict[str, Any], path: Path) -> Recipe:
-    lines = value_lines(path.read_text(encoding="utf-8"))
+def _source_names(table: Mapping[str, Any]) -> list[Any]:
+    sources = table.get("source")
+    return [source.get("name") for source in sources] if isinstance(sources, list) else []
+
+
+def _renumber(places: Places, names: list[Any], merged: list[Any]) -> Places:
+    """The places of a child's sources, under the numbers that the sources have after the merge."""
+    return {
+        ("source", merged.index(names[int(at[1])]), *at[2:]) if at[0] == "source" and len(at) > 1 else at: place
+        for at, place in places.items()
+    }
+
+
+def _recipe(table: dict[str, Any], places: Places, path: Path) -> Recipe:
     try:
-        sources = _sources(table.pop("source", None), lines)
+        sources = _sources(table.pop("source", None), places)
         recipe = build(Recipe, _with_lists(table), ())
-        recipe = replace(recipe, sources=sources, base=path.parent.resolve(), file=str(path))
+        recipe = replace(recipe, sources=sources, base=path.parent.resolve(), file=str(path), places=places)
         _check_names(recipe)
         return recipe
     except Mismatch as mismatch:
-        raise RecipeError(str(mismatch), file=str(path), line=_nearest_line(mismatch.path, lines)) from None
+        raise mistake(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
 
 
 def _with_lists(table: dict[str, Any]) -> dict[str, Any]:
@@ -107,13 +123,13 @@ def _with_lists(table: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-def _sources(tables: Any, lines: Mapping[tuple[str | int, ...], int]) -> tuple[Source, ...]:
+def _sources(tables: Any, places: Places) -> tuple[Source, ...]:
     if not isinstance(tables, list) or not tables:
         raise Mismatch((), "a recipe needs at least one [[source]]")
-    return tuple(_source(table, ("source", number), lines) for number, table in enumerate(tables))
+    return tuple(_source(table, ("source", number), places) for number, table in enumerate(tables))
 
 
-def _source(table: dict[str, Any], path: tuple[str | int, ...], lines: Mapping[Any, int]) -> Source:
+def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) -> Source:
     rest = {key: value for key, value in table.items() if key != "steps"}
     if isinstance(rest.get("paths"), str):
         rest["paths"] = [rest["paths"]]
@@ -125,19 +141,19 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], lines: Mapping[A
     steps = table.get("steps", [])
     if not isinstance(steps, list):
         raise Mismatch((*path, "steps"), f"expected a list, found {describe(steps)}")
-    bound = [_step(step, (*path, "steps", number), lines) for number, step in enumerate(steps)]
-    return replace(source, steps=tuple(bound), line=lines.get(path))
+    bound = [_step(step, (*path, "steps", number), places) for number, step in enumerate(steps)]
+    return replace(source, steps=tuple(bound), place=places.get(path))
 
 
-def _step(step: Any, path: tuple[str | int, ...], lines: Mapping[Any, int]) -> Step:
+def _step(step: Any, path: tuple[str | int, ...], places: Places) -> Step:
     """A step is a name, a table with `use`, or a table with `where`."""
-    line = lines.get(path)
+    place = places.get(path)
     if isinstance(step, str):
-        return Step(step, {}, line)
+        return Step(step, {}, place)
     if isinstance(step, dict) and isinstance(step.get("use"), str):
-        return Step(step["use"], {key: value for key, value in step.items() if key != "use"}, line)
+        return Step(step["use"], {key: value for key, value in step.items() if key != "use"}, place)
     if isinstance(step, dict) and isinstance(step.get("where"), str) and len(step) == 1:
-        return Step("where", {"expression": step["where"]}, line)
+        return Step("where", {"expression": step["where"]}, place)
     raise Mismatch(path, f'a step is a name, {{ use = "name", … }} or {{ where = "…" }}; found {describe(step)}')
 
 
@@ -156,9 +172,3 @@ def _check_names(recipe: Recipe) -> None:
             raise Mismatch(("dedup", "prefer", number), f'unknown source "{name}"{nearest(name, names)}')
     if recipe.mix.weights and not sum(recipe.mix.weights.values()) > 0:
         raise Mismatch(("mix", "weights"), "the weights are all zero")
-
-
-def _nearest_line(path: tuple[str | int, ...], lines: Mapping[tuple[str | int, ...], int]) -> int | None:
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from curate.engine.cursor import Cursor
 from curate.engine.supervisor import Progress, Supervisor, Task
 from curate.errors import CurateError, Interrupted, MachineError, UsageError
 from curate.recipe import Limits
@@ -71,6 +72,15 @@ def raises(run, key, attempt, cursor, clock):
 
 def slow(run, key, attempt, cursor, clock):
     go_through(run, key, attempt, cursor, clock, lambda number: time.sleep(0.05))
+
+def unlucky(run, key, attempt, cursor, clock):
+    """Killed from outside twice: at document 3, and on the way to 3 when it is to be confirmed."""
+    for when, number in (("first", 3), ("second", 1)):
+        if attempt.only == (None if when == "first" else 3) and not (run / when).exists():
+            (run / when).touch()
+            cursor.at(number)
+            os.kill(os.getpid(), signal.SIGKILL)
+    go_through(run, key, attempt, cursor, clock)
 
 def full_disk(run, key, attempt, cursor, clock):
     raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
@@ -158,19 +168,24 @@ def test_a_worker_killed_from_outside_costs_no_document(run: Path) -> None:
 
     def kill_one() -> None:
         while not killed:
-            for child in psutil.Process().children(recursive=True):
-                if "curate.engine.worker" in " ".join(child.cmdline()) and child.cpu_times().user > 0.3:
-                    time.sleep(0.1)
-                    child.send_signal(signal.SIGKILL)
-                    killed.append(child.pid)
-                    return
-            time.sleep(0.02)
+            at_work = [path for path in run.glob("work/workers/*.cursor") if Cursor(path).read().first >= 3]
+            if at_work:
+                child = psutil.Process().children()[0]
+                child.send_signal(signal.SIGKILL)
+                killed.append(child.pid)
+            time.sleep(0.01)
 
     thread = threading.Thread(target=kill_one)
     thread.start()
     work(run, "slow")
     thread.join()
     assert killed
+    assert text(run) == "0 1 2 3 4 5 6 7 8 9"
+
+
+def test_a_worker_killed_twice_from_outside_costs_no_document(run: Path) -> None:
+    work(run, "unlucky")
+    assert (run / "second").exists()
     assert text(run) == "0 1 2 3 4 5 6 7 8 9"
 
 

@@ -14,6 +14,8 @@ from curate.errors import UsageError
 from curate.filters import custom
 from curate.filters.custom import resolve_custom
 from curate.filters.where import check_where, columns_of, where
+from curate.passes.steps import resolve
+from curate.recipe import Recipe, Source, Step
 
 SOURCE = """
 from __future__ import annotations
@@ -220,13 +222,17 @@ def test_an_installed_plugin_is_found_by_its_name(tmp_path: Path, monkeypatch: p
         resolve_custom("quit", {}, base=tmp_path)
 
 
-def test_a_decorated_function_of_the_running_script_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decorated_function_of_the_running_script_is_named_by_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @custom.filter
     def polite(document: object) -> bool:
         return True
 
     monkeypatch.setattr(sys.modules["__main__"], "polite", polite, raising=False)
-    assert keeps(resolve_custom("polite", {}, base=Path()), batch("a")) == [True]
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(tmp_path / "scripts" / "job.py"), raising=False)
+    recipe = Recipe("r", sources=(Source("web", "warc", ("x",), steps=(Step("polite"),)),), base=tmp_path / "recipes")
+    assert resolve(recipe).sources[0].steps[0].use == "../scripts/job.py:polite"
 
 
 def test_a_decorated_function_can_still_be_called() -> None:

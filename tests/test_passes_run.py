@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +22,7 @@ import psutil
 import pytest
 
 import curate
+from curate.cli import main
 from curate.passes.run import run
 from curate.report.verify import differences
 from curate.tokenize.draw import Rows
@@ -95,12 +98,25 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def curate_command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "curate", *map(str, arguments)]
+@dataclass(frozen=True)
+class Answer:
+    """What the command line printed, and its exit code."""
+
+    code: object
+    out: str
+    err: str
 
 
-def cli(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(curate_command(*arguments), capture_output=True, text=True, timeout=300)
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """The command line in this process: a new one would spend most of its time on imports."""
+
+    def call(*arguments: object) -> Answer:
+        with pytest.raises(SystemExit) as exit:
+            main([str(argument) for argument in arguments])
+        return Answer(exit.value.code, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -170,17 +186,19 @@ def test_any_number_of_workers_gives_the_same_bytes(finished: tuple[Path, Path],
     assert digests(tmp_path / "run") == digests(folder)
 
 
-def test_a_second_run_does_nothing_and_another_recipe_is_refused(finished: tuple[Path, Path]) -> None:
+def test_a_second_run_does_nothing_and_another_recipe_is_refused(
+    finished: tuple[Path, Path], cli: Callable[..., Answer]
+) -> None:
     recipe, folder = finished
     before = digests(folder)
     again = cli("run", recipe, "--out", folder)
-    assert again.returncode == 0, again.stderr
-    assert "nothing to do" in again.stderr
+    assert again.code == 0, again.err
+    assert "nothing to do" in again.err
     other = recipe.with_name("other.toml")
     other.write_text(recipe.read_text().replace("vocab_size = 1024", "vocab_size = 1025"))
     refused = cli("run", other, "--out", folder)
-    assert refused.returncode == 4
-    assert "another recipe" in refused.stderr
+    assert refused.code == 4
+    assert "another recipe" in refused.err
     assert digests(folder) == before
 
 
@@ -203,7 +221,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 ) -> None:
     recipe, folder = finished
     out = tmp_path / "run"
-    command = curate_command("run", recipe, "--out", out, "--workers", 2)
+    command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", str(out), "--workers", "2"]
     committed: dict[Path, int] = {}
     process = None
     for wanted in (1, 4, 9):
@@ -230,7 +248,7 @@ def test_the_account_of_time_explains_the_run(finished: tuple[Path, Path]) -> No
     assert 0.9 < timing["explained"] <= 1.0
 
 
-def test_bad_input_costs_what_is_bad_and_says_so(tmp_path: Path) -> None:
+def test_bad_input_costs_what_is_bad_and_says_so(tmp_path: Path, cli: Callable[..., Answer]) -> None:
     recipe = make_inputs(tmp_path, pages=40, chunks=1)
     good = (tmp_path / "web" / "0.warc.gz").read_bytes()
     pieces = members(tmp_path / "web" / "0.warc.gz")
@@ -244,9 +262,9 @@ def test_bad_input_costs_what_is_bad_and_says_so(tmp_path: Path) -> None:
     (web / "report.warc.gz").write_bytes(b"%PDF-1.7\n" + bytes(5000))
     (tmp_path / "books" / "latin.txt").write_bytes(b"Caf\xe9 au lait, " * 200)
     result = cli("run", recipe, "--out", tmp_path / "run", "--workers", 2)
-    assert result.returncode == 3, result.stderr
-    assert "Traceback" not in result.stderr
-    assert "were quarantined, more than max_quarantined" in result.stderr
+    assert result.code == 3, result.err
+    assert "Traceback" not in result.err
+    assert "were quarantined, more than max_quarantined" in result.err
     ledger = (
         curate.Run(tmp_path / "run").ledger("web").collect().with_columns(file=pl.col("id").str.extract(r"/([^@]+)"))
     )
@@ -271,17 +289,17 @@ def test_bad_input_costs_what_is_bad_and_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_in_the_recipe_is_one_line_before_anything_runs(
-    tmp_path: Path, right: str, wrong: str, words: str
+    tmp_path: Path, cli: Callable[..., Answer], right: str, wrong: str, words: str
 ) -> None:
     recipe = make_inputs(tmp_path, pages=4, chunks=1)
     text = recipe.read_text()
     assert right in text
     recipe.write_text(text.replace(right, wrong))
     result = cli("run", recipe, "--out", tmp_path / "run")
-    assert result.returncode == 2
-    assert words in result.stderr
-    assert "Traceback" not in result.stderr
-    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.code == 2
+    assert words in result.err
+    assert "Traceback" not in result.err
+    assert result.err.count("\n") == 1, result.err
     assert not (tmp_path / "run" / "plan.json").exists()
 
 
@@ -321,24 +339,27 @@ def test_a_document_that_kills_its_worker_is_the_only_one_lost(tmp_path: Path) -
     assert result.manifest["counts"]["code"]["quarantined"] == crashed.height
 
 
-def test_changed_inputs_are_refused(tmp_path: Path) -> None:
+def test_changed_inputs_are_refused(tmp_path: Path, cli: Callable[..., Answer]) -> None:
     recipe = make_inputs(tmp_path, pages=4, chunks=1)
     run(recipe, out=tmp_path / "run", workers=1)
     book = next((tmp_path / "books").iterdir())
     book.write_text(book.read_text() + "One more line.\n")
     result = cli("run", recipe, "--out", tmp_path / "run")
-    assert result.returncode == 4
-    assert "other inputs: 1 changed" in result.stderr
+    assert result.code == 4
+    assert "other inputs: 1 changed" in result.err
 
 
-def test_plan_runs_nothing_and_shows_the_epochs(tmp_path: Path) -> None:
+def test_plan_runs_nothing_and_shows_the_epochs(
+    tmp_path: Path, cli: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = make_inputs(tmp_path, pages=4, chunks=1)
+    monkeypatch.chdir(tmp_path)
     result = cli("plan", recipe, "--json")
-    assert result.returncode == 0, result.stderr
-    values = json.loads(result.stdout)
+    assert result.code == 0, result.err
+    values = json.loads(result.out)
     assert values["sources"]["web"]["splits"] == 1
     assert abs(sum(part["weight"] for part in values["mixture"]["sources"].values()) - 1) < 1e-9
-    assert not (Path("runs") / "toy").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["books", "code.tar.gz", "toy.toml", "web"]
 
 
 def test_a_table_source_goes_the_whole_road(tmp_path: Path) -> None:

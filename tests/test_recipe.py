@@ -140,6 +140,28 @@ def test_a_recipe_extends_another_key_by_key_and_sources_by_name(tmp_path: Path)
     assert recipe.source("books").read == "books"
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "place"),
+    [
+        ('paths = ["other"]', "paths = 3", "child.toml:5"),
+        ('name = "books"', 'name = "books"\nread = "boks"', "child.toml:5"),
+        ("max_epochs = 2", 'max_epochs = "two"', "child.toml:7"),
+        ("min_score = 0.65", "min_score = true", "mini.toml:10"),
+        ('prefer = ["books", "web"]', 'prefer = ["bocks"]', "mini.toml:24"),
+    ],
+)
+def test_a_mistake_in_a_recipe_that_extends_another_has_the_file_it_stands_in(
+    tmp_path: Path, right: str, wrong: str, place: str
+) -> None:
+    child = 'extends = "mini.toml"\nseed = 3\n[[source]]\nname = "books"\npaths = ["other"]\n[mix]\nmax_epochs = 2\n'
+    assert right in child + MINI
+    write(tmp_path, MINI.replace(right, wrong, 1) if right not in child else MINI)
+    path = write(tmp_path, child.replace(right, wrong, 1), "child.toml")
+    with pytest.raises(RecipeError) as caught:
+        resolve(load(path))
+    assert str(caught.value).startswith(f"{tmp_path / place}: "), str(caught.value)
+
+
 def test_every_recipe_that_ships_can_be_resolved() -> None:
     assert "quickstart" in shipped_recipes()
     for name in shipped_recipes():

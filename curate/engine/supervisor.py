@@ -243,10 +243,10 @@ class _Stage:
         """Documents first…last were at work when a worker broke: confirm one alone, or look closer at many."""
         first, last = documents
         attempt = assignment.attempt
-        if attempt.only is not None:
-            skip = {**attempt.skip, attempt.only: reason}
+        if attempt.only == first == last:
+            skip = {**attempt.skip, first: reason}
             self.pending.appendleft(Assignment(assignment.task, Attempt(skip), assignment.deaths))
-        elif first == last:
+        elif first == last:  # while another was to be confirmed, too: that one did not get its turn
             self._again(assignment, replace(attempt, only=first))
         else:
             self._again(assignment, replace(attempt, careful=(first, last)))

@@ -52,8 +52,6 @@ def main() -> None:
     _die_with_parent(parent)
     answers = _private_stdout()
     cursor = Cursor(cursor_path)
-    for library in ("numpy", "numba", "polars"):  # the slow imports belong to the start, not to the first task
-        importlib.import_module(library)
     _answer(answers, {"ready": time.process_time()})
     for line in sys.stdin:
         _answer(answers, _work(run, json.loads(line), cursor))

@@ -2,7 +2,8 @@
 
 @filter   document or batch ─▶ keep?        "module:function"   ─▶ base/module.py, or an importable module
 @signal   batch ─▶ a column                 "name"              ─▶ entry point of the group `curate.plugins`,
-@transform  document ─▶ new text                                   or a decorated function of the running script
+@transform  document ─▶ new text                                   or a decorated function of the running script,
+                                                                   which becomes "script.py:name" in the recipe
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -113,6 +115,17 @@ def find_function(use: str, base: Path) -> Callable[..., Any]:
     return typing.cast(Callable[..., Any], function)
 
 
+def script_steps(base: Path) -> dict[str, str]:
+    """The decorated functions of the running script, and the names under which worker processes find them: "file:name",
+    from the recipe's folder.
+    """
+    script = vars(sys.modules["__main__"])
+    if not script.get("__file__", "").endswith(".py"):
+        return {}
+    file = os.path.relpath(script["__file__"], base)
+    return {name: f"{file}:{name}" for name, value in script.items() if hasattr(value, MARK)}
+
+
 def _marker(mark: Mark) -> Callable[[F], F]:
     def attach(function: F) -> F:
         setattr(function, MARK, mark)
@@ -124,11 +137,7 @@ def _marker(mark: Mark) -> Callable[[F], F]:
 def _find_by_name(name: str) -> Callable[..., Any]:
     for point in entry_points(group=GROUP, name=name):
         return typing.cast(Callable[..., Any], point.load())
-    script = vars(sys.modules["__main__"])
-    if hasattr(script.get(name), MARK):
-        return typing.cast(Callable[..., Any], script[name])
-    marked = [key for key, value in script.items() if hasattr(value, MARK)]
-    known = [*entry_points(group=GROUP).names, *marked]
+    known = entry_points(group=GROUP).names
     raise UsageError(f'there is no step "{name}"{nearest(name, known)}; your own are named "module:function"')
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import polars as pl
 
-from curate.errors import RecipeError, UsageError, nearest
+from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.passes.columns import empty_batch
 from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind
@@ -54,7 +54,7 @@ def _check_scrub(recipe: Recipe) -> None:
     try:
         scrub_texts(pl.Series([], dtype=pl.String), entities=recipe.scrub.entities, engine=recipe.scrub.engine)
     except UsageError as error:
-        raise RecipeError(f"[scrub]: {error}", file=recipe.file) from None
+        raise recipe.mistake(f"[scrub]: {error}", "scrub", "entities") from None
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
@@ -63,7 +63,7 @@ def _check_tokenizer(recipe: Recipe) -> None:
         message = (
             f'[tokenize]: tokenizer = "{choice}" is neither "bytes" nor a file (looked for {recipe.base / choice})'
         )
-        raise RecipeError(message, file=recipe.file)
+        raise recipe.mistake(message, "tokenize", "tokenizer")
 
 
 def require_torch() -> None:

@@ -16,8 +16,8 @@ from curate import __version__
 from curate.batch import Lost, Record
 from curate.engine.files import find_inputs, read_version
 from curate.engine.plan import FileRange, InputFile, Plan, Split, make_splits, read_plan, target_bytes
-from curate.errors import RecipeError, RunConflict, UsageError
-from curate.recipe import Recipe, Source, digest
+from curate.errors import RunConflict, UsageError
+from curate.recipe import Recipe, Source, digest, mistake
 from curate.recipe_file import load
 
 READERS: Mapping[str, str] = {
@@ -69,7 +69,7 @@ def _find(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
     try:
         return find_inputs(source.paths, base=recipe.base)
     except UsageError as error:
-        raise RecipeError(f'source "{source.name}": {error}', file=recipe.file, line=source.line) from None
+        raise mistake(f'source "{source.name}": {error}', source.place, recipe.file) from None
 
 
 def _reader(source: Source) -> ModuleType:

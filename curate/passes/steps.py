@@ -14,7 +14,8 @@ from typing import Any
 
 from curate.batch import Filter
 from curate.errors import RecipeError, UsageError, nearest
-from curate.recipe import Recipe, Source, Step
+from curate.filters.custom import resolve_custom, script_steps
+from curate.recipe import Recipe, Source, Step, mistake
 from curate.typed import Mismatch, fill
 
 BUILT_IN: Mapping[str, str] = {
@@ -62,23 +63,23 @@ def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
 
 
 def _resolve_source(source: Source, recipe: Recipe) -> Source:
-    steps = tuple(at_line(step, recipe, lambda step=step: _complete(step)) for step in source.steps)  # type: ignore[misc]
+    steps = tuple(at_line(step, recipe, lambda step=step: _complete(step, recipe.base)) for step in source.steps)  # type: ignore[misc]
     return replace(source, steps=steps)
 
 
-def _complete(step: Step) -> Step:
+def _complete(step: Step, base: Path) -> Step:
     if ":" in step.use or (step.use not in BUILT_IN and step.use in _plugins()):
         return step
+    if step.use not in BUILT_IN and (use := script_steps(base).get(step.use)):
+        return replace(step, use=use)
     return replace(step, parameters=fill(_factory(step.use), step.parameters, ()))
 
 
 def _filter(step: Step, recipe: Recipe) -> Filter:
     if step.use in BUILT_IN:
-        built: Filter = _factory(step.use)(**_with_paths(_complete(step).parameters, recipe.base))
+        built: Filter = _factory(step.use)(**_with_paths(_complete(step, recipe.base).parameters, recipe.base))
         return built
-    resolve_custom = importlib.import_module("curate.filters.custom").resolve_custom
-    custom: Filter = resolve_custom(step.use, step.parameters, base=recipe.base)
-    return custom
+    return resolve_custom(step.use, step.parameters, base=recipe.base)
 
 
 def _factory(name: str) -> Callable[..., Any]:
@@ -111,11 +112,11 @@ def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
         return work()
     except Mismatch as mismatch:
         where = f'step "{step.use}": ' if not mismatch.path else f'step "{step.use}", {mismatch.path[0]}: '
-        raise RecipeError(where + str(mismatch), file=recipe.file, line=step.line) from None
+        raise mistake(where + str(mismatch), step.place, recipe.file) from None
     except UsageError as error:
         if isinstance(error, RecipeError):
             raise
-        raise RecipeError(str(error), file=recipe.file, line=step.line) from None
+        raise mistake(str(error), step.place, recipe.file) from None
 
 
 def _unique(names: list[str]) -> list[str]:
