@@ -82,6 +82,12 @@ def unlucky(run, key, attempt, cursor, clock):
             os.kill(os.getpid(), signal.SIGKILL)
     go_through(run, key, attempt, cursor, clock)
 
+def dies_committed(run, key, attempt, cursor, clock):
+    with (run / "attempts").open("a") as attempts:
+        attempts.write("x")
+    fine(run, key, attempt, cursor, clock)
+    os.kill(os.getpid(), signal.SIGKILL)
+
 def full_disk(run, key, attempt, cursor, clock):
     raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
@@ -187,6 +193,12 @@ def test_a_worker_killed_twice_from_outside_costs_no_document(run: Path) -> None
     work(run, "unlucky")
     assert (run / "second").exists()
     assert text(run) == "0 1 2 3 4 5 6 7 8 9"
+
+
+def test_what_is_committed_is_not_done_again_when_its_worker_dies_before_it_answers(run: Path) -> None:
+    work(run, "dies_committed", keys=("a", "b"))
+    assert (run / "attempts").read_text() == "xx"
+    assert [text(run, key) for key in "ab"] == ["0 1 2 3 4 5 6 7 8 9"] * 2
 
 
 def test_a_full_disk_is_the_machines_fault_and_names_the_place(run: Path) -> None:

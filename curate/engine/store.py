@@ -69,7 +69,7 @@ def commit(run: Path, stage: str, key: str, folder: Path, counts: Mapping[str, A
         _sync(parent)
     done = Done(stage, key, outputs, counts)
     record = {"stage": stage, "key": key, "outputs": outputs, "counts": counts}
-    write_json(run / "done" / stage / f"{key}.json", record)
+    write_json(_done_file(run, stage, key), record)
     shutil.rmtree(folder, ignore_errors=True)
     return done
 
@@ -78,6 +78,14 @@ def read_done(run: Path, stage: str) -> dict[str, Done]:
     """The committed tasks of a stage, by key."""
     records = (json.loads(path.read_text()) for path in sorted((run / "done" / stage).glob("*.json")))
     return {record["key"]: Done(**record) for record in records}
+
+
+def is_done(run: Path, stage: str, key: str) -> bool:
+    return _done_file(run, stage, key).is_file()
+
+
+def _done_file(run: Path, stage: str, key: str) -> Path:
+    return run / "done" / stage / f"{key}.json"
 
 
 def write_json(path: Path, value: Any) -> None:

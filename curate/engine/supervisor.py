@@ -25,6 +25,7 @@ from typing import Any
 from curate import errors
 from curate.engine.clock import add_seconds
 from curate.engine.process import WorkerProcess
+from curate.engine.store import is_done
 from curate.engine.worker import Attempt
 from curate.errors import CurateError, Interrupted, MachineError
 from curate.recipe import Limits
@@ -228,6 +229,8 @@ class _Stage:
             self.supervisor.discard(worker)
             if assignment is None:
                 self._worker_lost()
+            elif is_done(self.supervisor.run, assignment.task.stage, assignment.task.key):
+                self._finished(assignment, position.documents)  # it died between its commit and its answer
             elif position.first < 0:
                 self._again(assignment, assignment.attempt)
             else:
