@@ -219,10 +219,12 @@ def test_a_bug_of_our_own_is_not_blamed_on_a_document(run: Path) -> None:
 
 def test_sigterm_ends_a_stage_resumably_and_leaves_no_worker(run: Path) -> None:
     before = set(psutil.Process().children(recursive=True))
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
+    timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
+    supervisor = Supervisor(run, 2, Limits(), lambda progress: None)
     with pytest.raises(Interrupted):
-        work(run, "slow", keys=tuple(f"k{number}" for number in range(40)), workers=2)
+        supervisor.run_stage([Task("toy", f"k{number}", "toy_tasks:slow") for number in range(40)])
+    supervisor.close()
     timer.join()
     assert set(psutil.Process().children(recursive=True)) <= before
     done = (
@@ -230,6 +232,9 @@ def test_sigterm_ends_a_stage_resumably_and_leaves_no_worker(run: Path) -> None:
         if (run / "done").exists()
         else set()
     )
+    timing = supervisor.timing["toy"]
+    assert timing["wall"] > 0.5
+    assert timing["steps"]["unfinished"][0] > 0
     assert len(done) < 40
     for key in done:
         assert text(run, key) == "0 1 2 3 4 5 6 7 8 9"

@@ -1,6 +1,6 @@
 """Where a worker is: a few numbers in a memory-mapped file that its supervisor reads while it works.
 
-worker ── at(index) ──▶ [first, last, CPU seconds at start, documents done] ◀── supervisor looks ten times a second
+worker ── at(index) ──▶ [first, last, CPU seconds at start, documents done] ◀── supervisor looks every second
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class Cursor:
 
     def idle(self) -> None:
         """Work that belongs to no document: no limit applies."""
-        self._memory[:] = LAYOUT.pack(IDLE, IDLE, time.process_time(), self.read().documents)
+        before = self.read()
+        documents = max(before.documents, before.last + 1)
+        self._memory[:] = LAYOUT.pack(IDLE, IDLE, time.process_time(), documents)
 
     def reset(self) -> None:
         """Before the next split."""

@@ -47,8 +47,10 @@ class WorkerProcess:
     _watched: psutil.Process
     ready: bool = False
     assignment: Any = None
-    free_since: float = 0.0
-    """When it became ready, or gave its last answer."""
+    since: float = 0.0
+    """When it became ready, got its task, or gave its last answer."""
+    hung_up: bool = False
+    """Its pipe is closed: it is dead, or will be in a moment."""
     _unread: bytes = b""
     _seen: Position = NOWHERE
     _seen_at: float = field(default_factory=time.monotonic)
@@ -81,6 +83,7 @@ class WorkerProcess:
     def assign(self, assignment: Any) -> None:
         """Send a task; a worker that died meanwhile is found by the next look."""
         self.assignment = assignment
+        self.since = time.perf_counter()
         self._seen, self._seen_at = NOWHERE, time.monotonic()
         self.cursor.reset()
         attempt = assignment.attempt
@@ -99,11 +102,12 @@ class WorkerProcess:
     def read(self) -> Iterator[Mapping[str, Any]]:
         """The answers that have arrived whole."""
         chunk = self.answers.read(1 << 16)
+        self.hung_up = chunk == b""
         *lines, self._unread = (self._unread + (chunk or b"")).split(b"\n")
         for line in lines:
             answer = json.loads(line)
             self.ready = self.ready or "ready" in answer
-            self.free_since = time.perf_counter()
+            self.since = time.perf_counter()
             yield answer
 
     def started_in(self, cpu: float) -> list[float]:

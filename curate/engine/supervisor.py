@@ -30,7 +30,7 @@ from curate.engine.worker import Attempt
 from curate.errors import CurateError, Interrupted, MachineError
 from curate.recipe import Limits
 
-WATCH_SECONDS = 0.2
+WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
 MAX_DEATHS = 5
 
@@ -89,12 +89,12 @@ class Supervisor:
         """
         if not tasks:
             return
-        started = time.perf_counter()
-        with self._signals():
-            _Stage(self, tasks).run()
-        timing = self.timing.setdefault(tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
-        timing["wall"] += time.perf_counter() - started
-        timing["workers"] = max(timing["workers"], len(self._pool))
+        stage = _Stage(self, tasks)
+        try:
+            with self._signals():
+                stage.run()
+        finally:
+            self._account(stage)
 
     def worker(self) -> WorkerProcess | None:
         """An idle worker; a new one while fewer live than are wanted."""
@@ -104,6 +104,15 @@ class Supervisor:
         if len(self._pool) < self.workers:
             self._pool.append(WorkerProcess.start(self.run, len(self._pool)))
         return None
+
+    def _account(self, stage: _Stage) -> None:
+        """Book what a stage took, whether it was finished or not."""
+        for worker in self._pool:
+            stage.book_time(worker)
+        timing = self.timing.setdefault(stage.tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
+        timing["wall"] += time.perf_counter() - stage.began
+        timing["workers"] = max(timing["workers"], len(self._pool))
+        add_seconds(timing["steps"], stage.steps)
 
     @property
     def pool(self) -> list[WorkerProcess]:
@@ -160,28 +169,26 @@ class _Stage:
                 raise Interrupted("interrupted; the same command goes on from here")
             self._assign()
             self._listen()
-            if time.monotonic() - self.watched >= WATCH_SECONDS or self.tasks_done == len(self.tasks):
+            is_due = time.monotonic() - self.watched >= WATCH_SECONDS
+            if is_due or self.tasks_done == len(self.tasks) or any(worker.hung_up for worker in self.supervisor.pool):
                 self.watched = time.monotonic()
                 self._watch()
                 self._show()
-        for worker in self.supervisor.pool:
-            if worker.ready:
-                self._book_waiting(worker)
-        timing = self.supervisor.timing.setdefault(self.tasks[0].stage, {"wall": 0.0, "workers": 0, "steps": {}})
-        add_seconds(timing["steps"], self.steps)
 
     def _assign(self) -> None:
         while self.pending:
             worker = self.supervisor.worker()
             if worker is None:
                 return
-            self._book_waiting(worker)
+            self.book_time(worker)
             worker.assign(self.pending.popleft())
 
-    def _book_waiting(self, worker: WorkerProcess) -> None:
-        """The time since the stage began or the worker became free is "waiting", up to now."""
-        waited = time.perf_counter() - max(worker.free_since, self.began)
-        add_seconds(self.steps, {"waiting": [waited, 0.0]})
+    def book_time(self, worker: WorkerProcess) -> None:
+        """The time since a worker got its task or gave its answer: "waiting", or "unfinished" where it has a task that
+        will not be answered. One that is not ready yet has its own "start"."""
+        step = "waiting" if worker.assignment is None else "unfinished"
+        if worker.ready:
+            add_seconds(self.steps, {step: [time.perf_counter() - max(worker.since, self.began), 0.0]})
 
     def _listen(self) -> None:
         """Wait for answers a little, and deal with those that came."""
@@ -226,6 +233,7 @@ class _Stage:
                 continue
             assignment: Assignment | None = worker.assignment
             position = worker.cursor.read()
+            self.book_time(worker)
             self.supervisor.discard(worker)
             if assignment is None:
                 self._worker_lost()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -43,9 +44,14 @@ def tokenizer_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: 
 
 
 def run_tokenizer(run: Path, recipe: Recipe) -> Tokenizer:
-    """The tokenizer of a run, once its stage is done."""
+    """The tokenizer of a run, once its stage is done; a process opens it once."""
     name = tokenizer_name(recipe)
-    return load_tokenizer(name if name == "bytes" else run / name)
+    return _open("bytes", 0) if name == "bytes" else _open(str(run / name), (run / name).stat().st_mtime_ns)
+
+
+@cache
+def _open(spec: str, changed: int) -> Tokenizer:
+    return load_tokenizer(spec)
 
 
 def tokenizer_name(recipe: Recipe) -> str:

@@ -16,7 +16,7 @@ from curate.passes.inputs import make_plan
 from curate.passes.steps import resolve
 from curate.recipe import Recipe, digest
 from curate.recipe_file import load
-from curate.report.show import size
+from curate.report.show import add_column, size
 from curate.tokenize.mix import plan_mixture
 
 TOKENS_PER_INPUT_BYTE: Mapping[str, float] = {"warc": 0.02, "books": 0.23, "code": 0.25, "tables": 0.23}
@@ -52,8 +52,8 @@ def plan_tables(path: str) -> list[Table | str]:
     """The plan for a terminal."""
     values = plan_values(path)
     table = Table(title=f"Plan of {values['name']}", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("source", "files", "splits", "input", "tokens, about", "share drawn", "epochs, about"):
-        table.add_column(name, justify="left" if name == "source" else "right")
+    for name in ("source", "files", "splits", "input", "~tokens", "share", "~epochs"):
+        add_column(table, name, is_text=name == "source")
     drawn = values["mixture"]["sources"]
     for name, source in values["sources"].items():
         part = drawn.get(name, {"weight": 0.0, "epochs": 0.0})
@@ -64,7 +64,7 @@ def plan_tables(path: str) -> list[Table | str]:
             f"{source['estimated_tokens']:,}",
         )
         table.add_row(name, *counts, f"{part['weight']:.3f}", f"{part['epochs']:.2f}")
-    note = "Tokens are estimated from the inputs' sizes; the run counts them."
+    note = "~ Tokens are estimated from the inputs' sizes; the run counts them."
     return [table, note, *values["mixture"]["notes"]]
 
 

@@ -1,6 +1,6 @@
 """How far a run is: a bar with rate and time left on a terminal, plain lines elsewhere.
 
-Progress (from the supervisor, many times a second) ─▶ bar | a line every few seconds
+Progress (from the supervisor, every second) ─▶ bar | a line every few seconds
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def progress_on(console: Console) -> Iterator[Show]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with RichProgress(*columns, console=console) as bars:
+    with RichProgress(*columns, console=console, refresh_per_second=2) as bars:
         yield _Bars(bars)
 
 

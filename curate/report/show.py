@@ -80,10 +80,8 @@ def by_step(rows: list[FunnelRow]) -> list[FunnelRow]:
 def funnel_table(rows: list[FunnelRow]) -> Table:
     """The funnel for a terminal: a row for each of `rows`, with the reasons where they have one."""
     table = Table(title="What came in, what each step took out, what is left", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("source")
-    table.add_column("step", overflow="fold")
-    for name in ("documents", "share", "text", "left"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("source", "step", "documents", "share", "text", "left"):
+        add_column(table, name, is_text=name in ("source", "step"))
     shown, read = "", 1
     for row in rows:
         is_first = row.source != shown
@@ -108,9 +106,9 @@ def _label(row: FunnelRow) -> str:
 
 def tokens_table(run: Run) -> Table:
     """What the mixture draws from each source."""
-    table = Table(title="Tokens", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title="Tokens", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("source", "documents", "text", "train", "held out", "weight", "drawn", "epochs"):
-        table.add_column(name, justify="left" if name == "source" else "right")
+        add_column(table, name, is_text=name == "source")
     counts, mixture = run.manifest["counts"], {share["name"]: share for share in run.mixture["mixture"]["shares"]}
     for source, count in counts.items():
         part = mixture.get(source)
@@ -119,6 +117,14 @@ def tokens_table(run: Run) -> Table:
         texts = (f"{count['kept']:,}", size(count["kept_bytes"]), f"{tokens.get('train', 0):,}")
         table.add_row(source, *texts, f"{tokens.get('validation', 0):,}", *drawn)
     return table
+
+
+def add_column(table: Table, name: str, *, is_text: bool) -> None:
+    """Texts are folded where the terminal is narrow; numbers never, as half a number is a wrong one."""
+    if is_text:
+        table.add_column(name, overflow="fold", min_width=8)
+    else:
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
 
 
 def _drawn(part: Mapping[str, Any]) -> tuple[str, str, str]:

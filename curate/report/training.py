@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from curate.report.show import add_column
+
 if TYPE_CHECKING:
     from curate.train_min.train import StepReport, TrainResult
 
@@ -63,9 +65,8 @@ def scores_table(result: TrainResult) -> Table:
     """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
     title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("source")
-    for name in ("tokens", "loss, nats", "bits per byte", "unigram", "better by"):
-        table.add_column(name, justify="right")
+    for name in ("source", "tokens", "loss, nats", "bits per byte", "unigram", "better by"):
+        add_column(table, name, is_text=name == "source")
     for score in result.scores:
         gain = 1 - score.bits_per_byte / score.unigram_bits_per_byte
         bits = (f"{score.bits_per_byte:.3f}", f"{score.unigram_bits_per_byte:.3f}", f"{gain:.0%}")
