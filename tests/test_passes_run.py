@@ -363,16 +363,19 @@ def test_plan_runs_nothing_and_shows_the_epochs(
 
 def test_a_table_source_goes_the_whole_road(tmp_path: Path) -> None:
     texts = [f"Row {number}: " + "some words that say nothing much at all. " * 5 for number in range(20)]
+    lines = [json.dumps({"content": text, "link": "http://example.org/"}) for text in [*texts, texts[0]]]
     with gzip.open(tmp_path / "rows.jsonl.gz", "wt", encoding="utf-8") as file:
-        for text in [*texts, texts[0]]:
-            file.write(json.dumps({"content": text, "link": "http://example.org/"}) + "\n")
+        file.write("\n".join(lines[:11]))
+    endless = "x" * 13_000_000  # over several splits, of which some hold no record at all
+    (tmp_path / "rows.jsonl").write_text("\n".join([lines[11], endless, *lines[12:]]))
     (tmp_path / "r.toml").write_text(
-        'name = "r"\n[[source]]\nname = "rows"\nread = "tables"\npaths = ["rows.jsonl.gz"]\n'
+        'name = "r"\n[[source]]\nname = "rows"\nread = "tables"\npaths = ["rows.*"]\n'
         'columns = { text = "content", url = "link" }\n[dedup]\nmethod = "exact"\n[tokenize]\ntokenizer = "bytes"\n'
     )
     result = run(tmp_path / "r.toml", out=tmp_path / "run", workers=1)
     counts = result.manifest["counts"]["rows"]
-    assert (counts["read"], counts["kept"]) == (21, 20)
+    assert curate.Run(tmp_path / "run").ledger("rows").collect().filter(reason="bad_json").height == 1
+    assert (counts["read"], counts["kept"], counts["quarantined"]) == (22, 20, 1)
     assert set(result.documents("rows").collect()["url"]) == {"http://example.org/"}
     dropped = result.ledger("rows").filter(pl.col("outcome") == "dropped").collect()
     assert dropped.select("step", "reason").rows() == [("dedup", "same")]

@@ -61,6 +61,7 @@ def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: C
     with clock("batch"):
         batches = _batches(split, source, recipe, attempt, cursor, clock)
         parts = [_process(rows, source, steps, recipe, clock) for rows in batches]
+        parts = parts or [_process([], source, steps, recipe, clock)]  # a split may lie within one long line
     cursor.idle()
     if attempt.only is None:
         with clock("write"):
@@ -144,6 +145,8 @@ def _process(
 def _frame(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
     """The batch; documents without an outcome yet are alive."""
     head = batch_head(source)
+    if not rows:
+        return pl.DataFrame(schema=head | {"byte_count": pl.Int64})
     batch = pl.DataFrame(rows, schema_overrides=head, infer_schema_length=None, strict=False)
     missing = [pl.lit(None, pl.String).alias(name) for name in head if name not in batch.columns]
     size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
