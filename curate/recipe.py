@@ -44,6 +44,9 @@ class Source:
     read: Literal["warc", "books", "code", "tables"]
     paths: tuple[str, ...]
     extract: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    min_language_chance: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
+    """Extract a page with trafilatura only if its quick text, resiliparse's, has at least this chance of being in a
+    language that the step "language" keeps. 0: always."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables: the column of curate -> the column of the file, e.g. {"text": "content"}."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
@@ -113,7 +116,7 @@ class Limits:
     """What one document and one worker may use; what goes over is quarantined, and the run goes on."""
 
     document_seconds: float = field(default=10.0, metadata={"range": (0.01, 86_400)})
-    """CPU time of one document in one pass."""
+    """CPU time of one document in one pass; one of more than 10 MB gets more in proportion."""
     worker_memory: int = field(default=4 << 30, metadata={"range": (256 << 20, float("inf"))})
     max_record_bytes: int = field(default=64 << 20, metadata={"range": (1, 1 << 31)})
     max_quarantined: float = field(default=0.001, metadata={"range": (0.0, 1.0)})

@@ -22,8 +22,10 @@ WALL_FACTOR = 5
 """Wall time is only the backstop for a document that sleeps: a busy machine must not change the result."""
 BATCH_FACTOR = 10
 SECONDS_PER_BATCHED_DOCUMENT = 0.1
+LONG_DOCUMENT = 10 << 20
+"""Bytes that a document's limit is meant for; a longer one gets time in proportion."""
 
-NOWHERE = Position(IDLE, IDLE, 0.0, 0)
+NOWHERE = Position(IDLE, IDLE, 0.0, 0, 0)
 
 SINGLE_THREADED = {
     "POLARS_MAX_THREADS": "1",
@@ -137,7 +139,7 @@ class WorkerProcess:
             return False
         count = position.last - position.first + 1
         batch = 0.0 if count == 1 else BATCH_FACTOR * limits.document_seconds + SECONDS_PER_BATCHED_DOCUMENT * count
-        limit = limits.document_seconds + batch
+        limit = limits.document_seconds * max(1.0, position.size / LONG_DOCUMENT) + batch
         wall = time.monotonic() - self._seen_at
         return cpu - position.started > limit or wall > WALL_FACTOR * limit + 30
 

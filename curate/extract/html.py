@@ -22,6 +22,7 @@ SELF_CLOSED = re.compile(rf"<(?!(?:{VOID})\b)(\w[\w:-]*+)([^<>]*+)(?<=/)>")  # p
 class Extraction:
     """`text` is "" where a page has no content. `losses` names what the parser dropped without an error:
     "deep_nesting" (libxml2 stops at 256 levels) and "huge_text_node" (at 10 MB in one node), with all that follows.
+    A caller that is content with the quick engine's text notes "quick_text".
     """
 
     text: str

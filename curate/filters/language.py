@@ -71,6 +71,11 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, top: int) -> pl.Da
     return batch.with_columns(pl.Series(name, columns[name], dtype=dtype) for name, dtype in SCHEMA.items())
 
 
+def language_chance(text: str, lid: FastTextModel, keep: tuple[str, ...]) -> float:
+    """The probability, 0–1, that the text is in one of the languages `keep`."""
+    return sum(score for label, score in lid.predict(text) if label.removeprefix(PREFIX) in keep)
+
+
 def _identify(text: str | None, lid: FastTextModel, top: int) -> list[Prediction]:
     if not text or text.isspace():
         return []

@@ -10,6 +10,7 @@ import polars as pl
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.passes.columns import empty_batch
+from curate.passes.extract import page_extractor
 from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind
 from curate.recipe import Recipe, Source
 from curate.scrub.pii import scrub_texts
@@ -22,6 +23,7 @@ def check_recipe(recipe: Recipe) -> None:
         RecipeError: something that the recipe names is missing or cannot be used.
     """
     for source in recipe.sources:
+        page_extractor(source, recipe)
         _check_expressions(source, recipe, bind(source, recipe))
     _check_scrub(recipe)
     _check_tokenizer(recipe)

@@ -1,24 +1,50 @@
 """One record's text, whatever it came as: bytes decoded, mark-up removed; failures become outcomes.
 
 Record ─▶ charset ─▶ HTML ─▶ {"text": …} or {"outcome": "quarantined", "reason": …}
+                      └─ trafilatura wanted, but hopeless? ─▶ the quick text, which the step "language" drops
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from curate.batch import Record
+from curate.errors import RecipeError
 from curate.extract.charset import UndecodableText, decode
 from curate.extract.html import Extraction, extract_html
+from curate.filters.language import language_chance, load_lid
+from curate.passes.steps import parameters_of
 from curate.readers.gutenberg import unframe
+from curate.recipe import Recipe, Source, mistake
 
 Row = dict[str, Any]
+Extract = Callable[[str], Extraction]
 
 
-def extract_text(record: Record, engine: Literal["resiliparse", "trafilatura"]) -> Row:
+def page_extractor(source: Source, recipe: Recipe) -> Extract:
+    """What turns the HTML of one page into text in this source.
+
+    Raises:
+        RecipeError: `min_language_chance` has no step "language" to ask, or nothing to spare.
+    """
+    extract = partial(extract_html, engine=source.extract)
+    if not source.min_language_chance:
+        return extract
+    step = next((step for step in source.steps if step.use == "language"), None)
+    if step is None or source.extract != "trafilatura":
+        raise _useless(source, recipe)
+    parameters = parameters_of(step, recipe)
+    lid, keep = load_lid(parameters["model"]), parameters["keep"]
+    return lambda html: _extract_hopeful(html, extract, lambda text: language_chance(text, lid, keep), source)
+
+
+def extract_text(record: Record, extract: Extract) -> Row:
     """The columns that extraction adds to a record's row; an exception of a parser costs this record only."""
     try:
-        text, losses = _text(record, engine)
+        text, losses = _text(record, extract)
     except MemoryError:
         raise
     except Exception as error:
@@ -28,10 +54,23 @@ def extract_text(record: Record, engine: Literal["resiliparse", "trafilatura"]) 
     return {"text": text, "losses": ",".join(sorted(losses)) or None}
 
 
-def _text(record: Record, engine: Literal["resiliparse", "trafilatura"]) -> tuple[str, set[str]]:
+def _extract_hopeful(html: str, extract: Extract, chance: Callable[[str], float], source: Source) -> Extraction:
+    """Most pages of a crawl are in other languages than the wanted ones: a hundredth of the time shows which."""
+    quick = extract_html(html, engine="resiliparse")
+    if quick.text and chance(quick.text) < source.min_language_chance:
+        return replace(quick, losses=("quick_text",))
+    return extract(html)
+
+
+def _useless(source: Source, recipe: Recipe) -> RecipeError:
+    wanted = 'extract = "trafilatura" and a step { use = "language", keep = […] }'
+    return mistake(f'source "{source.name}": min_language_chance needs {wanted}', source.place, recipe.file)
+
+
+def _text(record: Record, extract: Extract) -> tuple[str, set[str]]:
     """The text, and the names of what a parser is known to have left out of it."""
     parts = record.payload if isinstance(record.payload, tuple) else (record.payload,)
-    extracted = [_extract(_decoded(part, record), record.media, engine) for part in parts]
+    extracted = [_extract(_decoded(part, record), record.media, extract) for part in parts]
     losses = {loss for part in extracted for loss in part.losses}
     text = "\n\n".join(part.text for part in extracted if part.text)
     framed = unframe(text) if record.media == "book/html" else None
@@ -44,10 +83,10 @@ def _decoded(payload: str | bytes, record: Record) -> str:
     return decode(payload, declared=record.charset, html=record.media != "text/plain")[0]
 
 
-def _extract(text: str, media: str, engine: Literal["resiliparse", "trafilatura"]) -> Extraction:
+def _extract(text: str, media: str, extract: Extract) -> Extraction:
     if media == "text/plain":
         return Extraction(text, None, ())
-    return extract_html(text, engine=engine, whole=media == "book/html")
+    return extract_html(text, engine="resiliparse", whole=True) if media == "book/html" else extract(text)
 
 
 def _reason(error: Exception) -> str:

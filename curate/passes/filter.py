@@ -30,7 +30,7 @@ from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
 from curate.passes.columns import LEDGER_HEAD, batch_head
 from curate.passes.decide import decide
-from curate.passes.extract import extract_text
+from curate.passes.extract import Extract, extract_text, page_extractor
 from curate.passes.inputs import open_run, read_split
 from curate.passes.steps import BoundStep, bind
 from curate.recipe import Dedup, Recipe, Source
@@ -59,7 +59,7 @@ def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: C
         steps = bind(source, recipe)
         _load_kernels(run)
     with clock("batch"):
-        batches = _batches(split, source, recipe, attempt, cursor, clock)
+        batches = _batches(_rows(split, source, recipe, attempt, cursor, clock), attempt, cursor)
         parts = [_process(rows, source, steps, recipe, clock) for rows in batches]
         parts = parts or [_process([], source, steps, recipe, clock)]  # a split may lie within one long line
     cursor.idle()
@@ -78,21 +78,21 @@ def _commit(run: Path, split: Split, parts: Parts) -> None:
 
 
 def _batches(
-    split: Split, source: Source, recipe: Recipe, attempt: Attempt, cursor: Cursor, clock: Clock
+    numbered: Iterator[tuple[int, dict[str, Any]]], attempt: Attempt, cursor: Cursor
 ) -> Iterator[list[dict[str, Any]]]:
     """Rows of extracted documents and lost records, bounded in number and in bytes."""
     rows: list[dict[str, Any]] = []
     first = size = 0
-    for number, row in _rows(split, source, recipe, attempt, cursor, clock):
+    for number, row in numbered:
         rows.append(row)
         size += len(row.get("text") or "")
         alone = attempt.careful is not None and attempt.careful[0] <= number <= attempt.careful[1]
         if alone or len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
-            cursor.at(first if not alone else number, number)
+            cursor.at(first if not alone else number, number, size=size)
             yield rows
             rows, first, size = [], number + 1, 0
     if rows:
-        cursor.at(number if len(rows) == 1 else first, number)
+        cursor.at(number if len(rows) == 1 else first, number, size=size)
         yield rows
 
 
@@ -101,6 +101,8 @@ def _rows(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each record of the split as a row of the batch, under the watch of the cursor."""
     records = read_split(split, source, recipe.limits.max_record_bytes)
+    with clock("load"):
+        extract = page_extractor(source, recipe)
     number = 0
     while True:
         cursor.at(number)
@@ -109,20 +111,27 @@ def _rows(
         if record is None:
             return
         if attempt.only is None or attempt.only == number:
+            cursor.at(number, size=_size(record))
             with clock("extract"):
-                row = _row(record, source, attempt.skip.get(number))
+                row = _row(record, extract, attempt.skip.get(number))
             yield number, row
         number += 1
 
 
-def _row(record: Record | Lost, source: Source, broken: str | None) -> dict[str, Any]:
+def _size(record: Record | Lost) -> int:
+    """Bytes, or characters of text that is ready."""
+    payload = "" if isinstance(record, Lost) else record.payload
+    return sum(map(len, payload)) if isinstance(payload, tuple) else len(payload)
+
+
+def _row(record: Record | Lost, extract: Extract, broken: str | None) -> dict[str, Any]:
     if isinstance(record, Lost):
         lost = {"id": record.id, "url": record.url, "outcome": record.outcome, "step": "read"}
         return lost | {"reason": record.reason, "value": record.detail}
     row: dict[str, Any] = {"id": record.id, "url": record.url, "timestamp": record.timestamp, **record.columns}
     if broken is not None:
         return row | {"outcome": "quarantined", "step": "extract", "reason": broken}
-    return row | extract_text(record, source.extract)
+    return row | extract_text(record, extract)
 
 
 def _process(

@@ -62,6 +62,11 @@ def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
     )
 
 
+def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
+    """All parameters of a built-in step, with files placed in the recipe's folder."""
+    return _with_paths(_complete(step, recipe.base).parameters, recipe.base)
+
+
 def _resolve_source(source: Source, recipe: Recipe) -> Source:
     steps = tuple(at_line(step, recipe, lambda step=step: _complete(step, recipe.base)) for step in source.steps)  # type: ignore[misc]
     return replace(source, steps=steps)
@@ -77,7 +82,7 @@ def _complete(step: Step, base: Path) -> Step:
 
 def _filter(step: Step, recipe: Recipe) -> Filter:
     if step.use in BUILT_IN:
-        built: Filter = _factory(step.use)(**_with_paths(_complete(step, recipe.base).parameters, recipe.base))
+        built: Filter = _factory(step.use)(**parameters_of(step, recipe))
         return built
     return resolve_custom(step.use, step.parameters, base=recipe.base)
 

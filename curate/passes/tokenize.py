@@ -75,7 +75,7 @@ def _batches(documents: pl.DataFrame, attempt: Attempt, cursor: Cursor) -> Itera
     for first, last in _bounds(documents["byte_count"].to_list(), attempt):
         wanted = [number for number in range(first, last + 1) if number not in attempt.skip]
         if wanted:
-            cursor.at(first, last)
+            cursor.at(first, last, size=int(documents["byte_count"][first : last + 1].sum()))
             yield documents[wanted]
 
 

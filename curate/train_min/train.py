@@ -10,11 +10,13 @@ of threads: sums of floats depend on how a machine splits them, so another core 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import json
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +43,8 @@ from curate.train_min.loader import Loader, TokenData, open_tokens
 from curate.train_min.model import GPT
 from curate.train_min.optim import learning_rate, make_optimizer, set_learning_rate
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
@@ -56,7 +60,7 @@ class StepReport:
     learning_rate: float
     tokens_per_second: float
     validation: tuple[SourceScore, ...] | None
-    """Present where this step was evaluated: on the first validation tokens, at the last step on all."""
+    """Present where this step was evaluated: on the first validation tokens, at the last step on more or all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,7 @@ def train(
         delete_checkpoints(out)
     if target.type == "cpu":
         torch.set_num_threads(threads or usable_cores())
+        _keep_freed_memory()
     session = _open_session(config, data, target, out, report)
     with _stop_signals() as stop:
         complete = session.progress.step == config.steps
@@ -166,6 +171,14 @@ def pick_device(name: str) -> torch.device:
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed blocks of up to 32 MB for the next step, which wants the same ones: giving them back to the
+    system and faulting them in again was a quarter of nano's CPU time. Other allocators are left as they are."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        libc.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def _configure(
@@ -267,7 +280,7 @@ def _report(session: _Session, rate: float, seconds: float, unigram: Any) -> Non
     last = progress.step == config.steps
     validation = None
     if last or progress.step % config.evaluate_every == 0:
-        limit = None if last else config.evaluate_tokens
+        limit = config.last_evaluate_tokens if last else config.evaluate_tokens
         validation = evaluate(
             session.model, session.data, unigram=unigram, min_rows=config.micro_rows, max_tokens=limit
         )
