@@ -78,6 +78,24 @@ def show_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def why_command(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from curate.report.why import checks_table, stories, story_lines
+    from curate.run_folder import Run
+
+    found = stories(Run(options.run), options.document)
+    if options.json:
+        OUT.print_json(json.dumps([asdict(story) for story in found]))
+        return 0
+    for story in found:
+        for line in story_lines(story):
+            OUT.print(line, markup=False, soft_wrap=True)
+        if story.checks:
+            OUT.print(checks_table(story))
+    return 0
+
+
 def verify_command(options: argparse.Namespace) -> int:
     from curate.report.verify import differences
     from curate.run_folder import Run
@@ -246,6 +264,11 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("run", type=Path)
     show.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
     show.add_argument("--json", action="store_true")
+
+    why = _command(commands, "why", why_command, "one document's way: every rule, its values, what it repeats")
+    why.add_argument("run", type=Path)
+    why.add_argument("document", metavar="ID_OR_URL")
+    why.add_argument("--json", action="store_true")
 
     verify = _command(commands, "verify", verify_command, "recompute checksums and the account; exit 1 on a difference")
     verify.add_argument("run", type=Path)

@@ -1,0 +1,207 @@
+"""One document's whole story, from the ledger: each rule with the measured value, what it repeats, where it ended.
+
+id or URL ─▶ ledger row ─▶ rules of the run's own recipe, in order ─▶ Check each ─┐
+             dedup/, documents/, tokens/*.docs.parquet ──────────────────────────┴─▶ Story ─▶ table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from curate.batch import Rule
+from curate.errors import UsageError
+from curate.passes.inputs import open_run
+from curate.passes.steps import bind
+from curate.report.show import add_column, size
+from curate.run_folder import Run
+
+Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
+MAX_STORIES = 20
+MAX_HINTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule and this document. What stands behind the step that took it is "would keep" or "would drop": text
+    signals are measured on every document, models and users' functions only on those that reach them."""
+
+    step: str
+    rule: str
+    signal: str
+    value: Any
+    threshold: Any
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`tokens` by part ("train", "validation"); None where the document is not among the tokens."""
+
+    id: str
+    source: str
+    url: str | None
+    bytes: int | None
+    outcome: str
+    step: str | None
+    reason: str | None
+    value: str | None
+    losses: str | None
+    checks: tuple[Check, ...]
+    duplicate_of: str | None
+    similarity: float | None
+    copies: int
+    """Other documents that were dropped as copies of this one."""
+    tokens: dict[str, int] | None
+
+
+def stories(run: Run, key: str) -> list[Story]:
+    """The stories of the document with this id, or of all that came from this URL, at most `MAX_STORIES`.
+
+    Raises:
+        UsageError: no record of the run has it; the sentence names some that contain it.
+    """
+    ledger = run.ledger()
+    is_it = (pl.col("id") == key) | (pl.col("url").str.strip_chars("<>") == key.strip("<>"))
+    rows = ledger.filter(is_it).sort("id").head(MAX_STORIES).collect()
+    if rows.is_empty():
+        raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(ledger, key)}')
+    return [_story(run, rows[number]) for number in range(rows.height)]
+
+
+def _hint(ledger: pl.LazyFrame, key: str) -> str:
+    """Some ids and URLs that contain the key."""
+    wanted = key.strip("<>").casefold()
+    either = pl.concat([ledger.select(name=column) for column in ("id", "url")])
+    holds = pl.col("name").str.to_lowercase().str.contains(wanted, literal=True)
+    found = either.filter(holds).unique().sort("name").head(MAX_HINTS).collect()["name"]
+    return f"; these contain it: {', '.join(found)}" if len(found) else "; an id looks like source/file@offset"
+
+
+def _story(run: Run, row: pl.DataFrame) -> Story:
+    facts = row.row(0, named=True)
+    duplicate = _first(run.folder / "dedup", pl.col("id") == facts["id"])
+    return Story(
+        id=facts["id"],
+        source=facts["source"],
+        url=facts["url"],
+        bytes=facts["byte_count"],
+        outcome=facts["outcome"],
+        step=facts["step"],
+        reason=facts["reason"],
+        value=facts["value"],
+        losses=facts["losses"],
+        checks=tuple(_checks(run, row, facts)),
+        duplicate_of=duplicate.get("duplicate_of"),
+        similarity=duplicate.get("similarity"),
+        copies=_count_copies(run, facts["id"]),
+        tokens=_tokens(run, facts["source"], facts["id"]),
+    )
+
+
+def _checks(run: Run, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Check]:
+    """Every rule of every step; a record without text was given to none."""
+    if facts["step"] in ("read", "extract"):
+        return
+    recipe, _ = open_run(run.folder)
+    was_taken = False
+    for step in bind(recipe.source(facts["source"]), recipe):
+        for rule in step.filter.rules:
+            verdict = _verdict(rule, row, was_taken)
+            is_culprit = (step.name, rule.name) == (facts["step"], facts["reason"])
+            if is_culprit:
+                verdict, was_taken = facts["outcome"], True
+            yield Check(step.name, rule.name, rule.signal, facts.get(rule.signal), rule.threshold, verdict)
+        was_taken = was_taken or step.name == facts["step"]
+
+
+def _verdict(rule: Rule, row: pl.DataFrame, was_taken: bool) -> Verdict:
+    try:
+        keeps = row.select(rule.keep).item()
+    except pl.exceptions.ColumnNotFoundError:
+        keeps = None
+    if keeps is None:
+        return "not measured"
+    if was_taken:
+        return "would keep" if keeps else "would drop"
+    return "kept" if keeps else "dropped"
+
+
+def _first(folder: Path, condition: pl.Expr) -> dict[str, Any]:
+    """The first row of a folder's tables that fulfils the condition, or {}."""
+    files = sorted(folder.glob("*.parquet"))
+    found = pl.scan_parquet(files).filter(condition).head(1).collect() if files else pl.DataFrame()
+    return found.row(0, named=True) if found.height else {}
+
+
+def _count_copies(run: Run, id: str) -> int:
+    files = sorted((run.folder / "dedup").glob("*.parquet"))
+    copies = pl.scan_parquet(files).filter(pl.col("duplicate_of") == id).select(pl.len()) if files else None
+    return int(copies.collect().item()) if copies is not None else 0
+
+
+def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
+    """How many tokens it has, by the part that it is in."""
+    for part in ("train", "validation"):
+        files = sorted((run.folder / "tokens" / part / source).glob("*.docs.parquet"))
+        for file in files:
+            found = pl.scan_parquet(file).filter(pl.col("id") == id).select("tokens").collect()
+            if found.height:
+                return {part: int(found.item())}
+    return None
+
+
+def story_lines(story: Story) -> Iterator[str]:
+    """What a person reads before and after the table of checks."""
+    yield story.id
+    if story.url:
+        yield f"  from      {story.url}"
+    if story.bytes is not None:
+        yield f"  text      {size(story.bytes)}" + (f" ({story.losses})" if story.losses else "")
+    yield f"  outcome   {_outcome(story)}"
+    if story.duplicate_of:
+        yield f"  repeats   {story.duplicate_of} (similarity {story.similarity:.2f})"
+    if story.copies:
+        yield f"  stands for {story.copies:,} copies that were dropped"
+    if story.tokens:
+        yield from (f"  tokens    {count:,} in {part}" for part, count in story.tokens.items())
+    elif story.outcome == "kept":
+        yield "  tokens    none: the mixture needs only a part of this source, and the draw left this document out"
+
+
+def _outcome(story: Story) -> str:
+    if story.outcome == "kept":
+        return "kept"
+    why = f"{story.outcome} by {story.step}, {story.reason}"
+    return f"{why}: {story.value}" if story.value else why
+
+
+def checks_table(story: Story) -> Table:
+    """Each rule in order; the one that decided is bold."""
+    table = Table(box=SIMPLE_HEAD)
+    for name in ("step", "rule", "value", "threshold", "verdict"):
+        add_column(table, name, is_text=name not in ("value", "threshold"))
+    shown = ""
+    for check in story.checks:
+        style = "bold" if check.verdict in ("dropped", "quarantined") else None
+        step = check.step if check.step != shown else ""
+        cells = (_printed(check.value), _printed(check.threshold), check.verdict)
+        table.add_row(step, check.rule, *cells, style=style)
+        shown = check.step
+    return table
+
+
+def _printed(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
