@@ -96,3 +96,5 @@ class Filter:
     rules: tuple[Rule, ...]
     measure: Measure | None = None
     files: tuple[ModelFile, ...] = ()
+    changes_text: bool = False
+    """Signals of the documents that reach it are those of the changed text."""

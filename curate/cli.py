@@ -96,6 +96,31 @@ def why_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def retune_command(options: argparse.Namespace) -> int:
+    from curate.passes.retune import parse_change, retune
+    from curate.recipe import to_toml
+    from curate.report.retune import by_language, difference, difference_table, notes, sample_lines, samples
+    from curate.run_folder import Run
+
+    run = Run(options.run)
+    retuned = retune(run, [parse_change(text) for text in options.set])
+    rows, moved, languages = difference(run, retuned), samples(retuned, options.sample), by_language(retuned)
+    if options.json:
+        OUT.print_json(json.dumps({"difference": rows, "languages": languages, "samples": moved}))
+    else:
+        OUT.print(difference_table(rows))
+        for line in (*notes(rows, languages), "", *sample_lines(moved)):
+            OUT.print(line, markup=False, soft_wrap=True)
+        OUT.print("\nKept by the filters: copies are looked for in a new run only.", markup=False)
+    if options.apply:
+        base = retuned.recipe.base.resolve()
+        if options.apply.resolve().parent != base:
+            raise UsageError(f"--apply {options.apply}: the recipe's paths start from {base}; write the new one there")
+        options.apply.write_text(to_toml(retuned.recipe), encoding="utf-8")
+        ERR.print(f"wrote {options.apply}; next: curate run {options.apply}", markup=False)
+    return 0
+
+
 def verify_command(options: argparse.Namespace) -> int:
     from curate.report.verify import differences
     from curate.run_folder import Run
@@ -269,6 +294,13 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("run", type=Path)
     why.add_argument("document", metavar="ID_OR_URL")
     why.add_argument("--json", action="store_true")
+
+    retune = _command(commands, "retune", retune_command, "what other thresholds would change, from the ledger alone")
+    retune.add_argument("run", type=Path)
+    retune.add_argument("--set", action="append", required=True, metavar="STEP.PARAMETER=VALUE", help="may be repeated")
+    retune.add_argument("--sample", type=_positive, default=5, help="documents shown of each kind that change sides")
+    retune.add_argument("--apply", type=Path, metavar="FILE", help="write the recipe with these values")
+    retune.add_argument("--json", action="store_true")
 
     verify = _command(commands, "verify", verify_command, "recompute checksums and the account; exit 1 on a difference")
     verify.add_argument("run", type=Path)

@@ -44,7 +44,7 @@ def transform_documents(function: PerDocument, files: Files) -> Filter:
             batch.with_columns(pl.Series("text", texts, dtype=pl.String).fill_null(batch["text"])), errors
         )
 
-    return Filter((), measure, files)
+    return Filter((), measure, files, changes_text=True)
 
 
 def filter_batches(function: PerBatch, name: str, files: Files) -> Filter:

@@ -23,7 +23,7 @@ def decide(batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock) -> p
             if step.filter.measure is not None:
                 batch = _measured(batch, step.filter.measure)
                 batch = _quarantined(batch, step.name)
-            batch = _ruled(batch, step.name, step.filter.rules)
+            batch = apply_rules(batch, step.name, step.filter.rules)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
 
 
@@ -61,8 +61,8 @@ def _quarantined(batch: pl.DataFrame, step: str) -> pl.DataFrame:
     )
 
 
-def _ruled(batch: pl.DataFrame, step: str, rules: tuple[Rule, ...]) -> pl.DataFrame:
-    """Drop what fails a rule; the first that fails gives reason and value."""
+def apply_rules(batch: pl.DataFrame, step: str, rules: tuple[Rule, ...]) -> pl.DataFrame:
+    """Drop what has no outcome yet and fails a rule; the first that fails gives reason and value."""
     if not rules:
         return batch
     fails = [(rule, ~rule.keep.fill_null(True)) for rule in rules]

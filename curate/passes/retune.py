@@ -1,0 +1,212 @@
+"""What other thresholds would have decided, from the ledger of a finished run alone: nothing is read again.
+
+    ledger rows ─▶ steps in order: the old verdict where a step did not change, its new rules where it did
+                ─▶ kept · dropped · quarantined · unknown (it would reach a step that has not measured it)
+
+Deduplication is not done again: "kept" means kept by the filters, before copies are looked for.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from curate.batch import Filter
+from curate.errors import UsageError, nearest
+from curate.passes.decide import ALIVE, apply_rules
+from curate.passes.inputs import open_run
+from curate.passes.steps import BoundStep, bind, resolve
+from curate.recipe import Recipe, Source, Step
+from curate.run_folder import Run
+
+BEFORE = ("read", "extract")
+"""What a source lost before its steps; no threshold brings it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`step.parameter = value`; a step that a source has twice is "where#2"."""
+
+    step: str
+    parameter: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Retuned:
+    """Both verdicts of every document that reached the steps of a source, one row each.
+
+    `rows`: id, source, url, byte_count, language where there is one, and `old_`/`new_` outcome, step, reason, value.
+    """
+
+    recipe: Recipe
+    rows: pl.DataFrame
+
+
+def parse_change(text: str) -> Change:
+    """ "gopher_quality.min_words=30" as a change; the value is TOML, or a string where it is none.
+
+    Raises:
+        UsageError: it is not of this form.
+    """
+    name, equals, value = text.partition("=")
+    step, dot, parameter = name.strip().rpartition(".")
+    if not (equals and dot and step and parameter):
+        raise UsageError(f'expected step.parameter=value, for example gopher_quality.min_words=30, found "{text}"')
+    try:
+        return Change(step, parameter, tomllib.loads(f"value = {value}")["value"])
+    except tomllib.TOMLDecodeError:
+        return Change(step, parameter, value.strip())
+
+
+def retune(run: Run, changes: Sequence[Change]) -> Retuned:
+    """Decide anew on every document of the ledger.
+
+    Raises:
+        UsageError: a step or parameter does not exist, or the change needs a measurement that the run did not make.
+    """
+    recipe, _ = open_run(run.folder)
+    old, new = resolve(recipe), resolve(_changed(recipe, changes))
+    files = [
+        (source, file)
+        for source in new.sources
+        for file in sorted((run.folder / "ledger" / source.name).glob("*.parquet"))
+    ]
+    pairs = {source.name: _paired(source, old, new) for source in new.sources}
+    parts = [_redecide(pl.read_parquet(file), pairs[source.name]) for source, file in files]
+    return Retuned(new, pl.concat(parts, how="diagonal_relaxed"))
+
+
+def _changed(recipe: Recipe, changes: Sequence[Change]) -> Recipe:
+    for change in changes:
+        known = {name for source in recipe.sources for name in step_names(source)}
+        if change.step not in known:
+            raise UsageError(f'no source has a step "{change.step}"{nearest(change.step, known)}')
+        sources = tuple(_with_change(source, change) for source in recipe.sources)
+        recipe = replace(recipe, sources=sources)
+    return recipe
+
+
+def _with_change(source: Source, change: Change) -> Source:
+    steps = [
+        _set(step, change) if name == change.step else step
+        for name, step in zip(step_names(source), source.steps, strict=True)
+    ]
+    return replace(source, steps=tuple(steps))
+
+
+def _set(step: Step, change: Change) -> Step:
+    return replace(step, parameters={**step.parameters, change.parameter: change.value})
+
+
+def step_names(source: Source) -> list[str]:
+    """As the ledger calls the steps: the second `where` is "where#2"."""
+    uses = [step.use for step in source.steps]
+    counts = [uses[: number + 1].count(use) for number, use in enumerate(uses)]
+    return [use if count == 1 else f"{use}#{count}" for use, count in zip(uses, counts, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A step as it is to be, and whether its rules are other ones than those that the run used."""
+
+    step: BoundStep
+    is_changed: bool
+
+
+def _paired(source: Source, old: Recipe, new: Recipe) -> tuple[_Pair, ...]:
+    before = old.source(source.name)
+    pairs = []
+    for was, step, old_step, new_step in zip(
+        bind(before, old), bind(source, new), before.steps, source.steps, strict=True
+    ):
+        is_changed = not _same_rules(was.filter, step.filter)
+        if not is_changed and dict(old_step.parameters) != dict(new_step.parameters):
+            raise UsageError(f"{step.name}: this changes what is measured, not a threshold; it takes a new run")
+        pairs.append(_Pair(step, is_changed))
+    _check_texts(pairs)
+    return tuple(pairs)
+
+
+def _same_rules(one: Filter, other: Filter) -> bool:
+    return [rule.name for rule in one.rules] == [rule.name for rule in other.rules] and all(
+        a.signal == b.signal and a.threshold == b.threshold and a.keep.meta.eq(b.keep)
+        for a, b in zip(one.rules, other.rules, strict=True)
+    )
+
+
+def _check_texts(pairs: list[_Pair]) -> None:
+    """The ledger holds the signals of the last text; a threshold before a transform saw those of another one."""
+    changed = next((pair.step.name for pair in pairs if pair.is_changed), None)
+    names = [pair.step.name for pair in pairs]
+    for number, pair in enumerate(pairs):
+        if changed is not None and pair.step.filter.changes_text and names.index(changed) < number:
+            raise UsageError(
+                f'{changed}: the step "{pair.step.name}" changes texts after it, and the ledger holds the signals of '
+                "those; it takes a new run"
+            )
+
+
+def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
+    """The rows of one ledger file that reached the steps, with both verdicts."""
+    names = [pair.step.name for pair in pairs]
+    batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE).fill_null(False)), names)
+    for index, pair in enumerate(pairs):
+        batch = pl.concat(_through(batch, index, pair), how="vertical_relaxed")
+    kept = [name for name in ("id", "source", "url", "byte_count", "language") if name in batch.columns]
+    outcome = pl.col("outcome").fill_null("kept").alias("new_outcome")
+    verdicts = [pl.col(name).alias(f"new_{name}") for name in ("step", "reason", "value")]
+    return batch.select(*kept, pl.col("^old_.*$"), outcome, *verdicts).sort("id")
+
+
+def _prepared(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The run's verdict set aside as `old_…`; `_place` is the number of the step that took a document. What went
+    after the steps (copies, tokens) was kept by them."""
+    places = {name: number for number, name in enumerate(names)}
+    place = pl.col("step").replace_strict(places, default=len(names), return_dtype=pl.Int32)
+    rows = rows.with_columns(place.alias("_place"))
+    was_taken = pl.col("_place") < len(names)
+    verdict = ("outcome", "step", "reason", "value")
+    old = [pl.when(was_taken).then(name).alias(f"old_{name}") for name in verdict]
+    blank = [pl.lit(None, pl.String).alias(name) for name in verdict]
+    return rows.with_columns(old).with_columns(pl.col("old_outcome").fill_null("kept"), *blank)
+
+
+def _through(batch: pl.DataFrame, index: int, pair: _Pair) -> Iterator[pl.DataFrame]:
+    """One step: those that it saw in the run, and those that were taken before it."""
+    saw = batch.filter(pl.col("_place") >= index)
+    yield _judged(saw, pair) if pair.is_changed else _as_before(saw, index)
+    others = batch.filter(pl.col("_place") < index)
+    yield others.with_columns(_unknown(pair)) if pair.step.filter.measure is not None else _judged(others, pair)
+
+
+def _judged(rows: pl.DataFrame, pair: _Pair) -> pl.DataFrame:
+    """By the step's rules; what a user's function failed on stays quarantined."""
+    failed = ALIVE & (pl.col("old_outcome") == "quarantined") & (pl.col("old_step") == pair.step.name)
+    rows = rows.with_columns(
+        pl.when(failed).then(f"old_{name}").otherwise(name).alias(name)
+        for name in ("outcome", "step", "reason", "value")
+    )
+    try:
+        return apply_rules(rows, pair.step.name, pair.step.filter.rules)
+    except pl.exceptions.ColumnNotFoundError as error:
+        raise UsageError(f"{pair.step.name}: the run did not measure what this needs ({error})") from None
+
+
+def _as_before(rows: pl.DataFrame, index: int) -> pl.DataFrame:
+    taken = ALIVE & (pl.col("_place") == index)
+    return rows.with_columns(
+        pl.when(taken).then(f"old_{name}").otherwise(name).alias(name)
+        for name in ("outcome", "step", "reason", "value")
+    )
+
+
+def _unknown(pair: _Pair) -> list[pl.Expr]:
+    return [
+        pl.when(ALIVE).then(pl.lit("unknown")).otherwise("outcome").alias("outcome"),
+        pl.when(ALIVE).then(pl.lit(pair.step.name)).otherwise("step").alias("step"),
+    ]

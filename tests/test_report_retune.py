@@ -1,0 +1,173 @@
+"""`curate retune`: what it foretells from the ledger is what a new run with the changed recipe does."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import curate
+from curate.cli import main
+from curate.errors import UsageError
+from curate.passes.retune import Change, parse_change, retune
+from curate.passes.run import run
+from curate.report.retune import by_language, difference, samples
+
+SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"
+
+RECIPE = """\
+name = "toy"
+[[source]]
+name = "web"
+read = "warc"
+paths = ["*.warc.gz"]
+steps = [
+  {{ use = "language", keep = ["en", "de"], min_score = {min_score} }},
+  {{ use = "gopher_quality", min_stop_words = 0, min_words = {min_words} }},
+  {last}
+]
+[dedup]
+[tokenize]
+tokenizer = "bytes"
+"""
+
+UPPER = """\
+import curate
+
+@curate.transform
+def upper(document: curate.Document) -> str:
+    return document.text.upper()
+
+@curate.filter
+def no_teapots(document: curate.Document, words: tuple[str, ...] = ("teapot",)) -> bool:
+    return not any(word in document.text for word in words)
+"""
+
+
+def write_recipe(
+    folder: Path, *, min_score: float = 0.65, min_words: int = 80, last: str = '"gopher_repetition"'
+) -> Path:
+    path = folder / "toy.toml"
+    path.write_text(RECIPE.format(min_score=min_score, min_words=min_words, last=last), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first gzip members of the sample's WARC."""
+    folder = tmp_path_factory.mktemp("retune")
+    data, end = SAMPLE.read_bytes(), 0
+    for _ in range(100):
+        inflater = zlib.decompressobj(31)
+        inflater.decompress(data[end:])
+        end = len(data) - len(inflater.unused_data)
+    (folder / "a.warc.gz").write_bytes(data[:end])
+    (folder / "mine.py").write_text(UPPER, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(inputs: Path) -> curate.Run:
+    return run(write_recipe(inputs), out=inputs / "run", workers=1)
+
+
+def verdicts(ledger: pl.DataFrame, prefix: str = "") -> dict[str, str]:
+    """What the filters made of each document: the step that took it, or "kept"."""
+    steps = ledger[f"{prefix}step"].replace(["dedup"], [None]).fill_null("kept")
+    return dict(zip(ledger["id"], steps, strict=True))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [[("min_words", 30)], [("min_words", 300)], [("min_score", 0.3)], [("min_score", 0.9), ("min_words", 10)]],
+)
+def test_the_forecast_is_what_a_new_run_does(
+    inputs: Path, finished: curate.Run, tmp_path: Path, changes: Sequence[tuple[str, float]]
+) -> None:
+    owners = {"min_words": "gopher_quality", "min_score": "language"}
+    told = retune(finished, [Change(owners[name], name, value) for name, value in changes]).rows
+    (tmp_path / "a.warc.gz").symlink_to(inputs / "a.warc.gz")
+    values = dict(changes)
+    recipe = write_recipe(tmp_path, min_score=values.get("min_score", 0.65), min_words=int(values.get("min_words", 80)))
+    again = run(recipe, out=tmp_path / "run", workers=1).ledger().collect()
+    done = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
+    assert verdicts(told, "new_") == verdicts(done)
+    assert verdicts(told, "new_") != verdicts(told, "old_")
+
+
+def test_without_a_change_nothing_changes(finished: curate.Run) -> None:
+    told = retune(finished, [Change("gopher_quality", "min_words", 80)])
+    assert verdicts(told.rows, "new_") == verdicts(told.rows, "old_")
+    assert samples(told, 5) == []
+    assert all(row["documents"] == row["documents_then"] for row in difference(finished, told))
+
+
+def test_the_difference_adds_up_and_names_the_languages(finished: curate.Run) -> None:
+    told = retune(finished, [Change("language", "keep", ["en"])])
+    rows = difference(finished, told)
+    assert sum(row["documents"] for row in rows) == sum(row["documents_then"] for row in rows) == told.rows.height
+    kept = next(row for row in rows if row["verdict"] == "kept")
+    assert 0 < kept["tokens_then"] < kept["tokens"]
+    assert {row["language"]: row["kept_then"] for row in by_language(told)} == {"de": 0}
+
+
+def test_what_a_step_never_saw_is_unknown_and_not_kept(inputs: Path, tmp_path: Path) -> None:
+    for name in ("a.warc.gz", "mine.py"):
+        (tmp_path / name).symlink_to(inputs / name)
+    done = run(write_recipe(tmp_path, last='"mine:no_teapots"'), out=tmp_path / "run", workers=1)
+    rows = retune(done, [Change("gopher_quality", "min_words", 10)]).rows
+    freed = rows.filter((pl.col("old_step") == "gopher_quality") & (pl.col("new_step") != "gopher_quality"))
+    assert freed.height > 0
+    assert set(freed["new_outcome"]) == {"unknown"}
+    with pytest.raises(UsageError, match="changes what is measured, not a threshold"):
+        retune(done, [Change("mine:no_teapots", "words", ["kettle"])])
+
+
+def test_a_threshold_before_a_transform_is_refused(inputs: Path, tmp_path: Path) -> None:
+    for name in ("a.warc.gz", "mine.py"):
+        (tmp_path / name).symlink_to(inputs / name)
+    done = run(write_recipe(tmp_path, last='"mine:upper"'), out=tmp_path / "run", workers=1)
+    with pytest.raises(UsageError, match="changes texts after it"):
+        retune(done, [Change("gopher_quality", "min_words", 10)])
+
+
+def test_wrong_changes_say_what_would_be_right(finished: curate.Run) -> None:
+    with pytest.raises(UsageError, match='did you mean "gopher_quality"'):
+        retune(finished, [Change("gopher_qualty", "min_words", 10)])
+    with pytest.raises(UsageError, match='unknown parameter "min_word"; did you mean "min_words"'):
+        retune(finished, [Change("gopher_quality", "min_word", 10)])
+    with pytest.raises(UsageError, match="expected step"):
+        parse_change("min_words 10")
+
+
+def test_a_change_is_read_as_toml() -> None:
+    assert parse_change("a.b=3") == Change("a", "b", 3)
+    assert parse_change('language.keep = ["en"]') == Change("language", "keep", ["en"])
+    assert parse_change("where#2.expression=word_count < 3") == Change("where#2", "expression", "word_count < 3")
+
+
+def test_the_command_prints_the_difference_and_writes_a_recipe_that_loads(
+    inputs: Path, finished: curate.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["retune", str(finished.folder), "--set", "gopher_quality.min_words=30"]
+    for options, code in (
+        ([], 0),
+        (["--json"], 0),
+        (["--apply", str(inputs / "new.toml")], 0),
+        (["--apply", str(tmp_path / "x.toml")], 2),
+    ):
+        with pytest.raises(SystemExit) as exit:
+            main([*command, *options])
+        printed = capsys.readouterr()
+        assert exit.value.code == code, printed.err
+        if options == ["--json"]:
+            assert {row["verdict"] for row in json.loads(printed.out)["difference"]} >= {"language", "kept"}
+        elif not options:
+            assert "dropped by gopher_quality, min_words" in printed.out
+            assert "copies are looked for in a new run only" in printed.out
+    (gopher,) = [step for step in curate.load(inputs / "new.toml").sources[0].steps if step.use == "gopher_quality"]
+    assert gopher.parameters["min_words"] == 30
