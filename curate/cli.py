@@ -59,7 +59,7 @@ def run_command(options: argparse.Namespace) -> int:
         _train(result.folder)
     elif not options.json:
         OUT.print(f"\nNext: curate train {result.folder}", markup=False)
-    return _quarantine_code(result.folder)
+    return _quarantine_code(result.folder) or _guard_code(result.folder)
 
 
 def plan_command(options: argparse.Namespace) -> int:
@@ -170,6 +170,16 @@ def generate_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def signals_command(options: argparse.Namespace) -> int:
+    from curate.report.signals import signal_values, signals_table
+
+    if options.json:
+        OUT.print_json(json.dumps(signal_values()))
+    else:
+        OUT.print(signals_table())
+    return 0
+
+
 def recipes_command(options: argparse.Namespace) -> int:
     from curate.recipe_file import shipped_recipes
 
@@ -206,6 +216,17 @@ def _print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
     OUT.print(tokens_table(run))
     for note in run.mixture["mixture"]["notes"]:
         OUT.print(note, markup=False)
+
+
+def _guard_code(folder: Path) -> int:
+    """1 when a step dropped more than the recipe allows."""
+    from curate.report.guard import sentence, suspicions
+    from curate.run_folder import Run
+
+    found = suspicions(Run(folder))
+    for suspicion in found:
+        ERR.print(f"curate: {sentence(suspicion)}", style="bold yellow", markup=False)
+    return 1 if any(suspicion.is_fault for suspicion in found) else 0
 
 
 def _quarantine_code(folder: Path) -> int:
@@ -320,6 +341,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--temperature", type=float, default=0.8)
     generate.add_argument("--top-k", type=_positive, default=50)
     generate.add_argument("--seed", type=int, default=17)
+
+    signals = _command(commands, "signals", signals_command, "what is measured on every document: name, unit, source")
+    signals.add_argument("--json", action="store_true")
 
     recipes = _command(commands, "recipes", recipes_command, "the named recipes that ship, or one of them printed")
     recipes.add_argument("name", nargs="?")
