@@ -1,4 +1,4 @@
-"""How the kernels are compiled: `kernel` is called from Python and cached on disk, `inner` by kernels alone.
+"""How the kernels are compiled: `kernel` is called from Python and cached on disk, `part` and `inner` by kernels alone.
 
 Numba keeps a compiled kernel until the file that defines it changes; a change in a file of its inner functions needs
 `curate/**/__pycache__/*.nb?` deleted.
@@ -9,5 +9,7 @@ from __future__ import annotations
 import numba
 
 kernel = numba.njit(cache=True, nogil=True)
-inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
 """Without entry points for Python and C, which take longer to compile than most of the functions themselves."""
+inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)  # type: ignore[call-overload]
+"""Compiled into its callers: an array is seven arguments to a call, which cost more than most of the functions do."""

@@ -8,6 +8,7 @@ string, and nothing else. Nothing depends on a seed of the process.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from curate.text.compiled import inner
 
@@ -44,6 +45,11 @@ def power(base, exponent):  # type: ignore[no-untyped-def]
         base *= base
         exponent >>= 1
     return result
+
+
+def powers_of(base: np.uint64, count: int) -> npt.NDArray[np.uint64]:
+    """base ** 0 … base ** (count - 1) modulo 2^64."""
+    return np.array([pow(int(base), exponent, 1 << 64) for exponent in range(count)], dtype=np.uint64)
 
 
 @inner

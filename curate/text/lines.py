@@ -102,6 +102,8 @@ def count_newline_lines(codes, classes, length):  # type: ignore[no-untyped-def]
 def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
     """Paragraphs of the stripped text, and those that repeat an earlier one."""
     begin, high = strip(classes, 0, length)
+    if not _has_blank_line(codes, begin, high):
+        return ParagraphCounts(int(begin < high), 0, 0)
     paragraphs = duplicates = repeated = 0
     keys = _table_for_lines(codes, begin, high)
     while begin < high:
@@ -118,6 +120,14 @@ def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
         while begin < high and codes[begin] == NEWLINE:
             begin += 1
     return ParagraphCounts(paragraphs, duplicates, repeated)
+
+
+@inner
+def _has_blank_line(codes, low, high):  # type: ignore[no-untyped-def]
+    blank = 0
+    for at in range(low + 1, high):
+        blank += (codes[at] == NEWLINE) & (codes[at - 1] == NEWLINE)
+    return blank > 0
 
 
 @inner

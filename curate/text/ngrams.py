@@ -3,6 +3,9 @@
     words ─▶ hash of each word ─▶ 2-, 3-, 4-grams counted          (words joined by a space)
           └▶ hash of the text before each word ─▶ 5- to 10-grams seen before   (words joined by nothing)
 
+Most n-grams occur once. A first look counts, in a byte each, how often a part of their hashes' bits occurs; only those
+that may repeat go on to the exact table.
+
 The arithmetic is datatrove's for table A1 of Gopher (Rae et al. 2021, arXiv:2112.11446): the most frequent n-gram
 counts even where it occurs once; a repeated n-gram counts from its second occurrence, and occurrences do not overlap.
 """
@@ -12,11 +15,29 @@ from __future__ import annotations
 import numpy as np
 
 from curate.text.compiled import inner
-from curate.text.hashes import BASE, BASE_INVERSE, find_slot, hash_range, mix, power, table_size, was_seen
+from curate.text.hashes import (
+    BASE,
+    BASE_INVERSE,
+    HALF,
+    SPREAD,
+    find_slot,
+    hash_range,
+    mix,
+    power,
+    powers_of,
+    table_size,
+    was_seen,
+)
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
 JOIN = np.uint64(0x2545F4914F6CDD1D)
+BYTES_A_WORD = 8
+"""Of the first look: then at most one in eight n-grams looks repeated by accident."""
+
+USUAL_LENGTH = 32
+POWERS = powers_of(BASE, USUAL_LENGTH)
+INVERSE_POWERS = powers_of(BASE_INVERSE, USUAL_LENGTH)
 
 
 @inner
@@ -32,8 +53,8 @@ def hash_words(codes, starts, ends, count, hashes, prefixes, powers, lengths):  
     for word in range(count):
         size = ends[word] - starts[word]
         value = hash_range(codes, starts[word], ends[word])
-        raised *= power(BASE, size)
-        inverse *= power(BASE_INVERSE, size)
+        raised *= POWERS[size] if size < USUAL_LENGTH else power(BASE, size)
+        inverse *= INVERSE_POWERS[size] if size < USUAL_LENGTH else power(BASE_INVERSE, size)
         prefix += value * inverse
         total += size
         hashes[word] = mix(value)
@@ -41,40 +62,68 @@ def hash_words(codes, starts, ends, count, hashes, prefixes, powers, lengths):  
 
 
 @inner
-def top_ngram_characters(hashes, lengths, count, size, keys, counts, firsts):  # type: ignore[no-untyped-def]
+def top_ngram_characters(hashes, lengths, count, size, values, marks, keys, counts, firsts):  # type: ignore[no-untyped-def]
     """Characters, spaces between words included, of the most frequent n-gram times its number; first of equals."""
-    if count < size:
+    ngrams = count - size + 1
+    if ngrams < 1:
         return 0
-    mask = table_size(count) - 1
-    keys[: mask + 1] = 0
-    best, best_first = 0, 0
-    for first in range(count - size + 1):
+    for first in range(ngrams):
         value = hashes[first]
         for word in range(first + 1, first + size):
             value = value * JOIN + hashes[word]
-        key = mix(value)
-        slot = find_slot(keys, mask, key)
-        if keys[slot] == key:
+        values[first] = mix(value)
+    best, best_first = 1, 0
+    marks_mask = table_size(count) * BYTES_A_WORD // 2 - 1
+    mask = table_size(_mark_repeats(values, ngrams, marks, marks_mask)) - 1
+    keys[: mask + 1] = 0
+    for first in range(ngrams):
+        if marks[_place(values[first], marks_mask)] < 2:
+            continue
+        slot = find_slot(keys, mask, values[first])
+        if keys[slot] == values[first]:
             counts[slot] += 1
         else:
-            keys[slot], counts[slot], firsts[slot] = key, 1, first
+            keys[slot], counts[slot], firsts[slot] = values[first], 1, first
         if counts[slot] > best or (counts[slot] == best and firsts[slot] < best_first):
             best, best_first = counts[slot], firsts[slot]
     return best * (lengths[best_first + size] - lengths[best_first] + size - 1)
 
 
 @inner
-def duplicate_ngram_characters(prefixes, powers, lengths, count, size, keys):  # type: ignore[no-untyped-def]
+def duplicate_ngram_characters(prefixes, powers, lengths, count, size, values, marks, keys):  # type: ignore[no-untyped-def]
     """Characters in n-grams that were seen before; after one, the search goes on behind it."""
-    mask = table_size(count) - 1
+    ngrams = count - size + 1
+    if ngrams < 1:
+        return 0
+    for first in range(ngrams):
+        values[first] = (prefixes[first + size] - prefixes[first]) * powers[first + size] * SPREAD
+    marks_mask = table_size(count) * BYTES_A_WORD // 2 - 1
+    mask = table_size(_mark_repeats(values, ngrams, marks, marks_mask)) - 1
     keys[: mask + 1] = 0
     repeated = 0
     first = 0
-    while first + size <= count:
-        last = first + size
-        if was_seen(keys, mask, mix((prefixes[last] - prefixes[first]) * powers[last])):
-            repeated += lengths[last] - lengths[first]
-            first = last
+    while first < ngrams:
+        if marks[_place(values[first], marks_mask)] > 1 and was_seen(keys, mask, mix(values[first])):
+            repeated += lengths[first + size] - lengths[first]
+            first += size
         else:
             first += 1
     return repeated
+
+
+@inner
+def _mark_repeats(values, count, marks, mask):  # type: ignore[no-untyped-def]
+    """Fill the first look: 1 where one value falls, 2 where more do; returns how many values may repeat."""
+    marks[: mask + 1] = 0
+    for at in range(count):
+        place = _place(values[at], mask)
+        marks[place] = 1 + (marks[place] > 0)
+    repeats = 0
+    for at in range(count):
+        repeats += marks[_place(values[at], mask)] > 1
+    return repeats
+
+
+@inner
+def _place(value, mask):  # type: ignore[no-untyped-def]
+    return np.int64(value >> HALF) & mask

@@ -9,7 +9,7 @@ that a comparison with a threshold is the one that Python's own division gives; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ import polars as pl
 
 from curate.text.buffers import text_buffers
 from curate.text.characters import CharacterCounts, character_classes, count_characters, decode
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, part
+from curate.text.contractions import special_words
 from curate.text.hashes import table_size
 from curate.text.lines import (
     LineCounts,
@@ -28,13 +29,14 @@ from curate.text.lines import (
     count_paragraphs,
 )
 from curate.text.ngrams import (
+    BYTES_A_WORD,
     DUPLICATE_SIZES,
     TOP_SIZES,
     duplicate_ngram_characters,
     hash_words,
     top_ngram_characters,
 )
-from curate.text.words import WordCounts, count_words, segment_texts
+from curate.text.words import WordCounts, count_words, segment
 
 COUNTS = (
     *CharacterCounts._fields,
@@ -44,12 +46,12 @@ COUNTS = (
     *(f"paragraph_{field}" for field in ParagraphCounts._fields),
     *(f"top_{size}gram_characters" for size in TOP_SIZES),
     *(f"duplicate_{size}gram_characters" for size in DUPLICATE_SIZES),
-    "bytes",
     "characters_without_newlines",
+    "bytes",
 )
 """What the kernel counts in a document, in the order of its columns."""
 
-NEWLINES = COUNTS.index("newlines")
+NEWLINES, BYTES = COUNTS.index("newlines"), COUNTS.index("bytes")
 
 GOPHER = "Gopher (Rae et al. 2021, arXiv:2112.11446) table A1, datatrove's arithmetic"
 FINEWEB = "FineWeb (Penedo et al. 2024, arXiv:2406.17557), datatrove's arithmetic"
@@ -150,7 +152,7 @@ def text_signals(texts: pl.Series) -> pl.DataFrame:
     """
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), *segment_texts(buffers), counts)
+    _count_documents(*buffers, character_classes(), special_words(), counts)
     return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})
 
 
@@ -163,36 +165,46 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
 
 
 @kernel
-def _count_documents(data, offsets, table, all_starts, all_ends, bounds, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-untyped-def]
     """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
-    codes, classes = _scratch_for_characters(0)
-    hashes, prefixes, powers, lengths, keys, repeats, firsts = _scratch_for_words(0)
+    characters = _scratch_for_characters(0)
+    words = _scratch_for_words(0)
     for document in range(len(offsets) - 1):
         start, end = offsets[document], offsets[document + 1]
-        if end - start > len(codes):
-            codes, classes = _scratch_for_characters(end - start)
-        length = decode(data, start, end, table, codes, classes)
-        starts = all_starts[bounds[document] : bounds[document + 1]]
-        ends = all_ends[bounds[document] : bounds[document + 1]]
-        words = len(starts)
-        if words >= len(hashes):
-            hashes, prefixes, powers, lengths, keys, repeats, firsts = _scratch_for_words(words)
-        hash_words(codes, starts, ends, words, hashes, prefixes, powers, lengths)
+        if end - start > len(characters.codes):
+            characters = _scratch_for_characters(end - start)
+        length = decode(data, start, end, table, characters.codes, characters.classes)
+        number = _cut_document(length, special, characters)
+        if number >= len(words.hashes):
+            words = _scratch_for_words(number)
+        _count_document(length, number, characters, words, counts[document])
+        counts[document, BYTES] = end - start
 
-        row = counts[document]
-        at = _store(row, 0, count_characters(codes, classes, length))
-        at = _store(row, at, count_words(codes, classes, starts, ends, words))
-        at = _store(row, at, count_lines(codes, classes, length))
-        at = _store(row, at, count_newline_lines(codes, classes, length))
-        at = _store(row, at, count_paragraphs(codes, classes, length))
-        for size in TOP_SIZES:
-            row[at] = top_ngram_characters(hashes, lengths, words, size, keys, repeats, firsts)
-            at += 1
-        for size in DUPLICATE_SIZES:
-            row[at] = duplicate_ngram_characters(prefixes, powers, lengths, words, size, keys)
-            at += 1
-        row[at] = end - start
-        row[at + 1] = length - row[NEWLINES]
+
+@part
+def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
+    codes, classes, starts, ends, stack = characters
+    return segment(codes, classes, length, special, starts, ends, stack, 0)
+
+
+@part
+def _count_document(length, number, characters, words, row):  # type: ignore[no-untyped-def]
+    """A function of its own: here the arrays are fixed, and the compiler keeps their addresses in registers."""
+    codes, classes, starts, ends, _ = characters
+    hashes, prefixes, powers, lengths, values, marks, keys, repeats, firsts = words
+    at = _store(row, 0, count_characters(codes, classes, length))
+    at = _store(row, at, count_words(codes, classes, starts, ends, number))
+    at = _store(row, at, count_lines(codes, classes, length))
+    at = _store(row, at, count_newline_lines(codes, classes, length))
+    at = _store(row, at, count_paragraphs(codes, classes, length))
+    hash_words(codes, starts, ends, number, hashes, prefixes, powers, lengths)
+    for size in TOP_SIZES:
+        row[at] = top_ngram_characters(hashes, lengths, number, size, values, marks, keys, repeats, firsts)
+        at += 1
+    for size in DUPLICATE_SIZES:
+        row[at] = duplicate_ngram_characters(prefixes, powers, lengths, number, size, values, marks, keys)
+        at += 1
+    row[at] = length - row[NEWLINES]
 
 
 @inner
@@ -203,22 +215,54 @@ def _store(row, at, values):  # type: ignore[no-untyped-def]
     return at
 
 
+class _Characters(NamedTuple):
+    """Scratch of at least as many entries as the document has bytes."""
+
+    codes: Any
+    classes: Any
+    starts: Any
+    ends: Any
+    stack: Any
+
+
+class _Words(NamedTuple):
+    """Scratch for more entries than the document has words; the tables of hashes hold them at most half full."""
+
+    hashes: Any
+    prefixes: Any
+    powers: Any
+    lengths: Any
+    values: Any
+    marks: Any
+    keys: Any
+    repeats: Any
+    firsts: Any
+
+
 @inner
 def _scratch_for_characters(size):  # type: ignore[no-untyped-def]
     room = size + size // 2
-    return np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint32)
+    return _Characters(
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.uint32),
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.int32),
+        np.empty(room, dtype=np.int32),
+    )
 
 
 @inner
 def _scratch_for_words(size):  # type: ignore[no-untyped-def]
     room = size + size // 2 + 1
     slots = table_size(room)
-    return (
+    return _Words(
         np.empty(room, dtype=np.uint64),
         np.empty(room, dtype=np.uint64),
         np.empty(room, dtype=np.uint64),
         np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.uint64),
+        np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8),
         np.empty(slots, dtype=np.uint64),
-        np.empty(slots, dtype=np.int64),
-        np.empty(slots, dtype=np.int64),
+        np.empty(slots, dtype=np.int32),
+        np.empty(slots, dtype=np.int32),
     )
