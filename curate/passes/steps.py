@@ -23,6 +23,7 @@ BUILT_IN: Mapping[str, str] = {
     "language": "curate.filters.language:language",
     "gopher_quality": "curate.filters.gopher:gopher_quality",
     "gopher_repetition": "curate.filters.gopher:gopher_repetition",
+    "c4": "curate.filters.c4:c4",
     "fineweb": "curate.filters.fineweb:fineweb",
     "toxicity": "curate.filters.toxicity:toxicity",
     "fasttext": "curate.filters.quality:fasttext",

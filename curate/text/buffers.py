@@ -1,4 +1,4 @@
-"""The bridge from a column of text to the kernels: UTF-8 bytes and offsets as numpy arrays, no copy per document."""
+"""The bridge between a column of text and the kernels: UTF-8 bytes and offsets in numpy, no copy per document."""
 
 from __future__ import annotations
 
@@ -31,3 +31,9 @@ def text_buffers(texts: pl.Series) -> TextBuffers:
     offsets = np.frombuffer(offset_buffer, dtype=np.int64, count=len(array) + 1 + array.offset)[array.offset :]
     data = np.frombuffer(data_buffer, dtype=np.uint8) if data_buffer is not None else np.zeros(0, dtype=np.uint8)
     return TextBuffers(data, offsets)
+
+
+def texts_of(buffers: TextBuffers) -> pl.Series:
+    """The String column of buffers that hold valid UTF-8."""
+    offsets, data = pa.py_buffer(buffers.offsets), pa.py_buffer(buffers.data)
+    return pl.Series(pa.LargeStringArray.from_buffers(buffers.documents, offsets, data))

@@ -38,7 +38,9 @@ RELATION = 1 << 20  # cut between a letter or digit and a letter
 ARITHMETIC = 1 << 21  # cut between digits
 SCHEME = 1 << 22  # may stand in the scheme of a URL
 DOMAIN = 1 << 23  # may stand in a host's name
-NOTABLE = 1 << 24  # counted by itself, or the start of a phrase that is
+NOTABLE = 1 << 24  # counted by itself
+BULLET_MARK = 1 << 26  # begins an item of a list
+ANCHOR = 1 << 25  # the rare letter of a phrase that is looked for
 HOST = 1 << 18  # may begin and end a label of a host's name
 
 TERMINAL_RANGES = """
@@ -65,8 +67,8 @@ CURRENCIES = "$£€¥฿₽﷼₴₠₡₢₣₤₥₦₧₨₩₪₫₭₮₯�
 PREFIXES = "§%=" + CURRENCIES
 
 HASH, DOT, NEWLINE, CURLY_BRACKET, ELLIPSIS = 0x23, 0x2E, 0x0A, 0x7B, 0x2026
-LOWER_CASE = 0x20  # the bit by which ASCII's lower case differs
-LOREM_IPSUM = tuple(b"lorem ipsum")
+ANCHORS = "jkvf:p"
+"""Letters so chosen that every phrase of `phrases` has one, and few texts have many."""
 
 CODE_POINTS = 0x110000
 FIRST_SCRIPT_WITH_VOWEL_MARKS = 0x0590
@@ -111,6 +113,23 @@ def decode(data, start, end, table, codes, classes):  # type: ignore[no-untyped-
     return count
 
 
+@inner
+def encode(codes, low, high, data, at):  # type: ignore[no-untyped-def]
+    """Write `codes[low:high]` as UTF-8 to `data` from `at` on; returns where it ends."""
+    for place in range(low, high):
+        code = codes[place]
+        if code < 0x80:
+            data[at] = code
+            at += 1
+            continue
+        tails = 1 if code < 0x800 else 2 if code < 0x10000 else 3
+        data[at] = (0xFF00 >> (tails + 1) & 0xFF) | code >> 6 * tails
+        for tail in range(1, tails + 1):
+            data[at + tail] = 0x80 | (code >> 6 * (tails - tail) & 0x3F)
+        at += 1 + tails
+    return at
+
+
 class CharacterCounts(NamedTuple):
     """What one look at every code point tells; ellipses are "..." and "…", the longest word is one of `str.split`."""
 
@@ -124,7 +143,6 @@ class CharacterCounts(NamedTuple):
     ellipses: int
     newlines: int
     curly_brackets: int
-    lorem_ipsums: int
     longest_word: int
 
 
@@ -138,7 +156,7 @@ def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
         whitespace += (classes[at] & SPACE) // SPACE
         punctuation += (classes[at] & PUNCTUATION) // PUNCTUATION
         ideographs += (classes[at] & IDEOGRAPH) // IDEOGRAPH
-    hashes = ellipses = newlines = brackets = lorem = 0
+    hashes = ellipses = newlines = brackets = 0
     dots, longest, space = 0, 0, -1
     for at in range(length):
         if not classes[at] & (SPACE | NOTABLE):
@@ -155,10 +173,8 @@ def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
             hashes += 1
         elif code == CURLY_BRACKET:
             brackets += 1
-        elif code == ELLIPSIS:
-            ellipses += 1
         else:
-            lorem += _is_lorem_ipsum(codes, at, length)
+            ellipses += code == ELLIPSIS
     longest = max(longest, length - space - 1)
     return CharacterCounts(
         length,
@@ -171,22 +187,8 @@ def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
         ellipses,
         newlines,
         brackets,
-        lorem,
         longest,
     )
-
-
-@inner
-def _is_lorem_ipsum(codes, at, length):  # type: ignore[no-untyped-def]
-    """ "lorem ipsum" in any ASCII case."""
-    if at + len(LOREM_IPSUM) > length:
-        return False
-    for offset in range(len(LOREM_IPSUM)):
-        code = codes[at + offset]
-        lowered = code | LOWER_CASE if 0x41 <= code <= 0x5A else code
-        if lowered != LOREM_IPSUM[offset]:
-            return False
-    return True
 
 
 def code_points(ranges: str) -> Iterable[int]:
@@ -224,7 +226,9 @@ def _add_sets(table: npt.NDArray[np.uint32]) -> None:
         ("+-._", SCHEME),
         (".-_", DOMAIN),
         ("-–—~", DASH),
-        (".…#{lL", NOTABLE),
+        (".…#{", NOTABLE),
+        ("-–—*+•‣▪▫●○◦■□▶◀·∙⁃►", BULLET_MARK),
+        (ANCHORS + ANCHORS.upper(), ANCHOR),
     ):
         table[[ord(character) for character in members]] |= bit
     table[[ord(character) for character in PREFIXES]] |= PREFIX

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curate.text.characters import LINE_BREAK, SPACE, TERMINAL
+from curate.text.characters import ASCII_DIGIT, BULLET_MARK, LINE_BREAK, SPACE, TERMINAL
 from curate.text.compiled import inner
 from curate.text.hashes import extend, mix, table_size, was_seen
 
-NEWLINE, RETURN, DOT, HYPHEN = 0x0A, 0x0D, 0x2E, 0x2D
+NEWLINE, RETURN, DOT, HYPHEN, CLOSING_BRACKET = 0x0A, 0x0D, 0x2E, 0x2D, 0x29
 BULLET, ELLIPSIS = 0x2022, 0x2026
-SHORT_LINE = 30
+SHORT_LINE, LONGEST_NUMBER = 30, 3
 
 
 class LineCounts(NamedTuple):
@@ -25,6 +25,7 @@ class LineCounts(NamedTuple):
     lines: int
     bullet_lines: int
     ellipsis_lines: int
+    item_lines: int
 
 
 class NewlineCounts(NamedTuple):
@@ -49,20 +50,36 @@ class ParagraphCounts(NamedTuple):
 
 @inner
 def count_lines(codes, classes, length):  # type: ignore[no-untyped-def]
-    """Lines that start with a bullet ("•", "-") or end with an ellipsis ("...", "…"), spaces around them aside."""
-    lines = bullets = ellipses = 0
+    """Lines that start with a bullet ("•", "-") or end with an ellipsis ("...", "…"), spaces around them aside; and
+    those that are items of a list: a bullet of any shape and a space, or a number, a period or bracket, and a space.
+    """
+    lines = bullets = ellipses = items = 0
     begin = 0
     while begin < length:
-        end = begin
-        while end < length and not classes[end] & LINE_BREAK:
-            end += 1
+        end = line_end(classes, begin, length)
         lines += 1
         low, high = strip(classes, begin, end)
         if low < high:
             bullets += codes[low] == BULLET or codes[low] == HYPHEN
-            ellipses += _ends_with_ellipsis(codes, low, high)
-        begin = end + (2 if end + 1 < length and codes[end] == RETURN and codes[end + 1] == NEWLINE else 1)
-    return LineCounts(lines, bullets, ellipses)
+            ellipses += ends_with_ellipsis(codes, low, high)
+            items += _is_item(codes, classes, low, high)
+        begin = next_line(codes, end, length)
+    return LineCounts(lines, bullets, ellipses, items)
+
+
+@inner
+def line_end(classes, begin, length):  # type: ignore[no-untyped-def]
+    """Where `str.splitlines` ends the line that begins at `begin`."""
+    end = begin
+    while end < length and not classes[end] & LINE_BREAK:
+        end += 1
+    return end
+
+
+@inner
+def next_line(codes, end, length):  # type: ignore[no-untyped-def]
+    """Where the line after one that ends at `end` begins."""
+    return end + (2 if end + 1 < length and codes[end] == RETURN and codes[end + 1] == NEWLINE else 1)
 
 
 @inner
@@ -123,6 +140,16 @@ def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
 
 
 @inner
+def _is_item(codes, classes, low, high):  # type: ignore[no-untyped-def]
+    at = low
+    while at < high and classes[at] & ASCII_DIGIT:
+        at += 1
+    is_numbered = 0 < at - low <= LONGEST_NUMBER and at < high and (codes[at] == DOT or codes[at] == CLOSING_BRACKET)
+    is_marked = at == low and classes[low] & BULLET_MARK != 0
+    return (is_numbered or is_marked) and at + 1 < high and classes[at + 1] & SPACE != 0
+
+
+@inner
 def _has_blank_line(codes, low, high):  # type: ignore[no-untyped-def]
     blank = 0
     for at in range(low + 1, high):
@@ -150,7 +177,26 @@ def _table_for_lines(codes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _ends_with_ellipsis(codes, low, high):  # type: ignore[no-untyped-def]
+def count_chunks(classes, low, high):  # type: ignore[no-untyped-def]
+    """How many words `str.split` gives."""
+    chunks = 0
+    for at in range(low, high):
+        chunks += not classes[at] & SPACE and (at == low or classes[at - 1] & SPACE != 0)
+    return chunks
+
+
+@inner
+def longest_chunk(classes, low, high):  # type: ignore[no-untyped-def]
+    """Characters of the longest word that `str.split` gives."""
+    longest = size = 0
+    for at in range(low, high):
+        size = 0 if classes[at] & SPACE else size + 1
+        longest = max(longest, size)
+    return longest
+
+
+@inner
+def ends_with_ellipsis(codes, low, high):  # type: ignore[no-untyped-def]
     if codes[high - 1] == ELLIPSIS:
         return True
     return high - low >= 3 and codes[high - 1] == DOT and codes[high - 2] == DOT and codes[high - 3] == DOT

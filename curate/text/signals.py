@@ -20,6 +20,7 @@ from curate.text.characters import CharacterCounts, character_classes, count_cha
 from curate.text.compiled import inner, kernel, part
 from curate.text.contractions import special_words
 from curate.text.hashes import table_size
+from curate.text.information import FRACTION, PLACES, WordInformation, compressed_size, measure_words
 from curate.text.lines import (
     LineCounts,
     NewlineCounts,
@@ -36,6 +37,8 @@ from curate.text.ngrams import (
     hash_words,
     top_ngram_characters,
 )
+from curate.text.phrases import PhraseCounts, count_phrases
+from curate.text.sentences import count_sentences
 from curate.text.words import WordCounts, count_words, segment
 
 COUNTS = (
@@ -46,8 +49,12 @@ COUNTS = (
     *(f"paragraph_{field}" for field in ParagraphCounts._fields),
     *(f"top_{size}gram_characters" for size in TOP_SIZES),
     *(f"duplicate_{size}gram_characters" for size in DUPLICATE_SIZES),
+    *PhraseCounts._fields,
+    "sentences",
+    *WordInformation._fields,
     "characters_without_newlines",
     "bytes",
+    "compressed_bytes",
 )
 """What the kernel counts in a document, in the order of its columns."""
 
@@ -56,12 +63,13 @@ NEWLINES, BYTES = COUNTS.index("newlines"), COUNTS.index("bytes")
 GOPHER = "Gopher (Rae et al. 2021, arXiv:2112.11446) table A1, datatrove's arithmetic"
 FINEWEB = "FineWeb (Penedo et al. 2024, arXiv:2406.17557), datatrove's arithmetic"
 C4 = "C4 (Raffel et al. 2020, arXiv:1910.10683)"
+REDPAJAMA = "RedPajama-Data-v2 (Weber et al. 2024, arXiv:2411.12372), on words as they are written"
 OWN = "curate"
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One measure of a document: a count, or (`per`) the ratio of two."""
+    """One measure of a document: a count; `per`: the ratio of two; or the entropy that a sum of n log2 n comes to."""
 
     name: str
     dtype: type[pl.DataType]
@@ -71,6 +79,7 @@ class Signal:
     source: str
     count: str
     per: str | None = None
+    is_entropy: bool = False
 
 
 def _count(name: str, unit: str, source: str, count: str) -> Signal:
@@ -140,6 +149,14 @@ SIGNALS: tuple[Signal, ...] = (
     _rate("newline_word_ratio", "newlines per word", FINEWEB, "newlines", "tokens"),
     _count("curly_bracket_count", "{", C4, "curly_brackets"),
     _count("lorem_ipsum_count", "phrases", C4, "lorem_ipsums"),
+    _count("javascript_count", "words", C4, "javascripts"),
+    _count("policy_phrase_count", "phrases", C4, "policies"),
+    _count("sentence_count", "sentences", C4, "sentences"),
+    _count("url_count", "://", OWN, "urls"),
+    _share("list_item_line_ratio", "lines", OWN, "item_lines", "lines", pl.Float32),
+    _share("distinct_word_ratio", "words", REDPAJAMA, "distinct_words", "tokens", pl.Float32),
+    Signal("word_entropy", pl.Float32, "bits per word", 0, None, REDPAJAMA, "repeat_bits", "tokens", is_entropy=True),
+    Signal("compression_ratio", pl.Float32, "bytes per byte", 0, None, OWN, "compressed_bytes", "bytes"),
 )
 """All that `text_signals` measures. Words of a ratio are all words, punctuation marks too; `word_count` and
 `mean_word_length` leave out words of symbols alone. A "full" line is one that is not blank."""
@@ -161,6 +178,8 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
     if signal.per is not None:
         below = counts[:, COUNTS.index(signal.per)]
         values = np.divide(values, below, out=np.zeros(len(counts)), where=below != 0)
+        if signal.is_entropy:
+            values = np.log2(np.maximum(below, 1)) - values / FRACTION
     return pl.Series(signal.name, np.ascontiguousarray(values)).cast(signal.dtype)
 
 
@@ -169,6 +188,7 @@ def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-
     """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
     characters = _scratch_for_characters(0)
     words = _scratch_for_words(0)
+    places = np.empty(PLACES, dtype=np.int32)
     for document in range(len(offsets) - 1):
         start, end = offsets[document], offsets[document + 1]
         if end - start > len(characters.codes):
@@ -179,6 +199,7 @@ def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-
             words = _scratch_for_words(number)
         _count_document(length, number, characters, words, counts[document])
         counts[document, BYTES] = end - start
+        counts[document, BYTES + 1] = compressed_size(data, start, end, places)
 
 
 @part
@@ -204,6 +225,9 @@ def _count_document(length, number, characters, words, row):  # type: ignore[no-
     for size in DUPLICATE_SIZES:
         row[at] = duplicate_ngram_characters(prefixes, powers, lengths, number, size, values, marks, keys)
         at += 1
+    at = _store(row, at, count_phrases(codes, classes, 0, length))
+    row[at] = count_sentences(codes, classes, starts, ends, number)
+    at = _store(row, at + 1, measure_words(hashes, number, keys, repeats))
     row[at] = length - row[NEWLINES]
 
 

@@ -1,0 +1,70 @@
+"""Phrases that published rules look for, found in any ASCII case, wherever they stand: "lorem ipsum", "cookie policy".
+
+codes ─▶ at each letter that is the rarest of a phrase: does one stand around it? ─▶ how often each kind
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from curate.text.characters import ANCHOR, ANCHORS
+from curate.text.compiled import inner
+
+POLICIES = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies", "use cookies")
+"""C4's (Raffel et al. 2020): a line with one of them is about the site, not about its subject."""
+
+PHRASES = ("lorem ipsum", "javascript", "://", *POLICIES)
+LOREM_IPSUM, JAVASCRIPT, URL, POLICY = range(4)
+"""Their kinds, in the same order; the policies are one kind."""
+
+CODES = np.array([ord(letter) for phrase in PHRASES for letter in phrase], dtype=np.int32)
+SIZES = np.array([len(phrase) for phrase in PHRASES])
+STARTS = np.cumsum(SIZES) - SIZES
+OFFSETS = np.array([min(phrase.find(letter) for letter in ANCHORS if letter in phrase) for phrase in PHRASES])
+"""Where a phrase has its first rare letter."""
+CAPITAL_A, CAPITAL_Z, LOWER_CASE = 0x41, 0x5A, 0x20
+
+
+class PhraseCounts(NamedTuple):
+    """How often each kind stands in a text."""
+
+    lorem_ipsums: int
+    javascripts: int
+    urls: int
+    policies: int
+
+
+@inner
+def count_phrases(codes, classes, low, high):  # type: ignore[no-untyped-def]
+    """Search `codes[low:high]`."""
+    lorem = javascript = urls = policies = 0
+    for at in range(low, high):
+        if classes[at] & ANCHOR:
+            phrase = _phrase_around(codes, at, low, high)
+            lorem += phrase == LOREM_IPSUM
+            javascript += phrase == JAVASCRIPT
+            urls += phrase == URL
+            policies += phrase >= POLICY
+    return PhraseCounts(lorem, javascript, urls, policies)
+
+
+@inner
+def _phrase_around(codes, at, low, high):  # type: ignore[no-untyped-def]
+    """The number of the phrase that has its first rare letter at `at`, or -1."""
+    for number in range(len(SIZES)):
+        start = at - OFFSETS[number]
+        if start >= low and start + SIZES[number] <= high and _is_phrase(codes, start, number):
+            return number
+    return -1
+
+
+@inner
+def _is_phrase(codes, start, number):  # type: ignore[no-untyped-def]
+    for offset in range(SIZES[number]):
+        code = codes[start + offset]
+        code = code | LOWER_CASE if CAPITAL_A <= code <= CAPITAL_Z else code
+        if code != CODES[STARTS[number] + offset]:
+            return False
+    return True

@@ -1,0 +1,53 @@
+"""Sentences, counted by the rule of spaCy's sentencizer: line by line, after each mark that ends one.
+
+    words ─▶ a mark that ends a sentence, then the next word that is no punctuation begins another
+
+"Mr. Smith" is one: "Mr." is a word of its own. Closing quotes and brackets belong to the sentence before them. A run of
+white space that is more than one space is a word to that rule, and begins a sentence like one.
+"""
+
+from __future__ import annotations
+
+from curate.text.characters import LINE_BREAK, PUNCTUATION, TERMINAL
+from curate.text.compiled import inner
+
+BLANK = 0x20
+
+
+@inner
+def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-untyped-def]
+    """`starts`, `ends` are those of `count` words; each line has at least one sentence where it has a word."""
+    sentences = 0
+    has_ended = False
+    last = 0
+    for word in range(count):
+        start, end = starts[word], ends[word]
+        is_new_line, is_wide = _gap(codes, classes, last, start)
+        is_mark = end - start == 1 and classes[start] & TERMINAL != 0
+        if word == 0 or is_new_line or (is_wide and has_ended):
+            sentences += 1
+            has_ended = is_mark
+        elif has_ended and not is_mark and not _is_punctuation(classes, start, end):
+            sentences += 1
+            has_ended = False
+        else:
+            has_ended = has_ended or is_mark
+        last = end
+    return sentences
+
+
+@inner
+def _gap(codes, classes, low, high):  # type: ignore[no-untyped-def]
+    """Whether a line ends between two words, and whether more than one space stands there."""
+    is_new_line = False
+    for at in range(low, high):
+        is_new_line = is_new_line or classes[at] & LINE_BREAK != 0
+    return is_new_line, high - low > 1 or (high > low and codes[low] != BLANK)
+
+
+@inner
+def _is_punctuation(classes, start, end):  # type: ignore[no-untyped-def]
+    common = PUNCTUATION
+    for at in range(start, end):
+        common &= classes[at]
+    return common != 0
