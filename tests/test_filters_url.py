@@ -115,7 +115,34 @@ def test_an_empty_batch_gets_the_columns(listed: Filter) -> None:
         "url_blocked": pl.String,
         "url_word_count": pl.UInt32,
         "url_soft_word_count": pl.UInt32,
+        "url_strict_word_count": pl.UInt32,
     }
+
+
+def test_strict_words_count_within_others_and_hard_ones_whole() -> None:
+    urls = ["http://essex.example/", "http://middlesexpress.org/a", "http://sex.example/", "http://plain.example/"]
+    assert kept(url(words=("sex",)), *urls) == [True, True, False, True]
+    assert kept(url(words=(), strict_words=("sexp",)), *urls) == [True, False, True, True]
+
+
+def test_a_folder_of_categories_is_read_as_ut1_has_it(tmp_path: Path) -> None:
+    for category, name, line in (
+        ("adult", "domains", "one.org"),
+        ("ads", "urls", "two.org/banner"),
+        ("ads", "usage", "x.org"),
+    ):
+        (tmp_path / category).mkdir(exist_ok=True)
+        (tmp_path / category / name).write_text(f"{line}\n")
+    step = url(blocklists=(str(tmp_path),))
+    assert blocked(step, "http://a.one.org/", "http://two.org/banner/1", "http://x.org/") == [
+        "one.org",
+        "two.org/banner",
+        None,
+    ]
+    assert [Path(file.name).parent.name for file in step.files] == ["ads", "adult"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no file"):
+        url(blocklists=(str(tmp_path / "empty"),))
 
 
 LABELS = st.lists(st.sampled_from(["a", "b", "xn--c", "d1"]), min_size=1, max_size=5).map(".".join)

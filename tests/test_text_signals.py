@@ -250,11 +250,11 @@ def top_ngram(words: list[str], n: int) -> int:
 
 
 def duplicate_ngrams(words: list[str], n: int) -> int:
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     characters = at = 0
     while at + n <= len(words):
-        ngram = "".join(words[at : at + n])
-        characters += len(ngram) if ngram in seen else 0
+        ngram = tuple(words[at : at + n])
+        characters += sum(map(len, ngram)) if ngram in seen else 0
         at += n if ngram in seen else 1
         seen.add(ngram)
     return characters

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,25 +57,29 @@ def url(
     words: tuple[str, ...] = WORDS,
     soft_words: tuple[str, ...] = (),
     max_soft_words: int = 1,
+    strict_words: tuple[str, ...] = (),
 ) -> Filter:
     """Drop documents by their URL; a document without one stays.
 
-    `blocklists` are files with a domain or a URL a line, as UT1's ("#" starts a comment; case does not count). A domain
+    `blocklists` are files with a domain or a URL a line ("#" starts a comment; case does not count), or folders as UT1
+    has them, a category each, whose files `domains` and `urls`, at any depth, are taken. A domain
     blocks its subdomains too, a URL what lies below it, up to 16 folders deep. One of the `words` in the URL is enough
     to drop it; of the `soft_words` `max_soft_words` are allowed. Words are compared whole, between characters that are
-    neither letters nor digits: "middlesex" holds no "sex". The scheme of a list of domains and two of words is
-    RefinedWeb's (appendix G.1). The default `words` are those of pornographic sites; a report about one is lost too.
+    neither letters nor digits: "middlesex" holds no "sex"; `strict_words` also within others. A list of domains and three
+    of words are RefinedWeb's (arXiv:2306.01116, appendix G.1: strict, hard, soft). The default `words` are those of pornographic sites; a report about one is lost too.
 
-    Signals: `url_blocked` (String, the entry that matched), `url_word_count`, `url_soft_word_count` (UInt32).
+    Signals: `url_blocked` (String, the entry that matched), `url_word_count`, `url_soft_word_count`,
+    `url_strict_word_count` (UInt32).
 
     Raises:
         UsageError: a blocklist cannot be read.
     """
-    files = tuple(_blocklist_file(path) for path in blocklists)
+    files = tuple(file for path in blocklists for file in _blocklist_files(path))
     lists = tuple(load_blocklist(file.path, file.sha256) for file in files)
     rules = (
         Rule("blocklists", "url_blocked", pl.col("url_blocked").is_null()),
         Rule("words", "url_word_count", pl.col("url_word_count") == 0, threshold=0),
+        Rule("strict_words", "url_strict_word_count", pl.col("url_strict_word_count") == 0, threshold=0),
         Rule(
             "max_soft_words",
             "url_soft_word_count",
@@ -82,17 +87,25 @@ def url(
             threshold=max_soft_words,
         ),
     )
-    return Filter(rules, measure=lambda batch: measure_url(batch, lists, words, soft_words), files=files)
+    measure = functools.partial(
+        measure_url, lists=lists, words=words, soft_words=soft_words, strict_words=strict_words
+    )
+    return Filter(rules, measure=measure, files=files)
 
 
 def measure_url(
-    batch: pl.DataFrame, lists: tuple[Blocklist, ...], words: tuple[str, ...], soft_words: tuple[str, ...]
+    batch: pl.DataFrame,
+    lists: tuple[Blocklist, ...],
+    words: tuple[str, ...],
+    soft_words: tuple[str, ...],
+    strict_words: tuple[str, ...] = (),
 ) -> pl.DataFrame:
-    """Add the three signals to a batch with a column `url`."""
+    """Add the four signals to a batch with a column `url`."""
     return batch.with_columns(
         find_blocked(batch["url"], lists).alias("url_blocked"),
         _count_tokens(words).alias("url_word_count"),
         _count_tokens(soft_words).alias("url_soft_word_count"),
+        _count_substrings(strict_words).alias("url_strict_word_count"),
     )
 
 
@@ -186,6 +199,23 @@ def _count_tokens(words: tuple[str, ...]) -> pl.Expr:
     listed = [word.lower() for word in words]
     tokens = pl.col("url").str.to_lowercase().str.extract_all(r"[\p{L}\p{M}\p{N}]+")
     return tokens.list.eval(pl.element().is_in(listed)).list.sum().cast(pl.UInt32)
+
+
+def _count_substrings(words: tuple[str, ...]) -> pl.Expr:
+    """How many of the listed words stand somewhere in the URL."""
+    url = pl.col("url").str.to_lowercase()
+    found = [url.str.contains(word.lower(), literal=True).cast(pl.UInt32) for word in words]
+    return pl.when(url.is_not_null()).then(pl.sum_horizontal(pl.lit(0, pl.UInt32), *found))
+
+
+def _blocklist_files(path: str) -> list[ModelFile]:
+    """A file, or what a folder of categories holds."""
+    if not Path(path).is_dir():
+        return [_blocklist_file(path)]
+    files = sorted(file for name in ("domains", "urls") for file in Path(path).rglob(name) if file.is_file())
+    if not files:
+        raise UsageError(f'the folder {path} holds no file "domains" or "urls", as UT1\'s categories do')
+    return [replace(_blocklist_file(str(file)), name=str(file.relative_to(Path(path).parent))) for file in files]
 
 
 def _blocklist_file(path: str) -> ModelFile:

@@ -33,7 +33,7 @@ def _measured(batch: pl.DataFrame, measure: Measure) -> pl.DataFrame:
     alive = numbered.filter(ALIVE)
     measured = measure(alive)
     if not measured["text"].equals(alive["text"]):
-        measured = _remeasured(measured)
+        measured = _remeasured(measured, alive["text"])
     changed = [name for name in measured.columns if name not in alive.columns or not measured[name].equals(alive[name])]
     news = measured.select("_row", *changed)
     joined = numbered.join(news, on="_row", how="left", suffix="_new", maintain_order="left", coalesce=True)
@@ -42,10 +42,13 @@ def _measured(batch: pl.DataFrame, measure: Measure) -> pl.DataFrame:
     return joined.drop("_row", *(f"{name}_new" for name in renewed))
 
 
-def _remeasured(batch: pl.DataFrame) -> pl.DataFrame:
-    """A transform changed the text: its signals are those of the new one."""
+def _remeasured(batch: pl.DataFrame, before: pl.Series) -> pl.DataFrame:
+    """A transform changed texts: the signals of these are those of the new ones."""
+    is_changed = batch["text"].ne_missing(before)
+    changed = batch.filter(is_changed)
     size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
-    return batch.with_columns(text_signals(batch["text"]).drop("byte_count", strict=False)).with_columns(size)
+    changed = changed.with_columns(text_signals(changed["text"]).drop("byte_count", strict=False)).with_columns(size)
+    return pl.concat([batch.filter(~is_changed), changed], how="diagonal_relaxed").sort("_row")
 
 
 def _quarantined(batch: pl.DataFrame, step: str) -> pl.DataFrame:

@@ -24,13 +24,17 @@ BUILT_IN: Mapping[str, str] = {
     "gopher_quality": "curate.filters.gopher:gopher_quality",
     "gopher_repetition": "curate.filters.gopher:gopher_repetition",
     "c4": "curate.filters.c4:c4",
+    "refinedweb": "curate.filters.refinedweb:refinedweb",
+    "madlad": "curate.filters.madlad:madlad",
+    "code": "curate.filters.code:code",
+    "licence": "curate.filters.licence:licence",
     "fineweb": "curate.filters.fineweb:fineweb",
     "toxicity": "curate.filters.toxicity:toxicity",
     "fasttext": "curate.filters.quality:fasttext",
     "where": "curate.filters.where:where",
 }
 
-PATHS = ("model", "blocklists")
+PATHS = ("model", "blocklists", "patterns")
 """Parameters that name files: relative to the recipe's folder."""
 
 
@@ -106,7 +110,7 @@ def _with_paths(parameters: Mapping[str, Any], base: Path) -> dict[str, Any]:
     placed = dict(parameters)
     for name in PATHS:
         value = placed.get(name)
-        if isinstance(value, str):
+        if isinstance(value, str) and value:
             placed[name] = str(base / value)
         elif isinstance(value, tuple):
             placed[name] = tuple(str(base / item) for item in value)

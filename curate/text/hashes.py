@@ -8,13 +8,10 @@ string, and nothing else. Nothing depends on a seed of the process.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from curate.text.compiled import inner
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
-"""Odd, so that it has an inverse modulo 2^64."""
-BASE_INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
 ONE = np.uint64(1)
 HALF = np.uint64(32)
@@ -33,23 +30,6 @@ def hash_range(codes, start, end):  # type: ignore[no-untyped-def]
 def extend(value, code):  # type: ignore[no-untyped-def]
     """The polynomial with one code point more; a code counts one more than it is, so that NUL lengthens a string."""
     return value * BASE + np.uint64(code) + ONE
-
-
-@inner
-def power(base, exponent):  # type: ignore[no-untyped-def]
-    """base ** exponent modulo 2^64."""
-    result = ONE
-    while exponent > 0:
-        if exponent & 1:
-            result *= base
-        base *= base
-        exponent >>= 1
-    return result
-
-
-def powers_of(base: np.uint64, count: int) -> npt.NDArray[np.uint64]:
-    """base ** 0 … base ** (count - 1) modulo 2^64."""
-    return np.array([pow(int(base), exponent, 1 << 64) for exponent in range(count)], dtype=np.uint64)
 
 
 @inner

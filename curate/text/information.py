@@ -52,47 +52,47 @@ def measure_words(hashes, count, keys, repeats):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compressed_size(data, start, end, places):  # type: ignore[no-untyped-def]
+def compressed_size(data, start, end, places, words):  # type: ignore[no-untyped-def]
     """Bytes of `data[start:end]` as an LZ4 block that takes the last place where the same four bytes stood.
 
-    `places` int32[PLACES] is scratch. The format is LZ4's (token, literals, offset, lengths of 255 and more in further
-    bytes); its own compressor looks less closely at what does not repeat, so its blocks are a little larger.
+    `places` int32[PLACES] and `words` uint32[PLACES] are scratch. The format is LZ4's (token, literals, offset, lengths
+    of 15 and more in further bytes); its own compressor looks less closely at what does not repeat, so its blocks are a
+    little larger.
     """
     places[:] = -1
-    size = 0
-    literals = at = 0
+    size = literals = at = 0
     length = end - start
+    word = _first_word(data, start, length)
     while at < length - LAST_MATCH:
-        place = _place(data, start + at)
-        before = places[place]
-        places[place] = at
-        if before < 0 or at - before > FARTHEST_MATCH or not _is_same(data, start + before, start + at):
-            at += 1
-            continue
-        match = SHORTEST_MATCH
-        while at + match < length - LAST_LITERALS and data[start + before + match] == data[start + at + match]:
-            match += 1
-        size += 3 + at - literals + _more(at - literals) + _more(match - SHORTEST_MATCH)
-        at += match
-        literals = at
+        place = np.int64(np.uint32(word * SPREAD) >> np.uint32(20))
+        before, is_same = places[place], words[place] == word
+        places[place], words[place] = at, word
+        step = 1
+        if is_same and before >= 0 and at - before <= FARTHEST_MATCH:
+            match = _match_length(data, start + before, start + at, start + length - LAST_LITERALS)
+            size += 3 + at - literals + _more(at - literals) + _more(match - SHORTEST_MATCH)
+            literals = at + match
+            step = match
+        for following in range(start + at + SHORTEST_MATCH, start + at + SHORTEST_MATCH + step):
+            word = word >> np.uint32(8) | np.uint32(data[min(following, end - 1)]) << np.uint32(24)
+        at += step
     return size + (1 + length - literals + _more(length - literals) if length > 0 else 0)
 
 
 @inner
-def _place(data, at):  # type: ignore[no-untyped-def]
-    word = np.uint32(data[at]) | np.uint32(data[at + 1]) << np.uint32(8)
-    word |= np.uint32(data[at + 2]) << np.uint32(16) | np.uint32(data[at + 3]) << np.uint32(24)
-    return np.int64(np.uint32(word * SPREAD) >> np.uint32(20))
+def _first_word(data, start, length):  # type: ignore[no-untyped-def]
+    word = np.uint32(0)
+    for offset in range(min(length, SHORTEST_MATCH)):
+        word |= np.uint32(data[start + offset]) << np.uint32(8 * offset)
+    return word
 
 
 @inner
-def _is_same(data, one, other):  # type: ignore[no-untyped-def]
-    return (
-        data[one] == data[other]
-        and data[one + 1] == data[other + 1]
-        and data[one + 2] == data[other + 2]
-        and data[one + 3] == data[other + 3]
-    )
+def _match_length(data, one, other, end):  # type: ignore[no-untyped-def]
+    match = SHORTEST_MATCH
+    while other + match < end and data[one + match] == data[other + match]:
+        match += 1
+    return match
 
 
 @inner

@@ -1,13 +1,15 @@
 """Repeated n-grams of words: how many characters the most frequent one covers, and how many lie in repeated ones.
 
-    words ─▶ hash of each word ─▶ 2-, 3-, 4-grams counted          (words joined by a space)
-          └▶ hash of the text before each word ─▶ 5- to 10-grams seen before   (words joined by nothing)
+    words ─▶ hash of each ─▶ 2-grams that may occur twice ─▶ those of them that go on as 3-grams ─▶ … ─▶ 10-grams
+                                    └▶ 2-, 3-, 4-grams: counted     └▶ 5- to 10-grams: seen before?
 
-Most n-grams occur once. A first look counts, in a byte each, how often a part of their hashes' bits occurs; only those
-that may repeat go on to the exact table.
+Most n-grams occur once, and one that repeats begins with two shorter ones that do. So each size looks only at what the
+size before left over. A first look counts, in a byte each, how often a part of their hashes' bits occurs; only what may
+repeat is counted exactly.
 
 The arithmetic is datatrove's for table A1 of Gopher (Rae et al. 2021, arXiv:2112.11446): the most frequent n-gram
 counts even where it occurs once; a repeated n-gram counts from its second occurrence, and occurrences do not overlap.
+Where "ab c" and "a bc" stand in one text, datatrove takes them for the same words in a 5-gram; here they are not.
 """
 
 from __future__ import annotations
@@ -15,115 +17,87 @@ from __future__ import annotations
 import numpy as np
 
 from curate.text.compiled import inner
-from curate.text.hashes import (
-    BASE,
-    BASE_INVERSE,
-    HALF,
-    SPREAD,
-    find_slot,
-    hash_range,
-    mix,
-    power,
-    powers_of,
-    table_size,
-    was_seen,
-)
+from curate.text.hashes import HALF, find_slot, hash_range, mix, table_size, was_seen
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
 JOIN = np.uint64(0x2545F4914F6CDD1D)
-BYTES_A_WORD = 8
-"""Of the first look: then at most one in eight n-grams looks repeated by accident."""
-
-USUAL_LENGTH = 32
-POWERS = powers_of(BASE, USUAL_LENGTH)
-INVERSE_POWERS = powers_of(BASE_INVERSE, USUAL_LENGTH)
+BYTES_A_WORD = 4
+"""Of the first look: then at most one in four n-grams looks repeated by accident."""
 
 
 @inner
-def hash_words(codes, starts, ends, count, hashes, prefixes, powers, lengths):  # type: ignore[no-untyped-def]
-    """For each word its hash; and of the text of all words before it, joined: polynomial, BASE ** end, characters.
-
-    `prefixes`, `powers` and `lengths` have `count + 1` entries. The polynomial is kept in powers of 1 / BASE, so
-    that words i … j - 1 joined hash to (prefixes[j] - prefixes[i]) * powers[j].
-    """
-    prefix, raised, inverse = np.uint64(0), np.uint64(1), np.uint64(1)
+def hash_words(codes, starts, ends, count, hashes, lengths):  # type: ignore[no-untyped-def]
+    """For each word its hash, and the characters of all words before it; `lengths` has `count + 1` entries."""
     total = 0
-    prefixes[0], powers[0], lengths[0] = prefix, raised, 0
+    lengths[0] = 0
     for word in range(count):
-        size = ends[word] - starts[word]
-        value = hash_range(codes, starts[word], ends[word])
-        raised *= POWERS[size] if size < USUAL_LENGTH else power(BASE, size)
-        inverse *= INVERSE_POWERS[size] if size < USUAL_LENGTH else power(BASE_INVERSE, size)
-        prefix += value * inverse
-        total += size
-        hashes[word] = mix(value)
-        prefixes[word + 1], powers[word + 1], lengths[word + 1] = prefix, raised, total
+        total += ends[word] - starts[word]
+        hashes[word] = mix(hash_range(codes, starts[word], ends[word]))
+        lengths[word + 1] = total
 
 
 @inner
-def top_ngram_characters(hashes, lengths, count, size, values, marks, keys, counts, firsts):  # type: ignore[no-untyped-def]
+def begin_ngrams(hashes, count, places, values):  # type: ignore[no-untyped-def]
+    """1-grams: every word may repeat. Fills `places` (int32) and `values` (uint64); returns how many there are."""
+    for word in range(count):
+        places[word], values[word] = word, hashes[word]
+    return count
+
+
+@inner
+def lengthen_ngrams(hashes, count, size, left, places, values, marks):  # type: ignore[no-untyped-def]
+    """From the `left` (n - 1)-grams that may repeat, those n-grams that may; returns how many.
+
+    An entry is the word where an n-gram begins and its hash; an n-gram needs an entry at the next word, too.
+    """
+    longer = 0
+    for entry in range(left):
+        place = places[entry]
+        if place + size <= count and (size == 2 or (entry + 1 < left and places[entry + 1] == place + 1)):
+            places[longer] = place
+            values[longer] = mix(values[entry] * JOIN + hashes[place + size - 1])
+            longer += 1
+    mask = table_size(longer) * BYTES_A_WORD // 2 - 1
+    marks[: mask + 1] = 0
+    for entry in range(longer):
+        mark = np.int64(values[entry] >> HALF) & mask
+        marks[mark] = 1 + (marks[mark] > 0)
+    repeats = 0
+    for entry in range(longer):
+        places[repeats], values[repeats] = places[entry], values[entry]
+        repeats += marks[np.int64(values[entry] >> HALF) & mask] > 1
+    return repeats
+
+
+@inner
+def top_ngram_characters(lengths, count, size, left, places, values, keys, counts, firsts):  # type: ignore[no-untyped-def]
     """Characters, spaces between words included, of the most frequent n-gram times its number; first of equals."""
-    ngrams = count - size + 1
-    if ngrams < 1:
+    if count < size:
         return 0
-    for first in range(ngrams):
-        value = hashes[first]
-        for word in range(first + 1, first + size):
-            value = value * JOIN + hashes[word]
-        values[first] = mix(value)
-    best, best_first = 1, 0
-    marks_mask = table_size(count) * BYTES_A_WORD // 2 - 1
-    mask = table_size(_mark_repeats(values, ngrams, marks, marks_mask)) - 1
+    mask = table_size(left) - 1
     keys[: mask + 1] = 0
-    for first in range(ngrams):
-        if marks[_place(values[first], marks_mask)] < 2:
-            continue
-        slot = find_slot(keys, mask, values[first])
-        if keys[slot] == values[first]:
+    best, best_first = 1, 0
+    for entry in range(left):
+        slot = find_slot(keys, mask, values[entry])
+        if keys[slot] == values[entry]:
             counts[slot] += 1
         else:
-            keys[slot], counts[slot], firsts[slot] = values[first], 1, first
+            keys[slot], counts[slot], firsts[slot] = values[entry], 1, places[entry]
         if counts[slot] > best or (counts[slot] == best and firsts[slot] < best_first):
             best, best_first = counts[slot], firsts[slot]
     return best * (lengths[best_first + size] - lengths[best_first] + size - 1)
 
 
 @inner
-def duplicate_ngram_characters(prefixes, powers, lengths, count, size, values, marks, keys):  # type: ignore[no-untyped-def]
+def duplicate_ngram_characters(lengths, size, left, places, values, keys):  # type: ignore[no-untyped-def]
     """Characters in n-grams that were seen before; after one, the search goes on behind it."""
-    ngrams = count - size + 1
-    if ngrams < 1:
-        return 0
-    for first in range(ngrams):
-        values[first] = (prefixes[first + size] - prefixes[first]) * powers[first + size] * SPREAD
-    marks_mask = table_size(count) * BYTES_A_WORD // 2 - 1
-    mask = table_size(_mark_repeats(values, ngrams, marks, marks_mask)) - 1
+    mask = table_size(left) - 1
     keys[: mask + 1] = 0
-    repeated = 0
-    first = 0
-    while first < ngrams:
-        if marks[_place(values[first], marks_mask)] > 1 and was_seen(keys, mask, mix(values[first])):
-            repeated += lengths[first + size] - lengths[first]
-            first += size
-        else:
-            first += 1
+    repeated = behind = 0
+    for entry in range(left):
+        place = places[entry]
+        if place >= behind and was_seen(keys, mask, values[entry]):
+            repeated += lengths[place + size] - lengths[place]
+            behind = place + size
     return repeated
-
-
-@inner
-def _mark_repeats(values, count, marks, mask):  # type: ignore[no-untyped-def]
-    """Fill the first look: 1 where one value falls, 2 where more do; returns how many values may repeat."""
-    marks[: mask + 1] = 0
-    for at in range(count):
-        place = _place(values[at], mask)
-        marks[place] = 1 + (marks[place] > 0)
-    repeats = 0
-    for at in range(count):
-        repeats += marks[_place(values[at], mask)] > 1
-    return repeats
-
-
-@inner
-def _place(value, mask):  # type: ignore[no-untyped-def]
-    return np.int64(value >> HALF) & mask

@@ -22,7 +22,9 @@ def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-unt
     last = 0
     for word in range(count):
         start, end = starts[word], ends[word]
-        is_new_line, is_wide = _gap(codes, classes, last, start)
+        is_new_line = is_wide = False
+        if start > last + 1 or (start > last and codes[last] != BLANK):
+            is_new_line, is_wide = _has_line_break(classes, last, start), True
         is_mark = end - start == 1 and classes[start] & TERMINAL != 0
         if word == 0 or is_new_line or (is_wide and has_ended):
             sentences += 1
@@ -37,12 +39,11 @@ def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-unt
 
 
 @inner
-def _gap(codes, classes, low, high):  # type: ignore[no-untyped-def]
-    """Whether a line ends between two words, and whether more than one space stands there."""
-    is_new_line = False
+def _has_line_break(classes, low, high):  # type: ignore[no-untyped-def]
+    found = 0
     for at in range(low, high):
-        is_new_line = is_new_line or classes[at] & LINE_BREAK != 0
-    return is_new_line, high - low > 1 or (high > low and codes[low] != BLANK)
+        found |= classes[at] & LINE_BREAK
+    return found != 0
 
 
 @inner

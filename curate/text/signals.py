@@ -33,8 +33,10 @@ from curate.text.ngrams import (
     BYTES_A_WORD,
     DUPLICATE_SIZES,
     TOP_SIZES,
+    begin_ngrams,
     duplicate_ngram_characters,
     hash_words,
+    lengthen_ngrams,
     top_ngram_characters,
 )
 from curate.text.phrases import PhraseCounts, count_phrases
@@ -188,7 +190,7 @@ def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-
     """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
     characters = _scratch_for_characters(0)
     words = _scratch_for_words(0)
-    places = np.empty(PLACES, dtype=np.int32)
+    places, heads = np.empty(PLACES, dtype=np.int32), np.empty(PLACES, dtype=np.uint32)
     for document in range(len(offsets) - 1):
         start, end = offsets[document], offsets[document + 1]
         if end - start > len(characters.codes):
@@ -199,7 +201,7 @@ def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-
             words = _scratch_for_words(number)
         _count_document(length, number, characters, words, counts[document])
         counts[document, BYTES] = end - start
-        counts[document, BYTES + 1] = compressed_size(data, start, end, places)
+        counts[document, BYTES + 1] = compressed_size(data, start, end, places, heads)
 
 
 @part
@@ -212,18 +214,20 @@ def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
 def _count_document(length, number, characters, words, row):  # type: ignore[no-untyped-def]
     """A function of its own: here the arrays are fixed, and the compiler keeps their addresses in registers."""
     codes, classes, starts, ends, _ = characters
-    hashes, prefixes, powers, lengths, values, marks, keys, repeats, firsts = words
+    hashes, lengths, places, values, marks, keys, repeats, firsts = words
     at = _store(row, 0, count_characters(codes, classes, length))
     at = _store(row, at, count_words(codes, classes, starts, ends, number))
     at = _store(row, at, count_lines(codes, classes, length))
     at = _store(row, at, count_newline_lines(codes, classes, length))
     at = _store(row, at, count_paragraphs(codes, classes, length))
-    hash_words(codes, starts, ends, number, hashes, prefixes, powers, lengths)
-    for size in TOP_SIZES:
-        row[at] = top_ngram_characters(hashes, lengths, number, size, values, marks, keys, repeats, firsts)
-        at += 1
-    for size in DUPLICATE_SIZES:
-        row[at] = duplicate_ngram_characters(prefixes, powers, lengths, number, size, values, marks, keys)
+    hash_words(codes, starts, ends, number, hashes, lengths)
+    left = begin_ngrams(hashes, number, places, values)
+    for size in range(2, DUPLICATE_SIZES[-1] + 1):
+        left = lengthen_ngrams(hashes, number, size, left, places, values, marks)
+        if size <= TOP_SIZES[-1]:
+            row[at] = top_ngram_characters(lengths, number, size, left, places, values, keys, repeats, firsts)
+        else:
+            row[at] = duplicate_ngram_characters(lengths, size, left, places, values, keys)
         at += 1
     at = _store(row, at, count_phrases(codes, classes, 0, length))
     row[at] = count_sentences(codes, classes, starts, ends, number)
@@ -253,9 +257,8 @@ class _Words(NamedTuple):
     """Scratch for more entries than the document has words; the tables of hashes hold them at most half full."""
 
     hashes: Any
-    prefixes: Any
-    powers: Any
     lengths: Any
+    places: Any
     values: Any
     marks: Any
     keys: Any
@@ -281,9 +284,8 @@ def _scratch_for_words(size):  # type: ignore[no-untyped-def]
     slots = table_size(room)
     return _Words(
         np.empty(room, dtype=np.uint64),
-        np.empty(room, dtype=np.uint64),
-        np.empty(room, dtype=np.uint64),
         np.empty(room, dtype=np.int64),
+        np.empty(room, dtype=np.int32),
         np.empty(room, dtype=np.uint64),
         np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8),
         np.empty(slots, dtype=np.uint64),

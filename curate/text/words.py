@@ -18,7 +18,18 @@ import polars as pl
 
 from curate.text.affixes import infix_length, prefix_length, suffix_length
 from curate.text.buffers import text_buffers
-from curate.text.characters import AFFIX, ALPHABETIC, DOT, LETTER, LOWER, SPACE, SYMBOL, character_classes, decode
+from curate.text.characters import (
+    AFFIX,
+    ALPHABETIC,
+    ASCII_DIGIT,
+    DOT,
+    LETTER,
+    LOWER,
+    SPACE,
+    SYMBOL,
+    character_classes,
+    decode,
+)
 from curate.text.compiled import inner, kernel
 from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, listed, special_words
 from curate.text.urls import is_url
@@ -68,14 +79,19 @@ def segment(codes, classes, length, special, starts, ends, stack, count):  # typ
         while at < length and classes[at] & SPACE:
             at += 1
         begin, marks, mark = at, 0, at
+        common = ASCII_DIGIT
         while at < length and not classes[at] & SPACE:
+            common &= classes[at]
             is_mark = not classes[at] & LETTER
             marks += is_mark
             mark = at if is_mark else mark
             at += 1
         if begin == at:
             break
-        if marks == 0:
+        if common or at - begin == 1:
+            starts[count], ends[count] = begin, at
+            count += 1
+        elif marks == 0:
             count = _add_pieces(listed(codes, begin, at, special) & PIECES, begin, at, starts, ends, count)
         elif marks == 1 and _is_word_and_mark(codes, classes, begin, mark, at, special):
             count = _add_word_and_mark(begin, mark, at, starts, ends, count)
@@ -115,10 +131,11 @@ def count_words(codes, classes, starts, ends, count):  # type: ignore[no-untyped
     """The counts of the words that `segment` found."""
     words = characters = alphabetic = stop_words = 0
     for word in range(count):
-        seen, common = 0, SYMBOL
-        for at in range(starts[word], ends[word]):
+        seen, common = classes[starts[word]], SYMBOL
+        for at in range(starts[word], ends[word] if not seen & ALPHABETIC else starts[word]):
             seen |= classes[at]
             common &= classes[at]
+        common = common if not classes[starts[word]] & ALPHABETIC else 0
         alphabetic += seen & ALPHABETIC != 0
         if not common & SYMBOL:
             words += 1
