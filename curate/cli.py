@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from rich.console import Console
 
-from curate import __version__
+from curate.arguments import parser
 from curate.errors import CurateError, UsageError, nearest
 
 OUT = Console(highlight=False)
@@ -22,9 +22,9 @@ QUARANTINE_EXCEEDED = 3
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point `curate`; exit codes are those of `curate.errors` and of DESIGN §5."""
-    options = _parser().parse_args(arguments)
     try:
-        sys.exit(options.command(options))
+        options = parser().parse_args(arguments)
+        sys.exit(COMMANDS[options.command](options))
     except CurateError as error:
         ERR.print(f"curate: {error}", style="bold red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
@@ -70,6 +70,37 @@ def plan_command(options: argparse.Namespace) -> int:
     else:
         for table in plan_tables(options.recipe):
             OUT.print(table)
+    return 0
+
+
+def check_command(options: argparse.Namespace) -> int:
+    from curate.report.check import check, check_values, rates_tables
+
+    checked = check(options.recipe, documents=options.documents)
+    if options.json:
+        OUT.print_json(json.dumps(check_values(checked)))
+        return 1 if checked.has_fault else 0
+    for table in rates_tables(checked.rates):
+        OUT.print(table)
+    for finding in checked.findings:
+        word, style = ("fault", "bold red") if finding.is_fault else ("note", None)
+        OUT.print(f"{word}: {finding.place}: {finding.sentence}", style=style, markup=False, soft_wrap=True)
+    if not checked.has_fault:
+        OUT.print(f"{options.recipe}: nothing that can't work was found.", markup=False)
+    return 1 if checked.has_fault else 0
+
+
+def filter_command(options: argparse.Namespace) -> int:
+    from curate.report.trial import tried_table, tried_values, try_step
+
+    tried = try_step(options.recipe, options.step, source=options.source, sample=options.sample)
+    if options.json:
+        OUT.print_json(json.dumps(tried_values(tried), default=str))
+        return 0
+    OUT.print(tried_table(tried))
+    for example in tried.examples:
+        if example.outcome == "quarantined":
+            OUT.print(f"quarantined: {example.id}: {example.values[0][1]}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -273,93 +304,17 @@ def _train(
     OUT.print(f'\nNext: curate generate {result.checkpoint.parent} "The "', markup=False)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Argument errors as one line with the nearest name, like every other error of curate."""
-
-    def error(self, message: str) -> NoReturn:
-        raise SystemExit(_usage(f"{message} (see {self.prog} --help)"))
-
-
-def _usage(message: str) -> int:
-    ERR.print(f"curate: {message}", style="bold red", markup=False, soft_wrap=True)
-    return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="curate", description="From raw web crawls, books and code to the tokens of a language model."
-    )
-    parser.add_argument("--version", action="version", version=f"curate {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-
-    run = _command(commands, "run", run_command, "do everything of a recipe that is not done yet")
-    run.add_argument("recipe", help='a recipe\'s file, or the name of one that ships ("quickstart")')
-    run.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
-    run.add_argument(
-        "--workers", type=_positive, help="worker processes (default: all cores); never changes the output"
-    )
-    run.add_argument("--keep-intermediate", action="store_true", help="keep RUN/work, with unscrubbed text")
-    run.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
-    run.add_argument("--json", action="store_true", help="print the account as JSON")
-
-    plan = _command(commands, "plan", plan_command, "inputs, splits and the mixture's epochs; runs nothing")
-    plan.add_argument("recipe")
-    plan.add_argument("--json", action="store_true")
-
-    show = _command(commands, "show", show_command, "the funnel: what came in, what each step dropped, what came out")
-    show.add_argument("run", type=Path)
-    show.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
-    show.add_argument("--json", action="store_true")
-
-    why = _command(commands, "why", why_command, "one document's way: every rule, its values, what it repeats")
-    why.add_argument("run", type=Path)
-    why.add_argument("document", metavar="ID_OR_URL")
-    why.add_argument("--json", action="store_true")
-
-    retune = _command(commands, "retune", retune_command, "what other thresholds would change, from the ledger alone")
-    retune.add_argument("run", type=Path)
-    retune.add_argument("--set", action="append", required=True, metavar="STEP.PARAMETER=VALUE", help="may be repeated")
-    retune.add_argument("--sample", type=_positive, default=5, help="documents shown of each kind that change sides")
-    retune.add_argument("--apply", type=Path, metavar="FILE", help="write the recipe with these values")
-    retune.add_argument("--json", action="store_true")
-
-    verify = _command(commands, "verify", verify_command, "recompute checksums and the account; exit 1 on a difference")
-    verify.add_argument("run", type=Path)
-
-    train = _command(commands, "train", train_command, "train a compact GPT on a run's tokens")
-    train.add_argument("run", type=Path)
-    train.add_argument("--preset", help="nano, t2-20m, d12 (default: the recipe's)")
-    train.add_argument("--steps", type=_positive)
-    train.add_argument("--device", default="auto", help="auto, cpu, cuda")
-    train.add_argument("--seed", type=int)
-    train.add_argument("--restart", action="store_true", help="begin anew instead of going on from the checkpoint")
-
-    generate = _command(commands, "generate", generate_command, "text from a checkpoint")
-    generate.add_argument("checkpoint", type=Path)
-    generate.add_argument("prompt")
-    generate.add_argument("--tokens", type=_positive, default=200)
-    generate.add_argument("--temperature", type=float, default=0.8)
-    generate.add_argument("--top-k", type=_positive, default=50)
-    generate.add_argument("--seed", type=int, default=17)
-
-    signals = _command(commands, "signals", signals_command, "what is measured on every document: name, unit, source")
-    signals.add_argument("--json", action="store_true")
-
-    recipes = _command(commands, "recipes", recipes_command, "the named recipes that ship, or one of them printed")
-    recipes.add_argument("name", nargs="?")
-    return parser
-
-
-def _command(
-    commands: Any, name: str, function: Callable[[argparse.Namespace], int], text: str
-) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(command=function)
-    return command
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
-    return number
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "run": run_command,
+    "plan": plan_command,
+    "check": check_command,
+    "filter": filter_command,
+    "show": show_command,
+    "why": why_command,
+    "retune": retune_command,
+    "verify": verify_command,
+    "train": train_command,
+    "generate": generate_command,
+    "signals": signals_command,
+    "recipes": recipes_command,
+}

@@ -121,6 +121,9 @@ class Limits:
     max_record_bytes: int = field(default=64 << 20, metadata={"range": (1, 1 << 31)})
     max_quarantined: float = field(default=0.001, metadata={"range": (0.0, 1.0)})
     """Share of the records read that may be quarantined before the run, complete, ends with exit code 3."""
+    max_errors: float = field(default=0.05, metadata={"range": (0.0, 1.0)})
+    """Share of the documents that reach a user's function on which it may raise (each is quarantined) before the run
+    stops."""
     max_drop: float = field(default=0.99, metadata={"range": (0.0, 1.0)})
     """Share of what reaches a step that it may drop before the run, complete, ends with exit code 1."""
 

@@ -28,6 +28,7 @@ FLOORS = {
     **dict.fromkeys(ROOMS, 3),
     "passes": 4,
     "report": 5,
+    "arguments": 5,
     "cli": 6,
     "__main__": 7,
     "__init__": 7,

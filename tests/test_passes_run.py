@@ -310,6 +310,7 @@ def test_an_exception_in_ones_own_filter_quarantines_that_document(tmp_path: Pat
         "    if 'raise ' in document.text:\n        raise ValueError('not this one')\n"
         "    return 'import' in document.text\n"
     )
+    recipe.write_text(recipe.read_text() + "[limits]\nmax_errors = 0.5\n")
     result = run(recipe, out=tmp_path / "run", workers=1)
     ledger = result.ledger("code").collect()
     quarantined = ledger.filter(pl.col("outcome") == "quarantined")
@@ -322,6 +323,21 @@ def test_an_exception_in_ones_own_filter_quarantines_that_document(tmp_path: Pat
     models = result.manifest["models"]
     digest = hashlib.sha256((tmp_path / "mine.py").read_bytes()).hexdigest()
     assert digest in {model["sha256"] for model in models}
+
+
+def test_a_filter_that_fails_on_many_documents_stops_the_run_with_one_line(tmp_path: Path) -> None:
+    recipe = make_inputs(tmp_path, pages=4, chunks=1, steps='steps = ["mine:broken"]')
+    (tmp_path / "mine.py").write_text(
+        "import curate\n\n@curate.filter\ndef broken(document: curate.Document) -> bool:\n"
+        "    return document.columns['no such column'] > 0\n"
+    )
+    for _ in range(2):  # a second call comes to the same end
+        result = cli("run", recipe, "--out", tmp_path / "run", "--workers", "1")
+        assert result.code == 2
+        assert 'step "mine:broken" raised on' in result.err
+        assert "max_errors = 0.05" in result.err
+        assert "KeyError: 'no such column' (mine.py:5" in result.err
+        assert "Traceback" not in result.err
 
 
 def test_a_document_that_kills_its_worker_is_the_only_one_lost(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from polars.exceptions import PolarsError
 from curate.batch import Document, Filter, ModelFile, Rule
 from curate.errors import CurateError, UsageError
 
+MAX_FRAMES = 10
 FIXED = ("id", "source", "text", "url", "error")
 Files = tuple[ModelFile, ...]
 PerDocument = Callable[[Document], Any]
@@ -118,10 +119,14 @@ def _with_errors(batch: pl.DataFrame, errors: list[str | None]) -> pl.DataFrame:
 
 
 def _describe(error: Exception) -> str:
-    """The error and the place where it was raised: "KeyError: 'author' (my_filters.py:12: return row['author'])"."""
+    """A line with the error and the place where it was raised, "KeyError: 'author' (my_filters.py:12: row['author'])";
+    then, where it went through several, the lines of the traceback.
+    """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    told = f"{type(error).__name__}: {error}{place}"
+    way = "".join(traceback.format_list(frames[-MAX_FRAMES:])) if len(frames) > 1 else ""
+    return f"{told}\n{way}".rstrip()
 
 
 def _as_bool(answer: Any) -> bool:

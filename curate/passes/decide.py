@@ -20,11 +20,15 @@ def decide(batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock) -> p
     """The batch with every document's outcome; those that pass all steps are "kept"."""
     for step in steps:
         with clock(step.name):
-            if step.filter.measure is not None:
-                batch = _measured(batch, step.filter.measure)
-                batch = _quarantined(batch, step.name)
-            batch = apply_rules(batch, step.name, step.filter.rules)
+            batch = apply_rules(measure_step(batch, step), step.name, step.filter.rules)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
+
+
+def measure_step(batch: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
+    """The batch with what a step measures; a document on which the user's function failed is quarantined."""
+    if step.filter.measure is None:
+        return batch
+    return _quarantined(_measured(batch, step.filter.measure), step.name)
 
 
 def _measured(batch: pl.DataFrame, measure: Measure) -> pl.DataFrame:

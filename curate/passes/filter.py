@@ -32,7 +32,8 @@ from curate.passes.columns import LEDGER_HEAD, batch_head
 from curate.passes.decide import decide
 from curate.passes.extract import Extract, extract_text, page_extractor
 from curate.passes.inputs import open_run, read_split
-from curate.passes.steps import BoundStep, bind
+from curate.passes.steps import BoundStep, bind, has_own_steps
+from curate.passes.user_errors import ENOUGH, ROWS, check_user_errors
 from curate.recipe import Dedup, Recipe, Source
 from curate.text.signals import SIGNALS, text_signals
 
@@ -60,12 +61,22 @@ def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: C
         _load_kernels(run)
     with clock("batch"):
         batches = _batches(_rows(split, source, recipe, attempt, cursor, clock), attempt, cursor)
-        parts = [_process(rows, source, steps, recipe, clock) for rows in batches]
+        processed = (_process(rows, source, steps, recipe, clock) for rows in batches)
+        parts = list(_watched(processed, steps, recipe) if has_own_steps(source) else processed)
         parts = parts or [_process([], source, steps, recipe, clock)]  # a split may lie within one long line
     cursor.idle()
     if attempt.only is None:
         with clock("write"):
             _commit(run, split, _join(parts))
+
+
+def _watched(parts: Iterator[Parts], steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
+    """A user's function that fails everywhere stops the run early, not after hours."""
+    names, rows = [step.name for step in steps], pl.DataFrame()
+    for part in parts:
+        yield part
+        rows = pl.concat([rows, part.ledger.select(ROWS)], how="diagonal_relaxed")
+        check_user_errors(rows, names, recipe.limits.max_errors, min_reached=ENOUGH)
 
 
 def _commit(run: Path, split: Split, parts: Parts) -> None:
@@ -111,20 +122,20 @@ def _rows(
         if record is None:
             return
         if attempt.only is None or attempt.only == number:
-            cursor.at(number, size=_size(record))
+            cursor.at(number, size=record_size(record))
             with clock("extract"):
-                row = _row(record, extract, attempt.skip.get(number))
+                row = record_row(record, extract, attempt.skip.get(number))
             yield number, row
         number += 1
 
 
-def _size(record: Record | Lost) -> int:
+def record_size(record: Record | Lost) -> int:
     """Bytes, or characters of text that is ready."""
     payload = "" if isinstance(record, Lost) else record.payload
     return sum(map(len, payload)) if isinstance(payload, tuple) else len(payload)
 
 
-def _row(record: Record | Lost, extract: Extract, broken: str | None) -> dict[str, Any]:
+def record_row(record: Record | Lost, extract: Extract, broken: str | None) -> dict[str, Any]:
     if isinstance(record, Lost):
         lost = {"id": record.id, "url": record.url, "outcome": record.outcome, "step": "read"}
         return lost | {"reason": record.reason, "value": record.detail}
@@ -139,7 +150,7 @@ def _process(
 ) -> Parts:
     """Measure, decide and sign one batch."""
     with clock("batch"):
-        batch = _frame(rows, source)
+        batch = frame_rows(rows, source)
     with clock("signals"):
         batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
     batch = decide(batch, steps, clock)
@@ -151,7 +162,7 @@ def _process(
         return Parts(_ledger(batch), _documents(kept), signatures)
 
 
-def _frame(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
+def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
     """The batch; documents without an outcome yet are alive."""
     head = batch_head(source)
     if not rows:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from curate.engine.plan import Plan, check_plan, read_plan, write_plan
 from curate.engine.store import locked, machine_errors, read_done, sweep, write_file
 from curate.engine.supervisor import Progress, Show, Supervisor, Task
@@ -21,7 +23,8 @@ from curate.errors import UsageError
 from curate.passes.check import check_recipe
 from curate.passes.inputs import make_plan
 from curate.passes.manifest import write_manifest
-from curate.passes.steps import resolve
+from curate.passes.steps import bind, has_own_steps, resolve
+from curate.passes.user_errors import ROWS, check_user_errors
 from curate.recipe import Recipe, to_toml
 from curate.recipe_file import load
 from curate.run_folder import Run
@@ -116,9 +119,19 @@ def _work(folder: Path, recipe: Recipe, plan: Plan, workers: int, keep_intermedi
         for stage in stages(recipe):
             done = read_done(folder, stage.name)
             supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
+            if stage.name == "filter":
+                _check_user_errors(folder, recipe, plan)
     write_manifest(folder, recipe, plan, [stage.name for stage in stages(recipe)])
     if not keep_intermediate:
         shutil.rmtree(folder / "work")
+
+
+def _check_user_errors(folder: Path, recipe: Recipe, plan: Plan) -> None:
+    """Of each source as a whole; a part of it was watched as it was read."""
+    for source in filter(has_own_steps, recipe.sources):
+        files = [folder / "work" / "filter" / f"{split.key}.ledger.parquet" for split in plan.of(source.name)]
+        rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files if file.exists()])
+        check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
 
 
 def _tasks(stage: Stage, plan: Plan) -> Iterator[Task]:

@@ -68,6 +68,11 @@ def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
     )
 
 
+def has_own_steps(source: Source) -> bool:
+    """Whether a step of the source is the user's code."""
+    return any(step.use not in BUILT_IN for step in source.steps)
+
+
 def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
     """All parameters of a built-in step, with files placed in the recipe's folder."""
     return _with_paths(_complete(step, recipe.base).parameters, recipe.base)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from curate.engine.plan import Plan
 from curate.passes.check import check_recipe
 from curate.passes.inputs import make_plan
 from curate.passes.steps import resolve
@@ -35,8 +36,18 @@ def plan_values(path: str) -> dict[str, Any]:
     recipe = resolve(load(path))
     check_recipe(recipe)
     plan = make_plan(recipe)
+    sources = _sources(recipe, plan)
+    return {"name": recipe.name, "recipe": digest(recipe), "sources": sources, "mixture": _mixture(recipe, sources)}
+
+
+def estimate_mixture(recipe: Recipe, plan: Plan) -> dict[str, Any]:
+    """Weights and epochs by source, and what there is to say about them, from the inputs' sizes."""
+    return _mixture(recipe, _sources(recipe, plan))
+
+
+def _sources(recipe: Recipe, plan: Plan) -> dict[str, dict[str, int]]:
     inputs = plan.inputs()
-    sources = {
+    return {
         source.name: {
             "files": len(inputs[source.name]),
             "splits": len(plan.of(source.name)),
@@ -45,7 +56,6 @@ def plan_values(path: str) -> dict[str, Any]:
         }
         for source in recipe.sources
     }
-    return {"name": recipe.name, "recipe": digest(recipe), "sources": sources, "mixture": _mixture(recipe, sources)}
 
 
 def plan_tables(path: str) -> list[Table | str]:

@@ -1,0 +1,122 @@
+"""The commands of `curate` and their arguments; `cli` does them. The name of a command is in `command`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from curate import __version__
+from curate.errors import UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Argument errors as one line with the nearest name, like every other error of curate."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line.
+
+    Its `parse_args` raises UsageError where the words make no command.
+    """
+    whole = _Parser(prog="curate", description="From raw web crawls, books and code to the tokens of a language model.")
+    whole.add_argument("--version", action="version", version=f"curate {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for add in (_add_passes, _add_looks, _add_trainer):
+        add(commands)
+    return whole
+
+
+def _add_passes(commands: Any) -> None:
+    run = _command(commands, "run", "do everything of a recipe that is not done yet")
+    run.add_argument("recipe", help='a recipe\'s file, or the name of one that ships ("quickstart")')
+    run.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    run.add_argument(
+        "--workers", type=_positive, help="worker processes (default: all cores); never changes the output"
+    )
+    run.add_argument("--keep-intermediate", action="store_true", help="keep RUN/work, with unscrubbed text")
+    run.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
+    _add_json(run, "print the account as JSON")
+
+    plan = _command(commands, "plan", "inputs, splits and the mixture's epochs; runs nothing")
+    plan.add_argument("recipe")
+    _add_json(plan)
+
+    check = _command(commands, "check", "what in a recipe can never work, and what each rule takes of a sample")
+    check.add_argument("recipe")
+    check.add_argument("--documents", type=_positive, default=1000, help="of each source that the steps are tried on")
+    _add_json(check)
+
+    step = _command(commands, "filter", "try one step of a recipe: what it keeps and drops, with the values")
+    step.add_argument("recipe")
+    step.add_argument("--try", action="store_true", required=True, dest="is_trial", help="on a sample; writes nothing")
+    step.add_argument("--step", required=True, metavar="NAME", help='as the funnel calls it; a second one is "where#2"')
+    step.add_argument("--source", metavar="NAME", help="default: the first that has the step")
+    step.add_argument("--sample", type=_positive, default=20, help="examples shown")
+    _add_json(step)
+
+
+def _add_looks(commands: Any) -> None:
+    show = _command(commands, "show", "the funnel: what came in, what each step dropped, what came out")
+    show.add_argument("run", type=Path)
+    show.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
+    _add_json(show)
+
+    why = _command(commands, "why", "one document's way: every rule, its values, what it repeats")
+    why.add_argument("run", type=Path)
+    why.add_argument("document", metavar="ID_OR_URL")
+    _add_json(why)
+
+    retune = _command(commands, "retune", "what other thresholds would change, from the ledger alone")
+    retune.add_argument("run", type=Path)
+    retune.add_argument("--set", action="append", required=True, metavar="STEP.PARAMETER=VALUE", help="may be repeated")
+    retune.add_argument("--sample", type=_positive, default=5, help="documents shown of each kind that change sides")
+    retune.add_argument("--apply", type=Path, metavar="FILE", help="write the recipe with these values")
+    _add_json(retune)
+
+    verify = _command(commands, "verify", "recompute checksums and the account; exit 1 on a difference")
+    verify.add_argument("run", type=Path)
+
+    signals = _command(commands, "signals", "what is measured on every document: name, unit, source")
+    _add_json(signals)
+
+    recipes = _command(commands, "recipes", "the named recipes that ship, or one of them printed")
+    recipes.add_argument("name", nargs="?")
+
+
+def _add_trainer(commands: Any) -> None:
+    train = _command(commands, "train", "train a compact GPT on a run's tokens")
+    train.add_argument("run", type=Path)
+    train.add_argument("--preset", help="nano, t2-20m, d12 (default: the recipe's)")
+    train.add_argument("--steps", type=_positive)
+    train.add_argument("--device", default="auto", help="auto, cpu, cuda")
+    train.add_argument("--seed", type=int)
+    train.add_argument("--restart", action="store_true", help="begin anew instead of going on from the checkpoint")
+
+    generate = _command(commands, "generate", "text from a checkpoint")
+    generate.add_argument("checkpoint", type=Path)
+    generate.add_argument("prompt")
+    generate.add_argument("--tokens", type=_positive, default=200)
+    generate.add_argument("--temperature", type=float, default=0.8)
+    generate.add_argument("--top-k", type=_positive, default=50)
+    generate.add_argument("--seed", type=int, default=17)
+
+
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(command=name)
+    return command
+
+
+def _add_json(command: argparse.ArgumentParser, text: str | None = None) -> None:
+    command.add_argument("--json", action="store_true", help=text)
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
+    return number

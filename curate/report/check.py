@@ -1,0 +1,213 @@
+"""`curate check`: what in a recipe can never work, or works on everything, found before a run does it.
+
+recipe ─▶ names, files, models (check_recipe) ─▶ repeated steps, thresholds, weights, epochs ─▶ Finding
+       ─▶ a sample of each source ─▶ its steps tried ─▶ Rate: how much each rule takes, beside what was published
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from curate.batch import Rule
+from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
+from curate.passes.check import check_recipe
+from curate.passes.inputs import make_plan
+from curate.passes.sample import Trial, sample_source, try_steps
+from curate.passes.steps import bind, resolve
+from curate.recipe import Recipe, Source, Step
+from curate.recipe_file import load
+from curate.report.plan import estimate_mixture
+from curate.report.show import add_column
+from curate.text.signals import SIGNALS
+
+ENOUGH = 20
+"""Documents that must have reached a step before "always" means anything."""
+UNIT = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about a recipe. A fault is a mistake; the rest is worth knowing."""
+
+    is_fault: bool
+    place: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How much of what reached a step a rule takes, asked by itself. `rule` None: all rules of the step together."""
+
+    source: str
+    step: str
+    rule: str | None
+    reached: int
+    dropped: int
+    share_of_documents: float
+    share_of_bytes: float
+    published: PublishedRate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    findings: tuple[Finding, ...]
+    rates: tuple[Rate, ...]
+
+    @property
+    def has_fault(self) -> bool:
+        return any(finding.is_fault for finding in self.findings)
+
+
+def check(path: str, *, documents: int = 1000) -> Checked:
+    """Look at a recipe, and try its steps on up to `documents` of each source.
+
+    Raises:
+        RecipeError: the recipe cannot run at all; with file and line.
+    """
+    recipe = resolve(load(path))
+    check_recipe(recipe)
+    plan = make_plan(recipe)
+    findings = [*_weights(recipe)]
+    notes = estimate_mixture(recipe, plan)["notes"]
+    findings += [Finding(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
+    rates: list[Rate] = []
+    for source in recipe.sources:
+        findings += [*_repeated(source), *_thresholds(source, recipe)]
+        if source.steps:
+            trials = list(try_steps(sample_source(recipe, source, plan, documents), bind(source, recipe)))
+            rates += [rate for trial in trials for rate in _rates(source.name, trial)]
+            findings += _behaviour(source.name, trials)
+    return Checked(tuple(findings), tuple(rates))
+
+
+def _weights(recipe: Recipe) -> Iterator[Finding]:
+    weights = recipe.mix.weights
+    total = sum(weights.values())
+    if weights and abs(total - 1) > 1e-6:
+        yield Finding(True, "[mix] weights", f"they sum to {total:.6g}, not to 1: each counts as its part of the sum")
+    for source in recipe.sources:
+        if weights and not weights.get(source.name):
+            yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
+
+
+def _repeated(source: Source) -> Iterator[Finding]:
+    for number, step in enumerate(source.steps):
+        if any(_is_same(step, other) for other in source.steps[:number]):
+            yield Finding(True, f"{source.name}, {step.use}", "the same step with the same parameters stands twice")
+
+
+def _is_same(one: Step, other: Step) -> bool:
+    return one.use == other.use and dict(one.parameters) == dict(other.parameters)
+
+
+def _thresholds(source: Source, recipe: Recipe) -> Iterator[Finding]:
+    for step in bind(source, recipe):
+        off = []
+        for rule in step.filter.rules:
+            verdict = _verdict(rule)
+            if verdict == "off":
+                off.append(rule.name)
+            elif verdict is not None:
+                yield Finding(True, f"{source.name}, {step.name}, {rule.name}", verdict)
+        if off:
+            yield Finding(False, f"{source.name}, {step.name}", f"switched off by their thresholds: {', '.join(off)}")
+
+
+def _verdict(rule: Rule) -> str | None:
+    """What is wrong with a threshold; "off" where it is at the end of the range: so rules are switched off."""
+    limits = _range(rule.signal)
+    if limits is None or isinstance(rule.threshold, bool) or not isinstance(rule.threshold, int | float):
+        return None
+    low, high = limits
+    told = (
+        f'{rule.threshold:g} for "{rule.signal}", which goes from {low:g} to {"any number" if high is None else high}'
+    )
+    is_minimum, is_maximum = rule.name.startswith("min_"), rule.name.startswith("max_")
+    if (is_minimum and high is not None and rule.threshold > high) or (is_maximum and rule.threshold < low):
+        return f"drops every document: {told}"
+    if is_maximum and high == 1 and rule.threshold > high * 1.5:
+        return f"can never fire: {told}"
+    if (is_minimum and rule.threshold <= low) or (is_maximum and high is not None and rule.threshold >= high):
+        return "off"
+    return None
+
+
+def _range(signal: str) -> tuple[float, float | None] | None:
+    known = {each.name: (each.minimum, each.maximum) for each in SIGNALS}
+    return known.get(signal, UNIT if signal.endswith("_score") else None)
+
+
+def _rates(source: str, trial: Trial) -> Iterator[Rate]:
+    step, documents = trial.step, trial.documents
+    yield _rate(source, step.name, None, documents, pl.col("outcome") == "dropped", PUBLISHED_STEPS.get(step.name))
+    for rule in step.filter.rules:
+        published = PUBLISHED.get(f"{step.name}.{rule.name}")
+        yield _rate(source, step.name, rule.name, documents, ~rule.keep.fill_null(True), published)
+
+
+def _rate(
+    source: str, step: str, rule: str | None, documents: pl.DataFrame, fails: pl.Expr, published: PublishedRate | None
+) -> Rate:
+    failing = documents.filter(fails)
+    size, lost = int(documents["byte_count"].sum()), int(failing["byte_count"].sum())
+    shares = (failing.height / max(documents.height, 1), lost / max(size, 1))
+    return Rate(source, step, rule, documents.height, failing.height, *shares, published)
+
+
+def _behaviour(source: str, trials: Sequence[Trial]) -> Iterator[Finding]:
+    """Rules that take all of the sample, that cannot tell, and that never fire."""
+    idle = []
+    for trial in trials:
+        reached = trial.documents.height
+        for rule in trial.step.filter.rules:
+            place = f"{source}, {trial.step.name}, {rule.name}"
+            failing = trial.documents.filter(~rule.keep.fill_null(True)).height
+            if reached >= ENOUGH and failing == reached:
+                yield Finding(True, place, f"drops all {reached:,} documents of the sample that reached it")
+            elif reached >= ENOUGH and _is_unknown(rule, trial.documents):
+                yield Finding(
+                    False, place, f'"{rule.signal}" is unknown for all {reached:,} documents: it never decides'
+                )
+            elif reached >= ENOUGH and not failing and _verdict(rule) != "off":
+                idle.append(f"{trial.step.name}.{rule.name}")
+    if idle:
+        yield Finding(False, source, f"dropped nothing of the sample: {', '.join(idle)}")
+
+
+def _is_unknown(rule: Rule, documents: pl.DataFrame) -> bool:
+    return bool(documents.select(rule.keep.is_null().all()).item())
+
+
+def check_values(checked: Checked) -> dict[str, Any]:
+    """Findings and rates as plain values."""
+    findings = [asdict(finding) for finding in checked.findings]
+    rates = [
+        asdict(rate) | {"published": rate.published._asdict() if rate.published else None} for rate in checked.rates
+    ]
+    return {"findings": findings, "rates": rates}
+
+
+def rates_tables(rates: Sequence[Rate]) -> Iterator[Table]:
+    """One a source: a line a step, and under it those of its rules that took something or have a published figure."""
+    for source in dict.fromkeys(rate.source for rate in rates):
+        table = Table(title=source, title_justify="left", box=SIMPLE_HEAD)
+        for name in ("step and rule", "dropped", "docs", "bytes", "published"):
+            add_column(table, name, is_text=name in ("step and rule", "published"))
+        table.columns[0].no_wrap = True
+        for rate in rates:
+            if rate.source == source and (rate.rule is None or rate.dropped or rate.published):
+                table.add_row(*_cells(rate), style=None if rate.rule else "bold")
+        yield table
+
+
+def _cells(rate: Rate) -> tuple[str, ...]:
+    shares = (f"{rate.share_of_documents:.1%}", f"{rate.share_of_bytes:.1%}")
+    published = f"{rate.published.share:.1%} {rate.published.unit}" if rate.published else ""
+    name = f"  {rate.rule}" if rate.rule else rate.step
+    return (name, f"{rate.dropped:,} of {rate.reached:,}", *shares, published)

@@ -1,0 +1,136 @@
+"""`curate filter --try`: what one step keeps and drops of a sample, side by side, with the values that decided.
+
+sample ─▶ the steps before ─▶ the step ─▶ kept │ dropped, evenly chosen ─▶ value against threshold, start of the text
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from typing import Any
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from curate.batch import Rule
+from curate.errors import UsageError, nearest
+from curate.passes.check import check_recipe
+from curate.passes.inputs import make_plan
+from curate.passes.sample import Trial, sample_source, try_steps
+from curate.passes.steps import bind, resolve
+from curate.recipe import Recipe, Source
+from curate.recipe_file import load
+
+DOCUMENTS = 1000
+SHOWN_RULES = 3
+SHOWN_CHARACTERS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`values` are of the rules that dropped it, or of those that came nearest to it: (rule, value, threshold)."""
+
+    id: str
+    url: str | None
+    outcome: str
+    values: tuple[tuple[str, Any, Any], ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    source: str
+    step: str
+    reached: int
+    kept: int
+    dropped: int
+    quarantined: int
+    examples: tuple[Example, ...]
+
+
+def try_step(path: str, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
+    """Try a recipe's step on the documents of a sample that reach it; half of the examples are kept ones.
+
+    Raises:
+        RecipeError: the recipe cannot run.
+        UsageError: no source has such a step.
+    """
+    recipe = resolve(load(path))
+    check_recipe(recipe)
+    chosen = _find_source(recipe, step, source)
+    batch = sample_source(recipe, chosen, make_plan(recipe), DOCUMENTS)
+    trial = next(trial for trial in try_steps(batch, bind(chosen, recipe)) if trial.step.name == step)
+    outcomes = trial.documents["outcome"].fill_null("kept")
+    counts = {name: int((outcomes == name).sum()) for name in ("kept", "dropped", "quarantined")}
+    return Tried(chosen.name, step, trial.documents.height, **counts, examples=_examples(trial, sample))
+
+
+def _find_source(recipe: Recipe, step: str, name: str | None) -> Source:
+    known = {source.name: [bound.name for bound in bind(source, recipe)] for source in recipe.sources}
+    if name is not None and name not in known:
+        raise UsageError(f'there is no source "{name}"{nearest(name, known)}')
+    for source in recipe.sources:
+        if step in known[source.name] and name in (None, source.name):
+            return source
+    steps = {each for names in known.values() for each in names}
+    where = f'the source "{name}" has' if name else "no source has"
+    raise UsageError(f'{where} no step "{step}"'.replace("no source has no", "no source has a") + nearest(step, steps))
+
+
+def _examples(trial: Trial, sample: int) -> tuple[Example, ...]:
+    """Kept ones, dropped ones, and what the user's function failed on."""
+    outcome = pl.col("outcome").fill_null("kept")
+    half = max(1, sample // 2)
+    found: list[Example] = []
+    for name, count in (("kept", half), ("dropped", half), ("quarantined", 3)):
+        rows = trial.documents.filter(outcome == name)
+        picked = rows.gather_every(max(1, rows.height // count)).head(count)
+        found += [_example(row, name, trial.step.filter.rules) for row in picked.iter_slices(1)]
+    return tuple(found)
+
+
+def _example(row: pl.DataFrame, outcome: str, rules: tuple[Rule, ...]) -> Example:
+    facts = row.row(0, named=True)
+    if outcome == "quarantined":
+        values: tuple[tuple[str, Any, Any], ...] = (("error", facts["value"], None),)
+    else:
+        failed = [rule for rule in rules if not row.select(rule.keep.fill_null(True)).item()]
+        shown = failed or sorted(rules, key=lambda rule: _distance(facts.get(rule.signal), rule.threshold))
+        values = tuple((rule.name, facts.get(rule.signal), rule.threshold) for rule in shown[:SHOWN_RULES])
+    return Example(facts["id"], facts["url"], outcome, values, " ".join((facts["text"] or "").split()))
+
+
+def _distance(value: Any, threshold: Any) -> float:
+    """How far a value is from a threshold, as a part of it; what is no number is far."""
+    if not isinstance(value, int | float) or not isinstance(threshold, int | float) or isinstance(value, bool):
+        return float("inf")
+    return abs(value - threshold) / max(abs(threshold), 1e-9)
+
+
+def tried_values(tried: Tried) -> dict[str, Any]:
+    return asdict(tried)
+
+
+def tried_table(tried: Tried) -> Table:
+    """Kept on the left, dropped on the right."""
+    title = f"{tried.source}, {tried.step}: {tried.reached:,} documents of the sample reached it"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_lines=True, expand=True)
+    table.add_column(f"kept ({tried.kept:,})", ratio=1)
+    table.add_column(f"dropped ({tried.dropped:,})", ratio=1)
+    kept, dropped = ([example for example in tried.examples if example.outcome == name] for name in ("kept", "dropped"))
+    for left, right in zip_longest(kept, dropped):
+        table.add_row(_cell(left), _cell(right))
+    return table
+
+
+def _cell(example: Example | None) -> str:
+    if example is None:
+        return ""
+    values = "\n".join(_told(*value) for value in example.values)
+    return f"{example.url or example.id}\n{values}\n{example.text[:SHOWN_CHARACTERS]}".replace("[", r"\[")
+
+
+def _told(rule: str, value: Any, threshold: Any) -> str:
+    shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"  {rule}: {shown}" + ("" if threshold is None else f" against {threshold}")

@@ -1,0 +1,132 @@
+"""`curate check` and `curate filter --try` on real pages: mistakes that make rules useless are found before a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import curate
+from curate.cli import main
+from curate.errors import RecipeError, UsageError
+from curate.report.check import Checked, check
+from curate.report.trial import try_step
+
+SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"
+RECIPE = """\
+name = "checked"
+[[source]]
+name = "web"
+read = "warc"
+paths = ["{sample}/web.warc.gz"]
+steps = [{steps}]
+[[source]]
+name = "books"
+read = "books"
+paths = ["{sample}/books"]
+[mix]
+weights = {weights}
+"""
+ENGLISH = '{ use = "language", keep = ["en"] }, '
+
+
+def write(folder: Path, steps: str, *, weights: str = "{ web = 0.5, books = 0.5 }") -> Path:
+    recipe = folder / "recipe.toml"
+    recipe.write_text(RECIPE.format(sample=SAMPLE, steps=steps, weights=weights))
+    return recipe
+
+
+def checked(folder: Path, steps: str, **arguments: Any) -> Checked:
+    return check(str(write(folder, steps, **arguments)), documents=60)
+
+
+def faults(result: Checked) -> list[str]:
+    return [f"{finding.place}: {finding.sentence}" for finding in result.findings if finding.is_fault]
+
+
+def test_a_good_recipe_has_no_fault_and_shows_what_its_rules_take(tmp_path: Path) -> None:
+    result = checked(tmp_path, ENGLISH + '"gopher_quality", "fineweb"')
+    assert faults(result) == []
+    assert not result.has_fault
+    language = next(rate for rate in result.rates if rate.step == "language" and rate.rule is None)
+    assert 0 < language.dropped < language.reached <= 60
+    quality = next(rate for rate in result.rates if rate.step == "gopher_quality" and rate.rule is None)
+    assert quality.reached == language.reached - language.dropped
+    published = {rate.rule: rate.published for rate in result.rates if rate.step == "fineweb"}
+    assert published["max_short_line_ratio"] is not None
+    assert published["max_short_line_ratio"].share == 0.0373
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        ('"gopher_quality", "gopher_quality"', "the same step with the same parameters stands twice"),
+        ('{ use = "gopher_quality", max_bullet_line_ratio = 90 }', "can never fire: 90"),
+        ('{ use = "gopher_quality", min_alphabetic_word_ratio = 80 }', "drops every document: 80"),
+        ('{ use = "language", keep = ["en"], min_score = 65 }', "65"),
+        ('{ where = "character_count < 0" }', "drops all"),
+    ],
+)
+def test_rules_that_never_or_always_fire_are_faults(tmp_path: Path, steps: str, sentence: str) -> None:
+    try:
+        found = faults(checked(tmp_path, steps))
+    except RecipeError as error:  # some are refused before anything is tried
+        found = [str(error)]
+    assert any(sentence in fault for fault in found), found
+
+
+def test_weights_that_do_not_close_and_a_source_without_one_are_faults(tmp_path: Path) -> None:
+    found = faults(checked(tmp_path, "", weights="{ web = 1.01 }"))
+    assert found == [
+        "[mix] weights: they sum to 1.01, not to 1: each counts as its part of the sum",
+        '[mix] weights: the source "books" has none: nothing of it will be drawn',
+    ]
+
+
+def test_a_threshold_at_the_end_of_its_range_is_a_note(tmp_path: Path) -> None:
+    result = checked(tmp_path, '{ use = "gopher_quality", min_stop_words = 0 }')
+    assert faults(result) == []
+    assert any(
+        "switched off" in finding.sentence and "min_stop_words" in finding.sentence for finding in result.findings
+    )
+
+
+def test_the_command_exits_with_one_on_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = write(tmp_path, '{ where = "character_count < 0" }')
+    with pytest.raises(SystemExit) as stopped:
+        main(["check", str(recipe), "--documents", "40", "--json"])
+    assert stopped.value.code == 1
+    shown = json.loads(capsys.readouterr().out)
+    assert [finding["place"] for finding in shown["findings"] if finding["is_fault"]] == ["web, where, where"]
+
+
+def test_a_trial_shows_kept_and_dropped_with_the_values_that_decided(tmp_path: Path) -> None:
+    recipe = write(tmp_path, ENGLISH + '{ use = "gopher_quality", min_words = 400 }')
+    tried = try_step(str(recipe), "gopher_quality", sample=8)
+    assert tried.source == "web"
+    assert tried.kept + tried.dropped == tried.reached
+    by_outcome = {name: [each for each in tried.examples if each.outcome == name] for name in ("kept", "dropped")}
+    assert 0 < len(by_outcome["kept"]) <= 4
+    assert 0 < len(by_outcome["dropped"]) <= 4
+    for example in by_outcome["dropped"]:
+        rule, value, threshold = example.values[0]
+        assert (value < threshold) if rule.startswith("min_") else (value > threshold)
+
+
+def test_a_trial_shows_where_ones_own_filter_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text("def picky(document):\n    return document.columns['nothing'] > 0\n")
+    recipe = write(tmp_path, '"mine:picky"')
+    with pytest.raises(SystemExit) as stopped:
+        main(["filter", str(recipe), "--try", "--step", "mine:picky"])
+    assert stopped.value.code == 0
+    assert "KeyError: 'nothing' (mine.py:2" in capsys.readouterr().out
+
+
+def test_a_step_or_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    recipe = str(write(tmp_path, '"gopher_quality"'))
+    with pytest.raises(UsageError, match=r'step "gopher_qualty".*did you mean "gopher_quality"'):
+        try_step(recipe, "gopher_qualty")
+    with pytest.raises(UsageError, match='no source "wep"'):
+        try_step(recipe, "gopher_quality", source="wep")
