@@ -29,12 +29,14 @@ BUILT_IN: Mapping[str, str] = {
     "code": "curate.filters.code:code",
     "licence": "curate.filters.licence:licence",
     "fineweb": "curate.filters.fineweb:fineweb",
+    "fineweb2": "curate.filters.fineweb2:fineweb2",
+    "redpajama_v2": "curate.filters.redpajama:redpajama_v2",
     "toxicity": "curate.filters.toxicity:toxicity",
     "fasttext": "curate.filters.quality:fasttext",
     "where": "curate.filters.where:where",
 }
 
-PATHS = ("model", "blocklists", "patterns")
+PATHS = ("model", "blocklists", "patterns", "table")
 """Parameters that name files: relative to the recipe's folder."""
 
 
