@@ -27,7 +27,19 @@ def load(path_or_name: str | Path) -> Recipe:
     """
     path = _find(path_or_name)
     table, places = _read(path)
+    if path in shipped_recipes().values():
+        _check_has_inputs(table, path.stem)
     return _recipe(table, places, path)
+
+
+def _check_has_inputs(table: Mapping[str, Any], name: str) -> None:
+    """Most recipes that ship are a start: what to do, and nothing to do it on."""
+    for source in table["source"]:
+        if "paths" not in source:
+            raise RecipeError(
+                f'the recipe "{name}" has no inputs of its own: write one with extends = "{name}" and '
+                f'[[source]] name = "{source["name"]}", paths = […] (see curate recipes {name})'
+            )
 
 
 def _find(path_or_name: str | Path) -> Path:
@@ -133,6 +145,9 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) 
     rest = {key: value for key, value in table.items() if key != "steps"}
     if isinstance(rest.get("paths"), str):
         rest["paths"] = [rest["paths"]]
+    if "name" in rest and "paths" not in rest:
+        name = rest["name"]
+        raise Mismatch(path, f'the source "{name}" has no paths: add [[source]] name = "{name}", paths = […]')
     source = build(Source, rest, path)
     if not source.name.replace("-", "").replace("_", "").isalnum() or not source.name.isascii():
         raise Mismatch(

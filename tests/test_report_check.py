@@ -78,9 +78,9 @@ def test_rules_that_never_or_always_fire_are_faults(tmp_path: Path, steps: str, 
 
 
 def test_weights_that_do_not_close_and_a_source_without_one_are_faults(tmp_path: Path) -> None:
-    found = faults(checked(tmp_path, "", weights="{ web = 1.01 }"))
+    found = faults(checked(tmp_path, "", weights="{ web = 1.1 }"))
     assert found == [
-        "[mix] weights: they sum to 1.01, not to 1: each counts as its part of the sum",
+        "[mix] weights: they sum to 1.1, not to 1: each counts as its part of the sum",
         '[mix] weights: the source "books" has none: nothing of it will be drawn',
     ]
 

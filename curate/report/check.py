@@ -29,6 +29,8 @@ from curate.text.signals import SIGNALS
 ENOUGH = 20
 """Documents that must have reached a step before "always" means anything."""
 UNIT = (0.0, 1.0)
+CLOSE = 0.02
+"""Weights that are rounded, as published ones are, are this close to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ def _weights(recipe: Recipe) -> Iterator[Finding]:
     weights = recipe.mix.weights
     total = sum(weights.values())
     if weights and abs(total - 1) > 1e-6:
-        yield Finding(True, "[mix] weights", f"they sum to {total:.6g}, not to 1: each counts as its part of the sum")
+        is_fault = abs(total - 1) > CLOSE
+        yield Finding(
+            is_fault, "[mix] weights", f"they sum to {total:.6g}, not to 1: each counts as its part of the sum"
+        )
     for source in recipe.sources:
         if weights and not weights.get(source.name):
             yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
