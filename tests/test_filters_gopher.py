@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import polars as pl
+import pytest
 
 from curate.batch import Filter
 from curate.filters.gopher import gopher_quality, gopher_repetition
@@ -78,3 +80,40 @@ def test_a_repeated_paragraph_and_a_repeated_phrase_are_found() -> None:
 def test_an_empty_document_is_dropped_for_its_words_and_not_for_repetition() -> None:
     assert failures(gopher_repetition(), "") == []
     assert failures(gopher_quality(), "")[0] == "min_words"
+
+
+def measured(text: str, **parameters: Any) -> dict[str, float]:
+    step = gopher_repetition(**parameters)
+    batch = pl.DataFrame({"text": [text]}).hstack(text_signals(pl.Series([text])))
+    return (step.measure(batch) if step.measure else batch).row(0, named=True)
+
+
+def test_four_equal_lines_among_twelve_are_three_repeats_or_four_duplicates() -> None:
+    text = "\n".join(["the same line"] * 4 + [f"line number {at}" for at in range(8)])
+    assert measured(text)["duplicate_line_ratio"] == 3 / 12
+    assert measured(text, count="all")["all_duplicate_line_ratio"] == pytest.approx(4 / 12)
+
+
+def test_all_occurrences_of_a_phrase_count_where_they_are_to() -> None:
+    phrase = " ".join(f"w{at}" for at in range(10))
+    text = f"{phrase} " + " ".join(f"x{at:02}" for at in range(60)) + f" {phrase}"
+    words = len(text.replace(" ", ""))
+    every = measured(text, count="all")
+    for size in range(5, 11):
+        assert every[f"all_duplicate_{size}gram_ratio"] == pytest.approx(2 * len(phrase.replace(" ", "")) / words)
+    assert every["all_top_2gram_ratio"] == pytest.approx(2 * 4 / words)
+    assert measured("all words differ here", count="all")["all_top_2gram_ratio"] == 0
+    assert measured("", count="all")["all_duplicate_paragraph_ratio"] == 0
+
+
+def test_the_rules_decide_on_the_signals_of_their_way_to_count() -> None:
+    assert {rule.signal.startswith("all_") for rule in gopher_repetition(count="all").rules} == {True}
+    names = [[rule.name for rule in step.rules] for step in (gopher_repetition(count="all"), gopher_repetition())]
+    assert names[0] == names[1]
+
+
+def test_stop_words_count_once_or_every_time() -> None:
+    batch = text_signals(pl.Series(["the cat, the dog, the bird"]))
+    for repeated, expected in ((False, False), (True, True)):
+        rule = gopher_quality(repeated_stop_words=repeated).rules[-1]
+        assert batch.select(rule.keep).item() is expected

@@ -127,12 +127,20 @@ def test_what_a_step_never_saw_is_unknown_and_not_kept(inputs: Path, tmp_path: P
         retune(done, [Change("mine:no_teapots", "words", ["kettle"])])
 
 
-def test_a_threshold_before_a_transform_is_refused(inputs: Path, tmp_path: Path) -> None:
+def test_a_threshold_before_a_change_of_texts_is_judged_on_the_old_text(inputs: Path, tmp_path: Path) -> None:
     for name in ("a.warc.gz", "mine.py"):
         (tmp_path / name).symlink_to(inputs / name)
-    done = run(write_recipe(tmp_path, last='"mine:upper"'), out=tmp_path / "run", workers=1)
-    with pytest.raises(UsageError, match="changes texts after it"):
-        retune(done, [Change("gopher_quality", "min_words", 10)])
+    last = '{ use = "c4", min_words_per_line = 12, min_sentences = 1 }'
+    done = run(write_recipe(tmp_path, last=last), out=tmp_path / "run", workers=1)
+    ledger = done.ledger("web").collect()
+    cut = ledger.filter(pl.col("before_c4").is_not_null()).unnest("before_c4", separator="@")
+    assert cut.height > 0
+    assert (cut["before_c4@word_count"] > cut["word_count"]).all()
+    limit = int(cut["before_c4@word_count"].median() or 0)
+    told = retune(done, [Change("gopher_quality", "min_words", limit)])
+    anew = run(write_recipe(tmp_path, last=last, min_words=limit), out=tmp_path / "anew", workers=1)
+    ledger = anew.ledger("web").collect().filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
+    assert verdicts(told.rows, "new_") == verdicts(ledger)
 
 
 def test_wrong_changes_say_what_would_be_right(finished: curate.Run) -> None:

@@ -95,6 +95,7 @@ def expected(text: str) -> dict[str, Any]:
         "ellipsis_line_ratio": ratio(sum(line.rstrip().endswith(("...", "…")) for line in lines), len(lines)),
         "alphabetic_word_ratio": ratio(sum(any(map(str.isalpha, word)) for word in words), len(words)),
         "stop_word_count": len(stop_words.intersection(words)),
+        "stop_word_occurrence_count": sum(word in stop_words for word in words),
         "digit_ratio": ratio(sum(map(str.isdecimal, text)), length),
         "uppercase_ratio": ratio(sum(map(str.isupper, text)), length),
         "whitespace_ratio": ratio(sum(map(str.isspace, text)), length),

@@ -9,21 +9,14 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from curate.batch import Filter
-from curate.text.buffers import text_buffers
-from curate.text.characters import SPACE, character_classes, decode
-from curate.text.compiled import inner, kernel
-from curate.text.hashes import find_slot, table_size
-from curate.text.information import FRACTION, measure_words
-from curate.text.ngrams import BYTES_A_WORD, begin_ngrams, hash_words, lengthen_ngrams
+from curate.text.information import FRACTION
+from curate.text.ngrams import DUPLICATE_SIZES, TOP_SIZES
+from curate.text.repeats import COUNTS, count_repeats
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
-TOP_SIZES, DUPLICATE_SIZES = (2, 3, 4), (5, 6, 7, 8, 9, 10)
-COUNTS = ("words", "characters", "distinct", "bits", *(f"top_{n}" for n in TOP_SIZES))
-COUNTS = (*COUNTS, *(f"dupe_{n}" for n in DUPLICATE_SIZES))
 PUNCTUATION = r"[!-/:-@\[-`{-~]"
 RAW_WORD = r"\w+|[^\w\s]+"
 SENTENCE = r"\b[^.!?]+[.!?]*"
@@ -91,7 +84,7 @@ def _raw_words(stop_words: tuple[str, ...]) -> list[pl.Expr]:
 
 
 def _normal_words(normal: pl.Series) -> pl.DataFrame:
-    counts = dict(zip(COUNTS, _count(normal).T, strict=True))
+    counts = dict(zip(COUNTS, count_repeats(normal).T, strict=True))
     words, characters = counts["words"].astype(np.float64), counts["characters"].astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = {
@@ -120,92 +113,3 @@ def _lines(texts: pl.DataFrame) -> pl.DataFrame:
     )
     every = pl.DataFrame({"document": pl.arange(texts.height, eager=True, dtype=pl.UInt32)})
     return every.join(means, on="document", how="left", maintain_order="left").drop("document")
-
-
-def _count(normal: pl.Series) -> npt.NDArray[np.int64]:
-    """int64[documents, COUNTS] of texts that are normalised."""
-    buffers = text_buffers(normal)
-    counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), counts)
-    return counts
-
-
-@kernel
-def _count_documents(data, offsets, table, counts):  # type: ignore[no-untyped-def]
-    longest = 0
-    for document in range(len(offsets) - 1):
-        longest = max(longest, offsets[document + 1] - offsets[document])
-    room, slots = longest // 2 + 2, table_size(longest // 2 + 2)
-    codes, classes = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
-    starts, ends = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
-    hashes, lengths = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.int64)
-    places, values = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
-    marks, covered = np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8), np.empty(room, dtype=np.uint8)
-    keys, repeats = np.empty(slots, dtype=np.uint64), np.empty(slots, dtype=np.int32)
-    for document in range(len(offsets) - 1):
-        length = decode(data, offsets[document], offsets[document + 1], table, codes, classes)
-        words = _cut_at_spaces(classes, length, starts, ends)
-        hash_words(codes, starts, ends, words, hashes, lengths)
-        row = counts[document]
-        row[0], row[1] = words, lengths[words]
-        row[2], row[3] = measure_words(hashes, words, keys, repeats)
-        left = begin_ngrams(hashes, words, places, values)
-        for size in range(TOP_SIZES[0], DUPLICATE_SIZES[-1] + 1):
-            left = lengthen_ngrams(hashes, words, size, left, places, values, marks)
-            _count_ngrams(values, left, keys, repeats)
-            if size <= TOP_SIZES[-1]:
-                row[2 + size] = _top(lengths, size, left, places, values, keys, repeats)
-            else:
-                row[2 + size] = _duplicate(lengths, words, size, left, places, values, keys, repeats, covered)
-
-
-@inner
-def _cut_at_spaces(classes, length, starts, ends):  # type: ignore[no-untyped-def]
-    words = at = 0
-    while at < length:
-        while at < length and classes[at] & SPACE:
-            at += 1
-        begin = at
-        while at < length and not classes[at] & SPACE:
-            at += 1
-        if begin < at:
-            starts[words], ends[words] = begin, at
-            words += 1
-    return words
-
-
-@inner
-def _count_ngrams(values, left, keys, repeats):  # type: ignore[no-untyped-def]
-    mask = table_size(left) - 1
-    keys[: mask + 1] = 0
-    for entry in range(left):
-        slot = find_slot(keys, mask, values[entry])
-        repeats[slot] = repeats[slot] + 1 if keys[slot] == values[entry] else 1
-        keys[slot] = values[entry]
-
-
-@inner
-def _top(lengths, size, left, places, values, keys, repeats):  # type: ignore[no-untyped-def]
-    """Characters of the most frequent n-gram times its number, the first of equals; 0 if none occurs twice."""
-    mask = table_size(left) - 1
-    best = characters = 0
-    for entry in range(left):
-        count = repeats[find_slot(keys, mask, values[entry])]
-        if count > 1 and count > best:
-            best = count
-            characters = count * (lengths[places[entry] + size] - lengths[places[entry]])
-    return characters
-
-
-@inner
-def _duplicate(lengths, words, size, left, places, values, keys, repeats, covered):  # type: ignore[no-untyped-def]
-    """Characters of the words that lie in an n-gram which occurs twice or more."""
-    mask = table_size(left) - 1
-    covered[:words] = 0
-    for entry in range(left):
-        if repeats[find_slot(keys, mask, values[entry])] > 1:
-            covered[places[entry] : places[entry] + size] = 1
-    characters = 0
-    for word in range(words):
-        characters += covered[word] * (lengths[word + 1] - lengths[word])
-    return characters

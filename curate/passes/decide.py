@@ -10,6 +10,7 @@ import polars as pl
 
 from curate.batch import Measure, Rule
 from curate.engine.clock import Clock
+from curate.passes.seen import keep_signals
 from curate.passes.steps import BoundStep
 from curate.text.signals import text_signals
 
@@ -28,7 +29,10 @@ def measure_step(batch: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
     """The batch with what a step measures; a document on which the user's function failed is quarantined."""
     if step.filter.measure is None:
         return batch
-    return _quarantined(_measured(batch, step.filter.measure), step.name)
+    measured = _measured(batch, step.filter.measure)
+    if step.filter.changes_text:
+        measured = keep_signals(batch, measured, step.name)
+    return _quarantined(measured, step.name)
 
 
 def _measured(batch: pl.DataFrame, measure: Measure) -> pl.DataFrame:

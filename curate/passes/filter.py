@@ -32,6 +32,7 @@ from curate.passes.columns import LEDGER_HEAD, batch_head
 from curate.passes.decide import decide
 from curate.passes.extract import Extract, extract_text, page_extractor
 from curate.passes.inputs import open_run, read_split
+from curate.passes.seen import PREFIX
 from curate.passes.steps import BoundStep, bind, has_own_steps
 from curate.passes.user_errors import ENOUGH, ROWS, check_user_errors
 from curate.recipe import Dedup, Recipe, Source
@@ -182,7 +183,7 @@ def _ledger(batch: pl.DataFrame) -> pl.DataFrame:
 def _documents(kept: pl.DataFrame) -> pl.DataFrame:
     """What survives, with what its source knows; the signals stay in the ledger."""
     unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
-    return kept.select(name for name in kept.columns if name not in unneeded)
+    return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(PREFIX))
 
 
 def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:

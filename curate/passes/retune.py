@@ -19,6 +19,7 @@ from curate.batch import Filter
 from curate.errors import UsageError, nearest
 from curate.passes.decide import ALIVE, apply_rules
 from curate.passes.inputs import open_run
+from curate.passes.seen import as_seen
 from curate.passes.steps import BoundStep, bind, resolve
 from curate.recipe import Recipe, Source, Step
 from curate.run_folder import Run
@@ -128,7 +129,6 @@ def _paired(source: Source, old: Recipe, new: Recipe) -> tuple[_Pair, ...]:
         if not is_changed and dict(old_step.parameters) != dict(new_step.parameters):
             raise UsageError(f"{step.name}: this changes what is measured, not a threshold; it takes a new run")
         pairs.append(_Pair(step, is_changed))
-    _check_texts(pairs)
     return tuple(pairs)
 
 
@@ -139,24 +139,12 @@ def _same_rules(one: Filter, other: Filter) -> bool:
     )
 
 
-def _check_texts(pairs: list[_Pair]) -> None:
-    """The ledger holds the signals of the last text; a threshold before a transform saw those of another one."""
-    changed = next((pair.step.name for pair in pairs if pair.is_changed), None)
-    names = [pair.step.name for pair in pairs]
-    for number, pair in enumerate(pairs):
-        if changed is not None and pair.step.filter.changes_text and names.index(changed) < number:
-            raise UsageError(
-                f'{changed}: the step "{pair.step.name}" changes texts after it, and the ledger holds the signals of '
-                "those; it takes a new run"
-            )
-
-
 def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
     """The rows of one ledger file that reached the steps, with both verdicts."""
     names = [pair.step.name for pair in pairs]
     batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE).fill_null(False)), names)
-    for index, pair in enumerate(pairs):
-        batch = pl.concat(_through(batch, index, pair), how="vertical_relaxed")
+    for index in range(len(pairs)):
+        batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
     kept = [name for name in ("id", "source", "url", "byte_count", "language") if name in batch.columns]
     outcome = pl.col("outcome").fill_null("kept").alias("new_outcome")
     verdicts = [pl.col(name).alias(f"new_{name}") for name in ("step", "reason", "value")]
@@ -176,15 +164,17 @@ def _prepared(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     return rows.with_columns(old).with_columns(pl.col("old_outcome").fill_null("kept"), *blank)
 
 
-def _through(batch: pl.DataFrame, index: int, pair: _Pair) -> Iterator[pl.DataFrame]:
+def _through(batch: pl.DataFrame, index: int, pairs: tuple[_Pair, ...]) -> Iterator[pl.DataFrame]:
     """One step: those that it saw in the run, and those that were taken before it."""
+    pair, steps = pairs[index], [each.step for each in pairs]
     saw = batch.filter(pl.col("_place") >= index)
-    yield _judged(saw, pair) if pair.is_changed else _as_before(saw, index)
+    yield _judged(saw, pair, steps, index) if pair.is_changed else _as_before(saw, index)
     others = batch.filter(pl.col("_place") < index)
-    yield others.with_columns(_unknown(pair)) if pair.step.filter.measure is not None else _judged(others, pair)
+    is_measuring = pair.step.filter.measure is not None
+    yield others.with_columns(_unknown(pair)) if is_measuring else _judged(others, pair, steps, index)
 
 
-def _judged(rows: pl.DataFrame, pair: _Pair) -> pl.DataFrame:
+def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int) -> pl.DataFrame:
     """By the step's rules; what a user's function failed on stays quarantined."""
     failed = ALIVE & (pl.col("old_outcome") == "quarantined") & (pl.col("old_step") == pair.step.name)
     rows = rows.with_columns(
@@ -192,9 +182,10 @@ def _judged(rows: pl.DataFrame, pair: _Pair) -> pl.DataFrame:
         for name in ("outcome", "step", "reason", "value")
     )
     try:
-        return apply_rules(rows, pair.step.name, pair.step.filter.rules)
+        decided = apply_rules(as_seen(rows, steps, index), pair.step.name, pair.step.filter.rules)
     except pl.exceptions.ColumnNotFoundError as error:
         raise UsageError(f"{pair.step.name}: the run did not measure what this needs ({error})") from None
+    return rows.with_columns(decided.select("outcome", "step", "reason", "value"))
 
 
 def _as_before(rows: pl.DataFrame, index: int) -> pl.DataFrame:

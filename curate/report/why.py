@@ -18,6 +18,7 @@ from rich.table import Table
 from curate.batch import Rule
 from curate.errors import UsageError
 from curate.passes.inputs import open_run
+from curate.passes.seen import as_seen
 from curate.passes.steps import bind
 from curate.report.show import add_column, size
 from curate.run_folder import Run
@@ -111,13 +112,16 @@ def _checks(run: Run, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Chec
         return
     recipe, _ = open_run(run.folder)
     was_taken = False
-    for step in bind(recipe.source(facts["source"]), recipe):
+    steps = bind(recipe.source(facts["source"]), recipe)
+    for index, step in enumerate(steps):
+        seen = as_seen(row, steps, index)
         for rule in step.filter.rules:
-            verdict = _verdict(rule, row, was_taken)
+            verdict = _verdict(rule, seen, was_taken)
             is_culprit = (step.name, rule.name) == (facts["step"], facts["reason"])
             if is_culprit:
                 verdict, was_taken = facts["outcome"], True
-            yield Check(step.name, rule.name, rule.signal, facts.get(rule.signal), rule.threshold, verdict)
+            value = seen[rule.signal].item() if rule.signal in seen.columns else None
+            yield Check(step.name, rule.name, rule.signal, value, rule.threshold, verdict)
         was_taken = was_taken or step.name == facts["step"]
 
 

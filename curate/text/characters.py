@@ -40,6 +40,7 @@ SCHEME = 1 << 22  # may stand in the scheme of a URL
 DOMAIN = 1 << 23  # may stand in a host's name
 NOTABLE = 1 << 24  # counted by itself
 BULLET_MARK = 1 << 26  # begins an item of a list
+ALONE = 1 << 27  # a word of its own: Han and hiragana
 ANCHOR = 1 << 25  # the rare letter of a phrase that is looked for
 HOST = 1 << 18  # may begin and end a label of a host's name
 
@@ -60,6 +61,8 @@ IDEOGRAPH_RANGES = """
 3005-3007 3021-3029 3031-3035 303B 3041-3096 309D-309F 30A1-30FA 30FC-30FF 31F0-31FF 3400-4DBF 4E00-9FFF F900-FAD9
 FF66-FF9D 1B000-1B16F 20000-323AF
 """
+
+KATAKANA_RANGES = "30A1-30FA 30FC-30FF 31F0-31FF FF66-FF9D 1B000 1B120-1B122 1B155 1B164-1B167"
 
 PUNCTUATION_AFFIXES = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪—–"
 QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉〈〉⟦⟧"
@@ -216,7 +219,8 @@ def _add_sets(table: npt.NDArray[np.uint32]) -> None:
     table[[ord(character) for character in "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"]] |= LINE_BREAK
     table[terminal] |= TERMINAL | SYMBOL
     table[[ord(character) for character in SYMBOLS] + controls] |= SYMBOL
-    table[list(code_points(IDEOGRAPH_RANGES))] |= IDEOGRAPH
+    table[list(code_points(IDEOGRAPH_RANGES))] |= IDEOGRAPH | ALONE
+    table[list(code_points(KATAKANA_RANGES))] &= ~np.uint32(ALONE)
     table[[ord(character) for character in PUNCTUATION_AFFIXES + QUOTES]] |= AFFIX
     table[[ord(character) for character in QUOTES]] |= QUOTE | CLOSING
     table[[ord(character) for character in PUNCTUATION_AFFIXES.strip("—–") + "%²-+|"]] |= CLOSING

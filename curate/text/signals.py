@@ -66,6 +66,7 @@ GOPHER = "Gopher (Rae et al. 2021, arXiv:2112.11446) table A1, datatrove's arith
 FINEWEB = "FineWeb (Penedo et al. 2024, arXiv:2406.17557), datatrove's arithmetic"
 C4 = "C4 (Raffel et al. 2020, arXiv:1910.10683)"
 REDPAJAMA = "RedPajama-Data-v2 (Weber et al. 2024, arXiv:2411.12372), on words as they are written"
+DCLM = "DCLM (Li et al. 2024, arXiv:2406.11794), Gopher's eight words counted with repeats"
 OWN = "curate"
 
 
@@ -109,6 +110,7 @@ SIGNALS: tuple[Signal, ...] = (
     _share("ellipsis_line_ratio", "lines", GOPHER, "ellipsis_lines", "lines"),
     _share("alphabetic_word_ratio", "words", GOPHER, "alphabetic_words", "tokens"),
     _count("stop_word_count", "distinct words", GOPHER, "stop_words"),
+    _count("stop_word_occurrence_count", "words", DCLM, "stop_word_occurrences"),
     _share("digit_ratio", "characters", OWN, "digits", "characters", pl.Float32),
     _share("uppercase_ratio", "characters", OWN, "uppercase", "characters", pl.Float32),
     _share("whitespace_ratio", "characters", OWN, "whitespace", "characters", pl.Float32),

@@ -3,9 +3,9 @@
     whitespace ─▶ chunks ─▶ listed? pieces : affixes off both ends ─▶ URL? whole : cut at infixes ─▶ tokens
 
 Punctuation marks, symbols and icons are words of their own ("(see below)." ─▶ "(", "see", "below", ")", "."),
-contractions are cut ("it's" ─▶ "it", "'s"), URLs and e-mail addresses are not. Scripts written without spaces (Han,
-kana, Thai, Lao, Khmer, Burmese) give one word from space to space, marks at its ends cut off: the count of such words
-means little, and the signal `ideograph_count` says how much of a text that concerns.
+contractions are cut ("it's" ─▶ "it", "'s"), URLs and e-mail addresses are not. Each Han character and each hiragana
+is a word, and a run of katakana is one, as in UAX #29, which needs a dictionary for more. Thai, Lao, Khmer and Burmese,
+for which it needs one for anything, give one word from space to space: the number of such words means little.
 The rules are those of spaCy 3.8 (MIT), prefixes, suffixes and infixes for English; the code is not.
 """
 
@@ -20,6 +20,7 @@ from curate.text.affixes import infix_length, prefix_length, suffix_length
 from curate.text.buffers import text_buffers
 from curate.text.characters import (
     AFFIX,
+    ALONE,
     ALPHABETIC,
     ASCII_DIGIT,
     DOT,
@@ -30,7 +31,7 @@ from curate.text.characters import (
     character_classes,
     decode,
 )
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, part
 from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, listed, special_words
 from curate.text.urls import is_url
 
@@ -50,6 +51,7 @@ class WordCounts(NamedTuple):
     word_characters: int
     alphabetic_words: int
     stop_words: int
+    stop_word_occurrences: int
 
 
 def words_of(text: str) -> list[str]:
@@ -79,9 +81,10 @@ def segment(codes, classes, length, special, starts, ends, stack, count):  # typ
         while at < length and classes[at] & SPACE:
             at += 1
         begin, marks, mark = at, 0, at
-        common = ASCII_DIGIT
+        common, seen = ASCII_DIGIT, 0
         while at < length and not classes[at] & SPACE:
             common &= classes[at]
+            seen |= classes[at]
             is_mark = not classes[at] & LETTER
             marks += is_mark
             mark = at if is_mark else mark
@@ -91,12 +94,31 @@ def segment(codes, classes, length, special, starts, ends, stack, count):  # typ
         if common or at - begin == 1:
             starts[count], ends[count] = begin, at
             count += 1
+        elif seen & ALONE:
+            count = _cut_around_ideographs(codes, classes, begin, at, special, starts, ends, stack, count)
         elif marks == 0:
             count = _add_pieces(listed(codes, begin, at, special) & PIECES, begin, at, starts, ends, count)
         elif marks == 1 and _is_word_and_mark(codes, classes, begin, mark, at, special):
             count = _add_word_and_mark(begin, mark, at, starts, ends, count)
         else:
             count = _cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
+    return count
+
+
+@inner
+def _cut_around_ideographs(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+    """Each ideograph is a word; what stands between two of them is cut like a chunk of its own."""
+    at = low
+    while at < high:
+        begin = at
+        while at < high and not classes[at] & ALONE:
+            at += 1
+        if begin < at:
+            count = _cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
+        while at < high and classes[at] & ALONE:
+            starts[count], ends[count] = at, at + 1
+            count += 1
+            at += 1
     return count
 
 
@@ -129,7 +151,7 @@ def _add_word_and_mark(begin, mark, end, starts, ends, count):  # type: ignore[n
 @inner
 def count_words(codes, classes, starts, ends, count):  # type: ignore[no-untyped-def]
     """The counts of the words that `segment` found."""
-    words = characters = alphabetic = stop_words = 0
+    words = characters = alphabetic = stop_words = occurrences = 0
     for word in range(count):
         seen, common = classes[starts[word]], SYMBOL
         for at in range(starts[word], ends[word] if not seen & ALPHABETIC else starts[word]):
@@ -141,12 +163,14 @@ def count_words(codes, classes, starts, ends, count):  # type: ignore[no-untyped
             words += 1
             characters += ends[word] - starts[word]
         if 2 <= ends[word] - starts[word] <= 4:
-            stop_words |= _stop_word_bit(codes, starts[word], ends[word])
+            bit = _stop_word_bit(codes, starts[word], ends[word])
+            stop_words |= bit
+            occurrences += bit > 0
     distinct = 0
     while stop_words:
         distinct += stop_words & 1
         stop_words >>= 1
-    return WordCounts(count, words, characters, alphabetic, distinct)
+    return WordCounts(count, words, characters, alphabetic, distinct, occurrences)
 
 
 @inner
@@ -163,7 +187,7 @@ def _stop_word_bit(codes, start, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@inner
+@part
 def _cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
     """Cut one run without spaces: affixes from both ends in turn until what is left is listed or has none."""
     first = count
