@@ -2,7 +2,8 @@
 
     words ─▶ hashes ─▶ n-grams that may repeat ─▶ counted ─▶ the most frequent one │ words covered by any
 
-Every occurrence counts, as with RedPajama-v2, DCLM and OLMo 3; `curate.text.ngrams` counts as datatrove does, from the second occurrence on.
+Every occurrence counts, as with RedPajama-v2, DCLM and OLMo 3; `curate.text.ngrams` counts as datatrove does, from the
+second occurrence on.
 """
 
 from __future__ import annotations
