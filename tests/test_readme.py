@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 import curate
 from curate.passes.steps import resolve
 from curate.recipe_file import load
+from curate.report.show import by_step, funnel
+from curate.report.why import stories
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -47,10 +50,12 @@ def test_the_quickstarts_output_is_the_one_shown(quickstart: Path) -> None:
 
 
 def test_the_recipe_can_be_resolved(tmp_path: Path) -> None:
-    [text] = blocks("toml")
-    (tmp_path / "mini.toml").write_text(text, encoding="utf-8")
+    mini, extending = blocks("toml")
+    (tmp_path / "mini.toml").write_text(mini, encoding="utf-8")
     recipe = resolve(load(tmp_path / "mini.toml"))
     assert [source.name for source in recipe.sources] == ["web", "books", "code"]
+    (tmp_path / "own.toml").write_text(extending, encoding="utf-8")
+    assert "fineweb" in [step.use for step in resolve(load(tmp_path / "own.toml")).source("web").steps]
 
 
 def test_the_filter_of_ten_lines_drops_what_it_should(quickstart: Path) -> None:
@@ -67,6 +72,11 @@ def test_the_filter_of_ten_lines_drops_what_it_should(quickstart: Path) -> None:
     assert run.documents().collect()["id"].to_list() == ["books/plain.txt"]
     dropped = run.ledger().filter(outcome="dropped").collect()
     assert dropped.select("id", "step").rows() == [("books/sweet.txt", "my_filters:no_recipes")]
+    assert ("my_filters:no_recipes", 1) in [(row.step, row.documents) for row in by_step(funnel(run))]
+    [story] = stories(run, "books/sweet.txt")
+    assert (story.outcome, story.step) == ("dropped", "my_filters:no_recipes")
+    digest = hashlib.sha256((quickstart / "my_filters.py").read_bytes()).hexdigest()
+    assert digest in {model["sha256"] for model in run.manifest["models"]}
 
 
 def test_the_python_lines_work_on_the_quickstart(quickstart: Path) -> None:
