@@ -24,7 +24,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pages") / "few.warc.gz"
     left = (SAMPLE / "web.warc.gz").read_bytes()
     with path.open("wb") as file:
-        for _ in range(60):
+        for _ in range(40):
             inflater = zlib.decompressobj(31)
             inflater.decompress(left)
             file.write(left[: len(left) - len(inflater.unused_data)])
