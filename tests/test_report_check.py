@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import curate
 from curate.cli import main
 from curate.errors import RecipeError, UsageError
+from curate.passes.sample import spread
 from curate.report.check import Checked, check
 from curate.report.trial import try_step
 
@@ -130,3 +132,12 @@ def test_a_step_or_source_that_is_not_there_is_named(tmp_path: Path) -> None:
         try_step(recipe, "gopher_qualty")
     with pytest.raises(UsageError, match='no source "wep"'):
         try_step(recipe, "gopher_quality", source="wep")
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 3), (2, 3), (3, 3), (7, 3), (100, 3), (1000, 7), (64, 1)])
+def test_a_sample_is_spread_over_all_there_is(count: int, size: int) -> None:
+    found = spread(range(count), size)
+    assert len(found) == min(count, size)
+    assert found == sorted(set(found))
+    gaps = [after - before for before, after in pairwise([*found, count])]
+    assert not found or (found[0] == 0 and max(gaps) <= 4 * count / size)

@@ -1,18 +1,18 @@
 """A few documents of a source, read and extracted as a run would, and its steps tried on them; nothing is written.
 
-splits, evenly chosen ─▶ first records of each ─▶ batch with signals ─▶ step: measure ─▶ Trial ─▶ decide ─▶ next step
+splits, evenly chosen ─▶ some records of each ─▶ batch with signals ─▶ step: measure ─▶ Trial ─▶ decide ─▶ next step
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
-from curate.batch import Lost
+from curate.batch import Record
 from curate.engine.plan import Plan, Split
 from curate.passes.decide import ALIVE, apply_rules, measure_step
 from curate.passes.extract import page_extractor
@@ -22,7 +22,11 @@ from curate.passes.steps import BoundStep
 from curate.recipe import Recipe, Source
 from curate.text.signals import text_signals
 
+T = TypeVar("T")
+
 MAX_SPLITS = 20
+MAX_READ = 20
+"""Records that are read for one that is taken: an archive begins with one project, a crawl with one site."""
 MAX_RECORD_BYTES = 4 << 20
 """A sample is a look, and one giant would be most of it."""
 
@@ -36,13 +40,13 @@ class Trial:
 
 
 def sample_source(recipe: Recipe, source: Source, plan: Plan, size: int) -> pl.DataFrame:
-    """Up to `size` documents of a source with their text signals, the first of up to twenty of its splits."""
+    """Up to `size` documents of a source with their text signals, spread over up to twenty of its splits."""
     splits = plan.of(source.name)
     chosen = splits[:: max(1, len(splits) // MAX_SPLITS)][:MAX_SPLITS]
     rows: list[dict[str, Any]] = []
     for number, split in enumerate(chosen):
         share = -(-(size - len(rows)) // (len(chosen) - number))
-        rows += islice(_documents(recipe, source, split), share)
+        rows += _documents(recipe, source, split, share)
     batch = frame_rows(rows, source)
     return batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
 
@@ -55,10 +59,23 @@ def try_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> Iterator[Tri
         yield Trial(step, batch.filter(reaches))
 
 
-def _documents(recipe: Recipe, source: Source, split: Split) -> Iterator[dict[str, Any]]:
+def _documents(recipe: Recipe, source: Source, split: Split, size: int) -> Iterator[dict[str, Any]]:
     extract = page_extractor(source, recipe)
-    for record in read_split(split, source, recipe.limits.max_record_bytes):
-        if not isinstance(record, Lost) and record_size(record) <= MAX_RECORD_BYTES:
-            row = record_row(record, extract, None)
-            if "text" in row:
-                yield row
+    records = read_split(split, source, recipe.limits.max_record_bytes)
+    readable = (record for record in records if isinstance(record, Record) and record_size(record) <= MAX_RECORD_BYTES)
+    for record in spread(islice(readable, size * MAX_READ), size):
+        row = record_row(record, extract, None)
+        if "text" in row:
+            yield row
+
+
+def spread(items: Iterable[T], size: int) -> list[T]:
+    """Up to `size` items, evenly over all of them, however many they are; at most twice as many are held."""
+    kept: list[T] = []
+    stride = 1
+    for number, item in enumerate(items):
+        if number % stride == 0:
+            kept.append(item)
+        if len(kept) >= 2 * size:
+            kept, stride = kept[::2], stride * 2
+    return [kept[place * len(kept) // size] for place in range(size)] if len(kept) > size else kept
