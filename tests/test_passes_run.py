@@ -325,7 +325,9 @@ def test_an_exception_in_ones_own_filter_quarantines_that_document(tmp_path: Pat
     assert digest in {model["sha256"] for model in models}
 
 
-def test_a_filter_that_fails_on_many_documents_stops_the_run_with_one_line(tmp_path: Path) -> None:
+def test_a_filter_that_fails_on_many_documents_stops_the_run_with_one_line(
+    tmp_path: Path, cli: Callable[..., Answer]
+) -> None:
     recipe = make_inputs(tmp_path, pages=4, chunks=1, steps='steps = ["mine:broken"]')
     (tmp_path / "mine.py").write_text(
         "import curate\n\n@curate.filter\ndef broken(document: curate.Document) -> bool:\n"

@@ -297,6 +297,8 @@ def test_sentences_are_those_of_spacys_rule() -> None:
     lines = [line.strip() for line in (REAL + 'He asked: "Why?"  "No."\nOne.Two. Three!? (four.) five...six... seven.')
              .splitlines() if line.strip()]  # fmt: skip
     for line in lines:
+        if "。" in line:
+            continue  # to spaCy's English a Japanese line is one word, with the full stops inside
         expected_count = sum(bool(sentence.text.strip()) for sentence in english(line).sents)
         assert text_signals(pl.Series([line]))["sentence_count"].item() == expected_count, line
 

@@ -12,6 +12,7 @@ import numpy as np
 from curate.text.compiled import inner
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
+BASE_2, BASE_3, BASE_4 = (np.uint64(pow(0x9E3779B97F4A7C15, exponent, 1 << 64)) for exponent in (2, 3, 4))
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
 ONE = np.uint64(1)
 HALF = np.uint64(32)
@@ -19,10 +20,17 @@ HALF = np.uint64(32)
 
 @inner
 def hash_range(codes, start, end):  # type: ignore[no-untyped-def]
-    """The polynomial of `codes[start:end]`."""
+    """The polynomial of `codes[start:end]`, four at a step: these do not wait for one another."""
     value = np.uint64(0)
-    for at in range(start, end):
+    at = start
+    while at + 4 <= end:
+        fresh = (np.uint64(codes[at]) + ONE) * BASE_3 + (np.uint64(codes[at + 1]) + ONE) * BASE_2
+        fresh += (np.uint64(codes[at + 2]) + ONE) * BASE + np.uint64(codes[at + 3]) + ONE
+        value = value * BASE_4 + fresh
+        at += 4
+    while at < end:
         value = extend(value, codes[at])
+        at += 1
     return value
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from curate.text.characters import ASCII_DIGIT, BULLET_MARK, LINE_BREAK, SPACE, TERMINAL
 from curate.text.compiled import inner
-from curate.text.hashes import extend, mix, table_size, was_seen
+from curate.text.hashes import hash_range, mix, table_size, was_seen
 
 NEWLINE, RETURN, DOT, HYPHEN, CLOSING_BRACKET = 0x0A, 0x0D, 0x2E, 0x2D, 0x29
 BULLET, ELLIPSIS = 0x2022, 0x2026
@@ -94,15 +94,14 @@ def count_newline_lines(codes, classes, length):  # type: ignore[no-untyped-def]
     keys = _table_for_lines(codes, 0, length)
     begin = 0
     while begin < length:
-        value, common = np.uint64(0), SPACE
+        common = SPACE
         end = begin
         while end < length and codes[end] != NEWLINE:
-            value = extend(value, codes[end])
             common &= classes[end]
             end += 1
         size = end - begin
         if size:
-            again = size if was_seen(keys, len(keys) - 1, mix(value)) else 0
+            again = size if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))) else 0
             pieces += 1
             duplicates += again > 0
             repeated += again
@@ -124,13 +123,11 @@ def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
     paragraphs = duplicates = repeated = 0
     keys = _table_for_lines(codes, begin, high)
     while begin < high:
-        value = np.uint64(0)
         end = begin
         while end < high and not (codes[end] == NEWLINE and codes[end + 1] == NEWLINE):
-            value = extend(value, codes[end])
             end += 1
         paragraphs += 1
-        if was_seen(keys, len(keys) - 1, mix(value)):
+        if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))):
             duplicates += 1
             repeated += end - begin
         begin = end
