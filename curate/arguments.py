@@ -35,7 +35,9 @@ def _add_passes(commands: Any) -> None:
     run.add_argument("recipe", help='a recipe\'s file, or the name of one that ships ("quickstart")')
     run.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
     run.add_argument(
-        "--workers", type=_positive, help="worker processes (default: all cores); never changes the output"
+        "--workers",
+        type=_count,
+        help="worker processes (default: all cores; 0: all in this one, for a debugger); never changes the output",
     )
     run.add_argument("--keep-intermediate", action="store_true", help="keep RUN/work, with unscrubbed text")
     run.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
@@ -116,7 +118,11 @@ def _add_json(command: argparse.ArgumentParser, text: str | None = None) -> None
 
 
 def _positive(text: str) -> int:
-    number = int(text) if text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text}")
+    return _count(text, least=1)
+
+
+def _count(text: str, *, least: int = 0) -> int:
+    number = int(text) if text.isdigit() else -1
+    if number < least:
+        raise argparse.ArgumentTypeError(f"expected a whole number from {least}, found {text}")
     return number

@@ -73,6 +73,15 @@ def raises(run, key, attempt, cursor, clock):
 def slow(run, key, attempt, cursor, clock):
     go_through(run, key, attempt, cursor, clock, lambda number: time.sleep(0.05))
 
+def ctrl_c(run, key, attempt, cursor, clock):
+    """Interrupted once, at document 3 of b."""
+    def hurt(number):
+        if key == "b" and number == 3 and not (run / "first").exists():
+            (run / "first").touch()
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+    go_through(run, key, attempt, cursor, clock, hurt)
+
 def unlucky(run, key, attempt, cursor, clock):
     """Killed from outside twice: at document 3, and on the way to 3 when it is to be confirmed."""
     for when, number in (("first", 3), ("second", 1)):
@@ -167,6 +176,25 @@ def test_the_document_that_breaks_a_worker_is_found_and_only_it_is_lost(
 ) -> None:
     work(run, function, document_seconds=10.0 if function == "grow" else 0.5, worker_memory=600 << 20)
     assert text(run) == expected
+
+
+def test_without_workers_all_is_done_in_this_process(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(run.parent / "modules")
+    before = psutil.Process().children(recursive=True)
+    supervisor = work(run, "raises", keys=("a", "b"), workers=0)
+    assert psutil.Process().children(recursive=True) == before
+    assert text(run) == text(run, "b") == "0 1 2:exception 3 4 5 6 7:exception 8 9"
+    assert "ValueError: this document" in (run / "work" / "workers" / "0.log").read_text()
+    assert supervisor.timing["toy"]["steps"].keys() == {"load", "work", "other"}
+
+
+def test_without_workers_an_interrupt_ends_the_run_resumably(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(run.parent / "modules")
+    with pytest.raises(Interrupted):
+        work(run, "ctrl_c", keys=("a", "b"), workers=0)
+    assert {path.stem for path in (run / "done" / "toy").iterdir()} == {"a"}
+    work(run, "ctrl_c", keys=("b",), workers=0)
+    assert [text(run, key) for key in "ab"] == ["0 1 2 3 4 5 6 7 8 9"] * 2
 
 
 def test_a_worker_killed_from_outside_costs_no_document(run: Path) -> None:

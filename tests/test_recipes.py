@@ -42,7 +42,7 @@ def extended(folder: Path, name: str, sources: dict[str, Any], rest: str = END) 
 @pytest.mark.parametrize("name", WEB)
 def test_a_recipe_for_the_web_runs_on_a_few_pages(tmp_path: Path, pages: Path, name: str) -> None:
     recipe = extended(tmp_path, name, {"web": f'paths = ["{pages}"]'})
-    result = run(recipe, out=tmp_path / "run", workers=1)
+    result = run(recipe, out=tmp_path / "run", workers=0)
     counts = result.manifest["counts"]["web"]
     assert counts["read"] == counts["kept"] + counts["dropped"] + counts["quarantined"]
     assert counts["kept"] > 0
@@ -54,7 +54,7 @@ def test_a_recipe_for_the_web_runs_on_a_few_pages(tmp_path: Path, pages: Path, n
 
 def test_the_recipe_for_code_keeps_files_with_a_permissive_licence(tmp_path: Path) -> None:
     recipe = extended(tmp_path, "starcoder", {"code": f'paths = ["{SAMPLE}/code.tar.gz"]'})
-    result = run(recipe, out=tmp_path / "run", workers=1)
+    result = run(recipe, out=tmp_path / "run", workers=0)
     documents = result.documents("code").collect()
     assert documents.height > 0
     assert documents["licence_allowed"].all()
@@ -70,7 +70,7 @@ def test_gpt3s_mixture_is_drawn_by_its_weights(tmp_path: Path, pages: Path) -> N
         "wikipedia": f'read = "books"\npaths = ["{books[0]}"]',
     }
     rest = "[dedup]\nmethod = []\n[mix]\ntokens = 100_000\nmax_epochs = 1_000\n" + END
-    result = run(extended(tmp_path, "gpt3-mixture", sources, rest), out=tmp_path / "run", workers=1)
+    result = run(extended(tmp_path, "gpt3-mixture", sources, rest), out=tmp_path / "run", workers=0)
     shares = {share["name"]: share["weight"] for share in result.mixture["mixture"]["shares"]}
     assert shares["common_crawl"] == pytest.approx(0.60 / 1.01, abs=1e-4)
     assert shares["wikipedia"] == pytest.approx(0.03 / 1.01, abs=1e-4)

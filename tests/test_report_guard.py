@@ -37,7 +37,7 @@ def make(folder: Path, *, steps: str, rows: int = 120, max_drop: float = 0.99) -
 
 
 def told(folder: Path, **options: object) -> list[str]:
-    done = run(make(folder, **options), out=folder / "run", workers=1)  # type: ignore[arg-type]
+    done = run(make(folder, **options), out=folder / "run", workers=0)  # type: ignore[arg-type]
     return [sentence(suspicion) for suspicion in suspicions(done)]
 
 
@@ -60,7 +60,7 @@ def test_a_rule_that_never_fires_on_many_documents_is_asked_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "LARGE", 120)
-    done = run(make(tmp_path, steps='{ where = "word_count < 99" }'), out=tmp_path / "run", workers=1)
+    done = run(make(tmp_path, steps='{ where = "word_count < 99" }'), out=tmp_path / "run", workers=0)
     (suspicion,) = suspicions(done)
     assert not suspicion.is_fault
     assert sentence(suspicion).endswith("dropped none of 120 documents: does its rule ever fire?")
@@ -69,7 +69,7 @@ def test_a_rule_that_never_fires_on_many_documents_is_asked_about(
 def test_the_exit_code_tells_and_the_outputs_stay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = make(tmp_path, steps='{ where = "word_count > 5" }', max_drop=0.5)
     with pytest.raises(SystemExit) as exit:
-        main(["run", str(recipe), "--out", str(tmp_path / "run"), "--workers", "1"])
+        main(["run", str(recipe), "--out", str(tmp_path / "run"), "--workers", "0"])
     assert exit.value.code == 1
     assert 'step "where" dropped 108 of the 120 documents' in capsys.readouterr().err
     assert curate.Run(tmp_path / "run").documents("rows").collect().height == 12

@@ -72,7 +72,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(inputs: Path) -> curate.Run:
-    return run(write_recipe(inputs), out=inputs / "run", workers=1)
+    return run(write_recipe(inputs), out=inputs / "run", workers=0)
 
 
 def verdicts(ledger: pl.DataFrame, prefix: str = "") -> dict[str, str]:
@@ -93,7 +93,7 @@ def test_the_forecast_is_what_a_new_run_does(
     (tmp_path / "a.warc.gz").symlink_to(inputs / "a.warc.gz")
     values = dict(changes)
     recipe = write_recipe(tmp_path, min_score=values.get("min_score", 0.65), min_words=int(values.get("min_words", 80)))
-    again = run(recipe, out=tmp_path / "run", workers=1).ledger().collect()
+    again = run(recipe, out=tmp_path / "run", workers=0).ledger().collect()
     done = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
     assert verdicts(told, "new_") == verdicts(done)
     assert verdicts(told, "new_") != verdicts(told, "old_")
@@ -118,7 +118,7 @@ def test_the_difference_adds_up_and_names_the_languages(finished: curate.Run) ->
 def test_what_a_step_never_saw_is_unknown_and_not_kept(inputs: Path, tmp_path: Path) -> None:
     for name in ("a.warc.gz", "mine.py"):
         (tmp_path / name).symlink_to(inputs / name)
-    done = run(write_recipe(tmp_path, last='"mine:no_teapots"'), out=tmp_path / "run", workers=1)
+    done = run(write_recipe(tmp_path, last='"mine:no_teapots"'), out=tmp_path / "run", workers=0)
     rows = retune(done, [Change("gopher_quality", "min_words", 10)]).rows
     freed = rows.filter((pl.col("old_step") == "gopher_quality") & (pl.col("new_step") != "gopher_quality"))
     assert freed.height > 0
@@ -131,14 +131,14 @@ def test_a_threshold_before_a_change_of_texts_is_judged_on_the_old_text(inputs: 
     for name in ("a.warc.gz", "mine.py"):
         (tmp_path / name).symlink_to(inputs / name)
     last = '{ use = "c4", min_words_per_line = 12, min_sentences = 1 }'
-    done = run(write_recipe(tmp_path, last=last), out=tmp_path / "run", workers=1)
+    done = run(write_recipe(tmp_path, last=last), out=tmp_path / "run", workers=0)
     ledger = done.ledger("web").collect()
     cut = ledger.filter(pl.col("before_c4").is_not_null()).unnest("before_c4", separator="@")
     assert cut.height > 0
     assert (cut["before_c4@word_count"] > cut["word_count"]).all()
     limit = int(cut["before_c4@word_count"].median() or 0)
     told = retune(done, [Change("gopher_quality", "min_words", limit)])
-    anew = run(write_recipe(tmp_path, last=last, min_words=limit), out=tmp_path / "anew", workers=1)
+    anew = run(write_recipe(tmp_path, last=last, min_words=limit), out=tmp_path / "anew", workers=0)
     ledger = anew.ledger("web").collect().filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
     assert verdicts(told.rows, "new_") == verdicts(ledger)
 

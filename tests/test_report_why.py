@@ -54,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> curate.Run:
     (folder / "a.warc.gz").write_bytes(pages)
     (folder / "b.warc.gz").write_bytes(pages)
     (folder / "toy.toml").write_text(RECIPE.format(tokens=20_000), encoding="utf-8")
-    return run(folder / "toy.toml", out=folder / "run", workers=1)
+    return run(folder / "toy.toml", out=folder / "run", workers=0)
 
 
 def test_every_dropped_document_names_the_rule_that_its_ledger_row_names(finished: curate.Run) -> None:

@@ -40,6 +40,18 @@ SINGLE_THREADED = {
 """One process, one core: so workers do not fight, the account of CPU time is true, and sets have one order."""
 
 
+def command_for(assignment: Any) -> dict[str, Any]:
+    """What a worker is told: the task's function and key, and how to go through the split."""
+    task, attempt = assignment.task, assignment.attempt
+    return {
+        "function": task.function,
+        "key": task.key,
+        "skip": attempt.skip,
+        "only": attempt.only,
+        "careful": attempt.careful,
+    }
+
+
 @dataclass(slots=True)
 class WorkerProcess:
     process: subprocess.Popen[bytes]
@@ -88,17 +100,9 @@ class WorkerProcess:
         self.since = time.perf_counter()
         self._seen, self._seen_at = NOWHERE, time.monotonic()
         self.cursor.reset()
-        attempt = assignment.attempt
-        command = {
-            "function": assignment.task.function,
-            "key": assignment.task.key,
-            "skip": attempt.skip,
-            "only": attempt.only,
-            "careful": attempt.careful,
-        }
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(command).encode() + b"\n")
+            self.process.stdin.write(json.dumps(command_for(assignment)).encode() + b"\n")
             self.process.stdin.flush()
 
     def read(self) -> Iterator[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,7 @@ from typing import Any
 
 from curate import errors
 from curate.engine.clock import add_seconds
+from curate.engine.here import Here
 from curate.engine.process import WorkerProcess
 from curate.engine.store import is_done
 from curate.engine.worker import Attempt
@@ -33,6 +34,7 @@ from curate.recipe import Limits
 WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
 MAX_DEATHS = 5
+INTERRUPTED = "interrupted; the same command goes on from here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,14 @@ Show = Callable[[Progress], None]
 
 @dataclass(slots=True)
 class Supervisor:
-    """A set of workers that lives for one run, and the account of their time."""
+    """A set of workers that lives for one run, and the account of their time. No workers: all in this process."""
 
     run: Path
     workers: int
     limits: Limits
     show: Show
     timing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    here: Here | None = None
     _pool: list[WorkerProcess] = field(default_factory=list)
     _stop: bool = False
 
@@ -91,7 +94,7 @@ class Supervisor:
             return
         stage = _Stage(self, tasks)
         try:
-            with self._signals():
+            with self._signals() if self.workers else nullcontext():
                 stage.run()
         finally:
             self._account(stage)
@@ -164,9 +167,12 @@ class _Stage:
         self.steps: dict[str, list[float]] = {}
 
     def run(self) -> None:
+        if self.supervisor.workers == 0:
+            self._run_here()
+            return
         while self.tasks_done < len(self.tasks):
             if self.supervisor.stopped:
-                raise Interrupted("interrupted; the same command goes on from here")
+                raise Interrupted(INTERRUPTED)
             self._assign()
             self._listen()
             is_due = time.monotonic() - self.watched >= WATCH_SECONDS
@@ -174,6 +180,15 @@ class _Stage:
                 self.watched = time.monotonic()
                 self._watch()
                 self._show()
+
+    def _run_here(self) -> None:
+        here = self.supervisor.here = self.supervisor.here or Here.start(self.supervisor.run)
+        try:
+            while self.pending:
+                self._answered(here, here.do(self.pending.popleft()))
+                self._show()
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(INTERRUPTED) from interrupt
 
     def _assign(self) -> None:
         while self.pending:
@@ -197,12 +212,15 @@ class _Stage:
                 selector.register(worker.answers, selectors.EVENT_READ, worker)
             for key, _ in selector.select(WATCH_SECONDS):
                 for answer in key.data.read():
-                    self._answered(key.data, answer)
+                    self._heard(key.data, answer)
 
-    def _answered(self, worker: WorkerProcess, answer: Mapping[str, Any]) -> None:
+    def _heard(self, worker: WorkerProcess, answer: Mapping[str, Any]) -> None:
         if "ready" in answer:
             add_seconds(self.steps, {"start": worker.started_in(answer["ready"])})
-            return
+        else:
+            self._answered(worker, answer)
+
+    def _answered(self, worker: WorkerProcess | Here, answer: Mapping[str, Any]) -> None:
         assignment: Assignment = worker.assignment
         worker.assignment = None
         if "done" in answer:

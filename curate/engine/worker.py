@@ -54,10 +54,10 @@ def main() -> None:
     cursor = Cursor(cursor_path)
     _answer(answers, {"ready": time.process_time()})
     for line in sys.stdin:
-        _answer(answers, _work(run, json.loads(line), cursor))
+        _answer(answers, work(run, json.loads(line), cursor))
 
 
-def _work(run: Path, command: Mapping[str, Any], cursor: Cursor) -> dict[str, Any]:
+def work(run: Path, command: Mapping[str, Any], cursor: Cursor) -> dict[str, Any]:
     """Run one task; its exceptions become answers."""
     clock = Clock()
     cursor.reset()

@@ -63,7 +63,8 @@ def run(
     """Do everything of a recipe that is not done yet, and return the run.
 
     `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
-    cores this process may use), which changes nothing in the output. A finished run is returned as it is.
+    cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
+    notebook, and then nobody watches over documents that crash or hang. A finished run is returned as it is.
 
     Raises:
         RecipeError, UsageError: the recipe cannot run as it is written.
@@ -80,7 +81,14 @@ def run(
         with locked(folder):
             plan = _begin(folder, resolved)
             if not (folder / "manifest.json").is_file():
-                _work(folder, resolved, plan, workers or available_cores(), keep_intermediate, show or _silent)
+                _work(
+                    folder,
+                    resolved,
+                    plan,
+                    available_cores() if workers is None else workers,
+                    keep_intermediate,
+                    show or _silent,
+                )
     return Run(folder)
 
 
@@ -150,5 +158,6 @@ def _timed(folder: Path, supervisor: Supervisor) -> Iterator[None]:
         yield
     finally:
         supervisor.close()
-        own = [time.perf_counter() - started, time.process_time() - cpu]
+        in_tasks = supervisor.here.cpu if supervisor.here else 0.0
+        own = [time.perf_counter() - started, time.process_time() - cpu - in_tasks]
         write_timing(folder, merge_timing(folder, supervisor.timing, own))
