@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ texts = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_si
 def expected(text: str) -> dict[str, Any]:
     """The definitions, said as plainly as Python can; words are those of `words_of`."""
     words, lines, length = words_of(text), text.splitlines(), len(text)
+    rest = iter(words)
     counted = [word for word in words if not all(is_symbol(character) for character in word)]
     pieces, paragraphs = re.split("\n+", text), re.split("\n{2,}", text.strip())
     full = [line for line in text.split("\n") if line.strip()]
@@ -116,7 +118,7 @@ def expected(text: str) -> dict[str, Any]:
         "lorem_ipsum_count": occurrences("lorem ipsum", text),
         "javascript_count": occurrences("javascript", text),
         "policy_phrase_count": sum(occurrences(phrase, text) for phrase in POLICIES),
-        "sentence_count": sum(map(sentences, lines)),
+        "sentence_count": sum(sentences(line, rest) for line in lines),
         "url_count": text.count("://"),
         "list_item_line_ratio": ratio(sum(bool(ITEM.match(line)) for line in lines), len(lines)),
         "distinct_word_ratio": ratio(len(set(words)), len(words)),
@@ -133,9 +135,9 @@ def occurrences(phrase: str, text: str) -> int:
     return len(re.findall(f"(?={phrase})", text, re.IGNORECASE | re.ASCII))
 
 
-def sentences(line: str) -> int:
+def sentences(line: str, words: Iterator[str]) -> int:
     """By the rule of spaCy's sentencizer; a space belongs to the word before it, more white space is a word."""
-    tokens = [token for piece in re.findall(r"\s+|\S+", line.strip()) for token in tokens_of(piece)]
+    tokens = [token for piece in re.findall(r"\s+|\S+", line.strip()) for token in tokens_of(piece, words)]
     count, has_ended = min(len(tokens), 1), False
     for token in tokens:
         if has_ended and not is_end(token) and not all(category(character) == "P" for character in token):
@@ -145,11 +147,15 @@ def sentences(line: str) -> int:
     return count
 
 
-def tokens_of(piece: str) -> list[str]:
+def tokens_of(piece: str, words: Iterator[str]) -> Iterator[str]:
+    """What `words`, those of the whole text, has for this piece."""
     if piece.isspace():
-        rest = piece.removeprefix(" ")
-        return [rest] if rest else []
-    return words_of(piece)
+        yield from filter(None, [piece.removeprefix(" ")])
+        return
+    left = len(piece)
+    while left:
+        yield (word := next(words))
+        left -= len(word)
 
 
 def is_end(token: str) -> bool:

@@ -35,7 +35,13 @@ def test_english_is_cut_as_spacy_cuts_it(text: str, words: str) -> None:
 
 def test_ideographs_and_hiragana_are_words_and_runs_of_katakana_are() -> None:
     assert words_of("「漢字とカタカナ」。") == ["「", "漢", "字", "と", "カタカナ", "」", "。"]
-    assert words_of("ok漢 a漢b, 東京2020、") == ["ok", "漢", "a", "漢", "b", ",", "東", "京", "2020", "、"]
+    assert words_of("ok漢字 漢字b, 東京2020、") == ["ok", "漢", "字", "漢", "字", "b", ",", "東", "京", "2020", "、"]
+
+
+def test_an_english_text_with_some_ideographs_is_cut_as_english() -> None:
+    assert words_of("the city is 東京。 (Tokyo)") == ["the", "city", "is", "東京", "。", "(", "Tokyo", ")"]
+    assert words_of("abc 東京大") == ["abc", "東京大"]
+    assert words_of("abc 東京大学") == ["abc", "東", "京", "大", "学"]
 
 
 def test_scripts_without_spaces_that_need_a_dictionary_give_one_word_from_space_to_space() -> None:
