@@ -27,9 +27,10 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from curate.dedup.clusters import find_duplicates
 from curate.dedup.exact import hash_texts
-from curate.dedup.minhash import band_keys, candidate_probability, sign, signatures_of
+from curate.dedup.find import find_duplicates
+from curate.dedup.minhash import band_keys, sign, signatures_of
+from curate.dedup.s_curve import candidate_probability
 from curate.text.shingles import shingles
 
 NGRAM, BANDS, ROWS = 5, 14, 8

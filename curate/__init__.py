@@ -19,18 +19,32 @@ if TYPE_CHECKING:
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
+    from curate.passes.plain_files import dedup_texts
     from curate.passes.run import run
     from curate.recipe import Recipe
     from curate.recipe_file import load
     from curate.run_folder import Run
 
-__all__ = ["CurateError", "Document", "Recipe", "Run", "__version__", "filter", "load", "run", "signal", "transform"]
+__all__ = [
+    "CurateError",
+    "Document",
+    "Recipe",
+    "Run",
+    "__version__",
+    "dedup_texts",
+    "filter",
+    "load",
+    "run",
+    "signal",
+    "transform",
+]
 
 _HOMES = {
     "CurateError": "curate.errors",
     "Document": "curate.batch",
     "Recipe": "curate.recipe",
     "Run": "curate.run_folder",
+    "dedup_texts": "curate.passes.plain_files",
     "filter": "curate.filters.custom",
     "load": "curate.recipe_file",
     "run": "curate.passes.run",

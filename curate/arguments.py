@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     whole = _Parser(prog="curate", description="From raw web crawls, books and code to the tokens of a language model.")
     whole.add_argument("--version", action="version", version=f"curate {__version__}")
     commands = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_passes, _add_looks, _add_trainer):
+    for add in (_add_passes, _add_dedup, _add_looks, _add_trainer):
         add(commands)
     return whole
 
@@ -59,6 +59,24 @@ def _add_passes(commands: Any) -> None:
     step.add_argument("--source", metavar="NAME", help="default: the first that has the step")
     step.add_argument("--sample", type=_positive, default=20, help="examples shown")
     _add_json(step)
+
+
+def _add_dedup(commands: Any) -> None:
+    dedup = _command(commands, "dedup", "a verdict on every row of tables with texts: which row it repeats, if any")
+    dedup.add_argument("files", nargs="+", metavar="FILE", help="Parquet or JSON Lines (.gz, .zst), or folders of them")
+    dedup.add_argument("--out", type=Path, required=True, help="the verdicts, as Parquet")
+    dedup.add_argument("--method", nargs="+", default=["exact", "minhash"], help="exact, url, minhash: in this order")
+    for name in ("text", "id", "url", "timestamp"):
+        dedup.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
+    dedup.add_argument("--ngram", type=_positive, help="words a shingle (5)")
+    dedup.add_argument("--bands", type=_positive, help="(14)")
+    dedup.add_argument("--rows", type=_positive, help="a band (8)")
+    dedup.add_argument("--threshold", type=float, help="instead of bands and rows: the similarity to split them for")
+    dedup.add_argument("--permutations", type=_positive, help="for --threshold (128)")
+    dedup.add_argument("--verify", type=float, help="least true similarity to the copy that stays (0.7); 0: none")
+    dedup.add_argument("--keep", help='"longest", "latest", "first" or "highest:COLUMN"')
+    dedup.add_argument("--workers", type=_positive, help="threads (default: all cores); never changes the output")
+    _add_json(dedup, "print the account as JSON")
 
 
 def _add_looks(commands: Any) -> None:

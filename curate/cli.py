@@ -104,6 +104,28 @@ def filter_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def dedup_command(options: argparse.Namespace) -> int:
+    from curate.engine.ledger import write_table
+    from curate.passes.plain_files import dedup_files
+    from curate.passes.run import available_cores
+    from curate.report.dedup import account, account_lines, dedup_of
+
+    dedup = dedup_of(options)
+    columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}
+    verdicts, unreadable = dedup_files(
+        options.files, dedup, columns=columns, workers=options.workers or available_cores(), scratch=options.out.parent
+    )
+    write_table(verdicts, options.out)
+    counts = account(verdicts, unreadable)
+    if options.json:
+        OUT.print_json(json.dumps(counts))
+        return 0
+    for line in account_lines(counts, dedup):
+        OUT.print(line, markup=False, soft_wrap=True)
+    OUT.print(f"\n{options.out}: a row a document; null in duplicate_of: it stays.", markup=False, soft_wrap=True)
+    return 0
+
+
 def show_command(options: argparse.Namespace) -> int:
     _print_run(options.run, as_json=options.json, reasons=options.reasons)
     return 0
@@ -309,6 +331,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "plan": plan_command,
     "check": check_command,
     "filter": filter_command,
+    "dedup": dedup_command,
     "show": show_command,
     "why": why_command,
     "retune": retune_command,

@@ -55,13 +55,20 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Dedup:
-    """Which documents count as copies, and which copy stays: the order of sources, the longest, the smallest id."""
+    """Which documents count as copies, method by method, and which copy stays: the order of sources, then `keep`."""
 
-    method: tuple[Literal["exact", "minhash"], ...] = ("exact", "minhash")
+    method: tuple[Literal["exact", "url", "minhash"], ...] = ("exact", "minhash")
     ngram: int = field(default=5, metadata={"range": (1, 100)})
     bands: int = field(default=14, metadata={"range": (1, 1000)})
     rows: int = field(default=8, metadata={"range": (1, 1000)})
+    threshold: float | None = field(default=None, metadata={"range": (0.01, 0.99)})
+    """Instead of bands and rows: those that err least about this similarity, of `permutations`."""
+    permutations: int = field(default=128, metadata={"range": (2, 1024)})
+    verify: float = field(default=0.7, metadata={"range": (0.0, 1.0)})
+    """The least true Jaccard similarity of a near-duplicate to the copy that stays; 0: a shared band is enough."""
     prefer: tuple[str, ...] = ()
+    keep: str = "longest"
+    """"longest", "latest" (by timestamp), "first" (by id), or "highest:" and a column."""
 
 
 @dataclass(frozen=True, slots=True)

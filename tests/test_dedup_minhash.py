@@ -10,7 +10,8 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.minhash import band_keys, band_names, candidate_probability, sign, signatures_of
+from curate.dedup.minhash import band_keys, band_names, sign, signatures_of
+from curate.dedup.s_curve import candidate_probability
 from curate.errors import UsageError
 from curate.text.shingles import Shingles, shingles
 

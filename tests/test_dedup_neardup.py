@@ -18,9 +18,11 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from curate.dedup.clusters import clusters, find_duplicates
+from curate.dedup.clusters import clusters
 from curate.dedup.exact import hash_texts
-from curate.dedup.minhash import band_names, candidate_probability, sign
+from curate.dedup.find import Near, find_duplicates
+from curate.dedup.minhash import band_names, sign
+from curate.dedup.s_curve import candidate_probability
 from curate.text.shingles import shingles
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -82,11 +84,17 @@ def share_a_band(crawl: Crawl) -> npt.NDArray[np.bool_]:
     return np.asarray((keys[one] == keys[other]).any(axis=1))
 
 
-def find(crawl: Crawl, folder: Path, *methods: str) -> pl.DataFrame:
-    crawl.table[::2].drop("text").write_parquet(folder / "0.parquet")
-    crawl.table[1::2].drop("text").write_parquet(folder / "1.parquet")
-    paths = sorted(folder.glob("*.parquet"))
-    return find_duplicates(paths, methods=methods, bands=BANDS, prefer=("web",))
+def find(crawl: Crawl, folder: Path, *methods: str, verify: float = 0.0) -> pl.DataFrame:
+    halves = [crawl.table[::2], crawl.table[1::2]]
+    paths = [folder / "0.parquet", folder / "1.parquet"]
+    for half, path in zip(halves, paths, strict=True):
+        half.drop("text").write_parquet(path)
+
+    def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
+        return halves[number]["text"].gather(rows)
+
+    near = Near(BANDS, verify, NGRAM, texts if verify else None, folder)
+    return find_duplicates(paths, methods=methods, prefer=("web",), near=near)
 
 
 def test_near_duplicates_are_found_as_often_as_the_s_curve_says(crawl: Crawl) -> None:
@@ -114,6 +122,25 @@ def test_every_pair_that_shares_a_band_is_in_one_cluster(crawl: Crawl, tmp_path:
     for one, other in crawl.pairs[share_a_band(crawl)]:
         assert cluster[urls[int(one)]] == cluster[urls[int(other)]]
     assert found.filter(pl.col("duplicate_of").is_not_null())["similarity"].is_not_null().all()
+
+
+def test_verified_copies_are_as_similar_as_asked_and_none_of_a_near_pair_is_left_beside_the_other(
+    crawl: Crawl, tmp_path: Path
+) -> None:
+    found = find(crawl, tmp_path, "exact", "minhash", verify=0.7)
+    sets = {url: word_ngrams(text) for url, text in crawl.table.select("id", "text").iter_rows()}
+    copies = found.filter(pl.col("duplicate_of").is_not_null())
+    assert copies.height > 60
+    for id, original, similarity in copies.select("id", "duplicate_of", "similarity").iter_rows():
+        exact = len(sets[id] & sets[original]) / len(sets[id] | sets[original])
+        assert similarity == pytest.approx(exact, abs=0.01)
+        assert similarity >= 0.7
+    removed = set(copies["id"])
+    urls = crawl.table["id"]
+    near = crawl.pairs[share_a_band(crawl) & (crawl.similarities >= 0.8)]
+    assert len(near) > 40
+    for one, other in near:
+        assert urls[int(one)] in removed or urls[int(other)] in removed
 
 
 def test_clusters_are_those_of_datasketch_s_index_over_the_same_hashes(crawl: Crawl, tmp_path: Path) -> None:

@@ -47,12 +47,6 @@ def band_names(bands: int) -> list[str]:
     return [f"band_{band:02}" for band in range(bands)]
 
 
-def candidate_probability(similarity: float, *, bands: int, rows: int) -> float:
-    """The chance that two documents of this Jaccard similarity share a band: 1 - (1 - J^rows)^bands."""
-    _check_bands(bands, rows)
-    return float(1.0 - (1.0 - similarity**rows) ** bands)
-
-
 def signatures_of(found: Shingles, *, count: int, seed: int = 1) -> npt.NDArray[np.uint32]:
     """uint32[n_documents, count]: bit for bit what `datasketch.MinHash(count, seed, scheme="affine32")` holds after an
     update with the same 32-bit hashes. A document without shingles keeps 0xFFFFFFFF everywhere.

@@ -33,20 +33,22 @@ class SignatureFiles:
     documents: pl.DataFrame
 
     @classmethod
-    def open(cls, paths: Sequence[str | Path], *, columns: Sequence[str]) -> SignatureFiles:
+    def open(
+        cls, paths: Sequence[str | Path], *, columns: Sequence[str], account: Sequence[str] = ACCOUNT
+    ) -> SignatureFiles:
         """Reads the account of every document; `columns` are the others that will be asked for.
 
         Raises:
             UsageError: a file is missing, is no Parquet file or lacks a column; an id stands twice.
         """
         names = tuple(str(path) for path in paths)
-        counts = [_check_file(name, [*ACCOUNT, *columns]) for name in names]
-        account = _read(names, ACCOUNT).with_row_index("row").sort("id")
-        twice = account.filter(pl.col("id") == pl.col("id").shift())
+        counts = [_check_file(name, [*account, *columns]) for name in names]
+        table = _read(names, account).with_row_index("row").sort("id")
+        twice = table.filter(pl.col("id") == pl.col("id").shift())
         if len(twice):
             raise UsageError(f'the document "{twice["id"][0]}" stands twice in the signature files')
         starts = np.cumsum([0, *counts], dtype=np.int64)
-        return cls(names, starts, account["row"].cast(pl.Int64).to_numpy(), account.drop("row"))
+        return cls(names, starts, table["row"].cast(pl.Int64).to_numpy(), table.drop("row"))
 
     def column(self, *names: str) -> pl.DataFrame:
         """`document` (0 … n - 1) and the named columns of every document."""
@@ -63,13 +65,20 @@ class SignatureFiles:
         self, documents: npt.NDArray[np.int64], names: Sequence[str]
     ) -> Iterator[tuple[npt.NDArray[np.int64], pl.DataFrame]]:
         """File by file, only where there is something to read: places in `documents`, and their rows."""
+        for number, part, rows in self.places(documents):
+            yield part, _read([self.paths[number]], names)[rows]
+
+    def places(
+        self, documents: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """Which file holds which of the documents: its number, places in `documents`, and their rows in the file."""
         rows = self.rows[documents]
         order = np.argsort(rows, kind="stable")
         bounds = np.searchsorted(rows[order], self.starts)
-        for path, start, first, last in zip(self.paths, self.starts, bounds, bounds[1:], strict=False):
+        for number, (start, first, last) in enumerate(zip(self.starts, bounds, bounds[1:], strict=False)):
             if first < last:
                 part = order[first:last]
-                yield part, _read([path], names)[rows[part] - start]
+                yield number, part, rows[part] - start
 
 
 def _check_file(path: str, columns: Sequence[str]) -> int:

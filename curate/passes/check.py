@@ -7,11 +7,12 @@ from functools import partial
 
 import polars as pl
 
+from curate.dedup.sign import check_keep
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.passes.columns import empty_batch
 from curate.passes.extract import page_extractor
-from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind
+from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.recipe import Recipe, Source
 from curate.scrub.pii import scrub_texts
 
@@ -25,6 +26,7 @@ def check_recipe(recipe: Recipe) -> None:
     for source in recipe.sources:
         page_extractor(source, recipe)
         _check_expressions(source, recipe, bind(source, recipe))
+    _check_dedup(recipe)
     _check_scrub(recipe)
     _check_tokenizer(recipe)
 
@@ -48,6 +50,24 @@ def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
         check_where(expression, batch.schema)
     for name in sorted(used - own - set(batch.columns)):
         raise UsageError(f'where = "{expression}": there is no column "{name}"{nearest(name, [*batch.columns, *own])}')
+
+
+def _check_dedup(recipe: Recipe) -> None:
+    """`keep` names a column that every source has; what users' functions add only a run shows."""
+    for source in recipe.sources if recipe.dedup is not None else ():
+        columns = [*empty_batch(source).columns, *_measured_columns(source, recipe)]
+        if recipe.dedup is not None and not has_own_steps(source):
+            try:
+                check_keep(recipe.dedup.keep, columns)
+            except UsageError as error:
+                raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", "keep") from None
+
+
+def _measured_columns(source: Source, recipe: Recipe) -> list[str]:
+    batch = empty_batch(source)
+    for bound in () if has_own_steps(source) else bind(source, recipe):
+        batch = bound.filter.measure(batch) if bound.filter.measure else batch
+    return batch.columns
 
 
 def _check_scrub(recipe: Recipe) -> None:

@@ -1,15 +1,17 @@
-"""Pass 2: which document repeats which, from the signatures of all splits; no text is read.
+"""Pass 2: which document repeats which, from the signatures of all splits, and from the texts of candidates alone.
 
-work/filter/*.signatures.parquet ─▶ one band at a time ─▶ clusters ─▶ dedup/duplicates.parquet
+work/filter/*.signatures.parquet ─▶ candidates ─▶ *.documents.parquet: their texts ─▶ dedup/duplicates.parquet
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.clusters import find_duplicates
+from curate.dedup.find import Near, find_duplicates
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.ledger import write_table
@@ -19,6 +21,7 @@ from curate.passes.inputs import open_run
 
 STAGE = "dedup"
 DUPLICATES = "dedup/duplicates.parquet"
+SCHEMA = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
 
 
 def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
@@ -26,25 +29,36 @@ def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Cloc
     recipe, plan = open_run(run)
     dedup = recipe.dedup
     assert dedup is not None, "the stage is only planned for recipes with [dedup]"
-    files = [run / "work" / "filter" / f"{split.key}.signatures.parquet" for split in plan.splits]
+    splits = [run / "work" / "filter" / split.key for split in plan.splits]
+
+    def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
+        """Rows of the documents file are those of the signature file."""
+        with clock("read"):
+            return pl.read_parquet(f"{splits[number]}.documents.parquet", columns=["text"])["text"].gather(rows)
+
+    near = Near(dedup.bands, dedup.verify, dedup.ngram, texts, run / "work")
+    files = [f"{split}.signatures.parquet" for split in splits]
     with clock("clusters"):
-        verdicts = find_duplicates(files, methods=dedup.method, bands=dedup.bands, prefer=dedup.prefer)
+        verdicts = find_duplicates(files, methods=dedup.method, prefer=dedup.prefer, keep=dedup.keep, near=near)
     with clock("write"):
         folder = attempt_folder(run, STAGE, key)
-        write_table(verdicts.sort("id"), folder / DUPLICATES)
+        write_table(verdicts, folder / DUPLICATES)
         removed = verdicts.filter(pl.col("duplicate_of").is_not_null()).height
         commit(run, STAGE, key, folder, {"clusters": verdicts.height - removed, "removed": removed})
 
 
-def duplicates_among(run: Path, ids: pl.Series) -> pl.DataFrame:
-    """The verdicts on some documents: id, duplicate_of (never null), similarity.
+def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+    """The verdicts on some documents, where there are any: id, duplicate_of, size, similarity, method.
 
     The file is sorted by id, so only the row groups that can hold them are read.
     """
     path = run / DUPLICATES
     if not path.is_file() or ids.is_empty():
-        return pl.DataFrame(schema={"id": pl.String, "duplicate_of": pl.String, "similarity": pl.Float32})
-    verdicts = pl.scan_parquet(path).filter(
-        pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())), pl.col("duplicate_of").is_not_null()
-    )
-    return verdicts.select("id", "duplicate_of", "similarity").collect().join(ids.to_frame("id"), on="id", how="semi")
+        return pl.DataFrame(schema=SCHEMA)
+    near = pl.scan_parquet(path).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
+    return near.select(SCHEMA).collect().join(ids.to_frame("id"), on="id", how="semi")
+
+
+def duplicates_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+    """Those of them that repeat another document, which `duplicate_of` names."""
+    return verdicts_among(run, ids).filter(pl.col("duplicate_of").is_not_null())

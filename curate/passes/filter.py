@@ -19,8 +19,7 @@ from typing import Any
 import polars as pl
 
 from curate.batch import Lost, Record
-from curate.dedup.exact import hash_texts
-from curate.dedup.minhash import sign
+from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.files import open_input
@@ -188,14 +187,7 @@ def _documents(kept: pl.DataFrame) -> pl.DataFrame:
 
 def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
     """Id, source, length in characters, and the keys that pass 2 joins on."""
-    head = kept.select("id", "source", pl.col("text").str.len_chars().cast(pl.Int64).alias("length"))
-    if dedup is None:
-        return head
-    if "exact" in dedup.method:
-        head = head.hstack(hash_texts(kept["text"]))
-    if "minhash" in dedup.method:
-        head = head.hstack(sign(kept["text"], ngram=dedup.ngram, bands=dedup.bands, rows=dedup.rows))
-    return head
+    return kept.select("id") if dedup is None else sign_documents(kept, dedup)
 
 
 def _join(parts: list[Parts]) -> Parts:
@@ -228,5 +220,4 @@ def _load_kernels(run: Path) -> None:
     with (run / "work" / "kernels.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         text_signals(text)
-        sign(text, ngram=2, bands=1, rows=1)
-        hash_texts(text)
+        sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))

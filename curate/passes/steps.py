@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from curate.batch import Filter
+from curate.dedup.sign import with_bands
 from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom, script_steps
-from curate.recipe import Recipe, Source, Step, mistake
+from curate.recipe import Dedup, Recipe, Source, Step, mistake
 from curate.typed import Mismatch, fill
 
 BUILT_IN: Mapping[str, str] = {
@@ -49,12 +50,13 @@ class BoundStep:
 
 
 def resolve(recipe: Recipe) -> Recipe:
-    """The recipe with every parameter of every built-in step filled in.
+    """The recipe with every parameter of every built-in step filled in, and bands and rows for a threshold.
 
     Raises:
         RecipeError: an unknown step or parameter, or a value of the wrong type; with file and line.
     """
-    return replace(recipe, sources=tuple(_resolve_source(source, recipe) for source in recipe.sources))
+    sources = tuple(_resolve_source(source, recipe) for source in recipe.sources)
+    return replace(recipe, sources=sources, dedup=recipe.dedup and _resolve_bands(recipe.dedup, recipe))
 
 
 def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
@@ -78,6 +80,13 @@ def has_own_steps(source: Source) -> bool:
 def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
     """All parameters of a built-in step, with files placed in the recipe's folder."""
     return _with_paths(_complete(step, recipe.base).parameters, recipe.base)
+
+
+def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
+    try:
+        return with_bands(dedup)
+    except UsageError as error:
+        raise recipe.mistake(f"[dedup]: {error}", "dedup", "threshold") from None
 
 
 def _resolve_source(source: Source, recipe: Recipe) -> Source:

@@ -21,7 +21,7 @@ from curate.engine.plan import Split
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
 from curate.errors import CurateError, UsageError
-from curate.passes.dedup import duplicates_among
+from curate.passes.dedup import verdicts_among
 from curate.passes.inputs import open_run
 from curate.passes.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe, Scrub
@@ -52,8 +52,10 @@ def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock:
         tokenizer = run_tokenizer(run, recipe)
     with clock("read"):
         documents = pl.read_parquet(run / "work" / "filter" / f"{key}.documents.parquet")
-        duplicates = duplicates_among(run, documents["id"])
+        verdicts = verdicts_among(run, documents["id"])
+        duplicates = verdicts.filter(pl.col("duplicate_of").is_not_null())
         documents = documents.join(duplicates, on="id", how="anti", maintain_order="left")
+        documents = _with_cluster_size(documents, verdicts)
         documents = documents.with_columns(_part(documents["id"], recipe))
     batches = [_process(batch, recipe, tokenizer, clock) for batch in _batches(documents, attempt, cursor)]
     cursor.idle()
@@ -61,6 +63,13 @@ def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock:
         with clock("write"):
             broken = _broken(documents, attempt)
             _commit(run, split, batches, _ledger(run, key, duplicates, broken), tokenizer)
+
+
+def _with_cluster_size(documents: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """How many documents each one stands for, itself among them."""
+    sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
+    joined = documents.join(sizes, on="id", how="left", maintain_order="left")
+    return joined.with_columns(pl.col("cluster_size").fill_null(1))
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -129,23 +138,27 @@ def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:
 def _ledger(run: Path, key: str, duplicates: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
     """The ledger of pass 1 with the outcomes of passes 2 and 3."""
     ledger = pl.read_parquet(run / "work" / "filter" / f"{key}.ledger.parquet")
-    ledger = ledger.join(duplicates, on="id", how="left", maintain_order="left")
+    copies = duplicates.select("id", pl.struct("duplicate_of", "similarity", "method").alias("_copy"))
+    ledger = ledger.join(copies, on="id", how="left", maintain_order="left")
     ledger = ledger.join(broken, on="id", how="left", maintain_order="left")
-    is_copy, is_broken = pl.col("duplicate_of").is_not_null(), pl.col("broken").is_not_null()
-    is_exact = pl.col("similarity") >= 1.0
+    copy = pl.col("_copy").struct
+    is_copy, is_broken = pl.col("_copy").is_not_null(), pl.col("broken").is_not_null()
+    is_equal, is_same_page = copy["similarity"] >= 1.0, copy["method"] == "url"
     return ledger.with_columns(
         _choose(is_copy, "dropped", is_broken, "quarantined", "outcome"),
         _choose(is_copy, "dedup", is_broken, "scrub", "step"),
-        pl.when(is_copy & is_exact)
+        pl.when(is_copy & is_equal)
         .then(pl.lit("same"))
+        .when(is_copy & is_same_page)
+        .then(pl.lit("same_url"))
         .when(is_copy)
         .then(pl.lit("similar"))
         .when(is_broken)
         .then("broken")
         .otherwise("reason")
         .alias("reason"),
-        pl.when(is_copy).then("duplicate_of").otherwise("value").alias("value"),
-    ).drop("broken", "similarity", "duplicate_of")
+        pl.when(is_copy).then(copy["duplicate_of"]).otherwise("value").alias("value"),
+    ).drop("broken", "_copy")
 
 
 def _choose(first: pl.Expr, one: str, second: pl.Expr, two: str, name: str) -> pl.Expr:

@@ -17,6 +17,7 @@ from curate.passes.inputs import make_plan
 from curate.passes.steps import resolve
 from curate.recipe import Recipe, digest
 from curate.recipe_file import load
+from curate.report.dedup import s_curve_line
 from curate.report.show import add_column, size
 from curate.tokenize.mix import plan_mixture
 
@@ -37,7 +38,14 @@ def plan_values(path: str) -> dict[str, Any]:
     check_recipe(recipe)
     plan = make_plan(recipe)
     sources = _sources(recipe, plan)
-    return {"name": recipe.name, "recipe": digest(recipe), "sources": sources, "mixture": _mixture(recipe, sources)}
+    has_bands = recipe.dedup is not None and "minhash" in recipe.dedup.method
+    curve = {"dedup": s_curve_line(recipe.dedup)} if has_bands and recipe.dedup else {}
+    return curve | {
+        "name": recipe.name,
+        "recipe": digest(recipe),
+        "sources": sources,
+        "mixture": _mixture(recipe, sources),
+    }
 
 
 def estimate_mixture(recipe: Recipe, plan: Plan) -> dict[str, Any]:
@@ -75,7 +83,8 @@ def plan_tables(path: str) -> list[Table | str]:
         )
         table.add_row(name, *counts, f"{part['weight']:.3f}", f"{part['epochs']:.2f}")
     note = "~ Tokens are estimated from the inputs' sizes; the run counts them."
-    return [table, note, *values["mixture"]["notes"]]
+    curve = [f"Dedup: {values['dedup']}"] if "dedup" in values else []
+    return [table, note, *curve, *values["mixture"]["notes"]]
 
 
 def _tokens(name: str, bytes_: int, read: str) -> int:

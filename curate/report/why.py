@@ -170,7 +170,8 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"  text      {size(story.bytes)}" + (f" ({story.losses})" if story.losses else "")
     yield f"  outcome   {_outcome(story)}"
     if story.duplicate_of:
-        yield f"  repeats   {story.duplicate_of} (similarity {story.similarity:.2f})"
+        how = "the same page" if story.similarity is None else f"similarity {story.similarity:.2f}"
+        yield f"  repeats   {story.duplicate_of} ({how})"
     if story.copies:
         yield f"  stands for {story.copies:,} copies that were dropped"
     if story.tokens:

@@ -1,0 +1,151 @@
+"""Near-duplicates around anchors: who is similar to a document that stays, and not only to somebody in a chain.
+
+    members, the best first ─▶ the anchors that its buckets know ─▶ similar enough to one? its copy : an anchor itself
+                                             ▲                                                          │
+                                             └──────── tells its buckets which anchor it has ───────────┘
+
+A bucket (documents with one band in common) only proposes; similarity to the anchor decides. So a template that puts a
+hundred thousand unrelated pages into one bucket joins none of them, and a ~ b ~ c never makes c a copy of a.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.text.compiled import inner, kernel
+
+KNOWN_TO_BUCKET = 16
+"""Anchors that a bucket remembers, the latest ones: members come by rank, mostly by length, and near-duplicates have
+nearly the same length. It bounds the work on a bucket of k unrelated pages to 16 k comparisons."""
+NONE = -1
+
+
+class Evidence(NamedTuple):
+    """What similarity is computed from: sorted sets of shingles (exact), or else signatures (an estimate).
+
+    values: uint32, the sets one after the other; offsets: int64[members], where each starts; sizes: int64[members].
+    signatures: uint32[members, permutations]. One of the two is empty.
+    """
+
+    values: npt.NDArray[np.uint32]
+    offsets: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+    signatures: npt.NDArray[np.uint32]
+
+
+class Anchored(NamedTuple):
+    """For each member its anchor (itself, where it is one): int64[members]; float32[members], 1 for itself."""
+
+    anchor: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float32]
+
+
+def anchor_members(buckets: npt.NDArray[np.int32], evidence: Evidence, *, min_similarity: float) -> Anchored:
+    """Give each member the most similar anchor that its buckets know, if it is similar enough.
+
+    `buckets` is int32[bands, members], the members in order of rank: which bucket of the band each is in, counted
+    through all bands; -1 where it is alone in it.
+    """
+    count = int(buckets.max(initial=NONE)) + 1
+    anchor = np.empty(buckets.shape[1], dtype=np.int64)
+    similarity = np.ones(buckets.shape[1], dtype=np.float32)
+    _anchor(buckets, count, *evidence, min_similarity, anchor, similarity)
+    return Anchored(anchor, similarity)
+
+
+def number_buckets(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
+    """int32[bands, members] from the band keys, uint64[bands, members]: equal keys of a band get one number."""
+    buckets = np.full(keys.shape, NONE, dtype=np.int32)
+    count = 0
+    for band, row in enumerate(keys):
+        _, number, sizes = np.unique(row, return_inverse=True, return_counts=True)
+        is_shared = sizes > 1
+        numbers = np.where(is_shared, np.cumsum(is_shared) - 1 + count, NONE)
+        buckets[band] = numbers[number]
+        count += int(is_shared.sum())
+    return buckets
+
+
+@kernel
+def _anchor(buckets, count, values, offsets, sizes, signatures, minimum, anchor, similarity):  # type: ignore[no-untyped-def]
+    bands, members = buckets.shape
+    heads, pushes = np.full(count, NONE, np.int32), np.zeros(count, np.int32)
+    known, links = np.empty(bands * members, np.int32), np.empty(bands * members, np.int32)
+    asked = np.full(members, NONE, np.int32)
+    entries = 0
+    for member in range(members):
+        best, likeness = member, 0.0
+        for band in range(bands):
+            entry = heads[buckets[band, member]] if buckets[band, member] >= 0 else NONE
+            while entry != NONE:
+                other = known[entry]
+                entry = links[entry]
+                if asked[other] == member:
+                    continue
+                asked[other] = member
+                found = _similarity(values, offsets, sizes, signatures, other, member, minimum)
+                if found >= minimum and (found > likeness or (found == likeness and other < best)):
+                    best, likeness = other, found
+        anchor[member] = best
+        if best != member:
+            similarity[member] = likeness
+        for band in range(bands):
+            bucket = buckets[band, member]
+            if bucket >= 0:
+                entries = _tell(bucket, best, heads, pushes, known, links, entries)
+
+
+@inner
+def _tell(bucket, anchor, heads, pushes, known, links, entries):  # type: ignore[no-untyped-def]
+    """Add an anchor to a bucket that does not know it, in the place of the oldest once it is full."""
+    entry = heads[bucket]
+    while entry != NONE:
+        if known[entry] == anchor:
+            return entries
+        entry = links[entry]
+    if pushes[bucket] < KNOWN_TO_BUCKET:
+        known[entries], links[entries] = anchor, heads[bucket]
+        heads[bucket] = entries
+        entries += 1
+    else:
+        entry = heads[bucket]  # the newest of the first sixteen: the oldest one is at the end of the chain
+        for _ in range(KNOWN_TO_BUCKET - 1 - pushes[bucket] % KNOWN_TO_BUCKET):
+            entry = links[entry]
+        known[entry] = anchor
+    pushes[bucket] += 1
+    return entries
+
+
+@inner
+def _similarity(values, offsets, sizes, signatures, one, other, minimum):  # type: ignore[no-untyped-def]
+    """Of two members; 0 as soon as it is clear that it is below the minimum."""
+    if signatures.shape[1]:
+        equal = 0
+        for at in range(signatures.shape[1]):
+            equal += signatures[one, at] == signatures[other, at]
+        return equal / signatures.shape[1]
+    return _jaccard(values, offsets[one], sizes[one], offsets[other], sizes[other], minimum)
+
+
+@inner
+def _jaccard(values, first, many, second, more, minimum):  # type: ignore[no-untyped-def]
+    """|A ∩ B| / |A ∪ B| of two sorted runs of `values`."""
+    if min(many, more) < minimum * max(many, more):
+        return 0.0
+    needed = minimum / (1.0 + minimum) * (many + more) - 1e-6
+    one, other = first, second
+    shared = 0
+    while one < first + many and other < second + more:
+        left = min(first + many - one, second + more - other)
+        if shared + left < needed:
+            return 0.0
+        for _ in range(min(left, 16)):  # at most one step in each run a turn: none runs over
+            a, b = values[one], values[other]
+            shared += a == b
+            one += a <= b
+            other += b <= a
+    total = many + more - shared
+    return shared / total if total else 1.0

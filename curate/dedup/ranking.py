@@ -1,0 +1,38 @@
+"""Which copy stays: all documents in one order, in which the first of each cluster is kept.
+
+source's place in `prefer` ─▶ `keep`: a column of the signature files, the largest first ─▶ length ─▶ id
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+KEEP = "keep_value"
+"""The column of the signature files that `keep` other than "longest" and "first" puts there; larger ones stay."""
+
+
+def rank_documents(documents: pl.DataFrame, *, prefer: Sequence[str], keep: str = "longest") -> npt.NDArray[np.int64]:
+    """int64[n]: 0 for the document that stays wherever it stands, n - 1 for the one that stays only alone.
+
+    `documents` has `id, source, length` and, where `keep` asks for it, `keep_value`. The order is that of the sources
+    in `prefer` (those not listed come after), then what `keep` says, then the longest, then the smallest id; "first"
+    goes by the id at once. A document without a value stands behind those that have one.
+    """
+    by: list[pl.Expr] = [_place_in(prefer)]
+    if keep not in ("longest", "first"):
+        by.append(-pl.col(KEEP).cast(pl.Float64).fill_nan(None).fill_null(float("-inf")))
+    if keep != "first":
+        by.append(-pl.col("length").cast(pl.Int64))
+    order = documents.with_row_index("_row").sort(*by, "id")["_row"].to_numpy()
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return rank
+
+
+def _place_in(prefer: Sequence[str]) -> pl.Expr:
+    places = dict(zip(prefer, range(len(prefer)), strict=True))
+    return pl.col("source").replace_strict(places, default=len(prefer), return_dtype=pl.UInt32)

@@ -1,0 +1,78 @@
+"""The shingle sets of some documents in a scratch file, for the exact similarity of candidates.
+
+texts of the members, split by split ─▶ shingles ─▶ sorted, each once ─▶ values on disk; offset and size a member
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.dedup.signatures import SignatureFiles
+from curate.text.compiled import kernel
+from curate.text.shingles import shingles
+
+Texts = Callable[[int, npt.NDArray[np.int64]], pl.Series]
+"""The texts of some rows (int64, ascending) of signature file number k."""
+TEXT_BYTES_AT_ONCE = 64 << 20
+NO_SETS = np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+
+
+def write_sets(
+    files: SignatureFiles, members: npt.NDArray[np.int64], texts: Texts, *, ngram: int, scratch: Path
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The sets of `members` (documents): values (mapped from `scratch`), and offset and size of each member's set."""
+    offsets, sizes = np.zeros(len(members), dtype=np.int64), np.zeros(len(members), dtype=np.int64)
+    written = 0
+    with scratch.open("wb") as file:
+        for number, places, rows in files.places(members):
+            order = np.argsort(rows, kind="stable")
+            found = texts(number, rows[order])
+            for part in _parts(found):
+                which = places[order[part]]
+                offsets[which], sizes[which] = _append(file, found[part], ngram, written)
+                written += int(sizes[which].sum())
+    if not written:
+        return NO_SETS[0], offsets, sizes
+    return np.asarray(np.memmap(scratch, dtype=np.uint32, mode="r")), offsets, sizes
+
+
+def _parts(texts: pl.Series) -> list[slice]:
+    """Slices of some 64 MB of text each, one document at least."""
+    ends = texts.str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum().to_numpy()
+    bounds = [0]
+    while bounds[-1] < len(ends):
+        before = ends[bounds[-1] - 1] if bounds[-1] else 0
+        bounds.append(max(int(np.searchsorted(ends, before + TEXT_BYTES_AT_ONCE, "right")), bounds[-1] + 1))
+    return [slice(start, end) for start, end in zip(bounds, bounds[1:], strict=False)]
+
+
+def _append(
+    file: BinaryIO, texts: pl.Series, ngram: int, written: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    found = shingles(texts, ngram=ngram)
+    sizes = np.empty(len(texts), dtype=np.int64)
+    values = np.array(found.values)
+    length = _make_sets(values, found.offsets, sizes)
+    file.write(values[:length].data)
+    return written + np.cumsum(sizes) - sizes, sizes
+
+
+@kernel
+def _make_sets(values, offsets, sizes):  # type: ignore[no-untyped-def]
+    """Sort each document's values, keep each once, and close the gaps; returns how many are left."""
+    written = 0
+    for document in range(len(sizes)):
+        run = np.sort(values[offsets[document] : offsets[document + 1]])
+        begin = written
+        for at in range(len(run)):
+            if at == 0 or run[at] != run[at - 1]:
+                values[written] = run[at]
+                written += 1
+        sizes[document] = written - begin
+    return written

@@ -1,0 +1,78 @@
+"""What pass 1 writes of each document for pass 2: its account, and the keys that each method compares.
+
+documents ─▶ id, source, length, keep_value │ hash_high, hash_low │ url_hash │ band_00 … signature
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from curate.dedup.exact import hash_texts
+from curate.dedup.minhash import sign
+from curate.dedup.ranking import KEEP
+from curate.dedup.s_curve import split_permutations
+from curate.dedup.urls import hash_urls
+from curate.errors import UsageError, nearest
+from curate.recipe import Dedup
+
+HIGHEST = "highest:"
+DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
+
+
+def sign_documents(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
+    """The rows of a signature file. `documents` has `id, source, text`, for "url" `url`, and what `keep` asks for.
+
+    A text of nothing but white space has null hashes, one without words null bands: neither equals anything.
+
+    Raises:
+        UsageError: `keep` names a column that is not there.
+    """
+    length = pl.col("text").str.len_chars().cast(pl.Int64).alias("length")
+    parts = [documents.select("id", "source", length), *_keep_value(documents, dedup.keep)]
+    if "exact" in dedup.method:
+        has_text = (documents["text"].str.strip_chars() != "").fill_null(False)
+        parts.append(hash_texts(documents["text"]).select(pl.when(has_text).then(pl.all())))
+    if "url" in dedup.method:
+        parts.append(hash_urls(documents["url"]).to_frame())
+    if "minhash" in dedup.method:
+        parts.append(sign(documents["text"], ngram=dedup.ngram, bands=dedup.bands, rows=dedup.rows))
+    return pl.concat(parts, how="horizontal")
+
+
+def with_bands(dedup: Dedup) -> Dedup:
+    """The bands and rows that a threshold asks for, in its place.
+
+    Raises:
+        UsageError: there are other bands or rows beside the threshold.
+    """
+    if dedup.threshold is None:
+        return dedup
+    if (dedup.bands, dedup.rows) != (Dedup().bands, Dedup().rows):
+        raise UsageError("give either threshold or bands and rows, not both")
+    bands, rows = split_permutations(dedup.threshold, dedup.permutations)
+    return replace(dedup, threshold=None, bands=bands, rows=rows)
+
+
+def check_keep(keep: str, columns: list[str]) -> None:
+    """Raises UsageError where `keep` is no word that it may be, or names none of the columns."""
+    if keep in ("longest", "latest", "first"):
+        return
+    name = keep.removeprefix(HIGHEST)
+    if name == keep:
+        choices = ["longest", "latest", "first", HIGHEST + "COLUMN"]
+        raise UsageError(f'keep = "{keep}": expected one of {", ".join(choices)}{nearest(keep, choices)}')
+    if name not in columns:
+        raise UsageError(f'keep = "{keep}": there is no column "{name}"{nearest(name, columns)}')
+
+
+def _keep_value(documents: pl.DataFrame, keep: str) -> list[pl.DataFrame]:
+    check_keep(keep, documents.columns)
+    if keep == "latest":
+        moment = pl.col("timestamp").str.slice(0, 19)
+        seconds = pl.coalesce(moment.str.to_datetime(form, strict=False) for form in DATES).dt.epoch("s")
+        return [documents.select(seconds.cast(pl.Float64).alias(KEEP))]
+    if keep.startswith(HIGHEST):
+        return [documents.select(pl.col(keep.removeprefix(HIGHEST)).cast(pl.Float64).alias(KEEP))]
+    return []

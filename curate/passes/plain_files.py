@@ -1,0 +1,183 @@
+"""Deduplication by itself, of any tables with texts or of texts in memory: `curate dedup`, `curate.dedup_texts`.
+
+files ─▶ splits ─▶ one signature file each, several at a time ─▶ pass 2 ─▶ a verdict for each document
+                       texts of candidates are read again ─────────┘
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow.parquet as pq
+
+from curate.batch import Record
+from curate.dedup.find import Near, find_duplicates
+from curate.dedup.sign import HIGHEST, sign_documents, with_bands
+from curate.engine.plan import FileRange, Plan, Split
+from curate.errors import UsageError
+from curate.passes.inputs import make_plan, read_split
+from curate.readers.rows import column_names, missing_column
+from curate.recipe import Dedup, Recipe, Source
+
+SOURCE = "tables"
+TEXTS_AT_ONCE = 10_000
+MAX_RECORD_BYTES = 1 << 31
+VERDICTS = ("duplicate_of", "cluster", "size", "similarity", "method")
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What is known of the documents of one split once they are signed."""
+
+    path: Path
+    ids: pl.Series
+    unreadable: int
+
+
+def dedup_files(
+    paths: Sequence[str | Path],
+    dedup: Dedup,
+    *,
+    columns: Mapping[str, str] | None = None,
+    workers: int = 1,
+    scratch: str | Path | None = None,
+) -> tuple[pl.DataFrame, int]:
+    """A verdict on every row of JSON Lines and Parquet files, in their order, and how many rows could not be read.
+
+    `columns` maps `text`, `id`, `url`, `timestamp` to the files' names, where these differ. Where there is an id it
+    must be unique; else a row's id is `file@row`. `scratch` holds signatures meanwhile, some 600 bytes a document at
+    14 bands of 8 rows, and the shingles of candidates.
+
+    Returns `id`, and as `find_duplicates` does `duplicate_of` (null: it stays), `cluster`, `size`, `similarity`,
+    `method`.
+
+    Raises:
+        UsageError: no such file, no such column, an id that stands twice.
+    """
+    source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=_columns(columns or {}, dedup.keep))
+    recipe = Recipe("dedup", dedup=dedup, sources=(source,), base=Path.cwd(), file="curate dedup")
+    plan = make_plan(recipe)
+    dedup = with_bands(dedup)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="curate-dedup-") as folder:
+        one = partial(_sign_split, source=source, dedup=dedup, folder=Path(folder))
+        with ThreadPoolExecutor(workers) as pool:
+            signed = list(pool.map(one, plan.splits))
+        near = _near(dedup, partial(_texts, plan, source), Path(folder))
+        found = find_duplicates([part.path for part in signed], methods=dedup.method, keep=dedup.keep, near=near)
+    ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
+    return _every_row(ids, found), sum(part.unreadable for part in signed)
+
+
+def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **parameters: Any) -> pl.DataFrame:
+    """A verdict on each of some texts; parameters are those of `[dedup]` in a recipe (`verify=0.8`, `ngram=7`, …).
+
+    Returns, a row a text in their order: `duplicate_of` (UInt32: the place of the text that stays; null: this one),
+    `cluster` (UInt32: that place for every member), `size`, `similarity`, `method`.
+
+        kept = [text for text, other in zip(texts, curate.dedup_texts(texts)["duplicate_of"]) if other is None]
+    """
+    dedup = with_bands(dedup or Dedup(**parameters))
+    column = pl.Series("text", texts, dtype=pl.String)
+    ids = pl.Series("id", np.arange(len(column))).cast(pl.String).str.zfill(10)
+    table = pl.DataFrame({"id": ids, "source": pl.repeat(SOURCE, len(column), eager=True), "text": column})
+    if "url" in dedup.method or dedup.keep not in ("longest", "first"):
+        raise UsageError("texts alone have no URL, no date and no other column: give them in a file to curate dedup")
+    with tempfile.TemporaryDirectory(prefix="curate-dedup-") as folder:
+        path = Path(folder) / "signatures.parquet"
+        _sign(table, dedup).write_parquet(path, compression="uncompressed")
+        near = _near(dedup, lambda number, rows: column.gather(rows), Path(folder))
+        found = find_duplicates([path], methods=dedup.method, keep=dedup.keep, near=near)
+    places = [pl.col(name).cast(pl.UInt32) for name in ("duplicate_of", "cluster")]
+    return _every_row(ids, found).select(*places, *VERDICTS[2:])
+
+
+def _columns(columns: Mapping[str, str], keep: str) -> dict[str, str]:
+    name = keep.removeprefix(HIGHEST)
+    return dict(columns) | ({name: name} if name != keep else {})
+
+
+def _near(dedup: Dedup, texts: Any, scratch: Path) -> Near:
+    return Near(dedup.bands, dedup.verify, dedup.ngram, texts if dedup.verify else None, scratch)
+
+
+def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path) -> Signed:
+    frame, unreadable = _read(split, source)
+    path = folder / f"{split.key}.parquet"
+    _sign(frame, dedup).write_parquet(path, compression="uncompressed")
+    return Signed(path, frame["id"], unreadable)
+
+
+def _sign(frame: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
+    """Piece by piece, so that the shingles of few texts are in memory."""
+    pieces = [sign_documents(piece, dedup) for piece in frame.iter_slices(TEXTS_AT_ONCE)]
+    return pl.concat(pieces) if pieces else sign_documents(frame, dedup)
+
+
+def _read(split: Split, source: Source) -> tuple[pl.DataFrame, int]:
+    """`id, source, text, url, timestamp` and what `keep` asks for, and how many rows are not there."""
+    if all(piece.file.name.lower().endswith((".parquet", ".pq")) for piece in split.ranges):
+        return pl.concat([_read_row_groups(piece, source) for piece in split.ranges]), 0
+    found = list(read_split(split, source, MAX_RECORD_BYTES))
+    records = [record for record in found if isinstance(record, Record)]
+    rows = [
+        {"id": record.columns.get("original_id") or record.id.removeprefix(SOURCE + "/"), "text": record.payload}
+        | {"url": record.url, "timestamp": record.timestamp}
+        | {name: record.columns.get(name) for name in _own_columns(source)}
+        for record in records
+    ]
+    text_columns = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
+    frame = pl.DataFrame(rows, schema_overrides=text_columns, infer_schema_length=None) if rows else _no_rows(source)
+    return frame.with_columns(pl.lit(SOURCE).alias("source")), len(found) - len(records)
+
+
+def _read_row_groups(piece: FileRange, source: Source) -> pl.DataFrame:
+    names = column_names(source.columns)
+    with pq.ParquetFile(piece.file.uri) as file:
+        existing = file.schema_arrow.names
+        for name in ("text", *source.columns):
+            if names[name] not in existing:
+                raise missing_column(name, names[name], existing, file=piece.file.name)
+        wanted = {name: names[name] for name in ("id", "text", "url", "timestamp", *_own_columns(source))}
+        groups = range(piece.start, min(piece.end, file.num_row_groups))
+        before = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
+        present = [column for column in dict.fromkeys(wanted.values()) if column in existing]
+        table = pl.DataFrame(pl.from_arrow(file.read_row_groups(list(groups), columns=present)))
+    row = pl.int_range(before, before + pl.len()).cast(pl.String)
+    made = pl.concat_str(pl.lit(piece.file.name + "@"), row)
+    columns = [
+        (pl.col(column) if column in existing else pl.lit(None, pl.String)).alias(name)
+        for name, column in wanted.items()
+    ]
+    text = [pl.col(name).cast(pl.String) for name in ("id", "text", "url", "timestamp")]
+    frame = table.select(columns).with_columns(text).with_columns(pl.coalesce("id", made).alias("id"))
+    return frame.with_columns(pl.lit(SOURCE).alias("source"))
+
+
+def _own_columns(source: Source) -> list[str]:
+    return [name for name in source.columns if name not in ("id", "text", "url", "timestamp")]
+
+
+def _no_rows(source: Source) -> pl.DataFrame:
+    text = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
+    return pl.DataFrame(schema=text | dict.fromkeys(_own_columns(source), pl.Float64))
+
+
+def _texts(plan: Plan, source: Source, number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
+    return _read(plan.splits[number], source)[0]["text"].gather(rows)
+
+
+def _every_row(ids: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts, with those on documents that nothing repeats."""
+    table = ids.to_frame("id").join(found, on="id", how="left", maintain_order="left")
+    return table.select(
+        "id", "duplicate_of", pl.col("cluster").fill_null(pl.col("id")), pl.col("size").fill_null(1), *VERDICTS[3:]
+    )

@@ -1,0 +1,75 @@
+"""What `curate dedup` and `curate plan` say of deduplication: the account of a table, and the S-curve.
+
+verdicts ─▶ documents, copies by method, clusters          bands, rows ─▶ "pairs of similarity 0.8: found 92 %"
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from curate.dedup.find import METHODS
+from curate.dedup.s_curve import candidate_probability
+from curate.dedup.sign import with_bands
+from curate.errors import UsageError, nearest
+from curate.recipe import Dedup
+
+SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
+PARAMETERS = ("ngram", "bands", "rows", "threshold", "permutations", "verify", "keep")
+
+
+def dedup_of(options: argparse.Namespace) -> Dedup:
+    """The parameters of a command line; those that are not given have their defaults.
+
+    Raises:
+        UsageError: a method that there is not, or a number out of its range.
+    """
+    for method in options.method:
+        if method not in METHODS:
+            raise UsageError(f"--method: expected {', '.join(METHODS)}, found {method}{nearest(method, METHODS)}")
+    given = {name: getattr(options, name) for name in PARAMETERS if getattr(options, name) is not None}
+    for name, (low, high) in {"verify": (0.0, 1.0), "threshold": (0.01, 0.99)}.items():
+        if not low <= given.get(name, low) <= high:
+            raise UsageError(f"--{name} {given[name]}: expected {low} to {high}")
+    return with_bands(Dedup(method=tuple(options.method), **given))
+
+
+def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
+    """Plain values: rows, copies by the method that found them, clusters of two or more, the largest."""
+    copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
+    by_method = dict(copies["method"].value_counts().sort("method").iter_rows())
+    return {
+        "documents": verdicts.height,
+        "unreadable": unreadable,
+        "copies": by_method,
+        "stay": verdicts.height - copies.height,
+        "clusters": verdicts.filter(pl.col("duplicate_of").is_null(), pl.col("size") > 1).height,
+        "largest_cluster": verdicts["size"].max() or 0,
+    }
+
+
+def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
+    total = max(counts["documents"], 1)
+    yield f"{counts['documents']:,} documents, {counts['stay']:,} stay ({counts['stay'] / total:.1%})"
+    for method, count in counts["copies"].items():
+        yield f"  {method:<8}{count:>12,} copies"
+    if counts["clusters"]:
+        yield f"  {counts['clusters']:,} documents have copies; the largest cluster has {counts['largest_cluster']:,}"
+    if counts["unreadable"]:
+        yield f"  {counts['unreadable']:,} rows could not be read, and have no verdict"
+    if "minhash" in dedup.method:
+        yield s_curve_line(dedup)
+
+
+def s_curve_line(dedup: Dedup) -> str:
+    """How often pairs of some similarities become candidates, and what then decides."""
+    chances = [candidate_probability(similarity, bands=dedup.bands, rows=dedup.rows) for similarity in SIMILARITIES]
+    found = [
+        f"{similarity}: {chance:.1%}" if chance < 0.9995 else f"{similarity}: over 99.9%"
+        for similarity, chance in zip(SIMILARITIES, chances, strict=True)
+    ]
+    check = f"kept apart below {dedup.verify}" if dedup.verify else "not verified"
+    return f"{dedup.bands} bands of {dedup.rows} rows find pairs of similarity {', '.join(found)}; {check}"

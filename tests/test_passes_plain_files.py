@@ -1,0 +1,127 @@
+"""`curate dedup` and `curate.dedup_texts` on plain tables: a verdict for each row, whatever the files look like."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import curate
+from curate.cli import main
+from curate.errors import UsageError
+from curate.passes.plain_files import dedup_files
+from curate.recipe import Dedup
+
+PREAMBLE = (
+    "We the People of the United States, in Order to form a more perfect Union, establish Justice, insure domestic "
+    "Tranquility, provide for the common defence, promote the general Welfare, and secure the Blessings of Liberty to "
+    "ourselves and our Posterity, do ordain and establish this Constitution for the United States of America."
+)
+ARTICLE = (
+    "All legislative Powers herein granted shall be vested in a Congress of the United States, which shall consist of "
+    "a Senate and House of Representatives. The House of Representatives shall be composed of Members chosen every "
+    "second Year by the People of the several States."
+)
+ROWS = [
+    {"doc": "a", "body": PREAMBLE, "link": "http://a.example/1", "score": 1.0},
+    {"doc": "b", "body": PREAMBLE + " Signed.", "link": "http://a.example/2", "score": 3.0},
+    {"doc": "c", "body": ARTICLE, "link": "http://a.example/3", "score": 2.0},
+    {"doc": "d", "body": PREAMBLE.replace("We the", "We  the"), "link": "https://www.a.example/3/", "score": 2.5},
+]
+COLUMNS = {"text": "body", "id": "doc", "url": "link"}
+
+
+def as_lines(folder: Path) -> Path:
+    path = folder / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in ROWS).encode()))
+    return path
+
+
+def as_parquet(folder: Path) -> Path:
+    path = folder / "rows.parquet"
+    pl.DataFrame(ROWS).write_parquet(path, row_group_size=1)
+    return path
+
+
+@pytest.mark.parametrize("write", [as_lines, as_parquet])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_row_has_a_verdict_in_the_order_of_the_file(tmp_path: Path, write: object, workers: int) -> None:
+    path = write(tmp_path)  # type: ignore[operator]
+    verdicts, unreadable = dedup_files([path], Dedup(), columns=COLUMNS, workers=workers)
+    assert verdicts.select("id", "duplicate_of", "cluster", "size", "method").rows() == [
+        ("a", "b", "b", 3, "exact"),
+        ("b", None, "b", 3, None),
+        ("c", None, "c", 1, None),
+        ("d", "b", "b", 3, "minhash"),
+    ]
+    assert unreadable == 0
+
+
+@pytest.mark.parametrize("write", [as_lines, as_parquet])
+def test_a_column_decides_which_copy_stays_and_urls_make_copies(tmp_path: Path, write: object) -> None:
+    path = write(tmp_path)  # type: ignore[operator]
+    verdicts, _ = dedup_files([path], Dedup(method=("url",), keep="highest:score"), columns=COLUMNS)
+    assert verdicts.select("id", "duplicate_of").rows() == [("a", None), ("b", None), ("c", "d"), ("d", None)]
+    verdicts, _ = dedup_files([path], Dedup(method=("exact",), keep="highest:score"), columns=COLUMNS)
+    assert verdicts.select("id", "duplicate_of").rows() == [("a", "d"), ("b", None), ("c", None), ("d", None)]
+
+
+def test_without_ids_a_row_is_called_by_its_file_and_number(tmp_path: Path) -> None:
+    first, second = tmp_path / "x.parquet", tmp_path / "y.parquet"
+    pl.DataFrame({"text": [ARTICLE, None]}).write_parquet(first)
+    pl.DataFrame({"text": [ARTICLE, "", ""]}).write_parquet(second)
+    verdicts, _ = dedup_files([first, second], Dedup())
+    assert verdicts["id"].to_list() == ["x.parquet@0", "x.parquet@1", "y.parquet@0", "y.parquet@1", "y.parquet@2"]
+    assert verdicts["duplicate_of"].to_list() == [None, None, "x.parquet@0", None, None]
+
+
+def test_broken_lines_cost_their_rows_and_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": ARTICLE}) + "\n{broken\n" + json.dumps({"text": ARTICLE}) + "\n")
+    verdicts, unreadable = dedup_files([path], Dedup())
+    assert unreadable == 1
+    assert verdicts["duplicate_of"].null_count() == 1
+
+
+def test_the_command_writes_verdicts_and_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "verdicts.parquet"
+    arguments = ["dedup", str(as_parquet(tmp_path)), "--text", "body", "--id", "doc", "--out", str(out), "--json"]
+    with pytest.raises(SystemExit, match="0"):
+        main([*arguments, "--threshold", "0.6", "--verify", "0.8"])
+    counts = json.loads(capsys.readouterr().out)
+    assert counts["copies"] == {"exact": 1, "minhash": 1}
+    assert (counts["documents"], counts["stay"], counts["clusters"], counts["largest_cluster"]) == (4, 2, 1, 3)
+    assert pl.read_parquet(out)["id"].to_list() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        (["--method", "minhsh"], 'found minhsh; did you mean "minhash"'),
+        (["--text", "bodi"], 'no column "bodi" to take "text" from; did you mean "body"'),
+        (["--text", "body", "--threshold", "0.7", "--bands", "20"], "either threshold or bands and rows"),
+        (["--text", "body", "--verify", "7"], "--verify 7.0: expected 0.0 to 1.0"),
+        (["--text", "body", "--keep", "highest:scor"], 'no column "scor"'),
+    ],
+)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], words: str
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["dedup", str(as_parquet(tmp_path)), "--out", str(tmp_path / "v.parquet"), *extra])
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_texts_in_memory_are_compared_by_their_places() -> None:
+    verdicts = curate.dedup_texts([PREAMBLE, ARTICLE, None, PREAMBLE + " Signed.", "", ""])
+    assert verdicts["duplicate_of"].to_list() == [3, None, None, None, None, None]
+    assert verdicts["cluster"].to_list() == [3, 1, 2, 3, 4, 5]
+    assert curate.dedup_texts([PREAMBLE, PREAMBLE + " Signed."], keep="first")["duplicate_of"].to_list() == [None, 0]
+    assert curate.dedup_texts([]).is_empty()
+    with pytest.raises(UsageError, match="texts alone have no URL"):
+        curate.dedup_texts([PREAMBLE], method=("url",))
