@@ -1,56 +1,75 @@
-"""Near-duplicate detection on real pages, side by side with datasketch: speed as a ratio, recall against the S-curve.
+"""Deduplication of real pages, side by side with other libraries: speed, recall and precision, and the S-curve.
 
-    python benchmarks/dedup.py [DATA]        DATA: the folder with neardup/ and web/ (default: ../shared/data)
+    pages ─▶ Parquet ─▶ curate, peer_dedup.py ─▶ removed pages, CPU seconds ─▶ against measured similarities
 
-Speeds are documents per second of CPU time, the best of seven rounds. Where the
-ratios of the rounds lie far apart, the machine was busy and no figure of speed counts. Similarities are exact, from
-sets of Python tuples.
+    python -m venv PEERS && PEERS/bin/pip install datasketch rensa gaoya "datatrove[processing,io]" spacy
+    python benchmarks/dedup.py --peers datasketch,rensa,gaoya,datatrove --peer-python PEERS/bin/python
+
+Similarities are exact, from sets of Python tuples. Speeds are means, as a stall of a busy machine hits long work and
+many short repeats alike.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
+import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
-import datasketch
 import numpy as np
 import polars as pl
-import xxhash
+import scipy.sparse
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from curate.dedup.exact import hash_texts
-from curate.dedup.find import find_duplicates
+from curate.dedup.find import Near, find_duplicates
 from curate.dedup.minhash import band_keys, sign, signatures_of
 from curate.dedup.s_curve import candidate_probability
+from curate.passes.plain_files import dedup_files
+from curate.recipe import Dedup
 from curate.text.shingles import shingles
 
 NGRAM, BANDS, ROWS = 5, 14, 8
 WORD = re.compile(r"[぀-ヿ㐀-鿿]|[^\W_぀-ヿ㐀-鿿]+")
 BINS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.01)
-ROUNDS = 7
-SPEED_PAGES = 300
 
 
-def main(data: Path) -> None:
+def main() -> None:
+    options = parse_options()
+    data = options.data
     if not (data / "neardup").is_dir():
         sys.exit(f"{data} has no folder neardup; name the folder that has: python benchmarks/dedup.py DATA")
     pairs = read_pairs(data)
     pages = read_pages(data, {url for pair in pairs for url in pair})
+    pages = dict(list(pages.items())[:: max(len(pages) // options.pages, 1)])
     pairs = [pair for pair in pairs if pages.keys() >= set(pair)]
     texts = list(pages.values())
     print(f"{len(texts)} pages, {sum(map(len, texts)) / len(texts):.0f} characters each; {len(pairs)} pairs\n")
-    compare_speed(texts)
+    compare_tools(pages, pairs, options)
     with tempfile.TemporaryDirectory() as folder:
         show_recall(pages, pairs, Path(folder))
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    parser.add_argument("data", type=Path, nargs="?", default=default, help="the folder with neardup/ and web/")
+    parser.add_argument("--peers", default="", help="of datasketch,rensa,gaoya,datatrove: needs --peer-python")
+    parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="a Python that has them")
+    parser.add_argument("--pages", type=int, default=1 << 30, help="only so many, evenly spaced")
+    parser.add_argument("--repeats", type=int, default=10, help="of curate, whose single run is short")
+    return parser.parse_args()
 
 
 def read_pairs(data: Path) -> list[tuple[str, str]]:
@@ -71,54 +90,88 @@ def read_pages(data: Path, urls: set[str]) -> dict[str, str]:
     return pages
 
 
-def compare_speed(texts: list[str]) -> None:
-    """Texts to signatures, and shingle hashes to signatures: both sides on the same pages, evenly spread over all."""
-    texts = texts[:: max(len(texts) // SPEED_PAGES, 1)]
-    column = pl.Series(texts)
-    found = shingles(column, ngram=NGRAM)
-    hashes = [found.values[start:end].tolist() for start, end in pairwise(found.offsets)]
-    print(f"speed on {len(texts)} pages, {column.str.len_bytes().sum() / len(texts):.0f} bytes each")
-    print(f"{'documents per CPU second':28}{'curate':>10}{'datasketch':>12}{'ratios: median (least to most)':>34}")
-    compare(
-        "text to signature",
-        lambda: sign(column, ngram=NGRAM, bands=BANDS, rows=ROWS),
-        lambda: sketches([hash_ngrams(text) for text in texts]),
-        len(texts),
+def compare_tools(pages: dict[str, str], pairs: list[tuple[str, str]], options: argparse.Namespace) -> None:
+    """The same Parquet file to each: what it costs, which near pairs it leaves, which pages it loses for nothing."""
+    similarities = exact_similarities(pages, pairs)
+    near = [pair for pair, similarity in zip(pairs, similarities, strict=True) if similarity >= 0.8]
+    expected = np.mean([candidate_probability(j, bands=BANDS, rows=ROWS) for j in similarities if j >= 0.8])
+    shingle_counts = Overlaps.of(pages)
+    print(f"{len(near)} pairs of similarity 0.8 or more; the S-curve finds {expected:.4f} of them\n")
+    print(f"{'':24}{'CPU s':>9}{'docs/s':>9}{'ratio':>8}{'removed':>9}{'recall':>9}{'precision':>11}{'worst':>8}")
+    ours = 0.0
+    for tool, seconds, removed in measured(pages, options):
+        ours = ours or seconds
+        gone = set(removed)
+        recall = np.mean([one in gone or other in gone for one, other in near])
+        best = shingle_counts.best_kept(gone)
+        rate, ratio = len(pages) / seconds, seconds / ours
+        print(
+            f"{tool:24}{seconds:9.2f}{rate:9.0f}{ratio:8.1f}{len(gone):9}"
+            f"{recall:9.4f}{(best >= 0.5).mean():11.4f}{best.min(initial=1):8.2f}"
+        )
+    print(
+        "\nrecall: one of the pair was removed; precision: removed pages with a kept one of Jaccard similarity 0.5 or "
+        "more,\nworst: the least of these similarities. CPU seconds from the open file to the verdicts, one thread.\n"
     )
-    compare(
-        "hashes to signature",
-        lambda: signatures_of(found, count=BANDS * ROWS),
-        lambda: sketches(hashes),
-        len(texts),
-    )
-    print()
 
 
-def compare(name: str, ours: Callable[[], object], theirs: Callable[[], object], documents: int) -> None:
-    """One row: a round times both sides one after the other; one round before them compiles and warms up."""
-    rounds = np.array([(seconds(ours), seconds(theirs)) for _ in range(ROUNDS + 1)][1:])
-    best = documents / rounds.min(axis=0)
-    ratios = rounds[:, 1] / rounds[:, 0]
-    spread = f"{np.median(ratios):.0f} ({ratios.min():.0f} to {ratios.max():.0f})"
-    print(f"{name:28}{best[0]:10.0f}{best[1]:12.0f}{spread:>34}")
+def measured(pages: dict[str, str], options: argparse.Namespace) -> Iterator[tuple[str, float, list[str]]]:
+    """Tool, mean CPU seconds, removed ids: curate with and without verification several times, each peer once."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pages.parquet"
+        pl.DataFrame({"id": list(pages), "text": list(pages.values())}).write_parquet(path)
+        for verify in (0.7, 0.0):
+            dedup = Dedup(bands=BANDS, rows=ROWS, ngram=NGRAM, verify=verify)
+            verdicts, _ = dedup_files([path], dedup)  # once before: compiles and warms up
+            spent = [seconds(lambda dedup=dedup: dedup_files([path], dedup)) for _ in range(options.repeats)]
+            removed = verdicts.filter(pl.col("duplicate_of").is_not_null())["id"].to_list()
+            yield f"curate, verify = {verify}", float(np.mean(spent)), removed
+        for tool in options.peers.split(",") if options.peers else ():
+            yield tool, *run_peer(tool, path, Path(folder), options.peer_python)
+
+
+def run_peer(tool: str, pages: Path, folder: Path, python: Path) -> tuple[float, list[str]]:
+    work, out = folder / tool, folder / f"{tool}.json"
+    work.mkdir()
+    script = Path(__file__).with_name("peer_dedup.py")
+    single = dict.fromkeys(("RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    command = [str(word) for word in (python, script, tool, pages, out, work)]
+    subprocess.run(command, check=True, env=os.environ | single, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    answer = json.loads(out.read_text())
+    return answer["seconds"], answer["removed"]
+
+
+class Overlaps(NamedTuple):
+    """Which pages have which shingles, so that all similarities between removed and kept pages are one product."""
+
+    ids: list[str]
+    members: scipy.sparse.csr_matrix
+
+    @classmethod
+    def of(cls, pages: dict[str, str]) -> Overlaps:
+        sets = [word_ngrams(text) for text in pages.values()]
+        number = {shingle: at for at, shingle in enumerate(dict.fromkeys(shingle for some in sets for shingle in some))}
+        columns = [number[shingle] for some in sets for shingle in some]
+        rows = np.repeat(np.arange(len(sets)), [len(some) for some in sets])
+        shape = (len(sets), len(number))
+        return cls(list(pages), scipy.sparse.csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=shape))
+
+    def best_kept(self, removed: set[str]) -> np.ndarray:
+        """For each removed page the similarity to the kept one that is nearest."""
+        is_gone = np.array([id in removed for id in self.ids])
+        sizes = np.asarray(self.members.sum(axis=1)).ravel()
+        shared = (self.members[is_gone] @ self.members[~is_gone].T).tocoo()
+        gone, kept = sizes[is_gone], sizes[~is_gone]
+        similarity = shared.data / (gone[shared.row] + kept[shared.col] - shared.data)
+        best = np.zeros(len(gone))
+        np.maximum.at(best, shared.row, similarity)
+        return best
 
 
 def seconds(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
     return time.process_time() - start
-
-
-def hash_ngrams(text: str) -> list[int]:
-    """The lightest usual way with datasketch: words between spaces, joined, through a fast 32-bit hash."""
-    words = text.lower().split()
-    return [xxhash.xxh32_intdigest(" ".join(words[i : i + NGRAM]).encode()) for i in range(len(words) - NGRAM + 1)]
-
-
-def sketches(documents: list[list[int]]) -> list[datasketch.MinHash]:
-    """As its documentation advises for many documents: the permutations are drawn once."""
-    settings = {"num_perm": BANDS * ROWS, "seed": 1, "scheme": "affine32", "hashfunc": int}
-    return list(datasketch.MinHash.generator(documents, **settings))
 
 
 def word_ngrams(text: str) -> set[tuple[str, ...]]:
@@ -162,12 +215,7 @@ def cluster_labels(pages: dict[str, str], folder: Path) -> np.ndarray:
     signed = sign(texts, ngram=NGRAM, bands=BANDS, rows=ROWS)
     path = folder / "signatures.parquet"
     pl.concat([account, hash_texts(texts), signed], how="horizontal").write_parquet(path)
-    start = time.process_time()
-    found = find_duplicates([path], methods=("exact", "minhash"), bands=BANDS, prefer=())
-    dropped = found["duplicate_of"].count()
-    print(
-        f"pass 2: {len(pages) / (time.process_time() - start):.0f} documents per CPU second; {dropped} are duplicates\n"
-    )
+    found = find_duplicates([path], methods=("exact", "minhash"), near=Near(bands=BANDS, verify=0.0))
     cluster = dict(found.select("id", "cluster").iter_rows())
     return np.array([cluster.get(url, url) for url in pages])
 
@@ -181,5 +229,4 @@ def show_bin(name: str, pairs: pl.DataFrame) -> None:
 
 
 if __name__ == "__main__":
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
+    main()

@@ -6,6 +6,7 @@ texts of the members, split by split ─▶ shingles ─▶ sorted, each once �
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,21 +59,22 @@ def _append(
     found = shingles(texts, ngram=ngram)
     sizes = np.empty(len(texts), dtype=np.int64)
     values = np.array(found.values)
-    length = _make_sets(values, found.offsets, sizes)
+    for start, end in pairwise(found.offsets.tolist()):
+        values[start:end].sort()  # numpy's sort is vectorised, the compiler's is not: ten times as fast
+    length = _close_gaps(values, found.offsets, sizes)
     file.write(values[:length].data)
     return written + np.cumsum(sizes) - sizes, sizes
 
 
 @kernel
-def _make_sets(values, offsets, sizes):  # type: ignore[no-untyped-def]
-    """Sort each document's values, keep each once, and close the gaps; returns how many are left."""
+def _close_gaps(values, offsets, sizes):  # type: ignore[no-untyped-def]
+    """Keep each of a document's sorted values once, all of them one after the other; returns how many are left."""
     written = 0
     for document in range(len(sizes)):
-        run = np.sort(values[offsets[document] : offsets[document + 1]])
         begin = written
-        for at in range(len(run)):
-            if at == 0 or run[at] != run[at - 1]:
-                values[written] = run[at]
+        for at in range(offsets[document], offsets[document + 1]):
+            if at == offsets[document] or values[at] != values[written - 1]:
+                values[written] = values[at]
                 written += 1
         sizes[document] = written - begin
     return written
