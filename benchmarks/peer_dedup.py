@@ -1,9 +1,10 @@
 """One other library deduplicates a Parquet file of `id, text`; run by benchmarks/dedup.py in the peers' environment.
 
-    python peer_dedup.py TOOL IN.parquet OUT.json FOLDER      TOOL: datasketch, rensa, gaoya, datatrove
+    python peer_dedup.py TOOL IN.parquet OUT.json FOLDER REPEATS      TOOL: datasketch, rensa, gaoya, datatrove
 
-Each as its documentation shows, at word 5-grams, 14 bands of 8 rows. Writes the ids that it removes, and the CPU
-seconds from opening the file to knowing them; imports do not count.
+Each as its documentation shows, at word 5-grams, 14 bands of 8 rows. Writes the ids that it removes, and CPU seconds
+from the texts in memory to knowing them: the mean of the repeats, and from the fastest repeat of each document, since
+a machine may stand still now and then. Imports do not count. datatrove runs once, as a whole.
 """
 
 from __future__ import annotations
@@ -14,25 +15,53 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
+from datasketch import MinHash, MinHashLSH
+from datatrove.data import Document
+from datatrove.executor import LocalPipelineExecutor
+from datatrove.pipeline.dedup import (
+    MinhashDedupBuckets,
+    MinhashDedupCluster,
+    MinhashDedupFilter,
+    MinhashDedupSignature,
+)
+from datatrove.pipeline.dedup.minhash import MinhashConfig
+from gaoya.minhash import MinHashStringIndex
+from rensa import RMinHash, RMinHashDeduplicator
 
 NGRAM, BANDS, ROWS = 5, 14, 8
 THRESHOLD = 0.7  # rensa and gaoya verify estimates against it
 WORD = re.compile(r"[぀-ヿ㐀-鿿]|[^\W_぀-ヿ㐀-鿿]+")
 
 
+class Work(NamedTuple):
+    """One run: a step for each document in turn, then the ids that go."""
+
+    step: Callable[[int], None]
+    end: Callable[[], list[str]]
+
+
 def main() -> None:
-    tool, source, out, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4])
-    work = TOOLS[tool](folder)
-    started = time.process_time()
+    tool, source, out, folder, repeats = sys.argv[1], *map(Path, sys.argv[2:5]), int(sys.argv[5])
     table = pq.read_table(source, columns=["id", "text"]).to_pydict()
-    removed = work(table["id"], table["text"])
-    out.write_text(json.dumps({"seconds": time.process_time() - started, "removed": removed}))
+    begin = TOOLS[tool]
+    runs, removed = [], []
+    for number in range(repeats if tool != "datatrove" else 1):
+        work = begin(table["id"], table["text"], folder / str(number))
+        spent = [cpu(work.step, at)[0] for at in range(len(table["id"]))]
+        last, removed = cpu(work.end)
+        runs.append([*spent, last])
+    mean = sum(map(sum, runs)) / len(runs)
+    fastest = sum(map(min, zip(*runs, strict=True)))
+    out.write_text(json.dumps({"mean": mean, "fastest": fastest, "removed": removed}))
 
 
-Work = Callable[[list[str], list[str]], list[str]]
+def cpu(work: Callable[..., Any], *arguments: int) -> tuple[float, Any]:
+    started = time.process_time()
+    result = work(*arguments)
+    return time.process_time() - started, result
 
 
 def ngrams(text: str) -> list[str]:
@@ -40,94 +69,80 @@ def ngrams(text: str) -> list[str]:
     return [" ".join(words[at : at + NGRAM]) for at in range(max(len(words) - NGRAM + 1, 1))] if words else []
 
 
-def with_datasketch(folder: Path) -> Work:
+def with_datasketch(ids: list[str], texts: list[str], folder: Path) -> Work:
     """Its README: a sketch a document, LSH, connected components over what queries return."""
-    from datasketch import MinHash, MinHashLSH
+    index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
+    first = MinHash(num_perm=BANDS * ROWS)  # its permutations are drawn once, as in its own generator
+    parents = list(range(len(ids)))
 
-    def work(ids: list[str], texts: list[str]) -> list[str]:
-        index = MinHashLSH(num_perm=BANDS * ROWS, params=(BANDS, ROWS))
-        parents = list(range(len(ids)))
-        tokens = [[shingle.encode() for shingle in ngrams(text)] for text in texts]
-        for number, sketch in enumerate(MinHash.generator(tokens, num_perm=BANDS * ROWS)):
-            if not tokens[number]:
-                continue
-            for other in index.query(sketch):
-                unite(parents, number, other)
-            index.insert(number, sketch)
-        return [ids[number] for number in range(len(ids)) if root(parents, number) != number]
+    def step(number: int) -> None:
+        shingles = [shingle.encode() for shingle in ngrams(texts[number])]
+        if not shingles:
+            return
+        sketch = first.copy()
+        sketch.update_batch(shingles)
+        for other in index.query(sketch):
+            unite(parents, number, other)
+        index.insert(number, sketch)
 
-    return work
+    return Work(step, lambda: [ids[number] for number in range(len(ids)) if root(parents, number) != number])
 
 
-def with_rensa(folder: Path) -> Work:
+def with_rensa(ids: list[str], texts: list[str], folder: Path) -> Work:
     """Its deduplicator with LSH: what is similar to one that was added before is not added."""
-    from rensa import RMinHash, RMinHashDeduplicator
+    unique = RMinHashDeduplicator(THRESHOLD, BANDS * ROWS, True, BANDS)
+    removed: list[str] = []
 
-    def work(ids: list[str], texts: list[str]) -> list[str]:
-        tokens = {id: some for id, text in zip(ids, texts, strict=True) if (some := ngrams(text))}
-        sketches = RMinHash.from_token_sets(list(tokens.values()), BANDS * ROWS, 42)
-        unique = RMinHashDeduplicator(THRESHOLD, BANDS * ROWS, True, BANDS)
-        added = unique.add_pairs(list(zip(tokens, sketches, strict=True)))
-        return [id for id, is_new in zip(tokens, added, strict=True) if not is_new]
-
-    return work
-
-
-def with_gaoya(folder: Path) -> Work:
-    """Its string index: query, then insert what is new."""
-    from gaoya.minhash import MinHashStringIndex
-
-    def work(ids: list[str], texts: list[str]) -> list[str]:
-        settings = {"num_bands": BANDS, "band_size": ROWS, "num_hashes": BANDS * ROWS, "ngram_range": (NGRAM, NGRAM)}
-        index = MinHashStringIndex(32, THRESHOLD, analyzer="word", lowercase=True, **settings)
-        removed = []
-        for number, text in enumerate(texts):
-            if index.query(text):
+    def step(number: int) -> None:
+        shingles = ngrams(texts[number])
+        if shingles:
+            sketches = RMinHash.from_token_sets([shingles], BANDS * ROWS, 42)
+            if not unique.add_pairs([(ids[number], sketches[0])])[0]:
                 removed.append(ids[number])
-            else:
-                index.insert_document(number, text)
-        return removed
 
-    return work
+    return Work(step, lambda: removed)
 
 
-def with_datatrove(folder: Path) -> Work:
+def with_gaoya(ids: list[str], texts: list[str], folder: Path) -> Work:
+    """Its string index: query, then insert what is new."""
+    settings = {"num_bands": BANDS, "band_size": ROWS, "num_hashes": BANDS * ROWS, "ngram_range": (NGRAM, NGRAM)}
+    index = MinHashStringIndex(32, THRESHOLD, analyzer="word", lowercase=True, **settings)
+    removed: list[str] = []
+
+    def step(number: int) -> None:
+        if index.query(texts[number]):
+            removed.append(ids[number])
+        else:
+            index.insert_document(number, texts[number])
+
+    return Work(step, lambda: removed)
+
+
+def with_datatrove(ids: list[str], texts: list[str], folder: Path) -> Work:
     """Its four stages, one task each."""
-    from datatrove.data import Document
-    from datatrove.executor import LocalPipelineExecutor
-    from datatrove.pipeline.dedup import (
-        MinhashDedupBuckets,
-        MinhashDedupCluster,
-        MinhashDedupFilter,
-        MinhashDedupSignature,
-    )
-    from datatrove.pipeline.dedup.minhash import MinhashConfig
-
     config = MinhashConfig(n_grams=NGRAM, num_buckets=BANDS, hashes_per_bucket=ROWS)
     places = [str(folder / name) for name in ("signatures", "buckets", "remove")]
 
     def execute(stage: str, steps: list[Any]) -> None:
         LocalPipelineExecutor(pipeline=steps, tasks=1, workers=1, logging_dir=str(folder / "logs" / stage)).run()
 
-    def work(ids: list[str], texts: list[str]) -> list[str]:
+    def end() -> list[str]:
         documents = [Document(text=text, id=id) for id, text in zip(ids, texts, strict=True)]
-        kept: list[str] = []
+        kept: set[str] = set()
 
         def collect(data: Any, rank: int = 0, world_size: int = 1) -> Any:
             for document in data:
-                kept.append(document.id)
+                kept.add(document.id)
                 yield document
 
         execute("signatures", [documents, MinhashDedupSignature(places[0], config=config)])
         for bucket in range(BANDS):
-            step = MinhashDedupBuckets(places[0], places[1], config=config)
-            step.run(rank=bucket, world_size=BANDS)
+            MinhashDedupBuckets(places[0], places[1], config=config).run(rank=bucket, world_size=BANDS)
         execute("cluster", [MinhashDedupCluster(places[1], places[2], config=config)])
         execute("filter", [documents, MinhashDedupFilter(places[2]), collect])
-        stays = set(kept)
-        return [id for id in ids if id not in stays]
+        return [id for id in ids if id not in kept]
 
-    return work
+    return Work(lambda number: None, end)
 
 
 def unite(parents: list[int], one: int, other: int) -> None:
@@ -142,12 +157,7 @@ def root(parents: list[int], number: int) -> int:
     return number
 
 
-TOOLS: dict[str, Callable[[Path], Work]] = {
-    "datasketch": with_datasketch,
-    "rensa": with_rensa,
-    "gaoya": with_gaoya,
-    "datatrove": with_datatrove,
-}
+TOOLS = {"datasketch": with_datasketch, "rensa": with_rensa, "gaoya": with_gaoya, "datatrove": with_datatrove}
 
 
 if __name__ == "__main__":

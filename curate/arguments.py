@@ -75,6 +75,8 @@ def _add_dedup(commands: Any) -> None:
     dedup.add_argument("--permutations", type=_positive, help="for --threshold (128)")
     dedup.add_argument("--verify", type=float, help="least true similarity to the copy that stays (0.7); 0: none")
     dedup.add_argument("--keep", help='"longest", "latest", "first" or "highest:COLUMN"')
+    dedup.add_argument("--against", nargs="+", default=[], metavar="DIR", help="indexes, or runs that have one")
+    dedup.add_argument("--index", type=Path, metavar="DIR", help="against this one too; then add what stays to it")
     dedup.add_argument("--workers", type=_positive, help="threads (default: all cores); never changes the output")
     _add_json(dedup, "print the account as JSON")
 

@@ -113,7 +113,13 @@ def dedup_command(options: argparse.Namespace) -> int:
     dedup = dedup_of(options)
     columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}
     verdicts, unreadable = dedup_files(
-        options.files, dedup, columns=columns, workers=options.workers or available_cores(), scratch=options.out.parent
+        options.files,
+        dedup,
+        columns=columns,
+        against=options.against,
+        index=options.index,
+        workers=options.workers or available_cores(),
+        scratch=options.out.parent,
     )
     write_table(verdicts, options.out)
     counts = account(verdicts, unreadable)

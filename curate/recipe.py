@@ -69,6 +69,10 @@ class Dedup:
     prefer: tuple[str, ...] = ()
     keep: str = "longest"
     """"longest", "latest" (by timestamp), "first" (by id), or "highest:" and a column."""
+    against: tuple[str, ...] = ()
+    """Indexes, or runs that have one: what repeats a document there is dropped."""
+    index: bool = False
+    """Leave an index of the documents that stay in RUN/dedup/index, for later runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_a_bucket_remembers_its_latest_anchors() -> None:
 
 def test_signatures_serve_where_there_are_no_sets() -> None:
     signatures = np.array([[1, 2, 3, 4], [1, 2, 3, 5], [1, 9, 9, 9]], dtype=np.uint32)
-    evidence = Evidence(np.empty(0, np.uint32), np.zeros(3, np.int64), np.zeros(3, np.int64), signatures)
+    evidence = Evidence(np.empty(0, np.uint32), np.zeros(3, np.int64), np.full(3, -1), signatures)
     found = anchor_members(np.zeros((1, 3), dtype=np.int32), evidence, min_similarity=0.7)
     assert found.anchor.tolist() == [0, 0, 2]
     assert found.similarity.tolist() == [1.0, 0.75, 1.0]

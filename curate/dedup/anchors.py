@@ -26,8 +26,8 @@ NONE = -1
 class Evidence(NamedTuple):
     """What similarity is computed from: sorted sets of shingles (exact), or else signatures (an estimate).
 
-    values: uint32, the sets one after the other; offsets: int64[members], where each starts; sizes: int64[members].
-    signatures: uint32[members, permutations]. One of the two is empty.
+    values: uint32, the sets one after the other; offsets: int64[members], where each starts; sizes: int64[members], -1
+    where a member's set is not known. signatures: uint32[members, permutations], of no permutations where all sets are.
     """
 
     values: npt.NDArray[np.uint32]
@@ -122,7 +122,7 @@ def _tell(bucket, anchor, heads, pushes, known, links, entries):  # type: ignore
 @inner
 def _similarity(values, offsets, sizes, signatures, one, other, minimum):  # type: ignore[no-untyped-def]
     """Of two members; 0 as soon as it is clear that it is below the minimum."""
-    if signatures.shape[1]:
+    if sizes[one] < 0 or sizes[other] < 0:
         equal = 0
         for at in range(signatures.shape[1]):
             equal += signatures[one, at] == signatures[other, at]

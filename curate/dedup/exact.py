@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numba
 import numpy as np
 import polars as pl
 from xxhash import xxh3_128_digest
 
 from curate.text.buffers import TextBuffers, text_buffers
+from curate.text.compiled import kernel, part
 
 SPACE = 0x20
 FIRST_LEAD = 0xC2  # the bytes from SPACE to here, both left out, are never the first of a white space character
@@ -35,28 +35,32 @@ def hash_texts(texts: pl.Series) -> pl.DataFrame:
 def collapse_white_space(texts: TextBuffers) -> TextBuffers:
     """Every text as `" ".join(text.split())`."""
     first, last = texts.offsets[0], texts.offsets[-1]
-    collapsed = np.empty(last - first, dtype=np.uint8)
+    collapsed = np.empty(last - first + 1, dtype=np.uint8)  # one more: a space at the very end is written, too
     ends = np.zeros(len(texts.offsets), dtype=np.int64)
     _collapse(texts.data, texts.offsets, collapsed, ends)
     return TextBuffers(collapsed[: ends[-1]], ends)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _collapse(data, offsets, collapsed, ends):  # type: ignore[no-untyped-def]
+    """A space is written always and counted only after something else: no branch for the processor to guess wrongly at
+    the end of every word."""
     written = 0
     for document in range(len(offsets) - 1):
         at = offsets[document]
-        after_space = True  # so that none is written at the start
+        after_space = True  # so that none is counted at the start
         while at < offsets[document + 1]:
-            width = 0
-            if data[at] <= SPACE or data[at] >= FIRST_LEAD:
-                width = _white_space_width(data, at)
-            if width == 0:
-                collapsed[written] = data[at]
-                written += 1
-            elif not after_space:
-                collapsed[written] = SPACE
-                written += 1
+            byte = data[at]
+            if SPACE <= byte < FIRST_LEAD:
+                is_space = byte == SPACE
+                collapsed[written] = byte
+                written += not (is_space and after_space)
+                after_space = is_space
+                at += 1
+                continue
+            width = _white_space_width(data, at)
+            collapsed[written] = SPACE if width else byte
+            written += width == 0 or not after_space
             after_space = width > 0
             at += max(width, 1)
         if after_space and written > ends[document]:
@@ -64,7 +68,7 @@ def _collapse(data, offsets, collapsed, ends):  # type: ignore[no-untyped-def]
         ends[document + 1] = written
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _white_space_width(data, at):  # type: ignore[no-untyped-def]
     """How many bytes the white space character at `at` takes (what `str.isspace` calls so); 0 where there is none."""
     lead = data[at]

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,8 @@ from curate.dedup.anchors import Evidence, anchor_members, number_buckets
 from curate.dedup.clusters import clusters, pairs_of_band
 from curate.dedup.minhash import band_names
 from curate.dedup.ranking import KEEP, rank_documents
-from curate.dedup.sets import NO_SETS, Texts, write_sets
+from curate.dedup.scratch import Scratch
+from curate.dedup.sets import UNKNOWN, Texts, write_sets
 from curate.dedup.signatures import ACCOUNT, SignatureFiles
 from curate.errors import UsageError, nearest
 
@@ -90,8 +90,10 @@ def find_duplicates(
     prefer: Sequence[str] = (),
     keep: str = "longest",
     near: Near | None = None,
+    earlier: Sequence[str | Path] = (),
 ) -> pl.DataFrame:
-    """The documents that have copies, and the copies.
+    """The documents that have copies, and the copies. Those of the `earlier` files, an index, stay in any case, and
+    have no row; similarity to them is estimated from signatures.
 
     The files are Parquet with `id, source, length`, for "exact" `hash_high, hash_low`, for "url" `url_hash`, for
     "minhash" `band_00` … and, without texts, `signature`; with a `keep` that asks for it `keep_value` (see
@@ -99,15 +101,16 @@ def find_duplicates(
 
     Returns, sorted by id, a row for each document of a cluster of two or more: `id`, `duplicate_of` (the id that stays;
     null for itself), `cluster` (the id that stays, for every member), `size` (UInt32, members of the cluster),
-    `similarity` (Float32: Jaccard similarity to what stays, 1.0 for an equal text; null where unknown, and for itself)
-    and `method` (which found it; null for what stays).
+    `similarity` (Float32: Jaccard similarity to what stays, 1.0 for an equal text; null where unknown, and for itself),
+    `method` (which found it; null for what stays) and `earlier` (whether what stays is an earlier document).
 
     Raises:
         UsageError: an unknown method, a column missing in a file, or an id that stands twice.
     """
     near = near or Near()
     account = [*ACCOUNT, *(() if keep in ("longest", "first") else (KEEP,))]
-    files = SignatureFiles.open(signature_files, columns=_columns(methods, near), account=account)
+    columns = _columns(methods, near, needs_signatures=bool(earlier))
+    files = SignatureFiles.open(signature_files, columns=columns, account=account, earlier=earlier)
     rank = rank_documents(files.documents, prefer=prefer, keep=keep)
     copies = Copies.none(len(rank))
     for method in methods:
@@ -116,11 +119,11 @@ def find_duplicates(
         else:
             _find_equal(files, rank, copies, method)
     copies.settle()
-    return _verdicts(files.documents["id"], copies)
+    return _verdicts(files.documents, copies)
 
 
-def _columns(methods: Sequence[str], near: Near) -> list[str]:
-    wide = ["signature"] if near.texts is None or not near.verify else []
+def _columns(methods: Sequence[str], near: Near, *, needs_signatures: bool) -> list[str]:
+    wide = ["signature"] if needs_signatures or near.texts is None or not near.verify else []
     known = {**EQUAL_KEYS, "minhash": (*band_names(near.bands), *wide)}
     for method in methods:
         if method not in known:
@@ -168,19 +171,22 @@ def _find_anchored(
     folder: Path,
 ) -> None:
     keys = _keys_of(files, members, near, folder)
-    values, offsets, sizes = NO_SETS
-    signatures = NO_SIGNATURES
+    offsets, sizes = np.zeros_like(members), np.full_like(members, UNKNOWN)
+    values = Scratch(np.empty(0, dtype=np.uint32), None)
     if near.texts is not None:
         values, offsets, sizes = write_sets(files, members, near.texts, ngram=near.ngram, scratch=folder / "sets")
-    else:
+    signatures = Scratch(np.empty((len(members), 0), dtype=np.uint32), None)
+    if (sizes == UNKNOWN).any():
         signatures = _signatures_of(files, members, folder)
     for part in _chunks(component[members]):
-        evidence = Evidence(values, offsets[part], sizes[part], signatures[part])
-        buckets = number_buckets(np.asarray(keys[:, part]))
+        evidence = Evidence(values.array, offsets[part], sizes[part], signatures.array[part])
+        buckets = number_buckets(keys.array[:, part])
         anchor, similarity = anchor_members(buckets, evidence, min_similarity=near.verify)
         which = members[part]
         moved = np.flatnonzero(anchor != np.arange(len(anchor)))
         copies.add(which[moved], which[anchor[moved]], similarity[moved], "minhash")
+        for scratch in (keys, signatures, values):
+            scratch.forget()
 
 
 def _find_chained(
@@ -197,9 +203,10 @@ def _find_chained(
         starts = np.flatnonzero(np.diff(cluster, prepend=-1))
         first = np.repeat(starts, np.diff([*starts, len(cluster)]))
         moved = np.flatnonzero(first != np.arange(len(first)))
-        ours = signatures[part]
+        ours = signatures.array[part]
         equal = (ours[moved] == ours[first[moved]]).mean(axis=1, dtype=np.float32) if len(moved) else moved
         copies.add(members[part][moved], members[part][first[moved]], equal, "minhash")
+        signatures.forget()
 
 
 def _chunks(component: npt.NDArray[np.int64]) -> Iterator[slice]:
@@ -213,37 +220,31 @@ def _chunks(component: npt.NDArray[np.int64]) -> Iterator[slice]:
         start = end
 
 
-def _keys_of(
-    files: SignatureFiles, members: npt.NDArray[np.int64], near: Near, folder: Path
-) -> npt.NDArray[np.uint64]:
-    """uint64[bands, members], mapped from disk."""
-    keys: npt.NDArray[np.uint64] = _scratch(folder / "keys", (near.bands, len(members)), np.uint64)
+def _keys_of(files: SignatureFiles, members: npt.NDArray[np.int64], near: Near, folder: Path) -> Scratch:
+    """uint64[bands, members]."""
+    keys = Scratch.make(folder / "keys", (near.bands, len(members)), np.uint64)
     for band, name in enumerate(band_names(near.bands)):
-        keys[band] = files.column(name)[name].gather(members).to_numpy()
+        keys.array[band] = files.column(name)[name].gather(members).to_numpy()
+        keys.forget()
     return keys
 
 
-def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder: Path) -> npt.NDArray[np.uint32]:
-    """uint32[members, permutations], mapped from disk."""
-    signatures = NO_SIGNATURES
+def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder: Path) -> Scratch:
+    """uint32[members, permutations]."""
+    signatures = Scratch(NO_SIGNATURES, None)
     for part, frame in files.rows_of(members, ["signature"]):
         rows = frame["signature"].to_numpy()
-        if not len(signatures):
-            signatures = _scratch(folder / "signatures", (len(members), rows.shape[1]), np.uint32)
-        signatures[part] = rows
+        if not len(signatures.array):
+            signatures = Scratch.make(folder / "signatures", (len(members), rows.shape[1]), np.uint32)
+        signatures.array[part] = rows
+        signatures.forget()
     return signatures
 
 
-def _scratch(path: Path, shape: tuple[int, int], dtype: type) -> Any:
-    """An array in a file, so that memory holds what is used of it."""
-    if 0 in shape:
-        return np.empty(shape, dtype=dtype)
-    return np.asarray(np.memmap(path, dtype=dtype, mode="w+", shape=shape))
-
-
-def _verdicts(ids: pl.Series, copies: Copies) -> pl.DataFrame:
+def _verdicts(documents: pl.DataFrame, copies: Copies) -> pl.DataFrame:
+    ids, earlier = documents["id"], documents["earlier"].to_numpy()
     sizes = np.bincount(copies.original, minlength=len(ids)).astype(np.uint32)[copies.original]
-    found = np.flatnonzero(sizes > 1)
+    found = np.flatnonzero((sizes > 1) & ~earlier)
     original, is_copy = copies.original[found], pl.Series(copies.original[found] != found)
     names = pl.Series(METHODS, dtype=pl.String).gather(np.maximum(copies.method[found], 0))
     table = pl.DataFrame(
@@ -253,8 +254,9 @@ def _verdicts(ids: pl.Series, copies: Copies) -> pl.DataFrame:
             "size": sizes[found],
             "similarity": pl.Series(copies.similarity[found]).fill_nan(None),
             "method": names,
+            "earlier": earlier[original],
         }
     )
     original_id = pl.when(is_copy).then("cluster").alias("duplicate_of")
     hidden = [pl.when(is_copy).then(name).alias(name) for name in ("similarity", "method")]
-    return table.select("id", original_id, "cluster", "size", *hidden)
+    return table.select("id", original_id, "cluster", "size", *hidden, "earlier")

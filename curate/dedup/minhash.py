@@ -19,6 +19,7 @@ from curate.errors import UsageError
 from curate.text.shingles import Shingles, shingles
 
 EMPTY = np.uint32(0xFFFFFFFF)
+SEED = 1
 SHINGLES_IN_CACHE = 4096  # 16 KiB: every permutation runs over them while they lie in the first-level cache
 
 
@@ -47,7 +48,7 @@ def band_names(bands: int) -> list[str]:
     return [f"band_{band:02}" for band in range(bands)]
 
 
-def signatures_of(found: Shingles, *, count: int, seed: int = 1) -> npt.NDArray[np.uint32]:
+def signatures_of(found: Shingles, *, count: int, seed: int = SEED) -> npt.NDArray[np.uint32]:
     """uint32[n_documents, count]: bit for bit what `datasketch.MinHash(count, seed, scheme="affine32")` holds after an
     update with the same 32-bit hashes. A document without shingles keeps 0xFFFFFFFF everywhere.
     """

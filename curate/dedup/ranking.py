@@ -18,11 +18,12 @@ KEEP = "keep_value"
 def rank_documents(documents: pl.DataFrame, *, prefer: Sequence[str], keep: str = "longest") -> npt.NDArray[np.int64]:
     """int64[n]: 0 for the document that stays wherever it stands, n - 1 for the one that stays only alone.
 
-    `documents` has `id, source, length` and, where `keep` asks for it, `keep_value`. The order is that of the sources
-    in `prefer` (those not listed come after), then what `keep` says, then the longest, then the smallest id; "first"
+    `documents` has `id, source, length` and, where `keep` asks for it, `keep_value`. Documents that are `earlier` come
+    first, where there is such a column. Else the order is that of the sources in `prefer` (those not listed come after), then what `keep` says, then the longest, then the smallest id; "first"
     goes by the id at once. A document without a value stands behind those that have one.
     """
-    by: list[pl.Expr] = [_place_in(prefer)]
+    by: list[pl.Expr] = [~pl.col("earlier")] if "earlier" in documents.columns else []
+    by.append(_place_in(prefer))
     if keep not in ("longest", "first"):
         by.append(-pl.col(KEEP).cast(pl.Float64).fill_nan(None).fill_null(float("-inf")))
     if keep != "first":

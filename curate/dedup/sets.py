@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
 from curate.text.compiled import kernel
 from curate.text.shingles import shingles
@@ -21,26 +22,27 @@ from curate.text.shingles import shingles
 Texts = Callable[[int, npt.NDArray[np.int64]], pl.Series]
 """The texts of some rows (int64, ascending) of signature file number k."""
 TEXT_BYTES_AT_ONCE = 64 << 20
-NO_SETS = np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+UNKNOWN = -1
 
 
 def write_sets(
     files: SignatureFiles, members: npt.NDArray[np.int64], texts: Texts, *, ngram: int, scratch: Path
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The sets of `members` (documents): values (mapped from `scratch`), and offset and size of each member's set."""
-    offsets, sizes = np.zeros(len(members), dtype=np.int64), np.zeros(len(members), dtype=np.int64)
+) -> tuple[Scratch, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The sets of `members` (documents): values (mapped from `scratch`), and offset and size of each member's set, -1
+    for earlier documents, whose texts are not there."""
+    offsets, sizes = np.zeros(len(members), dtype=np.int64), np.full(len(members), UNKNOWN, dtype=np.int64)
     written = 0
     with scratch.open("wb") as file:
         for number, places, rows in files.places(members):
+            if files.documents["earlier"][int(members[places[0]])]:
+                break  # the last files
             order = np.argsort(rows, kind="stable")
             found = texts(number, rows[order])
             for part in _parts(found):
                 which = places[order[part]]
                 offsets[which], sizes[which] = _append(file, found[part], ngram, written)
                 written += int(sizes[which].sum())
-    if not written:
-        return NO_SETS[0], offsets, sizes
-    return np.asarray(np.memmap(scratch, dtype=np.uint32, mode="r")), offsets, sizes
+    return Scratch.open(scratch, np.uint32), offsets, sizes
 
 
 def _parts(texts: pl.Series) -> list[slice]:

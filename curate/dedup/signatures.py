@@ -23,8 +23,9 @@ ACCOUNT = ("id", "source", "length")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignatureFiles:
-    """Parquet files with one row a document. `documents` holds `id, source, length`, sorted by id; document i is row
-    `rows[i]` of all files read one after another, and file k starts at row `starts[k]` of them (int64[files + 1]).
+    """Parquet files with one row a document. `documents` holds `id, source, length` and `earlier`, sorted by id;
+    document i is row `rows[i]` of all files read one after another, and file k starts at row `starts[k]` of them
+    (int64[files + 1]). `earlier` documents, those of an index, are in the last files.
     """
 
     paths: tuple[str, ...]
@@ -34,20 +35,27 @@ class SignatureFiles:
 
     @classmethod
     def open(
-        cls, paths: Sequence[str | Path], *, columns: Sequence[str], account: Sequence[str] = ACCOUNT
+        cls,
+        paths: Sequence[str | Path],
+        *,
+        columns: Sequence[str],
+        account: Sequence[str] = ACCOUNT,
+        earlier: Sequence[str | Path] = (),
     ) -> SignatureFiles:
-        """Reads the account of every document; `columns` are the others that will be asked for.
+        """Reads the account of every document; `columns` are the others that will be asked for. An id may stand once
+        in `paths` and once in the `earlier` files.
 
         Raises:
             UsageError: a file is missing, is no Parquet file or lacks a column; an id stands twice.
         """
-        names = tuple(str(path) for path in paths)
+        names = tuple(str(path) for path in (*paths, *earlier))
         counts = [_check_file(name, [*account, *columns]) for name in names]
-        table = _read(names, account).with_row_index("row").sort("id")
-        twice = table.filter(pl.col("id") == pl.col("id").shift())
+        starts = np.cumsum([0, *counts], dtype=np.int64)
+        is_earlier = pl.col("row") >= int(starts[len(paths)])
+        table = _read(names, account).with_row_index("row").with_columns(earlier=is_earlier).sort("id", "earlier")
+        twice = table.filter((pl.col("id") == pl.col("id").shift()) & (pl.col("earlier") == pl.col("earlier").shift()))
         if len(twice):
             raise UsageError(f'the document "{twice["id"][0]}" stands twice in the signature files')
-        starts = np.cumsum([0, *counts], dtype=np.int64)
         return cls(names, starts, table["row"].cast(pl.Int64).to_numpy(), table.drop("row"))
 
     def column(self, *names: str) -> pl.DataFrame:
@@ -99,4 +107,5 @@ def _check_file(path: str, columns: Sequence[str]) -> int:
 def _read(paths: Sequence[str], names: Sequence[str]) -> pl.DataFrame:
     if not paths:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-    return pl.read_parquet(list(paths), columns=list(names), glob=False)
+    tables = pl.scan_parquet(list(paths), glob=False, extra_columns="ignore")
+    return tables.select(names).collect()

@@ -7,7 +7,8 @@ from functools import partial
 
 import polars as pl
 
-from curate.dedup.sign import check_keep
+from curate.dedup.index import open_index
+from curate.dedup.sign import check_keep, with_bands
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.passes.columns import empty_batch
@@ -53,19 +54,26 @@ def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
 
 
 def _check_dedup(recipe: Recipe) -> None:
-    """`keep` names a column that every source has; what users' functions add only a run shows."""
-    for source in recipe.sources if recipe.dedup is not None else ():
-        columns = [*empty_batch(source).columns, *_measured_columns(source, recipe)]
-        if recipe.dedup is not None and not has_own_steps(source):
-            try:
-                check_keep(recipe.dedup.keep, columns)
-            except UsageError as error:
-                raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", "keep") from None
+    """`keep` names a column that every source has; what users' functions add only a run shows. Indexes can be used."""
+    if recipe.dedup is None:
+        return
+    for place in recipe.dedup.against:
+        try:
+            open_index(recipe.base / place, with_bands(recipe.dedup))
+        except UsageError as error:
+            raise recipe.mistake(f"[dedup]: against: {error}", "dedup", "against") from None
+    for source in recipe.sources:
+        if has_own_steps(source):
+            continue
+        try:
+            check_keep(recipe.dedup.keep, _measured_columns(source, recipe))
+        except UsageError as error:
+            raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", "keep") from None
 
 
 def _measured_columns(source: Source, recipe: Recipe) -> list[str]:
     batch = empty_batch(source)
-    for bound in () if has_own_steps(source) else bind(source, recipe):
+    for bound in bind(source, recipe):
         batch = bound.filter.measure(batch) if bound.filter.measure else batch
     return batch.columns
 

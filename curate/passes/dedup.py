@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.find import Near, find_duplicates
+from curate.dedup.index import IN_RUN, open_index, write_index
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.ledger import write_table
@@ -39,12 +40,18 @@ def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Cloc
     near = Near(dedup.bands, dedup.verify, dedup.ngram, texts, run / "work")
     files = [f"{split}.signatures.parquet" for split in splits]
     with clock("clusters"):
-        verdicts = find_duplicates(files, methods=dedup.method, prefer=dedup.prefer, keep=dedup.keep, near=near)
+        earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
+        verdicts = find_duplicates(
+            files, methods=dedup.method, prefer=dedup.prefer, keep=dedup.keep, near=near, earlier=earlier
+        )
     with clock("write"):
         folder = attempt_folder(run, STAGE, key)
         write_table(verdicts, folder / DUPLICATES)
-        removed = verdicts.filter(pl.col("duplicate_of").is_not_null()).height
-        commit(run, STAGE, key, folder, {"clusters": verdicts.height - removed, "removed": removed})
+        copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
+        if dedup.index:
+            write_index(folder / IN_RUN, dedup, files, copies["id"])
+        counts = {"clusters": verdicts.height - copies.height, "removed": copies.height}
+        commit(run, STAGE, key, folder, counts | ({"earlier": int(copies["earlier"].sum())} if dedup.against else {}))
 
 
 def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
@@ -56,7 +63,7 @@ def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
     if not path.is_file() or ids.is_empty():
         return pl.DataFrame(schema=SCHEMA)
     near = pl.scan_parquet(path).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
-    return near.select(SCHEMA).collect().join(ids.to_frame("id"), on="id", how="semi")
+    return near.select(list(SCHEMA)).collect().join(ids.to_frame("id"), on="id", how="semi")
 
 
 def duplicates_among(run: Path, ids: pl.Series) -> pl.DataFrame:

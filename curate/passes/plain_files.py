@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from curate.batch import Record
 from curate.dedup.find import Near, find_duplicates
+from curate.dedup.index import PARAMETERS, open_index, write_index
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
 from curate.engine.plan import FileRange, Plan, Split
 from curate.errors import UsageError
@@ -31,7 +32,6 @@ from curate.recipe import Dedup, Recipe, Source
 SOURCE = "tables"
 TEXTS_AT_ONCE = 10_000
 MAX_RECORD_BYTES = 1 << 31
-VERDICTS = ("duplicate_of", "cluster", "size", "similarity", "method")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +48,39 @@ def dedup_files(
     dedup: Dedup,
     *,
     columns: Mapping[str, str] | None = None,
+    against: Sequence[str | Path] = (),
+    index: str | Path | None = None,
     workers: int = 1,
     scratch: str | Path | None = None,
 ) -> tuple[pl.DataFrame, int]:
     """A verdict on every row of JSON Lines and Parquet files, in their order, and how many rows could not be read.
 
     `columns` maps `text`, `id`, `url`, `timestamp` to the files' names, where these differ. Where there is an id it
-    must be unique; else a row's id is `file@row`. `scratch` holds signatures meanwhile, some 600 bytes a document at
-    14 bands of 8 rows, and the shingles of candidates.
+    must be unique; else a row's id is `file@row`. Rows that repeat a document of an index in `against`, or of `index`,
+    are copies of that; those that stay are added to `index`, which is made where there is none. `scratch` holds
+    signatures meanwhile, some 600 bytes a document at 14 bands of 8 rows, and the shingles of candidates.
 
     Returns `id`, and as `find_duplicates` does `duplicate_of` (null: it stays), `cluster`, `size`, `similarity`,
-    `method`.
+    `method`, `earlier`.
 
     Raises:
-        UsageError: no such file, no such column, an id that stands twice.
+        UsageError: no such file, no such column, an id that stands twice, an index made with other parameters.
     """
     source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=_columns(columns or {}, dedup.keep))
     recipe = Recipe("dedup", dedup=dedup, sources=(source,), base=Path.cwd(), file="curate dedup")
     plan = make_plan(recipe)
     dedup = with_bands(dedup)
+    indexes = [*against, *([index] if index is not None and (Path(index) / PARAMETERS).is_file() else [])]
+    earlier = [file for place in indexes for file in open_index(place, dedup)]
     with tempfile.TemporaryDirectory(dir=scratch, prefix="curate-dedup-") as folder:
         one = partial(_sign_split, source=source, dedup=dedup, folder=Path(folder))
         with ThreadPoolExecutor(workers) as pool:
             signed = list(pool.map(one, plan.splits))
         near = _near(dedup, partial(_texts, plan, source), Path(folder))
-        found = find_duplicates([part.path for part in signed], methods=dedup.method, keep=dedup.keep, near=near)
+        files = [part.path for part in signed]
+        found = find_duplicates(files, methods=dedup.method, keep=dedup.keep, near=near, earlier=earlier)
+        if index is not None:
+            write_index(Path(index), dedup, files, found.filter(pl.col("duplicate_of").is_not_null())["id"])
     ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
     return _every_row(ids, found), sum(part.unreadable for part in signed)
 
@@ -97,7 +105,7 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
         near = _near(dedup, lambda number, rows: column.gather(rows), Path(folder))
         found = find_duplicates([path], methods=dedup.method, keep=dedup.keep, near=near)
     places = [pl.col(name).cast(pl.UInt32) for name in ("duplicate_of", "cluster")]
-    return _every_row(ids, found).select(*places, *VERDICTS[2:])
+    return _every_row(ids, found).select(*places, "size", "similarity", "method")
 
 
 def _columns(columns: Mapping[str, str], keep: str) -> dict[str, str]:
@@ -178,6 +186,5 @@ def _texts(plan: Plan, source: Source, number: int, rows: npt.NDArray[np.int64])
 def _every_row(ids: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
     """The verdicts, with those on documents that nothing repeats."""
     table = ids.to_frame("id").join(found, on="id", how="left", maintain_order="left")
-    return table.select(
-        "id", "duplicate_of", pl.col("cluster").fill_null(pl.col("id")), pl.col("size").fill_null(1), *VERDICTS[3:]
-    )
+    filled = {"cluster": pl.col("id"), "size": 1, "earlier": False}
+    return table.with_columns(pl.col(name).fill_null(value) for name, value in filled.items())

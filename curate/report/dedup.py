@@ -45,6 +45,7 @@ def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
         "documents": verdicts.height,
         "unreadable": unreadable,
         "copies": by_method,
+        "copies_of_earlier": int(copies["earlier"].sum()),
         "stay": verdicts.height - copies.height,
         "clusters": verdicts.filter(pl.col("duplicate_of").is_null(), pl.col("size") > 1).height,
         "largest_cluster": verdicts["size"].max() or 0,
@@ -56,6 +57,8 @@ def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
     yield f"{counts['documents']:,} documents, {counts['stay']:,} stay ({counts['stay'] / total:.1%})"
     for method, count in counts["copies"].items():
         yield f"  {method:<8}{count:>12,} copies"
+    if counts["copies_of_earlier"]:
+        yield f"  {counts['copies_of_earlier']:,} of them repeat a document of an index"
     if counts["clusters"]:
         yield f"  {counts['clusters']:,} documents have copies; the largest cluster has {counts['largest_cluster']:,}"
     if counts["unreadable"]:

@@ -57,6 +57,7 @@ class Story:
     checks: tuple[Check, ...]
     duplicate_of: str | None
     similarity: float | None
+    is_earlier: bool
     copies: int
     """Other documents that were dropped as copies of this one."""
     tokens: dict[str, int] | None
@@ -101,6 +102,7 @@ def _story(run: Run, row: pl.DataFrame) -> Story:
         checks=tuple(_checks(run, row, facts)),
         duplicate_of=duplicate.get("duplicate_of"),
         similarity=duplicate.get("similarity"),
+        is_earlier=bool(duplicate.get("earlier")),
         copies=_count_copies(run, facts["id"]),
         tokens=_tokens(run, facts["source"], facts["id"]),
     )
@@ -171,7 +173,8 @@ def story_lines(story: Story) -> Iterator[str]:
     yield f"  outcome   {_outcome(story)}"
     if story.duplicate_of:
         how = "the same page" if story.similarity is None else f"similarity {story.similarity:.2f}"
-        yield f"  repeats   {story.duplicate_of} ({how})"
+        where = ", in an index of earlier documents" if story.is_earlier else ""
+        yield f"  repeats   {story.duplicate_of} ({how}{where})"
     if story.copies:
         yield f"  stands for {story.copies:,} copies that were dropped"
     if story.tokens:

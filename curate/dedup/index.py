@@ -1,0 +1,78 @@
+"""An index of documents that stay, so that later runs are deduplicated against them without their texts.
+
+    signature files ─▶ rows of what stays ─▶ DIR/00000.parquet …, index.json (how they were signed)
+    later: DIR ─▶ the same parameters? ─▶ earlier documents for `find_duplicates`
+
+A run writes its own under dedup/index/ where its recipe has `[dedup] index = true`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from curate.dedup.minhash import SEED
+from curate.dedup.ranking import KEEP
+from curate.errors import UsageError
+from curate.recipe import Dedup
+
+PARAMETERS = "index.json"
+IN_RUN = Path("dedup") / "index"
+VERSION = 1
+
+
+def parameters_of(dedup: Dedup) -> dict[str, Any]:
+    """What two signature files must have in common for their documents to be comparable."""
+    signed = {"ngram": dedup.ngram, "bands": dedup.bands, "rows": dedup.rows, "seed": SEED}
+    return {"version": VERSION, "method": sorted(dedup.method)} | (signed if "minhash" in dedup.method else {})
+
+
+def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:
+    """The signature files of an index, or of a run that has one.
+
+    Raises:
+        UsageError: there is none, or it was made with other parameters; the sentence names both.
+    """
+    place = Path(folder)
+    place = place / IN_RUN if (place / IN_RUN).is_dir() else place
+    if not (place / PARAMETERS).is_file():
+        raise UsageError(f"{folder} holds no index of documents; a run writes one with [dedup] index = true")
+    theirs, ours = json.loads((place / PARAMETERS).read_text(encoding="utf-8")), parameters_of(dedup)
+    if theirs != ours:
+        raise UsageError(f"the index {folder} was made with {_said(theirs)}, and this is {_said(ours)}")
+    return sorted(place.glob("*.parquet"))
+
+
+def write_index(folder: Path, dedup: Dedup, signature_files: Sequence[str | Path], copies: pl.Series) -> int:
+    """Add the documents of some signature files but for `copies` (ids); returns how many.
+
+    A file is written beside its place and renamed, so that an index that is read meanwhile is whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PARAMETERS).write_text(json.dumps(parameters_of(dedup), indent=1) + "\n", encoding="utf-8")
+    count = 0
+    for place, file in zip(_free_places(folder), signature_files, strict=False):
+        signed = pl.read_parquet(file, glob=False)
+        if KEEP not in signed.columns:  # a later run may ask for it, and earlier documents come first in any case
+            signed = signed.with_columns(pl.lit(None, pl.Float64).alias(KEEP))
+        stay = signed.join(copies.to_frame("id"), on="id", how="anti", maintain_order="left")
+        stay.write_parquet(place.with_suffix(".part"), compression="zstd", compression_level=3)
+        os.replace(place.with_suffix(".part"), place)
+        count += stay.height
+    return count
+
+
+def _free_places(folder: Path) -> Iterable[Path]:
+    number = len(list(folder.glob("*.parquet")))
+    while True:
+        yield folder / f"{number:05}.parquet"
+        number += 1
+
+
+def _said(parameters: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in parameters.items())
