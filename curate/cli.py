@@ -18,10 +18,12 @@ OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
 
 QUARANTINE_EXCEEDED = 3
+RESUMABLE = ("run", "train")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point `curate`; exit codes are those of `curate.errors` and of DESIGN §5."""
+    options = argparse.Namespace(command=None)
     try:
         options = parser().parse_args(arguments)
         sys.exit(COMMANDS[options.command](options))
@@ -29,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         ERR.print(f"curate: {error}", style="bold red", markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        ERR.print("curate: interrupted; the same command goes on from here", style="bold red")
+        goes_on = "; the same command goes on from here" if options.command in RESUMABLE else ", nothing was written"
+        ERR.print(f"curate: interrupted{goes_on}", style="bold red")
         sys.exit(130)
     except BrokenPipeError:  # `curate show RUN | head`
         sys.stderr.close()
