@@ -248,6 +248,7 @@ def test_text_extracted_by_common_crawl_is_plain_text(tmp_path: Path) -> None:
 
 
 def flip(data: bytes, at: int) -> bytes:
+    at %= len(data)
     return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
 
 
@@ -263,6 +264,21 @@ def good() -> bytes:
     return write_member(BAD)
 
 
+def flip_the_middle() -> bytes:
+    member = good()  # made once: each has a random id, so two may differ in length
+    return flip(member, len(member) // 2)
+
+
+def zero_a_block() -> bytes:
+    member = good()
+    return member[:200] + bytes(100) + member[300:]
+
+
+def cut_in_half() -> bytes:
+    member = good()
+    return member[: len(member) // 2]
+
+
 def endless_header() -> bytes:
     return gzip.compress(b"WARC/1.0\r\n" + random.Random(1).randbytes(200_000).hex().encode())
 
@@ -274,12 +290,12 @@ def bomb() -> bytes:
 
 
 FAULTS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "a flipped bit in the data": (lambda: flip(good(), len(good()) // 2), "corrupt"),
-    "a wrong checksum": (lambda: flip(good(), len(good()) - 6), "corrupt"),
-    "a zeroed block": (lambda: good()[:200] + bytes(100) + good()[300:], "corrupt"),
+    "a flipped bit in the data": (flip_the_middle, "corrupt"),
+    "a wrong checksum": (lambda: flip(good(), -6), "corrupt"),
+    "a zeroed block": (zero_a_block, "corrupt"),
     "a wrong first byte": (lambda: flip(good(), 0), "garbage"),
     "a wrong flag byte": (lambda: flip(good(), 3), "corrupt"),
-    "half a member, then good ones": (lambda: good()[: len(good()) // 2], "corrupt"),
+    "half a member, then good ones": (cut_in_half, "corrupt"),
     "only ten bytes of a member": (lambda: good()[:10], "corrupt"),
     "a length too small": (lambda: change_length(BAD, "20"), "bad_length"),
     "a length too big": (lambda: change_length(BAD, "90000"), "bad_length"),
