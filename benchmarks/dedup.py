@@ -32,7 +32,7 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from curate.dedup.exact import hash_texts
-from curate.dedup.find import Near, find_duplicates
+from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_keys, sign, signatures_of
 from curate.dedup.s_curve import candidate_probability
 from curate.passes.plain_files import dedup_files
@@ -222,7 +222,7 @@ def cluster_labels(pages: dict[str, str], folder: Path) -> np.ndarray:
     signed = sign(texts, ngram=NGRAM, bands=BANDS, rows=ROWS)
     path = folder / "signatures.parquet"
     pl.concat([account, hash_texts(texts), signed], how="horizontal").write_parquet(path)
-    found = find_duplicates([path], methods=("exact", "minhash"), near=Near(bands=BANDS, verify=0.0))
+    found = find_duplicates([path], Dedup(bands=BANDS, rows=ROWS, verify=0.0)).verdicts
     cluster = dict(found.select("id", "cluster").iter_rows())
     return np.array([cluster.get(url, url) for url in pages])
 

@@ -25,8 +25,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.find import Near, find_duplicates
+from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_keys, band_names
+from curate.recipe import Dedup
 
 BANDS, ROWS = 14, 8
 AGREEMENT = 0.9
@@ -74,9 +75,10 @@ def run_size(size: int, folder: Path | None) -> float:
 
 def measure(folder: Path) -> dict[str, float]:
     files = sorted(folder.glob("*.parquet"))
-    find_duplicates(files[:1], methods=["minhash"], near=Near(BANDS, scratch=folder))  # compiled and loaded
+    dedup = Dedup(method=("minhash",), bands=BANDS)
+    find_duplicates(files[:1], dedup, scratch=folder)  # compiled and loaded
     cpu, wall = time.process_time(), time.perf_counter()
-    found = find_duplicates(files, methods=["minhash"], near=Near(BANDS, scratch=folder))
+    found = find_duplicates(files, dedup, scratch=folder).verdicts
     return {
         "cpu": time.process_time() - cpu,
         "wall": time.perf_counter() - wall,

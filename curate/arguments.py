@@ -65,16 +65,28 @@ def _add_dedup(commands: Any) -> None:
     dedup = _command(commands, "dedup", "a verdict on every row of tables with texts: which row it repeats, if any")
     dedup.add_argument("files", nargs="+", metavar="FILE", help="Parquet or JSON Lines (.gz, .zst), or folders of them")
     dedup.add_argument("--out", type=Path, required=True, help="the verdicts, as Parquet")
-    dedup.add_argument("--method", nargs="+", default=["exact", "minhash"], help="exact, url, minhash: in this order")
+    dedup.add_argument(
+        "--method",
+        nargs="+",
+        default=["exact", "minhash"],
+        metavar="METHOD",
+        help="exact, url, minhash, semantic, lines, substring, ngrams: in this order",
+    )
     for name in ("text", "id", "url", "timestamp"):
         dedup.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
+    dedup.add_argument(
+        "--kept", type=Path, metavar="FILE", help="write the rows that stay, with their texts, as Parquet"
+    )
     dedup.add_argument("--ngram", type=_positive, help="words a shingle (5)")
+    dedup.add_argument("--unit", help='"words" or "characters": what a shingle consists of')
+    dedup.add_argument("--normalise", help='"words", "ccnet" or "none": how much of a text counts')
     dedup.add_argument("--bands", type=_positive, help="(14)")
     dedup.add_argument("--rows", type=_positive, help="a band (8)")
     dedup.add_argument("--threshold", type=float, help="instead of bands and rows: the similarity to split them for")
     dedup.add_argument("--permutations", type=_positive, help="for --threshold (128)")
     dedup.add_argument("--verify", type=float, help="least true similarity to the copy that stays (0.7); 0: none")
     dedup.add_argument("--keep", help='"longest", "latest", "first" or "highest:COLUMN"')
+    dedup.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="others: lines.span=3")
     dedup.add_argument("--against", nargs="+", default=[], metavar="DIR", help="indexes, or runs that have one")
     dedup.add_argument("--index", type=Path, metavar="DIR", help="against this one too; then add what stays to it")
     dedup.add_argument("--workers", type=_positive, help="threads (default: all cores); never changes the output")

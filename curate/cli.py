@@ -121,6 +121,7 @@ def dedup_command(options: argparse.Namespace) -> int:
         columns=columns,
         against=options.against,
         index=options.index,
+        kept=options.kept,
         workers=options.workers or available_cores(),
         scratch=options.out.parent,
     )
@@ -132,6 +133,10 @@ def dedup_command(options: argparse.Namespace) -> int:
     for line in account_lines(counts, dedup):
         OUT.print(line, markup=False, soft_wrap=True)
     OUT.print(f"\n{options.out}: a row a document; null in duplicate_of: it stays.", markup=False, soft_wrap=True)
+    if options.kept:
+        OUT.print(f"{options.kept}: the documents that stay.", markup=False, soft_wrap=True)
+    elif counts["cuts"]:
+        OUT.print("--kept FILE writes the documents that stay, without what was cut.", markup=False, soft_wrap=True)
     return 0
 
 

@@ -54,11 +54,58 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """Method "lines": parts of texts that stand in others, too, or twice in one; the best document keeps each."""
+
+    unit: Literal["line", "sentence", "paragraph"] = "line"
+    span: int = field(default=1, metadata={"range": (1, 100)})
+    """So many units one after the other must repeat; C4 has 3 sentences."""
+    min_words: int = field(default=5, metadata={"range": (1, 10_000)})
+    """Of all units of a span together; shorter ones may repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Substring:
+    """Method "substring": runs of words that stand somewhere else, too."""
+
+    min_words: int = field(default=50, metadata={"range": (2, 100_000)})
+
+
+@dataclass(frozen=True, slots=True)
+class Ngrams:
+    """Method "ngrams": lines, and documents, most of whose n-grams were seen before."""
+
+    ngram: int = field(default=13, metadata={"range": (1, 100)})
+    max_seen: float = field(default=0.8, metadata={"range": (0.0, 1.0)})
+    max_false_positives: float = field(default=0.01, metadata={"range": (1e-9, 0.5)})
+    capacity: int | None = field(default=None, metadata={"range": (1, 1 << 50)})
+    """N-grams that the Bloom filter must hold (default: a fourth of the characters)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Semantic:
+    """Method "semantic": documents whose embeddings, a column of the tables, point nearly the same way."""
+
+    column: str = "embedding"
+    min_similarity: float = field(default=0.95, metadata={"range": (-1.0, 1.0)})
+    """Cosine to the document that stays."""
+    cells: int | None = field(default=None, metadata={"range": (1, 1 << 20)})
+    """Cells of k-means, within which documents are compared (default: the root of how many there are)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dedup:
     """Which documents count as copies, method by method, and which copy stays: the order of sources, then `keep`."""
 
-    method: tuple[Literal["exact", "url", "minhash"], ...] = ("exact", "minhash")
+    method: tuple[Literal["exact", "url", "minhash", "semantic", "lines", "substring", "ngrams"], ...] = (
+        "exact",
+        "minhash",
+    )
     ngram: int = field(default=5, metadata={"range": (1, 100)})
+    unit: Literal["words", "characters"] = "words"
+    """Of which n-grams consist, for "minhash"."""
+    normalise: Literal["words", "ccnet", "none"] = "words"
+    """How much of a text counts where texts are compared, but by "exact"."""
     bands: int = field(default=14, metadata={"range": (1, 1000)})
     rows: int = field(default=8, metadata={"range": (1, 1000)})
     threshold: float | None = field(default=None, metadata={"range": (0.01, 0.99)})
@@ -69,10 +116,20 @@ class Dedup:
     prefer: tuple[str, ...] = ()
     keep: str = "longest"
     """"longest", "latest" (by timestamp), "first" (by id), or "highest:" and a column."""
+    lines: Lines = Lines()
+    substring: Substring = Substring()
+    ngrams: Ngrams = Ngrams()
+    semantic: Semantic = Semantic()
+    min_words_left: int = field(default=1, metadata={"range": (0, 1_000_000)})
+    """Documents of which parts were cut and fewer words are left are dropped."""
+    max_memory: int = field(default=1 << 30, metadata={"range": (1 << 16, 1 << 50)})
+    """Bytes of the Bloom filter, or of the sketch by which "lines" and "substring" spare work."""
     against: tuple[str, ...] = ()
     """Indexes, or runs that have one: what repeats a document there is dropped."""
     index: bool = False
     """Leave an index of the documents that stay in RUN/dedup/index, for later runs."""
+    rehydrate: tuple[tuple[int, ...], ...] = ()
+    """How often a document goes among the training tokens: pairs of the least cluster size and a number of times."""
 
 
 @dataclass(frozen=True, slots=True)

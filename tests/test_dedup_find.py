@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from curate.dedup import find as find_module
-from curate.dedup.find import Near, find_duplicates
+from curate.dedup import near as near_module
+from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_names
 from curate.dedup.sign import sign_documents
 from curate.errors import UsageError
@@ -45,8 +46,8 @@ DOCUMENTS = [
     ("news/i", "news", "A word alone"),
 ]
 BANDS, ROWS = 14, 4
-CHAINED = Near(bands=BANDS, verify=0.0)
-ESTIMATED = Near(bands=BANDS, verify=0.7)
+CHAINED = Dedup(bands=BANDS, rows=ROWS, verify=0.0)
+ESTIMATED = Dedup(bands=BANDS, rows=ROWS, verify=0.7)
 
 
 def signature_table(documents: Sequence[tuple[str, str, str]]) -> pl.DataFrame:
@@ -63,10 +64,10 @@ def write_files(table: pl.DataFrame, folder: Path, *, pieces: int) -> list[Path]
 
 
 def found(
-    table: pl.DataFrame, folder: Path, methods: Sequence[str], prefer: Sequence[str] = (), near: Near | None = None
+    table: pl.DataFrame, folder: Path, methods: Sequence[str], prefer: Sequence[str] = (), near: Dedup = ESTIMATED
 ) -> pl.DataFrame:
     paths = write_files(table, folder, pieces=3)
-    return find_duplicates(paths, methods=methods, prefer=prefer, near=near or ESTIMATED)
+    return find_duplicates(paths, replace(near, method=tuple(methods), prefer=tuple(prefer))).verdicts
 
 
 def test_exact_finds_texts_that_differ_in_white_space_only(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_the_result_depends_neither_on_the_order_of_files_nor_on_that_of_rows(tm
         folder.mkdir()
         paths = write_files(table.sample(fraction=1.0, shuffle=True, seed=seed), folder, pieces=pieces)
         rng.shuffle(paths)
-        assert find_duplicates(paths, methods=methods, near=ESTIMATED).equals(expected)
+        assert find_duplicates(paths, replace(ESTIMATED, method=methods)).verdicts.equals(expected)
 
 
 def test_files_need_only_the_columns_of_their_methods(tmp_path: Path) -> None:
@@ -131,7 +132,7 @@ def test_no_files_empty_files_and_files_without_duplicates_give_an_empty_table(
     schema = {"id": pl.String, "duplicate_of": pl.String, "cluster": pl.String, "size": pl.UInt32}
     alone = signature_table(DOCUMENTS[3:5])
     for paths in ([], write_files(alone[:0], tmp_path, pieces=2), write_files(alone, tmp_path, pieces=3)):
-        table = find_duplicates(paths, methods=methods, near=ESTIMATED)
+        table = find_duplicates(paths, replace(ESTIMATED, method=methods)).verdicts
         assert table.is_empty()
         assert table.schema == schema | {"similarity": pl.Float32, "method": pl.String, "earlier": pl.Boolean}
 
@@ -145,10 +146,10 @@ def test_wrong_calls_are_refused_with_what_was_found(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='"web/a@0" stands twice'):
         found(pl.concat([table, table[:1]]), tmp_path, ["exact"])
     with pytest.raises(UsageError, match="there is no signature file"):
-        find_duplicates([tmp_path / "none"], methods=["exact"])
+        find_duplicates([tmp_path / "none"], Dedup(method=("exact",)))
     (tmp_path / "torn").write_bytes(b"PAR1 torn")
     with pytest.raises(UsageError, match="cannot be read as Parquet"):
-        find_duplicates([tmp_path / "torn"], methods=["exact"])
+        find_duplicates([tmp_path / "torn"], Dedup(method=("exact",)))
 
 
 def with_texts(documents: Sequence[tuple[str, str, str]], folder: Path, *, verify: float = 0.7) -> pl.DataFrame:
@@ -159,7 +160,8 @@ def with_texts(documents: Sequence[tuple[str, str, str]], folder: Path, *, verif
     def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
         return pl.Series([text for _, _, text in documents[number::3]], dtype=pl.String).gather(rows)
 
-    return find_duplicates(paths, methods=["minhash"], near=Near(BANDS, verify, texts=texts, scratch=folder))
+    dedup = Dedup(method=("minhash",), bands=BANDS, rows=ROWS, verify=verify)
+    return find_duplicates(paths, dedup, texts=texts, scratch=folder).verdicts
 
 
 def word_ngrams(text: str) -> set[tuple[str, ...]]:
@@ -226,12 +228,12 @@ def test_what_lies_between_two_strangers_joins_none_to_the_other(tmp_path: Path)
 
 @pytest.mark.parametrize("near", [CHAINED, ESTIMATED])
 def test_verdicts_do_not_depend_on_the_size_of_chunks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, near: Near
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, near: Dedup
 ) -> None:
     table = signature_table([(f"{name}{i}", "web", text * 2) for name, _, text in DOCUMENTS for i in range(3)])
     expected = found(table, tmp_path, ("exact", "minhash"), near=near)
     assert expected["cluster"].n_unique() > 2
-    monkeypatch.setattr(find_module, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(near_module, "MEMBERS_AT_ONCE", 1)
     assert found(table, tmp_path, ("exact", "minhash"), near=near).equals(expected)
 
 

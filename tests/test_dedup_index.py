@@ -63,7 +63,7 @@ def test_an_index_of_other_parameters_is_refused_with_both(tmp_path: Path) -> No
     index = tmp_path / "index"
     path = write(tmp_path, "first", FIRST)
     dedup_files([path], Dedup(), index=index)
-    words = "was made with .*ngram 5, bands 14, rows 8.* and this is .*ngram 7, bands 14, rows 8"
+    words = "was made with .*ngram 5, unit words.*bands 14, rows 8.* and this is .*ngram 7, unit words.*bands 14"
     with pytest.raises(UsageError, match=words):
         dedup_files([path], Dedup(ngram=7), against=[index])
     with pytest.raises(UsageError, match="holds no index"):

@@ -20,9 +20,10 @@ from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from curate.dedup.clusters import clusters
 from curate.dedup.exact import hash_texts
-from curate.dedup.find import Near, find_duplicates
+from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_names, sign
 from curate.dedup.s_curve import candidate_probability
+from curate.recipe import Dedup
 from curate.text.shingles import shingles
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -93,8 +94,8 @@ def find(crawl: Crawl, folder: Path, *methods: str, verify: float = 0.0) -> pl.D
     def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
         return halves[number]["text"].gather(rows)
 
-    near = Near(BANDS, verify, NGRAM, texts if verify else None, folder)
-    return find_duplicates(paths, methods=methods, prefer=("web",), near=near)
+    dedup = Dedup(methods, ngram=NGRAM, bands=BANDS, rows=ROWS, verify=verify, prefer=("web",))  # type: ignore[arg-type]
+    return find_duplicates(paths, dedup, texts=texts if verify else None, scratch=folder).verdicts
 
 
 def test_near_duplicates_are_found_as_often_as_the_s_curve_says(crawl: Crawl) -> None:

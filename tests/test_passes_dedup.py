@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 import curate
-from curate.errors import RecipeError
+from curate.errors import RecipeError, UsageError
 from curate.passes.run import run
 from curate.report.plan import plan_values
 from curate.report.verify import differences
@@ -71,6 +72,45 @@ def test_a_run_against_an_earlier_one_keeps_what_is_new(tmp_path: Path) -> None:
     assert second.manifest["dedup"] == {"clusters": 0, "removed": 3, "earlier": 3}
     story = "\n".join(story_lines(stories(second, "web/rows.parquet@0")[0]))
     assert "in an index of earlier documents" in story
+
+
+MENU = "Home About Search Contact Imprint Help"
+
+
+def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_written(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["exact", "lines", "substring"]\nsubstring = { min_words = 30 }')
+    texts = [f"{MENU}\n{PAGES[0]}", f"{MENU}\n{PAGES[1]}", MENU, "Quoted: " + " ".join(WORDS[160:200])]
+    pl.DataFrame({"id": list("abcd"), "text": texts}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    documents = done.documents("web").sort("id").collect()
+    assert documents["text"].to_list() == [texts[0], PAGES[1], "Quoted:"]
+    assert documents["cut_bytes"].to_list() == [0, len(MENU) + 1, len(texts[3]) - len("Quoted: ")]
+    ledger = done.ledger().sort("id").collect()
+    assert ledger.filter(pl.col("outcome") == "dropped").select("id", "reason", "value").rows() == [
+        ("web/rows.parquet@2", "cut_away", f"lines: {len(MENU)} bytes")
+    ]
+    assert done.manifest["dedup"]["lines"] == {"documents": 2, "parts": 2, "bytes": 2 * len(MENU) + 1}
+    assert done.manifest["dedup"]["substring"]["documents"] == 1
+    tokens = (tmp_path / "run" / "tokens" / "train" / "web" / "00000.bin").read_bytes()
+    assert np.frombuffer(tokens, dtype=np.uint16).tolist().count(ord("Q")) == sum(map("Q".count, documents["text"]))
+    story = "\n".join(story_lines(stories(done, "web/rows.parquet@3")[0]))
+    assert "in 1 parts (substring), which web/rows.parquet@1 keeps" in story
+    assert not list(differences(done))
+
+
+def test_seen_ngrams_take_lines_and_whole_documents(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["ngrams"]\nngrams = { ngram = 8 }')
+    texts = [PAGES[0], f"{PAGES[0]}\n{PAGES[1]}", PAGES[0].upper()]
+    pl.DataFrame({"text": texts}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    assert done.documents("web").collect()["text"].to_list() == [PAGES[0], PAGES[1]]
+    assert done.manifest["counts"]["web"]["steps"] == {"dropped/dedup/cut_away": [1, len(PAGES[0])]}
+
+
+def test_a_bloom_filter_that_memory_cannot_hold_is_refused_with_its_size(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["ngrams"]\nmax_memory = 65536\nngrams = { capacity = 10_000_000 }')
+    with pytest.raises(UsageError, match=r"10,000,000 n-grams .* takes 16,777,216 bytes, and max_memory allows 65,536"):
+        run(path, out=tmp_path / "run", workers=0)
 
 
 def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: Path) -> None:

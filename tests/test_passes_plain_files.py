@@ -13,7 +13,7 @@ import curate
 from curate.cli import main
 from curate.errors import UsageError
 from curate.passes.plain_files import dedup_files
-from curate.recipe import Dedup
+from curate.recipe import Dedup, Substring
 
 PREAMBLE = (
     "We the People of the United States, in Order to form a more perfect Union, establish Justice, insure domestic "
@@ -100,11 +100,12 @@ def test_the_command_writes_verdicts_and_says_what_it_found(tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        (["--method", "minhsh"], 'found minhsh; did you mean "minhash"'),
+        (["--method", "minhsh"], '--method: "minhsh" is not known; did you mean "minhash"'),
         (["--text", "bodi"], 'no column "bodi" to take "text" from; did you mean "body"'),
         (["--text", "body", "--threshold", "0.7", "--bands", "20"], "either threshold or bands and rows"),
-        (["--text", "body", "--verify", "7"], "--verify 7.0: expected 0.0 to 1.0"),
+        (["--text", "body", "--verify", "7"], "--verify: verify must lie between 0.0 and 1.0, found 7.0"),
         (["--text", "body", "--keep", "highest:scor"], 'no column "scor"'),
+        (["--text", "body", "--set", "lines.spam=3"], '--lines.spam: unknown key "spam"; did you mean "span"'),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -115,6 +116,39 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_parts_that_repeat_are_cut_and_the_rest_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, kept, out = tmp_path / "rows.jsonl", tmp_path / "kept.parquet", tmp_path / "verdicts.parquet"
+    texts = [f"{ARTICLE}\n{PREAMBLE}", f"{PREAMBLE}\nSigned in convention.", PREAMBLE, ARTICLE + " Amended."]
+    path.write_text("".join(json.dumps({"id": str(number), "text": text}) + "\n" for number, text in enumerate(texts)))
+    command = ["dedup", str(path), "--out", str(out), "--kept", str(kept), "--method", "exact", "lines"]
+    with pytest.raises(SystemExit, match="0"):
+        main([*command, "--set", "lines.min_words=10"])
+    said = capsys.readouterr().out
+    assert "lines              2 parts cut" in said
+    cuts = pl.read_parquet(out)["cuts"].to_list()
+    size = len(PREAMBLE.encode())
+    assert cuts == [
+        None,
+        [{"start": 0, "end": size + 1, "method": "lines", "held_by": "0"}],
+        [{"start": 0, "end": size, "method": "lines", "held_by": "0"}],
+        None,
+    ]
+    assert pl.read_parquet(kept).select("id", "text").rows() == [
+        ("0", texts[0]),
+        ("1", "Signed in convention."),
+        ("3", texts[3]),
+    ]
+
+
+def test_passages_of_texts_in_memory_are_cut() -> None:
+    texts = [f"{PREAMBLE} {ARTICLE}", f"Quoted: {PREAMBLE} Unquoted."]
+    verdicts = curate.dedup_texts(texts, method=("substring",), substring=Substring(min_words=20))
+    [cut] = verdicts["cuts"].to_list()[1]
+    assert cut["held_by"] == "0000000000"
+    data = texts[1].encode()
+    assert data[: cut["start"]] + data[cut["end"] :] == b"Quoted: Unquoted."
 
 
 def test_texts_in_memory_are_compared_by_their_places() -> None:

@@ -78,7 +78,7 @@ def test_a_threshold_and_its_value_stand_beside_each_other(finished: curate.Run)
 
 
 def test_a_copy_names_its_original_and_the_original_counts_its_copies(finished: curate.Run) -> None:
-    duplicates = pl.read_parquet(finished.folder / "dedup" / "*.parquet")
+    duplicates = pl.read_parquet(finished.folder / "dedup" / "duplicates.parquet")
     row = duplicates.drop_nulls("duplicate_of").row(0, named=True)
     (copy,) = stories(finished, row["id"])
     (original,) = stories(finished, row["duplicate_of"])

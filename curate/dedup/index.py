@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.dedup.copies import COPY_METHODS
 from curate.dedup.minhash import SEED
 from curate.dedup.ranking import KEEP
 from curate.errors import UsageError
@@ -23,13 +24,15 @@ from curate.recipe import Dedup
 
 PARAMETERS = "index.json"
 IN_RUN = Path("dedup") / "index"
-VERSION = 1
+VERSION = 2
 
 
 def parameters_of(dedup: Dedup) -> dict[str, Any]:
     """What two signature files must have in common for their documents to be comparable."""
-    signed = {"ngram": dedup.ngram, "bands": dedup.bands, "rows": dedup.rows, "seed": SEED}
-    return {"version": VERSION, "method": sorted(dedup.method)} | (signed if "minhash" in dedup.method else {})
+    signed = {"ngram": dedup.ngram, "unit": dedup.unit, "normalise": dedup.normalise}
+    signed |= {"bands": dedup.bands, "rows": dedup.rows, "seed": SEED}
+    methods = sorted(set(dedup.method) & set(COPY_METHODS))
+    return {"version": VERSION, "method": methods} | (signed if "minhash" in methods else {})
 
 
 def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:

@@ -16,25 +16,34 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.errors import UsageError
-from curate.text.shingles import Shingles, shingles
+from curate.text.folding import Normalise
+from curate.text.shingles import Shingles, Unit, shingles
 
 EMPTY = np.uint32(0xFFFFFFFF)
 SEED = 1
 SHINGLES_IN_CACHE = 4096  # 16 KiB: every permutation runs over them while they lie in the first-level cache
 
 
-def sign(texts: pl.Series, *, ngram: int, bands: int, rows: int) -> pl.DataFrame:
-    """MinHash signatures of word n-grams, and the bands that pass 2 compares.
+def sign(
+    texts: pl.Series,
+    *,
+    ngram: int,
+    bands: int,
+    rows: int,
+    unit: Unit = "words",
+    normalise: Normalise = "words",
+) -> pl.DataFrame:
+    """MinHash signatures of n-grams, and the bands that pass 2 compares.
 
     Columns `band_00` … (UInt64, a hash of `rows` rows of the signature) and `signature` (Array of UInt32,
     bands × rows). A document without words has null in all of them: it is never a near-duplicate of anything.
-    What a word is: `curate.text.shingles.shingles`.
+    What an n-gram is: `curate.text.shingles.shingles`.
 
     Raises:
         UsageError: `ngram`, `bands` or `rows` is less than 1.
     """
     _check_bands(bands, rows)
-    found = shingles(texts, ngram=ngram)
+    found = shingles(texts, ngram=ngram, unit=unit, normalise=normalise)
     signatures = signatures_of(found, count=bands * rows)
     keys = band_keys(signatures, bands=bands)
     columns = {name: pl.Series(keys[:, band]) for band, name in enumerate(band_names(bands))}

@@ -5,7 +5,7 @@ texts of the members, split by split ─▶ shingles ─▶ sorted, each once �
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ import polars as pl
 
 from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
+from curate.recipe import Dedup
 from curate.text.compiled import kernel
 from curate.text.shingles import shingles
 
@@ -26,7 +27,7 @@ UNKNOWN = -1
 
 
 def write_sets(
-    files: SignatureFiles, members: npt.NDArray[np.int64], texts: Texts, *, ngram: int, scratch: Path
+    files: SignatureFiles, members: npt.NDArray[np.int64], texts: Texts, dedup: Dedup, *, scratch: Path
 ) -> tuple[Scratch, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The sets of `members` (documents): values (mapped from `scratch`), and offset and size of each member's set, -1
     for earlier documents, whose texts are not there."""
@@ -36,13 +37,21 @@ def write_sets(
         for number, places, rows in files.places(members):
             if files.documents["earlier"][int(members[places[0]])]:
                 break  # the last files
-            order = np.argsort(rows, kind="stable")
-            found = texts(number, rows[order])
-            for part in _parts(found):
-                which = places[order[part]]
-                offsets[which], sizes[which] = _append(file, found[part], ngram, written)
+            for batch, found in batches_of(texts, number, rows):
+                which = places[batch]
+                offsets[which], sizes[which] = _append(file, found, dedup, written)
                 written += int(sizes[which].sum())
     return Scratch.open(scratch, np.uint32), offsets, sizes
+
+
+def batches_of(
+    texts: Texts, number: int, rows: npt.NDArray[np.int64]
+) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
+    """The texts of some rows of one file, a bounded number of bytes at a time: places in `rows`, and their texts."""
+    order = np.argsort(rows, kind="stable")
+    found = texts(number, rows[order])
+    for part in _parts(found):
+        yield order[part], found[part]
 
 
 def _parts(texts: pl.Series) -> list[slice]:
@@ -56,9 +65,9 @@ def _parts(texts: pl.Series) -> list[slice]:
 
 
 def _append(
-    file: BinaryIO, texts: pl.Series, ngram: int, written: int
+    file: BinaryIO, texts: pl.Series, dedup: Dedup, written: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    found = shingles(texts, ngram=ngram)
+    found = shingles(texts, ngram=dedup.ngram, unit=dedup.unit, normalise=dedup.normalise)
     sizes = np.empty(len(texts), dtype=np.int64)
     values = np.array(found.values)
     for start, end in pairwise(found.offsets.tolist()):

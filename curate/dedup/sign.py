@@ -1,6 +1,6 @@
 """What pass 1 writes of each document for pass 2: its account, and the keys that each method compares.
 
-documents ─▶ id, source, length, keep_value │ hash_high, hash_low │ url_hash │ band_00 … signature
+documents ─▶ id, source, length, keep_value │ hash_high, hash_low │ url_hash │ band_00 … signature │ embedding
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from curate.dedup.exact import hash_texts
 from curate.dedup.minhash import sign
 from curate.dedup.ranking import KEEP
 from curate.dedup.s_curve import split_permutations
+from curate.dedup.semantic import embeddings
 from curate.dedup.urls import hash_urls
 from curate.errors import UsageError, nearest
 from curate.recipe import Dedup
@@ -22,7 +23,7 @@ DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
 def sign_documents(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
-    """The rows of a signature file. `documents` has `id, source, text`, for "url" `url`, and what `keep` asks for.
+    """The rows of a signature file. `documents` has `id, source, text`, for "url" `url`, for "semantic" its column of embeddings, and what `keep` asks for.
 
     A text of nothing but white space has null hashes, one without words null bands: neither equals anything.
 
@@ -37,7 +38,9 @@ def sign_documents(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
     if "url" in dedup.method:
         parts.append(hash_urls(documents["url"]).to_frame())
     if "minhash" in dedup.method:
-        parts.append(sign(documents["text"], ngram=dedup.ngram, bands=dedup.bands, rows=dedup.rows))
+        parts.append(_signatures(documents["text"], dedup))
+    if "semantic" in dedup.method:
+        parts.append(embeddings(documents, dedup.semantic.column).to_frame())
     return pl.concat(parts, how="horizontal")
 
 
@@ -65,6 +68,17 @@ def check_keep(keep: str, columns: list[str]) -> None:
         raise UsageError(f'keep = "{keep}": expected one of {", ".join(choices)}{nearest(keep, choices)}')
     if name not in columns:
         raise UsageError(f'keep = "{keep}": there is no column "{name}"{nearest(name, columns)}')
+
+
+def _signatures(texts: pl.Series, dedup: Dedup) -> pl.DataFrame:
+    return sign(
+        texts,
+        ngram=dedup.ngram,
+        bands=dedup.bands,
+        rows=dedup.rows,
+        unit=dedup.unit,
+        normalise=dedup.normalise,
+    )
 
 
 def _keep_value(documents: pl.DataFrame, keep: str) -> list[pl.DataFrame]:

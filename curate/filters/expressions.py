@@ -17,7 +17,7 @@ import polars as pl
 from curate.text.buffers import text_buffers
 from curate.text.characters import CODE_POINTS, decode
 from curate.text.compiled import inner, kernel
-from curate.text.shingles import ALONE, IGNORED, SEPARATOR, code_table
+from curate.text.folding import ALONE, BEYOND, IGNORED, SEPARATOR, code_table
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
 HALF = np.uint64(32)
@@ -97,8 +97,7 @@ def _as_table(states: dict[int, int], words: list[int]) -> Expressions:
 def _folding() -> npt.NDArray[np.uint32]:
     """What each character is: `code_table`, and beyond the first plane Han and pictures as words of their own."""
     table = np.arange(CODE_POINTS, dtype=np.uint32)
-    basic = code_table()
-    table[: len(basic)] = basic
+    table[:BEYOND] = code_table()[:BEYOND]
     for alone in (EMOJI, HAN_BEYOND_BMP):
         table[alone] |= np.uint32(ALONE)
     table[TAGS] = IGNORED

@@ -1,17 +1,20 @@
-"""Pass 2: which document repeats which, from the signatures of all splits, and from the texts of candidates alone.
+"""Pass 2: which document repeats which, from the signatures of all splits, and from texts where those are asked for.
 
-work/filter/*.signatures.parquet ─▶ candidates ─▶ *.documents.parquet: their texts ─▶ dedup/duplicates.parquet
+work/filter/*.signatures.parquet ─▶ candidates ─▶ *.documents.parquet: their texts ─▶ dedup/{duplicates,cuts}.parquet
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.find import Near, find_duplicates
+from curate.dedup.copies import TEXT_METHODS
+from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import IN_RUN, open_index, write_index
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
@@ -19,10 +22,13 @@ from curate.engine.ledger import write_table
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
 from curate.passes.inputs import open_run
+from curate.recipe import Dedup
 
 STAGE = "dedup"
 DUPLICATES = "dedup/duplicates.parquet"
-SCHEMA = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
+CUTS = "dedup/cuts.parquet"
+VERDICT = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
+CUT = {"id": pl.String, "start": pl.Int64, "end": pl.Int64, "method": pl.String, "held_by": pl.String}
 
 
 def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
@@ -37,35 +43,44 @@ def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Cloc
         with clock("read"):
             return pl.read_parquet(f"{splits[number]}.documents.parquet", columns=["text"])["text"].gather(rows)
 
-    near = Near(dedup.bands, dedup.verify, dedup.ngram, texts, run / "work")
     files = [f"{split}.signatures.parquet" for split in splits]
     with clock("clusters"):
         earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
-        verdicts = find_duplicates(
-            files, methods=dedup.method, prefer=dedup.prefer, keep=dedup.keep, near=near, earlier=earlier
-        )
+        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier)
     with clock("write"):
         folder = attempt_folder(run, STAGE, key)
-        write_table(verdicts, folder / DUPLICATES)
-        copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
+        write_table(found.verdicts, folder / DUPLICATES)
+        write_table(found.cuts, folder / CUTS)
+        copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
             write_index(folder / IN_RUN, dedup, files, copies["id"])
-        counts = {"clusters": verdicts.height - copies.height, "removed": copies.height}
-        commit(run, STAGE, key, folder, counts | ({"earlier": int(copies["earlier"].sum())} if dedup.against else {}))
+        commit(run, STAGE, key, folder, _counts(found, copies, dedup))
+
+
+def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
+    counts: dict[str, Any] = {"clusters": found.verdicts.height - copies.height, "removed": copies.height}
+    if dedup.against:
+        counts["earlier"] = int(copies["earlier"].sum())
+    for method in filter(TEXT_METHODS.__contains__, dedup.method):
+        mine = found.cuts.filter(pl.col("method") == method)
+        size = int((mine["end"] - mine["start"]).sum())
+        counts[method] = {"documents": mine["id"].n_unique(), "parts": mine.height, "bytes": size}
+    return counts
 
 
 def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
-    """The verdicts on some documents, where there are any: id, duplicate_of, size, similarity, method.
+    """The verdicts on some documents, where there are any: id, duplicate_of, size, similarity, method."""
+    return _among(run / DUPLICATES, ids, VERDICT)
 
-    The file is sorted by id, so only the row groups that can hold them are read.
-    """
-    path = run / DUPLICATES
+
+def cuts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+    """What is cut out of the texts of some documents: id, start, end, method, held_by."""
+    return _among(run / CUTS, ids, CUT)
+
+
+def _among(path: Path, ids: pl.Series, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Rows with these ids. The file is sorted by id, so only the row groups that can hold them are read."""
     if not path.is_file() or ids.is_empty():
-        return pl.DataFrame(schema=SCHEMA)
+        return pl.DataFrame(schema=schema)
     near = pl.scan_parquet(path).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
-    return near.select(list(SCHEMA)).collect().join(ids.to_frame("id"), on="id", how="semi")
-
-
-def duplicates_among(run: Path, ids: pl.Series) -> pl.DataFrame:
-    """Those of them that repeat another document, which `duplicate_of` names."""
-    return verdicts_among(run, ids).filter(pl.col("duplicate_of").is_not_null())
+    return near.select(list(schema)).collect().join(ids.to_frame("id"), on="id", how="semi", maintain_order="left")

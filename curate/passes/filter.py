@@ -159,7 +159,7 @@ def _process(
     with clock("sign"):
         signatures = _sign(kept, recipe.dedup)
     with clock("batch"):
-        return Parts(_ledger(batch), _documents(kept), signatures)
+        return Parts(_ledger(batch, recipe.dedup), _documents(kept), signatures)
 
 
 def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
@@ -173,9 +173,15 @@ def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
     return batch.with_columns(missing).with_columns(size, pl.lit(source.name).alias("source"))
 
 
-def _ledger(batch: pl.DataFrame) -> pl.DataFrame:
-    """One row per record: outcome and signals, no text."""
-    rest = [name for name in batch.columns if name not in (*LEDGER_HEAD, "text", "error")]
+def _ledger(batch: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
+    """One row per record: outcome and signals, no text, and no embedding, which may be longer than it."""
+    unneeded = {
+        *LEDGER_HEAD,
+        "text",
+        "error",
+        *((dedup.semantic.column,) if dedup and "semantic" in dedup.method else ()),
+    }
+    rest = [name for name in batch.columns if name not in unneeded]
     return batch.select(*LEDGER_HEAD, *rest)
 
 

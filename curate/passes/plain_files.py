@@ -6,13 +6,14 @@ files ─▶ splits ─▶ one signature file each, several at a time ─▶ pas
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +21,22 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from curate.batch import Record
-from curate.dedup.find import Near, find_duplicates
+from curate.dedup.copies import cuts_texts
+from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import PARAMETERS, open_index, write_index
+from curate.dedup.sets import Texts
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
 from curate.engine.plan import FileRange, Plan, Split
 from curate.errors import UsageError
 from curate.passes.inputs import make_plan, read_split
+from curate.passes.left import cut_documents
 from curate.readers.rows import column_names, missing_column
 from curate.recipe import Dedup, Recipe, Source
 
 SOURCE = "tables"
 TEXTS_AT_ONCE = 10_000
 MAX_RECORD_BYTES = 1 << 31
+VERDICT = ("id", "duplicate_of", "cluster", "size", "similarity", "method", "earlier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,13 @@ class Signed:
     unreadable: int
 
 
+class Deduplicated(NamedTuple):
+    """`verdicts`: a row for each row of the files, in their order; `unreadable`: rows that could not be read."""
+
+    verdicts: pl.DataFrame
+    unreadable: int
+
+
 def dedup_files(
     paths: Sequence[str | Path],
     dedup: Dedup,
@@ -50,23 +62,25 @@ def dedup_files(
     columns: Mapping[str, str] | None = None,
     against: Sequence[str | Path] = (),
     index: str | Path | None = None,
+    kept: str | Path | None = None,
     workers: int = 1,
     scratch: str | Path | None = None,
-) -> tuple[pl.DataFrame, int]:
-    """A verdict on every row of JSON Lines and Parquet files, in their order, and how many rows could not be read.
+) -> Deduplicated:
+    """A verdict on every row of JSON Lines and Parquet files.
 
     `columns` maps `text`, `id`, `url`, `timestamp` to the files' names, where these differ. Where there is an id it
     must be unique; else a row's id is `file@row`. Rows that repeat a document of an index in `against`, or of `index`,
-    are copies of that; those that stay are added to `index`, which is made where there is none. `scratch` holds
-    signatures meanwhile, some 600 bytes a document at 14 bands of 8 rows, and the shingles of candidates.
+    are copies of that; those that stay are added to `index`, which is made where there is none. `kept` is a Parquet
+    file to write: the rows that stay, with their texts as they are then. `scratch` holds signatures meanwhile, some 600
+    bytes a document at 14 bands of 8 rows, and the shingles of candidates.
 
-    Returns `id`, and as `find_duplicates` does `duplicate_of` (null: it stays), `cluster`, `size`, `similarity`,
-    `method`, `earlier`.
+    The verdicts have `id`, and as `find_duplicates` tells them `duplicate_of` (null: it stays), `cluster`, `size`,
+    `similarity`, `method`, `earlier`; where a method cuts texts, `cuts`, a list of `start, end, method, held_by`.
 
     Raises:
         UsageError: no such file, no such column, an id that stands twice, an index made with other parameters.
     """
-    source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=_columns(columns or {}, dedup.keep))
+    source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=_columns(columns or {}, dedup))
     recipe = Recipe("dedup", dedup=dedup, sources=(source,), base=Path.cwd(), file="curate dedup")
     plan = make_plan(recipe)
     dedup = with_bands(dedup)
@@ -76,20 +90,24 @@ def dedup_files(
         one = partial(_sign_split, source=source, dedup=dedup, folder=Path(folder))
         with ThreadPoolExecutor(workers) as pool:
             signed = list(pool.map(one, plan.splits))
-        near = _near(dedup, partial(_texts, plan, source), Path(folder))
         files = [part.path for part in signed]
-        found = find_duplicates(files, methods=dedup.method, keep=dedup.keep, near=near, earlier=earlier)
+        texts = _texts_needed(dedup, partial(_texts, plan, source))
+        found = find_duplicates(files, dedup, texts=texts, scratch=Path(folder), earlier=earlier)
         if index is not None:
-            write_index(Path(index), dedup, files, found.filter(pl.col("duplicate_of").is_not_null())["id"])
+            copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())["id"]
+            write_index(Path(index), dedup, files, copies)
+    if kept is not None:
+        _write_kept(Path(kept), plan, source, found, dedup.min_words_left)
     ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
-    return _every_row(ids, found), sum(part.unreadable for part in signed)
+    return Deduplicated(_every_row(ids, found, dedup), sum(part.unreadable for part in signed))
 
 
 def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **parameters: Any) -> pl.DataFrame:
     """A verdict on each of some texts; parameters are those of `[dedup]` in a recipe (`verify=0.8`, `ngram=7`, …).
 
     Returns, a row a text in their order: `duplicate_of` (UInt32: the place of the text that stays; null: this one),
-    `cluster` (UInt32: that place for every member), `size`, `similarity`, `method`.
+    `cluster` (UInt32: that place for every member), `size`, `similarity`, `method`; where a method cuts texts, `cuts`,
+    a list of `start, end` (bytes), `method` and `held_by` (the place of the text that keeps the words, as a string).
 
         kept = [text for text, other in zip(texts, curate.dedup_texts(texts)["duplicate_of"]) if other is None]
     """
@@ -97,24 +115,27 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
     column = pl.Series("text", texts, dtype=pl.String)
     ids = pl.Series("id", np.arange(len(column))).cast(pl.String).str.zfill(10)
     table = pl.DataFrame({"id": ids, "source": pl.repeat(SOURCE, len(column), eager=True), "text": column})
-    if "url" in dedup.method or dedup.keep not in ("longest", "first"):
+    if not {"url", "semantic"}.isdisjoint(dedup.method) or dedup.keep not in ("longest", "first"):
         raise UsageError("texts alone have no URL, no date and no other column: give them in a file to curate dedup")
     with tempfile.TemporaryDirectory(prefix="curate-dedup-") as folder:
         path = Path(folder) / "signatures.parquet"
         _sign(table, dedup).write_parquet(path, compression="uncompressed")
-        near = _near(dedup, lambda number, rows: column.gather(rows), Path(folder))
-        found = find_duplicates([path], methods=dedup.method, keep=dedup.keep, near=near)
+        texts_of_rows = _texts_needed(dedup, lambda number, rows: column.gather(rows))
+        found = find_duplicates([path], dedup, texts=texts_of_rows, scratch=Path(folder))
     places = [pl.col(name).cast(pl.UInt32) for name in ("duplicate_of", "cluster")]
-    return _every_row(ids, found).select(*places, "size", "similarity", "method")
+    table = _every_row(ids, found, dedup)
+    return table.select(*places, "size", "similarity", "method", *table.columns[len(VERDICT) :])
 
 
-def _columns(columns: Mapping[str, str], keep: str) -> dict[str, str]:
-    name = keep.removeprefix(HIGHEST)
-    return dict(columns) | ({name: name} if name != keep else {})
+def _columns(columns: Mapping[str, str], dedup: Dedup) -> dict[str, str]:
+    own = [dedup.keep.removeprefix(HIGHEST)] if dedup.keep.startswith(HIGHEST) else []
+    own += [dedup.semantic.column] if "semantic" in dedup.method else []
+    return dict(columns) | {name: name for name in own}
 
 
-def _near(dedup: Dedup, texts: Any, scratch: Path) -> Near:
-    return Near(dedup.bands, dedup.verify, dedup.ngram, texts if dedup.verify else None, scratch)
+def _texts_needed(dedup: Dedup, texts: Texts) -> Texts | None:
+    """Without verification and where no method cuts texts, nobody reads them again."""
+    return texts if dedup.verify or cuts_texts(dedup) else None
 
 
 def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path) -> Signed:
@@ -183,8 +204,31 @@ def _texts(plan: Plan, source: Source, number: int, rows: npt.NDArray[np.int64])
     return _read(plan.splits[number], source)[0]["text"].gather(rows)
 
 
-def _every_row(ids: pl.Series, found: pl.DataFrame) -> pl.DataFrame:
+def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
     """The verdicts, with those on documents that nothing repeats."""
-    table = ids.to_frame("id").join(found, on="id", how="left", maintain_order="left")
+    table = ids.to_frame("id").join(found.verdicts, on="id", how="left", maintain_order="left")
     filled = {"cluster": pl.col("id"), "size": 1, "earlier": False}
-    return table.with_columns(pl.col(name).fill_null(value) for name, value in filled.items())
+    table = table.with_columns(pl.col(name).fill_null(value) for name, value in filled.items())
+    if not cuts_texts(dedup):
+        return table
+    parts = found.cuts.group_by("id", maintain_order=True).agg(
+        pl.struct("start", "end", "method", "held_by").alias("cuts")
+    )
+    return table.join(parts, on="id", how="left", maintain_order="left")
+
+
+def _write_kept(path: Path, plan: Plan, source: Source, found: Found, min_words_left: int) -> None:
+    """The rows that stay, split by split, as Parquet: those of the files, without `source`."""
+    copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null()).select("id")
+    part = path.with_name(path.name + ".part")
+    writer: pq.ParquetWriter | None = None
+    for split in plan.splits:
+        frame = _read(split, source)[0].drop("source").join(copies, on="id", how="anti", maintain_order="left")
+        table = cut_documents(frame, found.cuts, min_words_left)[0].drop("cut_bytes").to_arrow()
+        writer = writer or pq.ParquetWriter(part, table.schema, compression="zstd")
+        writer.write_table(table.cast(writer.schema))
+    if writer is None:
+        _no_rows(source).write_parquet(part)
+    else:
+        writer.close()
+    os.replace(part, path)

@@ -1,6 +1,6 @@
 """Pass 3: one split's survivors scrubbed, written as final documents, and tokenized once.
 
-work/filter/<split>.documents ─▶ without duplicates ─▶ scrub ─▶ documents/<source>/NNNNN.parquet
+work/filter/<split>.documents ─▶ without copies and cut parts ─▶ scrub ─▶ documents/<source>/NNNNN.parquet
                                                           └──▶ tokens ─▶ work/tokens/<part>/<source>/NNNNN.*
 work/filter/<split>.ledger ─▶ final outcomes ─▶ ledger/<source>/NNNNN.parquet
 """
@@ -21,8 +21,8 @@ from curate.engine.plan import Split
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
 from curate.errors import CurateError, UsageError
-from curate.passes.dedup import verdicts_among
 from curate.passes.inputs import open_run
+from curate.passes.left import Left, what_is_left
 from curate.passes.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe, Scrub
 from curate.scrub.pii import scrub_texts
@@ -52,24 +52,14 @@ def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock:
         tokenizer = run_tokenizer(run, recipe)
     with clock("read"):
         documents = pl.read_parquet(run / "work" / "filter" / f"{key}.documents.parquet")
-        verdicts = verdicts_among(run, documents["id"])
-        duplicates = verdicts.filter(pl.col("duplicate_of").is_not_null())
-        documents = documents.join(duplicates, on="id", how="anti", maintain_order="left")
-        documents = _with_cluster_size(documents, verdicts)
-        documents = documents.with_columns(_part(documents["id"], recipe))
+        left = what_is_left(run, recipe, documents)
+        documents = left.documents.with_columns(_part(left.documents["id"], recipe))
     batches = [_process(batch, recipe, tokenizer, clock) for batch in _batches(documents, attempt, cursor)]
     cursor.idle()
     if attempt.only is None:
         with clock("write"):
             broken = _broken(documents, attempt)
-            _commit(run, split, batches, _ledger(run, key, duplicates, broken), tokenizer)
-
-
-def _with_cluster_size(documents: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    """How many documents each one stands for, itself among them."""
-    sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
-    joined = documents.join(sizes, on="id", how="left", maintain_order="left")
-    return joined.with_columns(pl.col("cluster_size").fill_null(1))
+            _commit(run, split, batches, _ledger(run, key, left, broken), tokenizer)
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -135,30 +125,22 @@ def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"id": pl.String, "broken": pl.String})
 
 
-def _ledger(run: Path, key: str, duplicates: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
+def _ledger(run: Path, key: str, left: Left, broken: pl.DataFrame) -> pl.DataFrame:
     """The ledger of pass 1 with the outcomes of passes 2 and 3."""
     ledger = pl.read_parquet(run / "work" / "filter" / f"{key}.ledger.parquet")
-    copies = duplicates.select("id", pl.struct("duplicate_of", "similarity", "method").alias("_copy"))
-    ledger = ledger.join(copies, on="id", how="left", maintain_order="left")
+    gone = left.gone.select("id", pl.struct("reason", "value").alias("_gone"))
+    ledger = ledger.join(gone, on="id", how="left", maintain_order="left")
     ledger = ledger.join(broken, on="id", how="left", maintain_order="left")
-    copy = pl.col("_copy").struct
-    is_copy, is_broken = pl.col("_copy").is_not_null(), pl.col("broken").is_not_null()
-    is_equal, is_same_page = copy["similarity"] >= 1.0, copy["method"] == "url"
+    if "cut_bytes" in left.documents.columns:
+        ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
+    is_gone, is_broken = pl.col("_gone").is_not_null(), pl.col("broken").is_not_null()
+    told = {name: pl.col("_gone").struct.field(name) for name in ("reason", "value")}
     return ledger.with_columns(
-        _choose(is_copy, "dropped", is_broken, "quarantined", "outcome"),
-        _choose(is_copy, "dedup", is_broken, "scrub", "step"),
-        pl.when(is_copy & is_equal)
-        .then(pl.lit("same"))
-        .when(is_copy & is_same_page)
-        .then(pl.lit("same_url"))
-        .when(is_copy)
-        .then(pl.lit("similar"))
-        .when(is_broken)
-        .then("broken")
-        .otherwise("reason")
-        .alias("reason"),
-        pl.when(is_copy).then(copy["duplicate_of"]).otherwise("value").alias("value"),
-    ).drop("broken", "_copy")
+        _choose(is_gone, "dropped", is_broken, "quarantined", "outcome"),
+        _choose(is_gone, "dedup", is_broken, "scrub", "step"),
+        pl.when(is_gone).then(told["reason"]).when(is_broken).then("broken").otherwise("reason").alias("reason"),
+        pl.when(is_gone).then(told["value"]).otherwise("value").alias("value"),
+    ).drop("broken", "_gone")
 
 
 def _choose(first: pl.Expr, one: str, second: pl.Expr, two: str, name: str) -> pl.Expr:

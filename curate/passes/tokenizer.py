@@ -17,8 +17,8 @@ from curate.engine.cursor import Cursor
 from curate.engine.plan import Plan
 from curate.engine.store import attempt_folder, commit, read_done
 from curate.engine.worker import Attempt
-from curate.passes.dedup import duplicates_among
 from curate.passes.inputs import open_run
+from curate.passes.left import what_is_left
 from curate.recipe import Recipe, TokenizerChoice
 from curate.scrub.pii import scrub_texts
 from curate.tokenize.choose import hash_ids
@@ -77,7 +77,7 @@ def _sample(run: Path, recipe: Recipe, plan: Plan, sample_bytes: int, clock: Clo
 def _sample_of_split(run: Path, recipe: Recipe, key: str, share: float) -> list[str]:
     documents = pl.scan_parquet(run / "work" / "filter" / f"{key}.documents.parquet").select("id", "text").collect()
     chosen = documents.filter(keyed_share(documents["id"], seed=recipe.seed, purpose="tokenizer") < share)
-    chosen = chosen.join(duplicates_among(run, chosen["id"]), on="id", how="anti", maintain_order="left")
+    chosen = what_is_left(run, recipe, chosen).documents
     if recipe.scrub is None:
         return chosen["text"].to_list()
     return scrub_texts(chosen["text"], entities=recipe.scrub.entities, engine=recipe.scrub.engine)["text"].to_list()

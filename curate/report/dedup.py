@@ -1,47 +1,69 @@
 """What `curate dedup` and `curate plan` say of deduplication: the account of a table, and the S-curve.
 
-verdicts ─▶ documents, copies by method, clusters          bands, rows ─▶ "pairs of similarity 0.8: found 92 %"
+verdicts ─▶ documents, copies and cuts by method, clusters     bands, rows ─▶ "pairs of similarity 0.8: found 92 %"
 """
 
 from __future__ import annotations
 
 import argparse
+import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
-from curate.dedup.find import METHODS
 from curate.dedup.s_curve import candidate_probability
 from curate.dedup.sign import with_bands
-from curate.errors import UsageError, nearest
+from curate.errors import UsageError
 from curate.recipe import Dedup
+from curate.typed import Mismatch, build
 
 SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
-PARAMETERS = ("ngram", "bands", "rows", "threshold", "permutations", "verify", "keep")
+PARAMETERS = ("ngram", "unit", "normalise", "bands", "rows", "threshold", "permutations", "verify", "keep")
 
 
 def dedup_of(options: argparse.Namespace) -> Dedup:
     """The parameters of a command line; those that are not given have their defaults.
 
     Raises:
-        UsageError: a method that there is not, or a number out of its range.
+        UsageError: a method or parameter that there is not, or a value out of its range.
     """
-    for method in options.method:
-        if method not in METHODS:
-            raise UsageError(f"--method: expected {', '.join(METHODS)}, found {method}{nearest(method, METHODS)}")
-    given = {name: getattr(options, name) for name in PARAMETERS if getattr(options, name) is not None}
-    for name, (low, high) in {"verify": (0.0, 1.0), "threshold": (0.01, 0.99)}.items():
-        if not low <= given.get(name, low) <= high:
-            raise UsageError(f"--{name} {given[name]}: expected {low} to {high}")
-    return with_bands(Dedup(method=tuple(options.method), **given))
+    table: dict[str, Any] = {"method": options.method}
+    table |= {name: getattr(options, name) for name in PARAMETERS if getattr(options, name) is not None}
+    for text in options.set:
+        _set(table, text)
+    try:
+        return with_bands(build(Dedup, table, ()))
+    except Mismatch as mismatch:
+        name = ".".join(str(part) for part in mismatch.path if isinstance(part, str))
+        raise UsageError(f"--{name}: {mismatch}") from None
+
+
+def _set(table: dict[str, Any], text: str) -> None:
+    """`lines.span=3` as a recipe would say it."""
+    name, _, value = text.partition("=")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value  # a word without quotes
+    *tables, last = name.strip().split(".")
+    for part in tables:
+        table = table.setdefault(part, {})
+    table[last] = parsed
 
 
 def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
     """Plain values: rows, copies by the method that found them, clusters of two or more, the largest."""
     copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
     by_method = dict(copies["method"].value_counts().sort("method").iter_rows())
+    cuts = verdicts["cuts"].explode().drop_nulls() if "cuts" in verdicts.columns else pl.Series([], dtype=pl.Null)
+    parts = (
+        cuts.struct.unnest().group_by("method").agg(pl.len(), (pl.col("end") - pl.col("start")).sum().alias("bytes"))
+        if len(cuts)
+        else pl.DataFrame()
+    )
     return {
+        "cuts": {row["method"]: {"parts": row["len"], "bytes": row["bytes"]} for row in parts.iter_rows(named=True)},
         "documents": verdicts.height,
         "unreadable": unreadable,
         "copies": by_method,
@@ -57,6 +79,8 @@ def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
     yield f"{counts['documents']:,} documents, {counts['stay']:,} stay ({counts['stay'] / total:.1%})"
     for method, count in counts["copies"].items():
         yield f"  {method:<8}{count:>12,} copies"
+    for method, cut in counts["cuts"].items():
+        yield f"  {method:<8}{cut['parts']:>12,} parts cut, {cut['bytes']:,} bytes"
     if counts["copies_of_earlier"]:
         yield f"  {counts['copies_of_earlier']:,} of them repeat a document of an index"
     if counts["clusters"]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
@@ -17,6 +16,7 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.errors import UsageError
+from curate.passes.dedup import DUPLICATES, cuts_among
 from curate.passes.inputs import open_run
 from curate.passes.seen import as_seen
 from curate.passes.steps import bind
@@ -26,6 +26,7 @@ from curate.run_folder import Run
 Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
 MAX_HINTS = 5
+MAX_CUTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class Check:
     value: Any
     threshold: Any
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Parts of the text that a method took out since another document keeps them (None: it does not know which)."""
+
+    method: str
+    parts: int
+    bytes: int
+    held_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +68,11 @@ class Story:
     checks: tuple[Check, ...]
     duplicate_of: str | None
     similarity: float | None
+    method: str | None
     is_earlier: bool
     copies: int
     """Other documents that were dropped as copies of this one."""
+    cuts: tuple[Cut, ...]
     tokens: dict[str, int] | None
 
 
@@ -88,7 +101,7 @@ def _hint(ledger: pl.LazyFrame, key: str) -> str:
 
 def _story(run: Run, row: pl.DataFrame) -> Story:
     facts = row.row(0, named=True)
-    duplicate = _first(run.folder / "dedup", pl.col("id") == facts["id"])
+    duplicate = _verdict_on(run, facts["id"])
     return Story(
         id=facts["id"],
         source=facts["source"],
@@ -102,8 +115,10 @@ def _story(run: Run, row: pl.DataFrame) -> Story:
         checks=tuple(_checks(run, row, facts)),
         duplicate_of=duplicate.get("duplicate_of"),
         similarity=duplicate.get("similarity"),
+        method=duplicate.get("method"),
         is_earlier=bool(duplicate.get("earlier")),
         copies=_count_copies(run, facts["id"]),
+        cuts=tuple(_cuts(run, facts["id"])),
         tokens=_tokens(run, facts["source"], facts["id"]),
     )
 
@@ -139,17 +154,26 @@ def _verdict(rule: Rule, row: pl.DataFrame, was_taken: bool) -> Verdict:
     return "kept" if keeps else "dropped"
 
 
-def _first(folder: Path, condition: pl.Expr) -> dict[str, Any]:
-    """The first row of a folder's tables that fulfils the condition, or {}."""
-    files = sorted(folder.glob("*.parquet"))
-    found = pl.scan_parquet(files).filter(condition).head(1).collect() if files else pl.DataFrame()
+def _verdict_on(run: Run, id: str) -> dict[str, Any]:
+    """The row of dedup/duplicates.parquet with this id, or {}."""
+    path = run.folder / DUPLICATES
+    found = pl.scan_parquet(path).filter(pl.col("id") == id).head(1).collect() if path.is_file() else pl.DataFrame()
     return found.row(0, named=True) if found.height else {}
 
 
 def _count_copies(run: Run, id: str) -> int:
-    files = sorted((run.folder / "dedup").glob("*.parquet"))
-    copies = pl.scan_parquet(files).filter(pl.col("duplicate_of") == id).select(pl.len()) if files else None
+    path = run.folder / DUPLICATES
+    copies = pl.scan_parquet(path).filter(pl.col("duplicate_of") == id).select(pl.len()) if path.is_file() else None
     return int(copies.collect().item()) if copies is not None else 0
+
+
+def _cuts(run: Run, id: str) -> Iterator[Cut]:
+    """What pass 2 took out of its text, by method and by the document that keeps it."""
+    cuts = cuts_among(run.folder, pl.Series("id", [id]))
+    size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
+    grouped = cuts.group_by("method", "held_by", maintain_order=True).agg(pl.len().alias("parts"), size)
+    for row in grouped.sort("bytes", descending=True, maintain_order=True).iter_rows(named=True):
+        yield Cut(row["method"], row["parts"], row["bytes"], row["held_by"])
 
 
 def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
@@ -172,15 +196,26 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"  text      {size(story.bytes)}" + (f" ({story.losses})" if story.losses else "")
     yield f"  outcome   {_outcome(story)}"
     if story.duplicate_of:
-        how = "the same page" if story.similarity is None else f"similarity {story.similarity:.2f}"
+        how = _likeness(story)
         where = ", in an index of earlier documents" if story.is_earlier else ""
         yield f"  repeats   {story.duplicate_of} ({how}{where})"
     if story.copies:
         yield f"  stands for {story.copies:,} copies that were dropped"
+    for cut in story.cuts[:MAX_CUTS]:
+        where = f", which {cut.held_by} keeps" if cut.held_by else ""
+        yield f"  cut       {size(cut.bytes)} in {cut.parts:,} parts ({cut.method}){where}"
+    if len(story.cuts) > MAX_CUTS:
+        yield f"            and more, kept by {len(story.cuts) - MAX_CUTS:,} other documents"
     if story.tokens:
         yield from (f"  tokens    {count:,} in {part}" for part, count in story.tokens.items())
     elif story.outcome == "kept":
         yield "  tokens    none: the mixture needs only a part of this source, and the draw left this document out"
+
+
+def _likeness(story: Story) -> str:
+    if story.similarity is not None:
+        return f"similarity {story.similarity:.2f}"
+    return "the same page" if story.method == "url" else "through another copy"
 
 
 def _outcome(story: Story) -> str:

@@ -1,0 +1,61 @@
+"""What is known of all documents while the methods of pass 2 take their turns: which repeats which, and since when.
+
+method after method ─▶ add: copies of documents that stay ─▶ settle: no copy of a copy
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.recipe import Dedup
+
+COPY_METHODS = ("exact", "url", "minhash", "semantic")
+TEXT_METHODS = ("lines", "substring", "ngrams")
+METHODS = (*COPY_METHODS, *TEXT_METHODS)
+"""The first find documents that repeat others, the rest parts of texts that do."""
+
+
+def cuts_texts(dedup: Dedup) -> bool:
+    return not set(TEXT_METHODS).isdisjoint(dedup.method)
+
+
+@dataclass(slots=True)
+class Copies:
+    """What each document repeats so far: `original` int64[n] (itself, where nothing), `similarity` float32[n] (nan:
+    unknown), `method` int8[n] (place in METHODS, -1: none); and `gone` bool[n]: all of the text was cut."""
+
+    original: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float32]
+    method: npt.NDArray[np.int8]
+    gone: npt.NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, count: int) -> Copies:
+        nothing = np.full(count, -1, dtype=np.int8)
+        return cls(np.arange(count), np.ones(count, dtype=np.float32), nothing, np.zeros(count, dtype=bool))
+
+    @property
+    def stays(self) -> npt.NDArray[np.bool_]:
+        return np.asarray((self.original == np.arange(len(self.original))) & ~self.gone)
+
+    def add(
+        self, copies: npt.NDArray[np.int64], originals: npt.NDArray[np.int64], similarity: npt.ArrayLike, method: str
+    ) -> None:
+        """Documents that stayed so far turn out to repeat others that stay."""
+        self.original[copies] = originals
+        self.similarity[copies] = np.asarray(similarity, dtype=np.float32)
+        self.method[copies] = METHODS.index(method)
+
+    def settle(self) -> None:
+        """A copy of a copy repeats what stays. How similar it is to that is known where one of the two is an equal
+        text, and not otherwise."""
+        for _ in METHODS:
+            over = self.original[self.original]
+            moved = np.flatnonzero(over != self.original)
+            first, second = self.similarity[moved], self.similarity[self.original[moved]]
+            equal = (first == 1) | (second == 1)
+            self.similarity[moved] = np.where(equal, np.minimum(first, second), np.nan)
+            self.original = over

@@ -1,0 +1,122 @@
+"""The methods that take parts out of texts, on the documents that stay: which texts they read, and in which order.
+
+lines, substring ─▶ repeats: exact, of equal parts the best stays          ngrams ─▶ Bloom filter: the first stays
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.dedup.bloom import bytes_needed, new_bloom
+from curate.dedup.copies import METHODS, Copies
+from curate.dedup.cuts import Cuts, cut_texts, join_cuts
+from curate.dedup.ngrams import CHARACTERS_AN_NGRAM, cut_seen
+from curate.dedup.repeats import find_repeats
+from curate.dedup.sets import Texts, batches_of
+from curate.dedup.signatures import SignatureFiles
+from curate.errors import UsageError
+from curate.recipe import Dedup
+from curate.text.units import Span
+
+
+def cut_by(
+    method: str,
+    files: SignatureFiles,
+    texts: Texts,
+    rank: npt.NDArray[np.int64],
+    copies: Copies,
+    cuts: Cuts,
+    dedup: Dedup,
+    scratch: Path,
+) -> Cuts:
+    """What "lines", "substring" or "ngrams" cuts of the texts that are left; documents that it cuts whole are `gone`.
+
+    Raises:
+        UsageError: a Bloom filter for so much text would be larger than allowed.
+    """
+    sizes = np.zeros(len(rank), dtype=np.int64)
+    stays = np.flatnonzero(copies.stays & ~files.documents["earlier"].to_numpy())
+    readings = partial(_readings, files, texts, stays, cuts, sizes)
+    characters = int(files.documents["length"].gather(stays).sum() or 0)
+    if method == "ngrams":
+        more = _cut_seen(files, readings, characters, dedup)
+    else:
+        more = find_repeats(
+            readings,
+            rank,
+            span=_span(method, dedup),
+            method=METHODS.index(method),
+            characters=characters,
+            max_memory=dedup.max_memory,
+            scratch=scratch,
+        )
+    lengths = np.bincount(more.document, weights=more.end - more.start, minlength=len(rank))
+    copies.gone |= (lengths >= sizes) & (lengths > 0)
+    return more
+
+
+def _span(method: str, dedup: Dedup) -> Span:
+    if method == "substring":
+        return Span("word", dedup.substring.min_words, 0, dedup.normalise)
+    return Span(dedup.lines.unit, dedup.lines.span, dedup.lines.min_words, dedup.normalise)
+
+
+def _readings(
+    files: SignatureFiles,
+    texts: Texts,
+    documents: npt.NDArray[np.int64],
+    cuts: Cuts,
+    sizes: npt.NDArray[np.int64],
+    *,
+    first: npt.NDArray[np.int64] | None = None,
+) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
+    """Documents and what is left of their texts; `sizes` learns how many bytes that are.
+
+    File by file, the one first that has the smallest of `first` (default: the document's number).
+    """
+    places = list(files.places(documents))
+    order = documents if first is None else first[documents]
+    for number, part, rows in sorted(places, key=lambda place: int(order[place[1]].min())):
+        for batch, found in batches_of(texts, number, rows):
+            which = documents[part[batch]]
+            left = cut_texts(found, cuts, which)
+            sizes[which] = left.str.len_bytes().fill_null(0).to_numpy()
+            yield which, left
+
+
+def _cut_seen(files: SignatureFiles, readings: partial[Iterator[tuple[npt.NDArray[np.int64], pl.Series]]], characters: int, dedup: Dedup) -> Cuts:
+    """One filter for all texts, sources of `prefer` first, then by the smallest id of each file."""
+    capacity = dedup.ngrams.capacity or characters // CHARACTERS_AN_NGRAM + 1
+    needed = bytes_needed(capacity, dedup.ngrams.max_false_positives)
+    if needed > dedup.max_memory:
+        raise UsageError(
+            f"a Bloom filter for {capacity:,} n-grams at {dedup.ngrams.max_false_positives:g} false positives takes "
+            f"{needed:,} bytes, and max_memory allows {dedup.max_memory:,}"
+        )
+    bloom = new_bloom(capacity, dedup.ngrams.max_false_positives)
+    found: list[Cuts] = []
+    for documents, texts in readings(first=_first(files, dedup)):
+        seen = cut_seen(
+            bloom,
+            documents,
+            texts,
+            ngram=dedup.ngrams.ngram,
+            max_seen=dedup.ngrams.max_seen,
+            normalise=dedup.normalise,
+            method=METHODS.index("ngrams"),
+        )
+        found.append(seen.cuts)
+    return join_cuts(found)
+
+
+def _first(files: SignatureFiles, dedup: Dedup) -> npt.NDArray[np.int64]:
+    """int64[n]: documents by the place of their source in `prefer`, then by id."""
+    places = dict(zip(dedup.prefer, range(len(dedup.prefer)), strict=True))
+    source = files.documents["source"].replace_strict(places, default=len(places), return_dtype=pl.Int64).to_numpy()
+    return np.asarray(source * len(source) + np.arange(len(source)))

@@ -1,0 +1,126 @@
+"""Parts of texts that stand somewhere else, too: lines, sentences, paragraphs, or any run of so many words.
+
+    texts, once: a sketch of what may occur twice ─▶ texts, again: those windows, spilled by hash
+      ─▶ of equal ones the best stays ─▶ the others, spilled by document ─▶ merged ─▶ Cuts
+
+The sketch only spares work: what is cut is exactly what occurs again. Every place in a run of at least N repeated words
+begins or lies in a repeated window of N words, so windows find what a suffix array finds (Lee et al. 2022,
+arXiv:2107.06499), with memory for the sketch and one part of what repeats.
+
+The best is the one in the document of the best rank, in it the first. So whatever is cut stays where it is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.dedup.cuts import Cuts, join_cuts
+from curate.dedup.scratch import Spill
+from curate.text.buffers import text_buffers
+from curate.text.compiled import kernel
+from curate.text.units import Span, new_sketch, see_windows, take_windows
+
+Readings = Callable[[], Iterator[tuple[npt.NDArray[np.int64], pl.Series]]]
+"""A new reading of all texts: documents (int64) and their texts, batch by batch."""
+SLOTS_A_WINDOW = 8
+"""Then one window in eight that occurs once looks as if it occurred twice."""
+CHARACTERS_A_WINDOW = {"word": 5, "line": 40, "sentence": 60, "paragraph": 150}
+ROWS_AT_ONCE = 1 << 23
+"""Windows, or cuts, that are sorted in memory: some 600 MB with what sorting needs."""
+MOST_PARTS = 1024
+WINDOW = np.dtype([("hash", np.uint64), ("document", np.int64), ("start", np.int32), ("end", np.int32)])
+CUT = np.dtype([("document", np.int64), ("holder", np.int64), ("start", np.int32), ("end", np.int32)])
+
+
+def find_repeats(
+    readings: Readings,
+    rank: npt.NDArray[np.int64],
+    *,
+    span: Span,
+    method: int,
+    characters: int,
+    max_memory: int,
+    scratch: Path,
+) -> Cuts:
+    """What is to be cut out of the texts of some documents, so that every window of `span` stays once.
+
+    `rank` is int64[n], by document: the smallest keeps a window; `characters` how many there are, roughly;
+    `max_memory` bytes the sketch may take: with less, more is spilled to the folder `scratch`, and the cuts are the same.
+    """
+    expected = characters // CHARACTERS_A_WINDOW[span.kind] + 1
+    sketch = new_sketch(min(SLOTS_A_WINDOW * expected, 4 * max_memory))
+    windows = sum(see_windows(text_buffers(texts), span, sketch) for _, texts in readings())
+    repeated = Spill.make(scratch / "windows", _parts(windows), WINDOW)
+    for documents, texts in readings():
+        found = take_windows(text_buffers(texts), span, sketch)
+        repeated.add(_part(found.hashes, repeated.parts), _rows(WINDOW, found.hashes, documents[found.documents], *found[2:]))
+    cuts = Spill.make(scratch / "cuts", _parts(windows), CUT)
+    for rows in repeated.each():
+        more = _keep_best(rows, rank)
+        cuts.add(more["document"] * cuts.parts // max(len(rank), 1), more)
+    return _join([_merge(rows) for rows in cuts.each()], method)
+
+
+def _parts(windows: int) -> int:
+    return min(1 + windows // ROWS_AT_ONCE, MOST_PARTS)
+
+
+def _part(hashes: npt.NDArray[np.uint64], parts: int) -> npt.NDArray[np.int64]:
+    """By the low bits: a hash's high ones said which slot of the sketch it has."""
+    return np.asarray((hashes & np.uint64(0xFFFFFFFF)) * np.uint64(parts) >> np.uint64(32)).astype(np.int64)
+
+
+def _rows(dtype: np.dtype[np.void], *columns: npt.NDArray[np.generic]) -> npt.NDArray[np.void]:
+    rows = np.empty(len(columns[0]), dtype=dtype)
+    for name, column in zip(dtype.names or (), columns, strict=True):
+        rows[name] = column
+    return rows
+
+
+def _keep_best(rows: npt.NDArray[np.void], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+    """The windows that are not the best of those equal to them, each with the document that has the best."""
+    rows = rows[np.lexsort((rows["start"], rank[rows["document"]], rows["hash"]))]
+    is_first = np.ones(len(rows), dtype=bool)
+    is_first[1:] = rows["hash"][1:] != rows["hash"][:-1]
+    best = np.maximum.accumulate(np.where(is_first, np.arange(len(rows)), 0))
+    same = rows["document"] == rows["document"][best]
+    # In the text that keeps it, the part that stays is not cut by a window that overlaps it ("ha ha ha ha").
+    start = np.where(same, np.maximum(rows["start"], rows["end"][best]), rows["start"])
+    cut = ~is_first & (start < rows["end"])
+    columns = (rows["document"], rows["document"][best], start, rows["end"])
+    return _rows(CUT, *(column[cut] for column in columns))
+
+
+def _merge(rows: npt.NDArray[np.void]) -> Cuts:
+    """Cuts that overlap or touch become one."""
+    rows = rows[np.lexsort((rows["start"], rows["document"]))]
+    document, start, end = (np.ascontiguousarray(rows[name].astype(np.int64)) for name in ("document", "start", "end"))
+    heads = np.empty(len(rows), dtype=np.int64)
+    count = _close(document, start, end, heads)
+    first = heads[:count]
+    holder = rows["holder"][first].astype(np.int64)
+    return Cuts(document[first], start[first], end[first], np.zeros(count, np.int8), holder)
+
+
+@kernel
+def _close(document, start, end, heads):  # type: ignore[no-untyped-def]
+    """Lengthen the first row of each run of ranges that hang together; returns how many runs there are."""
+    count = 0
+    for row in range(len(document)):
+        head = heads[count - 1] if count else -1
+        if head >= 0 and document[head] == document[row] and start[row] <= end[head]:
+            end[head] = max(end[head], end[row])
+        else:
+            heads[count] = row
+            count += 1
+    return count
+
+
+def _join(pieces: list[Cuts], method: int) -> Cuts:
+    joined = join_cuts(pieces)
+    return joined._replace(method=np.full(len(joined.document), method, dtype=np.int8))

@@ -1,0 +1,178 @@
+"""Documents that mean nearly the same: their embeddings, which the tables bring, point nearly the same way.
+
+    embeddings of length 1, in a file ─▶ k-means on some of them ─▶ each document's cell
+      ─▶ cell by cell, the best document first: near enough to an anchor? its copy : an anchor itself
+
+As SemDeDup does (Abbas et al. 2023, arXiv:2303.09540), but which document stays is said by the recipe, and who goes is
+near to one that stays. Sums run in a fixed order, without the libraries whose last digits depend on the machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.dedup.copies import Copies
+from curate.dedup.scratch import Scratch
+from curate.dedup.signatures import SignatureFiles
+from curate.errors import UsageError, nearest
+from curate.recipe import Semantic
+from curate.text.compiled import inner, kernel
+
+EMBEDDING = "embedding"
+ROUNDS = 10
+SAMPLES_A_CELL = 64
+SPREAD = 0x9E3779B97F4A7C15
+
+
+def embeddings(documents: pl.DataFrame, column: str) -> pl.Series:
+    """The column of a signature file: Array of Float32. It holds lists or arrays of numbers, or JSON of such.
+
+    Raises:
+        UsageError: there is no such column, or its lists differ in length.
+    """
+    if column not in documents.columns:
+        raise UsageError(f'semantic: there is no column "{column}" of embeddings{nearest(column, documents.columns)}')
+    values = documents[column].rename(EMBEDDING)
+    if values.dtype == pl.String:
+        values = values.str.json_decode(pl.List(pl.Float32))
+    if values.dtype == pl.Null:
+        return values.cast(pl.Array(pl.Float32, 1))
+    lists = values.cast(pl.List(pl.Float32)) if values.dtype != pl.List(pl.Float32) else values
+    widths = lists.list.len().drop_nulls().unique().sort().to_list()
+    if len(widths) > 1:
+        raise UsageError(f'semantic: "{column}" holds embeddings of {widths[0]} and of {widths[-1]} numbers')
+    return lists.cast(pl.Array(pl.Float32, widths[0] if widths else 1))
+
+
+def find_alike(
+    files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copies, semantic: Semantic, scratch: Path
+) -> None:
+    """Add the documents that are near to one that stays. One without an embedding, or with one of no length, is near to
+    nothing; embeddings in different cells are not compared."""
+    members, vectors = _vectors(files, np.flatnonzero(copies.stays), scratch)
+    if not len(members):
+        return
+    cells = semantic.cells or max(round(len(members) ** 0.5), 1)
+    cell = _assign(vectors.array, _centres(vectors.array, min(cells, len(members))))
+    order = np.lexsort((rank[members], cell))
+    bounds = np.append(np.flatnonzero(np.diff(cell[order], prepend=-1)), len(order))
+    for first, last in zip(bounds, bounds[1:], strict=False):
+        which = order[first:last]
+        anchor, similarity = _anchored(np.ascontiguousarray(vectors.array[which]), semantic.min_similarity)
+        moved = np.flatnonzero(anchor != np.arange(len(anchor)))
+        copies.add(members[which[moved]], members[which[anchor[moved]]], similarity[moved], "semantic")
+        vectors.forget()
+
+
+def _vectors(
+    files: SignatureFiles, documents: npt.NDArray[np.int64], scratch: Path
+) -> tuple[npt.NDArray[np.int64], Scratch]:
+    """The documents that have an embedding, and these at length 1: float32[documents, dimensions]."""
+    vectors = Scratch(np.empty((0, 0), dtype=np.float32), None)
+    known = np.zeros(len(documents), dtype=bool)
+    for part, frame in files.rows_of(documents, [EMBEDDING]):
+        has_one = frame[EMBEDDING].is_not_null().to_numpy()
+        rows = frame[EMBEDDING].drop_nulls().to_numpy()
+        if not len(rows):
+            continue
+        if not len(vectors.array):
+            vectors = Scratch.make(scratch / "vectors", (len(documents), rows.shape[1]), np.float32)
+        if rows.shape[1] != vectors.array.shape[1]:
+            raise UsageError(f"semantic: embeddings of {vectors.array.shape[1]} and of {rows.shape[1]} numbers")
+        lengths = np.sqrt((rows.astype(np.float64) ** 2).sum(axis=1))
+        is_usable = np.isfinite(lengths) & (lengths > 0)
+        which = part[has_one][is_usable]
+        vectors.array[which] = (rows[is_usable] / lengths[is_usable, None]).astype(np.float32)
+        known[which] = True
+        vectors.forget()
+    if known.all() or not known.any():
+        return documents[known], vectors
+    return documents[known], Scratch(vectors.array[known], None)
+
+
+def _centres(vectors: npt.NDArray[np.float32], cells: int) -> npt.NDArray[np.float32]:
+    """float32[cells, dimensions], of length 1: spherical k-means on documents drawn by a hash of their place."""
+    drawn = np.argsort(np.arange(1, len(vectors) + 1, dtype=np.uint64) * np.uint64(SPREAD), kind="stable")
+    sample = np.ascontiguousarray(vectors[np.sort(drawn[: SAMPLES_A_CELL * cells])])
+    places = np.argsort(np.arange(1, len(sample) + 1, dtype=np.uint64) * np.uint64(SPREAD), kind="stable")
+    centres = sample[places[:cells]].copy()
+    for _ in range(ROUNDS):
+        cell = _assign(sample, centres)
+        _recentre(sample, cell, centres)
+    return centres
+
+
+def _assign(vectors: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """int64[n]: the centre that each is nearest to."""
+    cell = np.empty(len(vectors), dtype=np.int64)
+    _nearest(vectors, np.ascontiguousarray(centres.T), cell)
+    return cell
+
+
+def _anchored(
+    vectors: npt.NDArray[np.float32], minimum: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    anchor, similarity = np.empty(len(vectors), np.int64), np.ones(len(vectors), np.float32)
+    _anchor(vectors, minimum, anchor, similarity)
+    return anchor, similarity
+
+
+@kernel
+def _nearest(vectors, columns, cell):  # type: ignore[no-untyped-def]
+    products = np.empty(columns.shape[1], dtype=np.float32)
+    for document in range(len(vectors)):
+        _products(vectors, document, columns, columns.shape[1], products)
+        cell[document] = np.argmax(products)
+
+
+@kernel
+def _anchor(vectors, minimum, anchor, similarity):  # type: ignore[no-untyped-def]
+    """Each vector, in order, joins the anchor that it is nearest to, or becomes one."""
+    count, dimensions = vectors.shape
+    columns = np.empty((dimensions, count), dtype=np.float32)
+    who, products = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.float32)
+    anchors = 0
+    for document in range(count):
+        best = -1
+        _products(vectors, document, columns, anchors, products)
+        for number in range(anchors):
+            if products[number] >= minimum and (best < 0 or products[number] > products[best]):
+                best = number
+        if best >= 0:
+            anchor[document], similarity[document] = who[best], products[best]
+        else:
+            anchor[document] = document
+            who[anchors] = document
+            columns[:, anchors] = vectors[document]
+            anchors += 1
+
+
+@inner
+def _products(vectors, document, columns, count, products):  # type: ignore[no-untyped-def]
+    """Inner products with the first `count` columns: side by side, so that no sum is put in another order."""
+    for number in range(count):
+        products[number] = 0
+    for dimension in range(vectors.shape[1]):
+        value = vectors[document, dimension]
+        for number in range(count):
+            products[number] += value * columns[dimension, number]
+
+
+@kernel
+def _recentre(vectors, cell, centres):  # type: ignore[no-untyped-def]
+    """Centres become the directions of the sums of their vectors; one that has none stays."""
+    sums = np.zeros(centres.shape, dtype=np.float64)
+    for document in range(len(vectors)):
+        for dimension in range(vectors.shape[1]):
+            sums[cell[document], dimension] += vectors[document, dimension]
+    for number in range(len(centres)):
+        length = 0.0
+        for dimension in range(vectors.shape[1]):
+            length += sums[number, dimension] ** 2
+        if length > 0:
+            for dimension in range(vectors.shape[1]):
+                centres[number, dimension] = sums[number, dimension] / length**0.5

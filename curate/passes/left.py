@@ -1,0 +1,77 @@
+"""What passes 1 and 2 leave of the documents of one split: no copies, and texts without the parts that are cut.
+
+documents of pass 1 ─▶ without copies ─▶ parts cut ─▶ too few words left? ─▶ documents │ gone: id, reason, value
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from curate.dedup.copies import cuts_texts
+from curate.dedup.cuts import Cuts, cut_texts
+from curate.passes.dedup import cuts_among, verdicts_among
+from curate.recipe import Recipe
+
+REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike"}
+
+
+class Left(NamedTuple):
+    """`documents`: those that stay, in their order, with `cluster_size` (how many each stands for, itself among them)
+    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and reason and value for the ledger."""
+
+    documents: pl.DataFrame
+    gone: pl.DataFrame
+
+
+def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
+    """Of documents as pass 1 wrote them, with the columns `id, text` and any others."""
+    verdicts = verdicts_among(run, documents["id"])
+    sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
+    documents = documents.join(sizes, on="id", how="left", maintain_order="left")
+    documents = documents.with_columns(pl.col("cluster_size").fill_null(1))
+    copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
+    documents = documents.join(copies, on="id", how="anti", maintain_order="left")
+    gone = _copies(copies)
+    if recipe.dedup is None or not cuts_texts(recipe.dedup):
+        return Left(documents, gone)
+    documents, emptied = cut_documents(documents, cuts_among(run, documents["id"]), recipe.dedup.min_words_left)
+    return Left(documents, pl.concat([gone, emptied]))
+
+
+def _copies(copies: pl.DataFrame) -> pl.DataFrame:
+    is_equal = pl.col("similarity").fill_null(0) >= 1.0
+    is_text = pl.col("method").is_in(["exact", "minhash"])
+    by_method = pl.col("method").replace_strict(REASONS, default="similar", return_dtype=pl.String)
+    reason = pl.when(is_equal & is_text).then(pl.lit("same")).otherwise(by_method)
+    return copies.select("id", reason.alias("reason"), pl.col("duplicate_of").alias("value"))
+
+
+def cut_documents(
+    documents: pl.DataFrame, cuts: pl.DataFrame, min_words_left: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Documents without the parts of their `text` that `cuts` (`id, start, end, method`) names, with `cut_bytes`; and
+    those that were cut and have too few words left, which are not among them: id, reason and value."""
+    places = documents.select("id").with_row_index("document")
+    rows = cuts.join(places, on="id", how="inner", maintain_order="left").sort("document", "start")
+    columns = (rows[name].cast(pl.Int64).to_numpy() for name in ("document", "start", "end"))
+    zeros = np.zeros(rows.height, dtype=np.int64)
+    parts = Cuts._make([*columns, zeros.astype(np.int8), zeros])
+    text = cut_texts(documents["text"], parts, np.arange(documents.height)).str.strip_chars()
+    size = (pl.col("end") - pl.col("start")).sum().alias("cut_bytes")
+    sizes = rows.group_by("id").agg(size, pl.col("method").first().alias("_method"))
+    documents = documents.join(sizes, on="id", how="left", maintain_order="left")
+    is_cut = pl.col("cut_bytes").is_not_null()
+    documents = documents.with_columns(pl.when(is_cut).then(text).otherwise("text").alias("text"))
+    is_gone = is_cut & (_words(pl.col("text")) < min_words_left)
+    value = pl.format("{}: {} bytes", "_method", "cut_bytes").alias("value")
+    emptied = documents.filter(is_gone).select("id", pl.lit("cut_away").alias("reason"), value)
+    return documents.filter(~is_gone).drop("_method").with_columns(pl.col("cut_bytes").fill_null(0)), emptied
+
+
+def _words(text: pl.Expr) -> pl.Expr:
+    """Runs between white space."""
+    return text.str.count_matches(r"\S+")
