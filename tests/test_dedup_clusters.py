@@ -3,49 +3,54 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.clusters import clusters, pairs_of_band
+from curate.dedup import clusters as clusters_module
+from curate.dedup.clusters import Band, components
 
 
-def components_in_python(edges: list[tuple[int, int]], count: int) -> list[int]:
+def band(documents: list[int], keys: list[int]) -> Band:
+    return np.array(documents, dtype=np.int64), np.array(keys, dtype=np.uint64)
+
+
+def components_in_python(bands: list[Band], count: int) -> list[int]:
     labels = list(range(count))
     for _ in range(count):
-        for one, other in edges:
-            labels[one] = labels[other] = min(labels[one], labels[other])
+        for documents, keys in bands:
+            for key in set(keys.tolist()):
+                members = documents[keys == key].tolist()
+                smallest = min(labels[member] for member in members)
+                for member in members:
+                    labels[member] = smallest
     return labels
 
 
-@settings(deadline=None, max_examples=100)
-@given(st.integers(1, 25).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(*[st.integers(0, n - 1)] * 2)))))
-def test_clusters_are_connected_components_named_by_their_smallest_member(
-    graph: tuple[int, list[tuple[int, int]]],
+keys = st.lists(st.tuples(st.integers(0, 24), st.sampled_from([0, 1, 2, 1 << 40, 1 << 63, (1 << 64) - 1])), max_size=12)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(keys, max_size=4), st.sampled_from([1, 4, 1 << 14]))
+def test_components_are_those_of_equal_keys_named_by_their_smallest_member(
+    bands: list[list[tuple[int, int]]], size: int
 ) -> None:
-    count, edges = graph
-    frame = pl.DataFrame(edges, schema={"document": pl.UInt32, "smallest": pl.UInt32}, orient="row")
-    halves = [frame[: len(edges) // 2], frame[len(edges) // 2 :]]
-    assert clusters(halves, count).tolist() == components_in_python(edges, count)
-    assert clusters([frame.reverse()], count).tolist() == components_in_python(edges, count)
+    frames = [band([document for document, _ in rows], [key for _, key in rows]) for rows in bands]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clusters_module, "RANGE", size)
+        assert components(frames, 25).tolist() == components_in_python(frames, 25)
+        backwards = [(documents[::-1].copy(), keys[::-1].copy()) for documents, keys in reversed(frames)]
+        assert components(backwards, 25).tolist() == components_in_python(frames, 25)
 
 
 def test_a_long_chain_is_one_cluster() -> None:
     chain = np.random.default_rng(3).permutation(np.arange(1, 100_000))
-    edges = pl.DataFrame({"document": chain, "smallest": chain - 1})
-    assert not clusters([edges], 100_000).any()
+    pairs = np.stack([chain, chain - 1], axis=1).ravel()
+    assert not components([(pairs, np.repeat(chain, 2).astype(np.uint64))], 100_000).any()
 
 
-@settings(deadline=None, max_examples=100)
-@given(st.lists(st.one_of(st.none(), st.integers(0, 6)), max_size=40))
-def test_a_bucket_gives_an_edge_from_each_member_to_its_smallest(keys: list[int | None]) -> None:
-    frame = pl.DataFrame({"document": range(len(keys)), "key": keys}, schema={"document": pl.UInt32, "key": pl.UInt64})
-    expected = [(i, keys.index(key)) for i, key in enumerate(keys) if key is not None and keys.index(key) < i]
-    assert sorted(pairs_of_band(frame).rows()) == expected
-    shuffled = frame.sample(fraction=1.0, shuffle=True, seed=1)
-    assert sorted(pairs_of_band(shuffled).rows()) == expected
-
-
-def test_two_key_columns_must_both_agree() -> None:
-    keys = pl.DataFrame({"document": [0, 1, 2, 3], "high": [1, 1, 2, 1], "low": [1, 2, 1, 1]})
-    assert pairs_of_band(keys).rows() == [(3, 0)]
+def test_a_bucket_of_all_documents_is_one_cluster_and_keys_that_differ_in_any_bit_are_apart() -> None:
+    everybody = np.arange(200_000)
+    assert not components([(everybody, np.full(200_000, 7, dtype=np.uint64))], 200_000).any()
+    apart = np.random.default_rng(1).permutation(200_000).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    assert (components([(everybody, apart)], 200_000) == everybody).all()

@@ -18,7 +18,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from curate.dedup.clusters import clusters
+from curate.dedup.clusters import components
 from curate.dedup.exact import hash_texts
 from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_names, sign
@@ -153,7 +153,8 @@ def test_clusters_are_those_of_datasketch_s_index_over_the_same_hashes(crawl: Cr
         sketches[-1].update_batch(found.values[start:end].tolist())
         index.insert(len(sketches) - 1, sketches[-1])
     edges = [(row, other) for row, sketch in enumerate(sketches) for other in index.query(sketch)]
-    theirs = clusters([pl.DataFrame(edges, schema=["document", "smallest"], orient="row")], len(sketches))
+    pairs = np.array(edges, dtype=np.int64)
+    theirs = components([(pairs.ravel(), np.repeat(np.arange(len(pairs), dtype=np.uint64), 2))], len(sketches))
     kept = dict(find(crawl, tmp_path, "minhash").select("id", "cluster").iter_rows())
     ours = [kept.get(url, url) for url in crawl.table["id"]]
     assert len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs.tolist()))

@@ -1,9 +1,9 @@
 """Candidates: documents that share a band with one another, directly or through others, as connected components.
 
-    one band at a time ─▶ edges ─▶ union-find ─▶ components
+    one band at a time ─▶ hash ranges that fit the cache ─▶ who has this key already? united with it ─▶ components
 
-No pair is listed: a bucket of k equal keys gives k - 1 edges, each to its smallest member. In memory at once are one
-band and one integer a document.
+No pair is listed: a bucket of k equal keys unites k - 1 times. In memory at once are one band, twice, and one integer a
+document.
 """
 
 from __future__ import annotations
@@ -12,43 +12,65 @@ from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from curate.text.compiled import kernel, part
 
+RANGE = 1 << 14
+"""Keys of a hash range, on average: with the table that finds equal ones, 768 KB."""
+HASH_BITS = 64
 
-def pairs_of_band(keys: pl.DataFrame) -> pl.DataFrame:
-    """Edges of one band: every document whose key another one has, with the smallest document that has it.
-
-    `keys` has `document` (integer) and one key column or more; a document with a null key is in no bucket. Returns
-    `document, smallest` with document > smallest; a bucket of k documents gives k - 1 rows.
-    """
-    names = [name for name in keys.columns if name != "document"]
-    key = pl.struct(names) if len(names) > 1 else pl.col(names)
-    shared = keys.drop_nulls().filter(key.is_duplicated())  # few are: what follows is small
-    edges = shared.select("document", pl.col("document").min().over(names).alias("smallest"))
-    return edges.filter(pl.col("document") > pl.col("smallest"))
+Band = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]
+"""Documents and their keys, hashes of 64 bits; a document without a key is not there."""
 
 
-def clusters(edges: Iterable[pl.DataFrame], count: int) -> npt.NDArray[np.int64]:
-    """Connected components of documents 0 … count - 1: int64[count], for each its component's smallest document.
+def components(bands: Iterable[Band], count: int) -> npt.NDArray[np.int64]:
+    """Connected components of documents 0 … count - 1, of which those with equal keys in a band hang together.
 
-    `edges` gives frames of two integer columns, one after the other; each is used up before the next one is asked for.
+    Returns int64[count], for each its component's smallest document. Each band is used up before the next is asked for.
     """
     parents = np.arange(count, dtype=np.int64)
-    for frame in edges:
-        left, right = (frame.to_series(side).cast(pl.Int64).to_numpy() for side in (0, 1))
-        _unite(parents, left, right)
+    for documents, keys in bands:
+        bits = max(len(keys) // RANGE, 1).bit_length() - 1
+        _unite_equal(documents, keys, np.uint64(HASH_BITS - bits), 1 << bits, parents)
     _point_at_roots(parents)
     return parents
 
 
 @kernel
-def _unite(parents, left, right):  # type: ignore[no-untyped-def]
-    """The smaller root becomes the parent, so that the result does not depend on the order of edges."""
-    for i in range(len(left)):
-        one, other = _root(parents, left[i]), _root(parents, right[i])
-        parents[max(one, other)] = min(one, other)
+def _unite_equal(documents, keys, shift, ranges, parents):  # type: ignore[no-untyped-def]
+    """The smaller root becomes the parent, so that the result does not depend on the order of documents."""
+    starts = np.zeros(ranges + 1, dtype=np.int64)
+    for key in keys:
+        starts[_range_of(key, shift) + 1] += 1
+    size = 16
+    while size < 2 * starts.max():
+        size *= 2
+    starts = np.cumsum(starts)
+    places = starts[:-1].copy()
+    who, what = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.uint64)
+    for at in range(len(keys)):
+        place = _range_of(keys[at], shift)
+        who[places[place]], what[places[place]] = documents[at], keys[at]
+        places[place] += 1
+    table, first = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.int64)
+    mask = size - 1
+    for number in range(ranges):
+        first[:] = -1
+        for at in range(starts[number], starts[number + 1]):
+            slot = np.int64(what[at] & np.uint64(mask))
+            while first[slot] >= 0 and table[slot] != what[at]:
+                slot = (slot + 1) & mask
+            if first[slot] < 0:
+                table[slot], first[slot] = what[at], who[at]
+            else:
+                one, other = _root(parents, first[slot]), _root(parents, who[at])
+                parents[max(one, other)] = min(one, other)
+
+
+@part
+def _range_of(key, shift):  # type: ignore[no-untyped-def]
+    """The high bits; a shift by all 64 is not defined."""
+    return np.int64(key >> shift) if shift < HASH_BITS else 0
 
 
 @part

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from curate.dedup.anchors import Evidence, anchor_members, number_buckets
-from curate.dedup.clusters import clusters, pairs_of_band
+from curate.dedup.clusters import components
 from curate.dedup.copies import Copies
 from curate.dedup.minhash import band_names
 from curate.dedup.scratch import Scratch
@@ -36,9 +35,8 @@ def find_similar(
 ) -> None:
     """Add the near-duplicates to `copies`: each of the anchor that it is similar to, or with `verify = 0` of the best of
     its component. Texts of candidates are read once; without `texts` similarity is estimated from signatures."""
-    stays = pl.Series(copies.stays)
     names = band_names(dedup.bands)
-    component = clusters((pairs_of_band(files.column(name).filter(stays)) for name in names), len(rank))
+    component = components(files.bands(names, copies.stays), len(rank))
     members = _members(component, rank)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
         if dedup.verify:
