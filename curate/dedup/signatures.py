@@ -72,7 +72,7 @@ class SignatureFiles:
         documents = np.flatnonzero(wanted)
         rows = self.rows[documents]
         at_once = max(VALUES_AT_ONCE // max(int(self.starts[-1]), 1), 1)
-        for first in range(0, len(names), at_once):
+        for first in range(0, len(names) if len(rows) else 0, at_once):
             table = _read(self.paths, names[first : first + at_once])
             for column in table.iter_columns():
                 has_value = column.is_not_null().to_numpy()[rows]
