@@ -113,6 +113,34 @@ def test_a_bloom_filter_that_memory_cannot_hold_is_refused_with_its_size(tmp_pat
         run(path, out=tmp_path / "run", workers=0)
 
 
+def test_documents_of_large_clusters_go_in_more_often(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["exact"]\nrehydrate = [[1, 1], [3, 2]]')
+    texts = [PAGES[0]] * 4 + [PAGES[1]] * 2 + [PAGES[2]]
+    pl.DataFrame({"text": texts}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    assert done.documents("web").sort("id").collect()["times"].to_list() == [2, 1, 1]
+    shard = tmp_path / "run" / "tokens" / "train" / "web" / "00000"
+    table = pl.read_parquet(shard.with_suffix(".docs.parquet"))
+    first, second, third = (f"web/rows.parquet@{row}" for row in (0, 4, 6))
+    assert table["id"].to_list() == [first, second, third, first]
+    tokens = np.frombuffer(shard.with_suffix(".bin").read_bytes(), dtype=np.uint16)
+    pieces = np.split(tokens, np.flatnonzero(tokens == 256) + 1)[:-1]
+    assert [bytes(piece[:-1].astype(np.uint8)).decode() for piece in pieces] == [*PAGES[:3], PAGES[0]]
+    assert not list(differences(done))
+
+
+def test_documents_that_mean_the_same_are_copies_by_the_embeddings_that_the_table_brings(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["semantic"]\nsemantic = { column = "vector", cells = 1 }')
+    path.write_text(path.read_text().replace("[dedup]", 'columns = { vector = "vector" }\n[dedup]'))
+    vectors = [[1.0, 0.0, 0.1], [1.0, 0.0, 0.12], [0.0, 1.0, 0.0], None]
+    pl.DataFrame({"text": PAGES[:4], "vector": vectors}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    ledger = done.ledger().sort("id").collect()
+    assert sorted(ledger["outcome"].to_list()) == ["dropped", "kept", "kept", "kept"]
+    assert ledger.filter(pl.col("outcome") == "dropped")["reason"].to_list() == ["alike"]
+    assert "vector" not in ledger.columns
+
+
 def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: Path) -> None:
     values = plan_values(str(recipe(tmp_path, "threshold = 0.6\npermutations = 64\nverify = 0.6")))
     assert values["dedup"].startswith("10 bands of 6 rows find pairs of similarity 0.5: ")
@@ -127,6 +155,9 @@ def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: 
         ('against = ["nowhere"]', r"against: .*nowhere holds no index of documents"),
         ('method = ["minhsh"]', r"minhash"),
         ("verify = 1.5", r"verify"),
+        ("rehydrate = [[1, 1], [5, 2, 3]]", r"toy.toml:7: .*\[5, 2, 3\] is no pair"),
+        ("rehydrate = [[5, 1], [2, 3]]", r"the sizes 5, 2 must rise"),
+        ('method = ["semantic"]', r'there is no column "embedding" of embeddings.* in source web'),
     ],
 )
 def test_mistakes_in_the_recipe_are_found_before_a_run(tmp_path: Path, dedup: str, words: str) -> None:

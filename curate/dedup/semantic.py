@@ -9,6 +9,7 @@ near to one that stays. Sums run in a fixed order, without the libraries whose l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from curate.dedup.copies import Copies
 from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
 from curate.errors import UsageError, nearest
-from curate.recipe import Semantic
+from curate.recipe import Dedup, Semantic
 from curate.text.compiled import inner, kernel
 
 EMBEDDING = "embedding"
@@ -34,8 +35,7 @@ def embeddings(documents: pl.DataFrame, column: str) -> pl.Series:
     Raises:
         UsageError: there is no such column, or its lists differ in length.
     """
-    if column not in documents.columns:
-        raise UsageError(f'semantic: there is no column "{column}" of embeddings{nearest(column, documents.columns)}')
+    _check_column(column, documents.columns)
     values = documents[column].rename(EMBEDDING)
     if values.dtype == pl.String:
         values = values.str.json_decode(pl.List(pl.Float32))
@@ -46,6 +46,17 @@ def embeddings(documents: pl.DataFrame, column: str) -> pl.Series:
     if len(widths) > 1:
         raise UsageError(f'semantic: "{column}" holds embeddings of {widths[0]} and of {widths[-1]} numbers')
     return lists.cast(pl.Array(pl.Float32, widths[0] if widths else 1))
+
+
+def check_embeddings(dedup: Dedup, columns: Sequence[str]) -> None:
+    """Raises UsageError where the method "semantic" is asked for and its column is not there."""
+    if "semantic" in dedup.method:
+        _check_column(dedup.semantic.column, columns)
+
+
+def _check_column(column: str, columns: Sequence[str]) -> None:
+    if column not in columns:
+        raise UsageError(f'semantic: there is no column "{column}" of embeddings{nearest(column, columns)}')
 
 
 def find_alike(

@@ -31,7 +31,7 @@ def sign_documents(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
         UsageError: `keep` names a column that is not there.
     """
     length = pl.col("text").str.len_chars().cast(pl.Int64).alias("length")
-    parts = [documents.select("id", "source", length), *_keep_value(documents, dedup.keep)]
+    parts = [documents.select("id", "source", length), *_keep_value(documents, dedup)]
     if "exact" in dedup.method:
         has_text = (documents["text"].str.strip_chars() != "").fill_null(False)
         parts.append(hash_texts(documents["text"]).select(pl.when(has_text).then(pl.all())))
@@ -58,8 +58,9 @@ def with_bands(dedup: Dedup) -> Dedup:
     return replace(dedup, threshold=None, bands=bands, rows=rows)
 
 
-def check_keep(keep: str, columns: list[str]) -> None:
+def check_keep(dedup: Dedup, columns: list[str]) -> None:
     """Raises UsageError where `keep` is no word that it may be, or names none of the columns."""
+    keep = dedup.keep
     if keep in ("longest", "latest", "first"):
         return
     name = keep.removeprefix(HIGHEST)
@@ -81,8 +82,9 @@ def _signatures(texts: pl.Series, dedup: Dedup) -> pl.DataFrame:
     )
 
 
-def _keep_value(documents: pl.DataFrame, keep: str) -> list[pl.DataFrame]:
-    check_keep(keep, documents.columns)
+def _keep_value(documents: pl.DataFrame, dedup: Dedup) -> list[pl.DataFrame]:
+    check_keep(dedup, documents.columns)
+    keep = dedup.keep
     if keep == "latest":
         moment = pl.col("timestamp").str.slice(0, 19)
         seconds = pl.coalesce(moment.str.to_datetime(form, strict=False) for form in DATES).dt.epoch("s")

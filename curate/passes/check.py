@@ -8,6 +8,7 @@ from functools import partial
 import polars as pl
 
 from curate.dedup.index import open_index
+from curate.dedup.semantic import check_embeddings
 from curate.dedup.sign import check_keep, with_bands
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
@@ -54,7 +55,8 @@ def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
 
 
 def _check_dedup(recipe: Recipe) -> None:
-    """`keep` names a column that every source has; what users' functions add only a run shows. Indexes can be used."""
+    """`keep` and "semantic" name columns that every source has; what users' functions add only a run shows. Indexes can
+    be used."""
     if recipe.dedup is None:
         return
     for place in recipe.dedup.against:
@@ -65,17 +67,19 @@ def _check_dedup(recipe: Recipe) -> None:
     for source in recipe.sources:
         if has_own_steps(source):
             continue
-        try:
-            check_keep(recipe.dedup.keep, _measured_columns(source, recipe))
-        except UsageError as error:
-            raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", "keep") from None
+        columns = _measured_columns(source, recipe)
+        for key, check in (("keep", check_keep), ("semantic", check_embeddings)):
+            try:
+                check(recipe.dedup, columns)
+            except UsageError as error:
+                raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", key) from None
 
 
 def _measured_columns(source: Source, recipe: Recipe) -> list[str]:
     batch = empty_batch(source)
     for bound in bind(source, recipe):
         batch = bound.filter.measure(batch) if bound.filter.measure else batch
-    return batch.columns
+    return [*batch.columns, *source.columns]
 
 
 def _check_scrub(recipe: Recipe) -> None:

@@ -17,6 +17,7 @@ from curate.dedup.sign import with_bands
 from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom, script_steps
 from curate.recipe import Dedup, Recipe, Source, Step, mistake
+from curate.tokenize.rehydrate import check_rehydration
 from curate.typed import Mismatch, fill
 
 BUILT_IN: Mapping[str, str] = {
@@ -83,6 +84,10 @@ def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
 
 
 def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
+    try:
+        check_rehydration(dedup.rehydrate)
+    except UsageError as error:
+        raise recipe.mistake(f"[dedup]: {error}", "dedup", "rehydrate") from None
     try:
         return with_bands(dedup)
     except UsageError as error:

@@ -27,6 +27,7 @@ from curate.passes.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe, Scrub
 from curate.scrub.pii import scrub_texts
 from curate.tokenize.encode import Tokenizer
+from curate.tokenize.rehydrate import repeated_order, times_by_size
 from curate.tokenize.shards import write_shard
 
 STAGE = "tokenize"
@@ -53,7 +54,7 @@ def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock:
     with clock("read"):
         documents = pl.read_parquet(run / "work" / "filter" / f"{key}.documents.parquet")
         left = what_is_left(run, recipe, documents)
-        documents = left.documents.with_columns(_part(left.documents["id"], recipe))
+        documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
     batches = [_process(batch, recipe, tokenizer, clock) for batch in _batches(documents, attempt, cursor)]
     cursor.idle()
     if attempt.only is None:
@@ -67,6 +68,13 @@ def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
     share = keyed_share(ids, seed=recipe.seed, purpose="validation")
     is_validation = (share < recipe.tokenize.validation).rename("part")
     return is_validation.replace_strict({True: "validation", False: "train"}, return_dtype=pl.String)
+
+
+def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
+    """How often each document goes among the training tokens, where the recipe says so."""
+    if recipe.dedup is not None and recipe.dedup.rehydrate:
+        sizes = documents["cluster_size"].cast(pl.Int64).to_numpy()
+        yield pl.Series("times", times_by_size(sizes, recipe.dedup.rehydrate))
 
 
 def _batches(documents: pl.DataFrame, attempt: Attempt, cursor: Cursor) -> Iterator[pl.DataFrame]:
@@ -171,12 +179,17 @@ def _write_part(folder: Path, split: Split, part: str, batches: list[Encoded], t
         counts = np.diff(batch.offsets)
         pieces.append(batch.tokens[np.repeat(chosen, counts)])
         lengths.append(counts[chosen])
-        documents.append(batch.documents.filter(pl.col("part") == part).select("id", "byte_count"))
+        documents.append(batch.documents.filter(pl.col("part") == part).select("id", "byte_count", "^times$"))
     table = pl.concat(documents)
     if table.is_empty():
         return 0
     tokens = np.concatenate(pieces).astype(tokenizer.dtype)
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    if part == "train" and "times" in table.columns:
+        order = repeated_order(table["times"].to_numpy())
+        tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
+        offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
+        table = table[order]
     place = folder / "work" / "tokens" / part / split.source
     place.mkdir(parents=True)
     write_shard(place, f"{split.number:05}", tokens, offsets, table["id"], table["byte_count"])
