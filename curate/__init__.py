@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
-    from curate.passes.plain_files import dedup_texts
+    from curate.passes.plain_dedup import dedup_texts
     from curate.passes.run import run
     from curate.recipe import Recipe
     from curate.recipe_file import load
@@ -44,7 +44,7 @@ _HOMES = {
     "Document": "curate.batch",
     "Recipe": "curate.recipe",
     "Run": "curate.run_folder",
-    "dedup_texts": "curate.passes.plain_files",
+    "dedup_texts": "curate.passes.plain_dedup",
     "filter": "curate.filters.custom",
     "load": "curate.recipe_file",
     "run": "curate.passes.run",

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     whole = _Parser(prog="curate", description="From raw web crawls, books and code to the tokens of a language model.")
     whole.add_argument("--version", action="version", version=f"curate {__version__}")
     commands = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_passes, _add_dedup, _add_looks, _add_trainer):
+    for add in (_add_passes, _add_dedup, _add_decontaminate, _add_looks, _add_trainer):
         add(commands)
     return whole
 
@@ -91,6 +91,27 @@ def _add_dedup(commands: Any) -> None:
     dedup.add_argument("--index", type=Path, metavar="DIR", help="against this one too; then add what stays to it")
     dedup.add_argument("--workers", type=_positive, help="threads (default: all cores); never changes the output")
     _add_json(dedup, "print the account as JSON")
+
+
+def _add_decontaminate(commands: Any) -> None:
+    words = "which rows of tables hold which items of evaluation sets"
+    decontaminate = _command(commands, "decontaminate", words)
+    decontaminate.add_argument("files", nargs="+", metavar="FILE", help="Parquet or JSON Lines, or folders of them")
+    sets = "evaluation sets: JSON Lines, Parquet, or text with an item a line"
+    decontaminate.add_argument("--against", nargs="+", required=True, metavar="FILE", help=sets)
+    decontaminate.add_argument(
+        "--out", type=Path, required=True, help="the report: a row a document and item, as Parquet"
+    )
+    kept = "write the rows that are left, with their texts, as Parquet"
+    decontaminate.add_argument("--kept", type=Path, metavar="FILE", help=kept)
+    method = '"ngrams": GPT-3\'s, n-grams are cut; "sampled": decon\'s, documents with most of an item go'
+    decontaminate.add_argument("--method", help=method)
+    for name in ("text", "id"):
+        decontaminate.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
+    decontaminate.add_argument("--columns", nargs="+", metavar="COLUMN", help="of the sets: what an item consists of")
+    others = "others: ngrams.window=100"
+    decontaminate.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=others)
+    _add_json(decontaminate, "print the account as JSON")
 
 
 def _add_looks(commands: Any) -> None:

@@ -109,7 +109,7 @@ def filter_command(options: argparse.Namespace) -> int:
 
 def dedup_command(options: argparse.Namespace) -> int:
     from curate.engine.ledger import write_table
-    from curate.passes.plain_files import dedup_files
+    from curate.passes.plain_dedup import dedup_files
     from curate.passes.run import available_cores
     from curate.report.dedup import account, account_lines, dedup_of
 
@@ -137,6 +137,29 @@ def dedup_command(options: argparse.Namespace) -> int:
         OUT.print(f"{options.kept}: the documents that stay.", markup=False, soft_wrap=True)
     elif counts["cuts"]:
         OUT.print("--kept FILE writes the documents that stay, without what was cut.", markup=False, soft_wrap=True)
+    return 0
+
+
+def decontaminate_command(options: argparse.Namespace) -> int:
+    from curate.engine.ledger import write_table
+    from curate.passes.plain_decontaminate import decontaminate_files
+    from curate.recipe import Decontaminate
+    from curate.report.contamination import set_lines
+    from curate.settings import build_options
+
+    given = {name: getattr(options, name) for name in ("against", "method", "columns")}
+    columns = {name: getattr(options, name) for name in ("text", "id") if getattr(options, name)}
+    decontaminate = build_options(Decontaminate, given, options.set)
+    found = decontaminate_files(options.files, decontaminate, columns=columns, kept=options.kept)
+    write_table(found.report, options.out)
+    if options.json:
+        OUT.print_json(json.dumps(found.counts | {"documents": found.documents, "unreadable": found.unreadable}))
+        return 0
+    OUT.print(f"{found.documents:,} documents", markup=False)
+    for line in (*set_lines(found.counts), f"\n{options.out}: a row a document and item."):
+        OUT.print(line, markup=False, soft_wrap=True)
+    if options.kept:
+        OUT.print(f"{options.kept}: the documents that are left.", markup=False, soft_wrap=True)
     return 0
 
 
@@ -269,18 +292,24 @@ def _run_folder(options: argparse.Namespace) -> Path:
 
 
 def _print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
+    from curate.report.contamination import set_lines
+    from curate.report.dedup import cut_lines
     from curate.report.show import by_step, funnel, funnel_table, tokens_table
     from curate.run_folder import Run
 
     run = Run(folder)
     if as_json:
         manifest = run.manifest
-        chosen = {key: manifest[key] for key in ("name", "recipe", "counts", "dedup", "tokens")}
+        chosen = {
+            key: manifest.get(key, {}) for key in ("name", "recipe", "counts", "dedup", "contamination", "tokens")
+        }
         OUT.print_json(json.dumps(chosen | {"mixture": run.mixture}))
         return
     rows = funnel(run)
     OUT.print(funnel_table(rows if reasons else by_step(rows)))
     OUT.print(tokens_table(run))
+    for line in (*cut_lines(run.manifest["dedup"]), *set_lines(run.manifest.get("contamination", {}))):
+        OUT.print(line, markup=False, soft_wrap=True)
     for note in run.mixture["mixture"]["notes"]:
         OUT.print(note, markup=False)
 
@@ -346,6 +375,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": check_command,
     "filter": filter_command,
     "dedup": dedup_command,
+    "decontaminate": decontaminate_command,
     "show": show_command,
     "why": why_command,
     "retune": retune_command,

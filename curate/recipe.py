@@ -133,6 +133,53 @@ class Dedup:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """Method "ngrams" of decontamination: n-grams of an item are cut out of a text, and what stands around them."""
+
+    ngram: int = field(default=13, metadata={"range": (2, 100)})
+    window: int = field(default=200, metadata={"range": (0, 100_000)})
+    """Characters that are cut on either side."""
+    min_piece: int = field(default=200, metadata={"range": (0, 1_000_000)})
+    """Characters of a piece that stays."""
+    max_pieces: int = field(default=10, metadata={"range": (1, 1_000_000)})
+    """A document in more pieces is dropped."""
+    max_documents: int = field(default=10, metadata={"range": (1, 1 << 40)})
+    """N-grams of more documents are common phrases, and no sign of contamination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Method "sampled" of decontamination: documents that hold most of an item are dropped."""
+
+    ngram: int = field(default=5, metadata={"range": (2, 100)})
+    sample_every: int = field(default=10, metadata={"range": (1, 1000)})
+    max_misses: int = field(default=11, metadata={"range": (0, 1000)})
+    """N-grams in a row that are not the item's, within a place that is."""
+    min_score: float = field(default=0.8, metadata={"range": (0.0, 1.0)})
+    perfect_words: int = field(default=20, metadata={"range": (0, 10_000)})
+    """An item of no more words must be there as a whole."""
+    full_words: int = field(default=50, metadata={"range": (0, 10_000)})
+    """From so many words on `min_score` is enough; between the two, in proportion."""
+    answer_window: int = field(default=50, metadata={"range": (0, 10_000)})
+    """Words around the place among which the item's answer must stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decontaminate:
+    """Which evaluation items must not be in the training data, and what is done about documents that hold them."""
+
+    against: tuple[str, ...]
+    """JSON Lines, Parquet, or text with an item a line; a file is a set."""
+    method: Literal["ngrams", "sampled"] = "ngrams"
+    columns: tuple[str, ...] = ()
+    """Whose texts are the item (default: all columns with text but ids and, with "sampled", the answer)."""
+    answer: str = "answer"
+    """The column of the answer, for "sampled", where a set has it."""
+    ngrams: Overlap = Overlap()
+    sampled: Sampled = Sampled()
+
+
+@dataclass(frozen=True, slots=True)
 class Scrub:
     """Which personal data is replaced, and what finds it."""
 
@@ -203,6 +250,7 @@ class Recipe:
     name: str
     seed: int = field(default=17, metadata={"range": (0, 2**63 - 1)})
     dedup: Dedup | None = None
+    decontaminate: Decontaminate | None = None
     scrub: Scrub | None = None
     mix: Mix = Mix()
     tokenize: Tokenize = Tokenize()

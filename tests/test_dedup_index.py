@@ -11,7 +11,7 @@ import pytest
 from curate.cli import main
 from curate.dedup.index import open_index
 from curate.errors import UsageError
-from curate.passes.plain_files import dedup_files
+from curate.passes.plain_dedup import dedup_files
 from curate.recipe import Dedup
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()

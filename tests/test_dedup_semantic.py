@@ -12,7 +12,7 @@ from curate.dedup.find import find_duplicates
 from curate.dedup.semantic import embeddings
 from curate.dedup.sign import sign_documents
 from curate.errors import UsageError
-from curate.passes.plain_files import dedup_files
+from curate.passes.plain_dedup import dedup_files
 from curate.recipe import Dedup, Semantic
 
 GROUPS, COPIES, DIMENSIONS = 60, 4, 32

@@ -33,6 +33,7 @@ CHARACTERS_A_WINDOW = {"word": 5, "line": 40, "sentence": 60, "paragraph": 150}
 ROWS_AT_ONCE = 1 << 23
 """Windows, or cuts, that are sorted in memory: some 600 MB with what sorting needs."""
 MOST_PARTS = 1024
+START_BITS = 31
 WINDOW = np.dtype([("hash", np.uint64), ("document", np.int64), ("start", np.int32), ("end", np.int32)])
 CUT = np.dtype([("document", np.int64), ("holder", np.int64), ("start", np.int32), ("end", np.int32)])
 
@@ -84,27 +85,46 @@ def _rows(dtype: np.dtype[np.void], *columns: npt.NDArray[np.generic]) -> npt.ND
 
 def _keep_best(rows: npt.NDArray[np.void], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     """The windows that are not the best of those equal to them, each with the document that has the best."""
-    rows = rows[np.lexsort((rows["start"], rank[rows["document"]], rows["hash"]))]
-    is_first = np.ones(len(rows), dtype=bool)
-    is_first[1:] = rows["hash"][1:] != rows["hash"][:-1]
-    best = np.maximum.accumulate(np.where(is_first, np.arange(len(rows)), 0))
-    same = rows["document"] == rows["document"][best]
-    # In the text that keeps it, the part that stays is not cut by a window that overlaps it ("ha ha ha ha").
-    start = np.where(same, np.maximum(rows["start"], rows["end"][best]), rows["start"])
-    cut = ~is_first & (start < rows["end"])
-    columns = (rows["document"], rows["document"][best], start, rows["end"])
-    return _rows(CUT, *(column[cut] for column in columns))
+    order = np.argsort(np.ascontiguousarray(rows["hash"]))  # in which order equal ones come does not matter
+    cut = np.empty(len(rows), dtype=CUT)
+    count = _cut_others(rows, order, rank, cut)
+    return cut[:count]
 
 
 def _merge(rows: npt.NDArray[np.void]) -> Cuts:
     """Cuts that overlap or touch become one."""
-    rows = rows[np.lexsort((rows["start"], rows["document"]))]
-    document, start, end = (np.ascontiguousarray(rows[name].astype(np.int64)) for name in ("document", "start", "end"))
+    order = np.argsort(rows["document"] << START_BITS | rows["start"])
+    columns = (rows[name][order].astype(np.int64) for name in ("document", "start", "end", "holder"))
+    document, start, end, holder = columns
     heads = np.empty(len(rows), dtype=np.int64)
-    count = _close(document, start, end, heads)
-    first = heads[:count]
-    holder = rows["holder"][first].astype(np.int64)
-    return Cuts(document[first], start[first], end[first], np.zeros(count, np.int8), holder)
+    first = heads[: _close(document, start, end, heads)]
+    return Cuts(document[first], start[first], end[first], np.zeros(len(first), np.int8), holder[first])
+
+
+@kernel
+def _cut_others(rows, order, rank, cut):  # type: ignore[no-untyped-def]
+    count = first = 0
+    while first < len(rows):
+        best = order[first]
+        last = first + 1
+        while last < len(rows) and rows[order[last]].hash == rows[order[first]].hash:
+            row = order[last]
+            here, there = rank[rows[row].document], rank[rows[best].document]
+            if here < there or (here == there and rows[row].start < rows[best].start):
+                best = row
+            last += 1
+        for at in range(first, last):
+            row = order[at]
+            start = rows[row].start
+            if rows[row].document == rows[best].document:
+                # In the text that keeps it, the part that stays is not cut by one that overlaps it ("ha ha ha ha").
+                start = max(start, rows[best].end)
+            if row != best and start < rows[row].end:
+                cut[count].document, cut[count].holder = rows[row].document, rows[best].document
+                cut[count].start, cut[count].end = start, rows[row].end
+                count += 1
+        first = last
+    return count
 
 
 @kernel

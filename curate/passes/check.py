@@ -13,6 +13,7 @@ from curate.dedup.sign import check_keep, with_bands
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.passes.columns import empty_batch
+from curate.passes.evaluations import open_evaluation
 from curate.passes.extract import page_extractor
 from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.recipe import Recipe, Source
@@ -29,6 +30,7 @@ def check_recipe(recipe: Recipe) -> None:
         page_extractor(source, recipe)
         _check_expressions(source, recipe, bind(source, recipe))
     _check_dedup(recipe)
+    _check_decontaminate(recipe)
     _check_scrub(recipe)
     _check_tokenizer(recipe)
 
@@ -80,6 +82,15 @@ def _measured_columns(source: Source, recipe: Recipe) -> list[str]:
     for bound in bind(source, recipe):
         batch = bound.filter.measure(batch) if bound.filter.measure else batch
     return [*batch.columns, *source.columns]
+
+
+def _check_decontaminate(recipe: Recipe) -> None:
+    if recipe.decontaminate is None:
+        return
+    try:
+        open_evaluation(recipe.decontaminate, recipe.base)
+    except UsageError as error:
+        raise recipe.mistake(f"[decontaminate]: {error}", "decontaminate", "against") from None
 
 
 def _check_scrub(recipe: Recipe) -> None:

@@ -70,15 +70,15 @@ def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
 
 def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
     """The verdicts on some documents, where there are any: id, duplicate_of, size, similarity, method."""
-    return _among(run / DUPLICATES, ids, VERDICT)
+    return rows_among(run / DUPLICATES, ids, VERDICT)
 
 
 def cuts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
     """What is cut out of the texts of some documents: id, start, end, method, held_by."""
-    return _among(run / CUTS, ids, CUT)
+    return rows_among(run / CUTS, ids, CUT)
 
 
-def _among(path: Path, ids: pl.Series, schema: Mapping[str, Any]) -> pl.DataFrame:
+def rows_among(path: Path, ids: pl.Series, schema: Mapping[str, Any]) -> pl.DataFrame:
     """Rows with these ids. The file is sorted by id, so only the row groups that can hold them are read."""
     if not path.is_file() or ids.is_empty():
         return pl.DataFrame(schema=schema)

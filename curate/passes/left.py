@@ -1,6 +1,6 @@
 """What passes 1 and 2 leave of the documents of one split: no copies, and texts without the parts that are cut.
 
-documents of pass 1 ─▶ without copies ─▶ parts cut ─▶ too few words left? ─▶ documents │ gone: id, reason, value
+documents of pass 1 ─▶ without copies ─▶ parts cut ─▶ too few words left? ─▶ contaminated? ─▶ documents │ gone
 """
 
 from __future__ import annotations
@@ -13,22 +13,33 @@ import polars as pl
 
 from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
-from curate.passes.dedup import cuts_among, verdicts_among
+from curate.passes.dedup import cuts_among, rows_among, verdicts_among
 from curate.recipe import Recipe
 
 REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike"}
 
 
+CONTAMINATION = "dedup/contamination.parquet"
+CHANGED = "work/contamination.parquet"
+"""What decontamination leaves of the documents that it changes."""
+
+
 class Left(NamedTuple):
     """`documents`: those that stay, in their order, with `cluster_size` (how many each stands for, itself among them)
-    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and reason and value for the ledger."""
+    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and step, reason and value for the ledger."""
 
     documents: pl.DataFrame
     gone: pl.DataFrame
 
 
-def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
-    """Of documents as pass 1 wrote them, with the columns `id, text` and any others."""
+def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame, *, decontaminated: bool = True) -> Left:
+    """Of documents as pass 1 wrote them, with the columns `id, text` and any others; `decontaminated` asks for them as
+    they are after that, too."""
+    left = _deduplicated(run, recipe, documents)
+    return _decontaminated(run, left) if decontaminated and recipe.decontaminate else left
+
+
+def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
     verdicts = verdicts_among(run, documents["id"])
     sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
     documents = documents.join(sizes, on="id", how="left", maintain_order="left")
@@ -42,19 +53,37 @@ def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
     return Left(documents, pl.concat([gone, emptied]))
 
 
+def _decontaminated(run: Path, left: Left) -> Left:
+    """Documents that hold evaluation items are gone, or have the text that was left of them."""
+    changed = rows_among(
+        run / CHANGED,
+        left.documents["id"],
+        {"id": pl.String, "text": pl.String, "outcome": pl.String, "value": pl.String},
+    )
+    dropped = changed.filter(pl.col("outcome") == "dropped")
+    gone = dropped.select("id", pl.lit("decontaminate").alias("step"), pl.lit("contaminated").alias("reason"), "value")
+    documents = left.documents.join(dropped, on="id", how="anti", maintain_order="left")
+    texts = changed.filter(pl.col("outcome") == "cut").select("id", pl.col("text").alias("_left"))
+    documents = documents.join(texts, on="id", how="left", maintain_order="left")
+    documents = documents.with_columns(pl.coalesce("_left", "text").alias("text")).drop("_left")
+    return Left(documents, pl.concat([left.gone, gone]))
+
+
 def _copies(copies: pl.DataFrame) -> pl.DataFrame:
     is_equal = pl.col("similarity").fill_null(0) >= 1.0
     is_text = pl.col("method").is_in(["exact", "minhash"])
     by_method = pl.col("method").replace_strict(REASONS, default="similar", return_dtype=pl.String)
     reason = pl.when(is_equal & is_text).then(pl.lit("same")).otherwise(by_method)
-    return copies.select("id", reason.alias("reason"), pl.col("duplicate_of").alias("value"))
+    return copies.select(
+        "id", pl.lit("dedup").alias("step"), reason.alias("reason"), pl.col("duplicate_of").alias("value")
+    )
 
 
 def cut_documents(
     documents: pl.DataFrame, cuts: pl.DataFrame, min_words_left: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Documents without the parts of their `text` that `cuts` (`id, start, end, method`) names, with `cut_bytes`; and
-    those that were cut and have too few words left, which are not among them: id, reason and value."""
+    those that were cut and have too few words left, which are not among them: id, step, reason and value."""
     places = documents.select("id").with_row_index("document")
     rows = cuts.join(places, on="id", how="inner", maintain_order="left").sort("document", "start")
     columns = (rows[name].cast(pl.Int64).to_numpy() for name in ("document", "start", "end"))
@@ -68,7 +97,8 @@ def cut_documents(
     documents = documents.with_columns(pl.when(is_cut).then(text).otherwise("text").alias("text"))
     is_gone = is_cut & (_words(pl.col("text")) < min_words_left)
     value = pl.format("{}: {} bytes", "_method", "cut_bytes").alias("value")
-    emptied = documents.filter(is_gone).select("id", pl.lit("cut_away").alias("reason"), value)
+    reason = pl.lit("cut_away").alias("reason")
+    emptied = documents.filter(is_gone).select("id", pl.lit("dedup").alias("step"), reason, value)
     return documents.filter(~is_gone).drop("_method").with_columns(pl.col("cut_bytes").fill_null(0)), emptied
 
 

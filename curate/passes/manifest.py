@@ -14,6 +14,7 @@ from curate import __version__
 from curate.engine.ledger import add_counts, check_account
 from curate.engine.plan import Plan
 from curate.engine.store import read_done, write_json
+from curate.passes.evaluations import evaluation_files
 from curate.passes.steps import bind
 from curate.recipe import Recipe, digest
 
@@ -49,6 +50,7 @@ def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> 
         "outputs": {name: entry for name, entry in outputs.items() if not name.startswith("work/")},
         "counts": counts,
         "dedup": done["dedup"]["all"].counts if "dedup" in done else {},
+        "contamination": done["contamination"]["all"].counts if "contamination" in done else {},
         "tokens": done["mix"]["all"].counts,
     }
     write_json(run / "manifest.json", manifest)
@@ -76,7 +78,8 @@ def _inputs(plan: Plan, done: dict[str, Any]) -> dict[str, list[dict[str, Any]]]
 
 
 def _models(recipe: Recipe) -> list[dict[str, str]]:
-    """Every file that a step reads: by name and checksum, without its place."""
+    """Every file that a step, or decontamination, reads: by name and checksum, without its place."""
     files = {file for source in recipe.sources for step in bind(source, recipe) for file in step.filter.files}
+    files |= set(evaluation_files(recipe.decontaminate, recipe.base) if recipe.decontaminate else ())
     entries = [dataclasses.asdict(file) for file in sorted(files, key=lambda file: (file.name, file.sha256))]
     return [{key: value for key, value in entry.items() if key != "path"} for entry in entries]

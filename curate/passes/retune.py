@@ -8,7 +8,6 @@ Deduplication is not done again: "kept" means kept by the filters, before copies
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ from curate.passes.seen import as_seen
 from curate.passes.steps import BoundStep, bind, resolve
 from curate.recipe import Recipe, Source, Step
 from curate.run_folder import Run
+from curate.settings import toml_value
 
 BEFORE = ("read", "extract")
 """What a source lost before its steps; no threshold brings it back."""
@@ -58,10 +58,7 @@ def parse_change(text: str) -> Change:
     step, dot, parameter = name.strip().rpartition(".")
     if not (equals and dot and step and parameter):
         raise UsageError(f'expected step.parameter=value, for example gopher_quality.min_words=30, found "{text}"')
-    try:
-        return Change(step, parameter, tomllib.loads(f"value = {value}")["value"])
-    except tomllib.TOMLDecodeError:
-        return Change(step, parameter, value.strip())
+    return Change(step, parameter, toml_value(value))
 
 
 def retune(run: Run, changes: Sequence[Change]) -> Retuned:

@@ -1,6 +1,7 @@
 """A whole run: the three passes in order, each stage's tasks that are not done yet, and the manifest at the end.
 
-recipe ─▶ plan ─▶ filter ─▶ dedup ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards (─▶ materialise) ─▶ manifest.json
+recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards (─▶ materialise)
+  ─▶ manifest.json
 """
 
 from __future__ import annotations
@@ -44,12 +45,18 @@ def stages(recipe: Recipe) -> tuple[Stage, ...]:
     return (
         Stage("filter", "curate.passes.filter:filter_split", True),
         *((Stage("dedup", "curate.passes.dedup:dedup_run", False),) if recipe.dedup else ()),
+        *(_decontamination() if recipe.decontaminate else ()),
         Stage("tokenizer", "curate.passes.tokenizer:tokenizer_run", False),
         Stage("tokenize", "curate.passes.tokenize:tokenize_split", True),
         Stage("mix", "curate.passes.mix:mix_run", False),
         Stage("shards", "curate.passes.mix:shards_of_split", True),
         *((Stage("materialise", "curate.passes.mix:materialise_run", False),) if recipe.mix.materialise else ()),
     )
+
+
+def _decontamination() -> Iterator[Stage]:
+    yield Stage("decontaminate", "curate.passes.decontaminate:decontaminate_split", True)
+    yield Stage("contamination", "curate.passes.decontaminate:contamination_run", False)
 
 
 def run(

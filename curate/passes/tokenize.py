@@ -136,23 +136,20 @@ def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:
 def _ledger(run: Path, key: str, left: Left, broken: pl.DataFrame) -> pl.DataFrame:
     """The ledger of pass 1 with the outcomes of passes 2 and 3."""
     ledger = pl.read_parquet(run / "work" / "filter" / f"{key}.ledger.parquet")
-    gone = left.gone.select("id", pl.struct("reason", "value").alias("_gone"))
+    gone = left.gone.select("id", pl.struct("step", "reason", "value").alias("_gone"))
     ledger = ledger.join(gone, on="id", how="left", maintain_order="left")
     ledger = ledger.join(broken, on="id", how="left", maintain_order="left")
     if "cut_bytes" in left.documents.columns:
         ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
     is_gone, is_broken = pl.col("_gone").is_not_null(), pl.col("broken").is_not_null()
-    told = {name: pl.col("_gone").struct.field(name) for name in ("reason", "value")}
+    dropped, quarantined = pl.lit("dropped"), pl.lit("quarantined")
+    told = {name: pl.col("_gone").struct.field(name) for name in ("step", "reason", "value")}
     return ledger.with_columns(
-        _choose(is_gone, "dropped", is_broken, "quarantined", "outcome"),
-        _choose(is_gone, "dedup", is_broken, "scrub", "step"),
+        pl.when(is_gone).then(dropped).when(is_broken).then(quarantined).otherwise("outcome").alias("outcome"),
+        pl.when(is_gone).then(told["step"]).when(is_broken).then(pl.lit("scrub")).otherwise("step").alias("step"),
         pl.when(is_gone).then(told["reason"]).when(is_broken).then("broken").otherwise("reason").alias("reason"),
         pl.when(is_gone).then(told["value"]).otherwise("value").alias("value"),
     ).drop("broken", "_gone")
-
-
-def _choose(first: pl.Expr, one: str, second: pl.Expr, two: str, name: str) -> pl.Expr:
-    return pl.when(first).then(pl.lit(one)).when(second).then(pl.lit(two)).otherwise(name).alias(name)
 
 
 def _commit(run: Path, split: Split, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> None:

@@ -6,17 +6,17 @@ verdicts ─▶ documents, copies and cuts by method, clusters     bands, rows �
 from __future__ import annotations
 
 import argparse
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
+from curate.dedup.copies import TEXT_METHODS
 from curate.dedup.s_curve import candidate_probability
 from curate.dedup.sign import with_bands
-from curate.errors import UsageError
 from curate.recipe import Dedup
-from curate.typed import Mismatch, build
+from curate.report.show import size
+from curate.settings import build_options
 
 SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
 PARAMETERS = ("ngram", "unit", "normalise", "bands", "rows", "threshold", "permutations", "verify", "keep")
@@ -28,28 +28,8 @@ def dedup_of(options: argparse.Namespace) -> Dedup:
     Raises:
         UsageError: a method or parameter that there is not, or a value out of its range.
     """
-    table: dict[str, Any] = {"method": options.method}
-    table |= {name: getattr(options, name) for name in PARAMETERS if getattr(options, name) is not None}
-    for text in options.set:
-        _set(table, text)
-    try:
-        return with_bands(build(Dedup, table, ()))
-    except Mismatch as mismatch:
-        name = ".".join(str(part) for part in mismatch.path if isinstance(part, str))
-        raise UsageError(f"--{name}: {mismatch}") from None
-
-
-def _set(table: dict[str, Any], text: str) -> None:
-    """`lines.span=3` as a recipe would say it."""
-    name, _, value = text.partition("=")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value  # a word without quotes
-    *tables, last = name.strip().split(".")
-    for part in tables:
-        table = table.setdefault(part, {})
-    table[last] = parsed
+    given = {name: getattr(options, name) for name in ("method", *PARAMETERS)}
+    return with_bands(build_options(Dedup, given, options.set))
 
 
 def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
@@ -89,6 +69,14 @@ def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
         yield f"  {counts['unreadable']:,} rows could not be read, and have no verdict"
     if "minhash" in dedup.method:
         yield s_curve_line(dedup)
+
+
+def cut_lines(counts: Mapping[str, Any]) -> Iterator[str]:
+    """What the methods that cut texts took in a run, from its manifest."""
+    for method in TEXT_METHODS:
+        if cut := counts.get(method):
+            where = f"in {cut['documents']:,} documents"
+            yield f"Dedup, {method}: {cut['parts']:,} parts of texts cut {where}, {size(cut['bytes'])}"
 
 
 def s_curve_line(dedup: Dedup) -> str:

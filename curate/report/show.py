@@ -45,7 +45,7 @@ def funnel(run: Run) -> list[FunnelRow]:
 
 
 def _rows(source: str, steps: list[str], counts: Mapping[str, Any]) -> Iterator[FunnelRow]:
-    order = ["read", "extract", *steps, "dedup", "scrub"]
+    order = ["read", "extract", *steps, "dedup", "decontaminate", "scrub"]
     left = counts["read"]
     yield FunnelRow(source, "read", "", "read", counts["read"], counts["read_bytes"], left)
     keys = sorted(counts["steps"], key=lambda key: _position(key, order))

@@ -16,8 +16,9 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.errors import UsageError
-from curate.passes.dedup import DUPLICATES, cuts_among
+from curate.passes.dedup import DUPLICATES, cuts_among, rows_among
 from curate.passes.inputs import open_run
+from curate.passes.left import CONTAMINATION
 from curate.passes.seen import as_seen
 from curate.passes.steps import bind
 from curate.report.show import add_column, size
@@ -73,6 +74,8 @@ class Story:
     copies: int
     """Other documents that were dropped as copies of this one."""
     cuts: tuple[Cut, ...]
+    items: tuple[str, ...]
+    """Evaluation items that it holds, those first of which it holds most."""
     tokens: dict[str, int] | None
 
 
@@ -119,6 +122,7 @@ def _story(run: Run, row: pl.DataFrame) -> Story:
         is_earlier=bool(duplicate.get("earlier")),
         copies=_count_copies(run, facts["id"]),
         cuts=tuple(_cuts(run, facts["id"])),
+        items=tuple(_items(run, facts["id"])),
         tokens=_tokens(run, facts["source"], facts["id"]),
     )
 
@@ -176,6 +180,12 @@ def _cuts(run: Run, id: str) -> Iterator[Cut]:
         yield Cut(row["method"], row["parts"], row["bytes"], row["held_by"])
 
 
+def _items(run: Run, id: str) -> Iterator[str]:
+    schema = {"id": pl.String, "set": pl.String, "item": pl.String, "ngrams": pl.UInt32, "share": pl.Float64}
+    for row in rows_among(run.folder / CONTAMINATION, pl.Series("id", [id]), schema).iter_rows(named=True):
+        yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
+
+
 def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
     """How many tokens it has, by the part that it is in."""
     for part in ("train", "validation"):
@@ -206,6 +216,8 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"  cut       {size(cut.bytes)} in {cut.parts:,} parts ({cut.method}){where}"
     if len(story.cuts) > MAX_CUTS:
         yield f"            and more, kept by {len(story.cuts) - MAX_CUTS:,} other documents"
+    for item in story.items[:MAX_CUTS]:
+        yield f"  holds     {item}"
     if story.tokens:
         yield from (f"  tokens    {count:,} in {part}" for part, count in story.tokens.items())
     elif story.outcome == "kept":

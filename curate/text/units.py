@@ -94,7 +94,7 @@ def _see(data, offsets, table, kind, span, min_words, sketch, hashes, starts, wo
     for document in range(len(offsets) - 1):
         low, high = offsets[document], offsets[document + 1]
         count = _cut(data, low, high, table, kind, hashes, starts, words)
-        _join(hashes, words, count, span)
+        join_units(hashes, words, count, span)
         for at in range(count - span + 1):
             if words[at] >= min_words:
                 windows += 1
@@ -115,7 +115,7 @@ def _take(  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         low, high = offsets[document], offsets[document + 1]
         count = _cut(data, low, high, table, kind, hashes, starts, words)
-        _join(hashes, words, count, span)
+        join_units(hashes, words, count, span)
         for at in range(count - span + 1):
             slot = np.int64(hashes[at] >> shift)
             if words[at] >= min_words and (sketch[slot >> 2] >> np.uint8(2 * (slot & 3))) & 3 == MOST_SEEN:
@@ -138,12 +138,12 @@ def _shift(sketch):  # type: ignore[no-untyped-def]
 def _cut(data, low, high, table, kind, hashes, starts, words):  # type: ignore[no-untyped-def]
     """Units of one document: hash, start (from `low`) and words of each; returns how many. The first starts at 0."""
     if kind == WORD:
-        return _cut_words(data, low, high, table, hashes, starts, words)
+        return cut_words(data, low, high, table, hashes, starts, words)
     return _cut_blocks(data, low, high, table, kind, hashes, starts, words)
 
 
 @inner
-def _cut_words(data, low, high, table, hashes, starts, words):  # type: ignore[no-untyped-def]
+def cut_words(data, low, high, table, hashes, starts, words):  # type: ignore[no-untyped-def]
     count = 0
     at = begin = low
     word = NO_WORD
@@ -246,7 +246,7 @@ def _point(data, at, after):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _join(hashes, words, count, span):  # type: ignore[no-untyped-def]
+def join_units(hashes, words, count, span):  # type: ignore[no-untyped-def]
     """Hashes of units become those of the windows that begin at them, and words those of the window."""
     if span == 1:
         return

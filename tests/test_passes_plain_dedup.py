@@ -12,7 +12,7 @@ import pytest
 import curate
 from curate.cli import main
 from curate.errors import UsageError
-from curate.passes.plain_files import dedup_files
+from curate.passes.plain_dedup import dedup_files
 from curate.recipe import Dedup, Substring
 
 PREAMBLE = (

@@ -6,7 +6,6 @@ files ─▶ splits ─▶ one signature file each, several at a time ─▶ pas
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,24 +17,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow.parquet as pq
 
-from curate.batch import Record
 from curate.dedup.copies import cuts_texts
 from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import PARAMETERS, open_index, write_index
 from curate.dedup.sets import Texts
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
-from curate.engine.plan import FileRange, Plan, Split
+from curate.engine.plan import Plan, Split
 from curate.errors import UsageError
-from curate.passes.inputs import make_plan, read_split
+from curate.passes.inputs import make_plan
 from curate.passes.left import cut_documents
-from curate.readers.rows import column_names, missing_column
+from curate.passes.plain_tables import SOURCE, no_rows, read_rows, write_tables
 from curate.recipe import Dedup, Recipe, Source
 
-SOURCE = "tables"
 TEXTS_AT_ONCE = 10_000
-MAX_RECORD_BYTES = 1 << 31
 VERDICT = ("id", "duplicate_of", "cluster", "size", "similarity", "method", "earlier")
 
 
@@ -139,7 +134,7 @@ def _texts_needed(dedup: Dedup, texts: Texts) -> Texts | None:
 
 
 def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path) -> Signed:
-    frame, unreadable = _read(split, source)
+    frame, unreadable = read_rows(split, source)
     path = folder / f"{split.key}.parquet"
     _sign(frame, dedup).write_parquet(path, compression="uncompressed")
     return Signed(path, frame["id"], unreadable)
@@ -151,57 +146,8 @@ def _sign(frame: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
     return pl.concat(pieces) if pieces else sign_documents(frame, dedup)
 
 
-def _read(split: Split, source: Source) -> tuple[pl.DataFrame, int]:
-    """`id, source, text, url, timestamp` and what `keep` asks for, and how many rows are not there."""
-    if all(piece.file.name.lower().endswith((".parquet", ".pq")) for piece in split.ranges):
-        return pl.concat([_read_row_groups(piece, source) for piece in split.ranges]), 0
-    found = list(read_split(split, source, MAX_RECORD_BYTES))
-    records = [record for record in found if isinstance(record, Record)]
-    rows = [
-        {"id": record.columns.get("original_id") or record.id.removeprefix(SOURCE + "/"), "text": record.payload}
-        | {"url": record.url, "timestamp": record.timestamp}
-        | {name: record.columns.get(name) for name in _own_columns(source)}
-        for record in records
-    ]
-    text_columns = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
-    frame = pl.DataFrame(rows, schema_overrides=text_columns, infer_schema_length=None) if rows else _no_rows(source)
-    return frame.with_columns(pl.lit(SOURCE).alias("source")), len(found) - len(records)
-
-
-def _read_row_groups(piece: FileRange, source: Source) -> pl.DataFrame:
-    names = column_names(source.columns)
-    with pq.ParquetFile(piece.file.uri) as file:
-        existing = file.schema_arrow.names
-        for name in ("text", *source.columns):
-            if names[name] not in existing:
-                raise missing_column(name, names[name], existing, file=piece.file.name)
-        wanted = {name: names[name] for name in ("id", "text", "url", "timestamp", *_own_columns(source))}
-        groups = range(piece.start, min(piece.end, file.num_row_groups))
-        before = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
-        present = [column for column in dict.fromkeys(wanted.values()) if column in existing]
-        table = pl.DataFrame(pl.from_arrow(file.read_row_groups(list(groups), columns=present)))
-    row = pl.int_range(before, before + pl.len()).cast(pl.String)
-    made = pl.concat_str(pl.lit(piece.file.name + "@"), row)
-    columns = [
-        (pl.col(column) if column in existing else pl.lit(None, pl.String)).alias(name)
-        for name, column in wanted.items()
-    ]
-    text = [pl.col(name).cast(pl.String) for name in ("id", "text", "url", "timestamp")]
-    frame = table.select(columns).with_columns(text).with_columns(pl.coalesce("id", made).alias("id"))
-    return frame.with_columns(pl.lit(SOURCE).alias("source"))
-
-
-def _own_columns(source: Source) -> list[str]:
-    return [name for name in source.columns if name not in ("id", "text", "url", "timestamp")]
-
-
-def _no_rows(source: Source) -> pl.DataFrame:
-    text = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
-    return pl.DataFrame(schema=text | dict.fromkeys(_own_columns(source), pl.Float64))
-
-
 def _texts(plan: Plan, source: Source, number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
-    return _read(plan.splits[number], source)[0]["text"].gather(rows)
+    return read_rows(plan.splits[number], source)[0]["text"].gather(rows)
 
 
 def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
@@ -220,15 +166,10 @@ def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
 def _write_kept(path: Path, plan: Plan, source: Source, found: Found, min_words_left: int) -> None:
     """The rows that stay, split by split, as Parquet: those of the files, without `source`."""
     copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null()).select("id")
-    part = path.with_name(path.name + ".part")
-    writer: pq.ParquetWriter | None = None
-    for split in plan.splits:
-        frame = _read(split, source)[0].drop("source").join(copies, on="id", how="anti", maintain_order="left")
-        table = cut_documents(frame, found.cuts, min_words_left)[0].drop("cut_bytes").to_arrow()
-        writer = writer or pq.ParquetWriter(part, table.schema, compression="zstd")
-        writer.write_table(table.cast(writer.schema))
-    if writer is None:
-        _no_rows(source).write_parquet(part)
-    else:
-        writer.close()
-    os.replace(part, path)
+    frames = (_left(read_rows(split, source)[0], copies, found.cuts, min_words_left) for split in plan.splits)
+    write_tables(path, frames, no_rows(source))
+
+
+def _left(rows: pl.DataFrame, copies: pl.DataFrame, cuts: pl.DataFrame, min_words_left: int) -> pl.DataFrame:
+    stay = rows.drop("source").join(copies, on="id", how="anti", maintain_order="left")
+    return cut_documents(stay, cuts, min_words_left)[0].drop("cut_bytes")
