@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.bloom import bytes_needed, false_positives, new_bloom
+from curate.dedup.bloom import bytes_needed, false_positive_share, new_bloom
 from curate.dedup.cuts import Cuts, cut_texts, join_cuts
 from curate.dedup.ngrams import cut_seen
 
@@ -85,5 +85,6 @@ def test_a_filter_finds_what_was_added_and_about_as_much_else_as_it_says(share: 
     assert len(first.cuts.document) == 20_000 - first.added < share * 20_000
     few = pl.Series([f"x{number}" for number in range(1000)])  # these are added, too
     others = cut_seen(bloom, np.arange(1000), few, **how)  # type: ignore[arg-type]
-    assert len(others.cuts.document) < 3 * false_positives(first.added, bloom) * 1000 + 10
-    assert false_positives(first.added, bloom) <= share
+    expected = false_positive_share(first.added, 64 * len(bloom.words), bloom.probes)
+    assert len(others.cuts.document) < 3 * expected * 1000 + 10
+    assert expected <= share

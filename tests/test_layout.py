@@ -24,6 +24,7 @@ FLOORS = {
     "recipe": 1,
     "recipe_file": 1,
     "run_folder": 1,
+    "settings": 1,
     "engine": 2,
     **dict.fromkeys(ROOMS, 3),
     "passes": 4,

@@ -87,6 +87,30 @@ def test_weights_that_do_not_close_and_a_source_without_one_are_faults(tmp_path:
     ]
 
 
+def test_a_bloom_filter_over_its_capacity_or_memory_is_a_fault(tmp_path: Path) -> None:
+    def found(dedup: str) -> list[str]:
+        path = write(tmp_path, ENGLISH[:-2])
+        path.write_text(f'{path.read_text()}[dedup]\nmethod = ["ngrams"]\n{dedup}\n')
+        return faults(check(str(path), documents=5))
+
+    assert found("") == []
+    [memory] = found("max_memory = 65536")
+    assert memory.startswith("[dedup] max_memory: the Bloom filter takes about ")
+    assert memory.endswith(" bytes, and 65,536 are allowed")
+    [capacity] = found("ngrams = { capacity = 1000 }")
+    assert "n-grams will come to a filter for 1,000: 100.0% of new ones will look seen" in capacity
+
+
+def test_items_that_nothing_can_find_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, ENGLISH[:-2])
+    (tmp_path / "items.txt").write_text(
+        "too short\n" + "one item of thirteen words or more is long enough to be found by anybody\n"
+    )
+    path.write_text(f'{path.read_text()}[decontaminate]\nagainst = ["items.txt"]\n')
+    notes = [finding.sentence for finding in check(str(path), documents=5).findings if not finding.is_fault]
+    assert "1 of 2 items have fewer than 13 words: nothing can find them" in notes
+
+
 def test_a_threshold_at_the_end_of_its_range_is_a_note(tmp_path: Path) -> None:
     result = checked(tmp_path, '{ use = "gopher_quality", min_stop_words = 0 }')
     assert faults(result) == []

@@ -38,14 +38,18 @@ def bytes_needed(capacity: int, max_false_positives: float) -> int:
 
 def new_bloom(capacity: int, max_false_positives: float) -> Bloom:
     size = bytes_needed(capacity, max_false_positives)
-    probes = max(1, round(size * 8 / max(capacity, 1) * math.log(2)))
-    most = math.ceil(-math.log2(max_false_positives))  # with bits to spare, no more probes than that share needs
-    return Bloom(np.zeros(size // 8, dtype=np.uint64), min(probes, most))
+    return Bloom(np.zeros(size // 8, dtype=np.uint64), probes_for(capacity, size * 8, max_false_positives))
 
 
-def false_positives(count: int, bloom: Bloom) -> float:
-    """The share of hashes never added that are found, once `count` different ones are in."""
-    return float((1 - math.exp(-bloom.probes * count / (64 * len(bloom.words)))) ** bloom.probes)
+def probes_for(capacity: int, bits: int, max_false_positives: float) -> int:
+    """As many as are best for the bits, but with bits to spare no more than that share needs."""
+    best = max(1, round(bits / max(capacity, 1) * math.log(2)))
+    return min(best, math.ceil(-math.log2(max_false_positives)))
+
+
+def false_positive_share(count: int, bits: int, probes: int) -> float:
+    """Of hashes never added, those that are found once `count` different ones are in."""
+    return float((1 - math.exp(-probes * count / bits)) ** probes)
 
 
 @inner

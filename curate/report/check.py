@@ -15,17 +15,22 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.batch import Rule
+from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
+from curate.dedup.ngrams import CHARACTERS_AN_NGRAM
+from curate.engine.plan import Plan
 from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
 from curate.passes.check import check_recipe
+from curate.passes.evaluations import open_evaluation
 from curate.passes.inputs import make_plan
 from curate.passes.sample import Trial, sample_source, try_steps
 from curate.passes.steps import bind, resolve
 from curate.recipe import Recipe, Source, Step
 from curate.recipe_file import load
-from curate.report.plan import estimate_mixture
+from curate.report.plan import estimate_mixture, estimate_sources
 from curate.report.show import add_column
 from curate.text.signals import SIGNALS
 
+CHARACTERS_A_TOKEN = 4
 ENOUGH = 20
 """Documents that must have reached a step before "always" means anything."""
 UNIT = (0.0, 1.0)
@@ -78,6 +83,7 @@ def check(path: str, *, documents: int = 1000) -> Checked:
     findings = [*_weights(recipe)]
     notes = estimate_mixture(recipe, plan)["notes"]
     findings += [Finding(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
+    findings += [*_bloom(recipe, plan), *_items(recipe)]
     rates: list[Rate] = []
     for source in recipe.sources:
         findings += [*_repeated(source), *_thresholds(source, recipe)]
@@ -99,6 +105,34 @@ def _weights(recipe: Recipe) -> Iterator[Finding]:
     for source in recipe.sources:
         if weights and not weights.get(source.name):
             yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
+
+
+def _bloom(recipe: Recipe, plan: Plan) -> Iterator[Finding]:
+    """Whether the filter of "ngrams" holds what the inputs seem to have, and memory the filter."""
+    if recipe.dedup is None or "ngrams" not in recipe.dedup.method:
+        return
+    asked, limit = recipe.dedup.ngrams, recipe.dedup.max_memory
+    tokens = sum(source["estimated_tokens"] for source in estimate_sources(recipe, plan).values())
+    expected = tokens * CHARACTERS_A_TOKEN // CHARACTERS_AN_NGRAM
+    needed = bytes_needed(asked.capacity or expected, asked.max_false_positives)
+    if needed > limit:
+        yield Finding(
+            True, "[dedup] max_memory", f"the Bloom filter takes about {needed:,} bytes, and {limit:,} are allowed"
+        )
+    if asked.capacity and expected > asked.capacity:
+        bits = 8 * needed
+        share = false_positive_share(expected, bits, probes_for(asked.capacity, bits, asked.max_false_positives))
+        told = f"about {expected:,} n-grams will come to a filter for {asked.capacity:,}"
+        yield Finding(True, "[dedup] ngrams.capacity", f"{told}: {share:.1%} of new ones will look seen")
+
+
+def _items(recipe: Recipe) -> Iterator[Finding]:
+    if recipe.decontaminate is None:
+        return
+    evaluation = open_evaluation(recipe.decontaminate, recipe.base)
+    if short := evaluation.too_short:
+        told = f"{short:,} of {evaluation.items.height:,} items have fewer than {evaluation.ngram} words"
+        yield Finding(False, "[decontaminate]", f"{told}: nothing can find them")
 
 
 def _repeated(source: Source) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def plan_values(path: str) -> dict[str, Any]:
     recipe = resolve(load(path))
     check_recipe(recipe)
     plan = make_plan(recipe)
-    sources = _sources(recipe, plan)
+    sources = estimate_sources(recipe, plan)
     has_bands = recipe.dedup is not None and "minhash" in recipe.dedup.method
     curve = {"dedup": s_curve_line(recipe.dedup)} if has_bands and recipe.dedup else {}
     return curve | {
@@ -50,10 +50,11 @@ def plan_values(path: str) -> dict[str, Any]:
 
 def estimate_mixture(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     """Weights and epochs by source, and what there is to say about them, from the inputs' sizes."""
-    return _mixture(recipe, _sources(recipe, plan))
+    return _mixture(recipe, estimate_sources(recipe, plan))
 
 
-def _sources(recipe: Recipe, plan: Plan) -> dict[str, dict[str, int]]:
+def estimate_sources(recipe: Recipe, plan: Plan) -> dict[str, dict[str, int]]:
+    """By source: files, splits, bytes and, from these, tokens."""
     inputs = plan.inputs()
     return {
         source.name: {
