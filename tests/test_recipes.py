@@ -6,12 +6,15 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import curate
 from curate.passes.run import run
 from curate.passes.steps import resolve
+from curate.recipe import Dedup
 from curate.recipe_file import load, shipped_recipes
+from curate.tokenize.rehydrate import times_by_size
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"
 WEB = ["fineweb", "fineweb-edu-ready", "fineweb2", "c4", "gopher", "refinedweb", "dclm", "redpajama-v2", "dolma3"]
@@ -88,10 +91,24 @@ def test_published_numbers_stand_in_the_recipes(tmp_path: Path) -> None:
     assert parameters("fineweb2", "fineweb2")["max_duplicate_full_line_character_ratio"] == 0.1
     assert parameters("dclm", "refinedweb")["max_removed_word_ratio"] == 0.05
     assert parameters("starcoder", "code", "code")["max_line_length"] == 1000
-    for name, bands, rows in (("fineweb", 14, 8), ("refinedweb", 450, 20), ("dclm", 93, 15), ("dolma3", 26, 11)):
+    for name, bands, rows in (("fineweb", 14, 8), ("refinedweb", 450, 20), ("fineweb2", 14, 8), ("dolma3", 26, 11)):
         dedup = load(extended(tmp_path, name, {"web": 'paths = ["x"]'})).dedup
         assert dedup is not None
         assert (dedup.bands, dedup.rows) == (bands, rows)
+
+
+def test_deduplication_is_that_of_the_publications(tmp_path: Path) -> None:
+    def dedup(name: str) -> Dedup:
+        found = load(extended(tmp_path, name, {"web": 'paths = ["x"]'})).dedup
+        assert found is not None
+        return found
+
+    assert dedup("dclm").method == ("ngrams",)
+    assert (dedup("dclm").ngrams.ngram, dedup("dclm").ngrams.max_seen) == (13, 0.8)
+    assert dedup("refinedweb").substring.min_words == 50
+    assert (dedup("c4").method, dedup("c4").lines.unit) == (("url", "lines"), "line")
+    sizes = np.array([1, 2, 3, 4, 5, 99, 100, 999, 1000, 5000])
+    assert times_by_size(sizes, dedup("fineweb2").rehydrate).tolist() == [1, 2, 3, 3, 5, 5, 8, 8, 1, 1]
 
 
 def test_every_recipe_says_in_its_first_line_what_it_is_and_where_its_numbers_are_from() -> None:
