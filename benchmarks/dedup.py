@@ -79,7 +79,9 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser.add_argument("data", type=Path, nargs="?", default=default, help="the folder with neardup/ and web/")
-    parser.add_argument("--peers", default="", help="of datasketch,rensa,gaoya,datatrove: needs --peer-python")
+    parser.add_argument(
+        "--peers", default="", help="datasketch,rensa,gaoya,text-dedup,datatrove, or some"
+    )
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="a Python that has them")
     parser.add_argument("--pages", type=int, help="only so many, evenly spaced")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """One other library deduplicates a Parquet file of `id, text`; run by benchmarks/dedup.py in the peers' environment.
 
-    python peer_dedup.py TOOL IN.parquet OUT.json FOLDER REPEATS      TOOL: datasketch, rensa, gaoya, datatrove
+    python peer_dedup.py TOOL IN.parquet OUT.json FOLDER REPEATS   TOOL: datasketch, rensa, gaoya, text-dedup, datatrove
 
 Each as its documentation shows, at word 5-grams, 14 bands of 8 rows. Writes the ids that it removes, and CPU seconds
 from the texts in memory to knowing them: the mean of the repeats, and from the fastest repeat of each document, since
@@ -13,10 +13,12 @@ import json
 import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow.parquet as pq
 from datasketch import MinHash, MinHashLSH
 from datatrove.data import Document
@@ -118,6 +120,33 @@ def with_gaoya(ids: list[str], texts: list[str], folder: Path) -> Work:
     return Work(step, lambda: removed)
 
 
+def with_text_dedup(ids: list[str], texts: list[str], folder: Path) -> Work:
+    """Its minhash.py, step by step, without the files of `datasets` that it keeps between them."""
+    from text_dedup.minhash import SIGNATURE_COLUMN, embed_func
+    from text_dedup.utils import UnionFind, xxh3_32hash
+
+    count, most = BANDS * ROWS, np.uint32((1 << 32) - 1)
+    prime, draw = np.uint64((1 << 61) - 1), np.random.RandomState(42)
+    permutations = draw.randint(1, prime, count, np.uint64), draw.randint(0, prime, count, np.uint64)
+    ranges = [(band * ROWS, (band + 1) * ROWS) for band in range(BANDS)]
+    how = {"num_perm": count, "ngram_size": NGRAM, "min_length": 0, "hashranges": ranges, "permutations": permutations}
+    how |= {"hash_func": xxh3_32hash, "dtype": np.uint64, "max_hash": most, "modulo_prime": prime}
+    tables: list[dict[bytes, set[int]]] = [defaultdict(set) for _ in ranges]
+
+    def step(number: int) -> None:
+        for table, key in zip(tables, embed_func(texts[number], number, **how)[SIGNATURE_COLUMN], strict=True):
+            table[key].add(number)
+
+    def end() -> list[str]:
+        clusters = UnionFind()
+        for members in (members for table in tables for members in table.values() if len(members) > 1):
+            for member in members:
+                clusters.union(member, min(members))
+        return [ids[number] for number in range(len(ids)) if clusters.find(number) != number]
+
+    return Work(step, end)
+
+
 def with_datatrove(ids: list[str], texts: list[str], folder: Path) -> Work:
     """Its four stages, one task each."""
     config = MinhashConfig(n_grams=NGRAM, num_buckets=BANDS, hashes_per_bucket=ROWS)
@@ -157,7 +186,13 @@ def root(parents: list[int], number: int) -> int:
     return number
 
 
-TOOLS = {"datasketch": with_datasketch, "rensa": with_rensa, "gaoya": with_gaoya, "datatrove": with_datatrove}
+TOOLS = {
+    "datasketch": with_datasketch,
+    "rensa": with_rensa,
+    "gaoya": with_gaoya,
+    "text-dedup": with_text_dedup,
+    "datatrove": with_datatrove,
+}
 
 
 if __name__ == "__main__":
