@@ -70,6 +70,7 @@ def main() -> None:
     texts = list(pages.values())
     print(f"{len(texts)} pages, {sum(map(len, texts)) / len(texts):.0f} characters each; {len(pairs)} pairs\n")
     compare_tools(pages, pairs, options)
+    show_cores(pages, options.repeats)
     if options.pages is None:  # else few pairs are left
         with tempfile.TemporaryDirectory() as folder:
             show_recall(pages, pairs, Path(folder))
@@ -79,9 +80,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     parser.add_argument("data", type=Path, nargs="?", default=default, help="the folder with neardup/ and web/")
-    parser.add_argument(
-        "--peers", default="", help="datasketch,rensa,gaoya,text-dedup,datatrove, or some"
-    )
+    parser.add_argument("--peers", default="", help="datasketch,rensa,gaoya,text-dedup,datatrove, or some")
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="a Python that has them")
     parser.add_argument("--pages", type=int, help="only so many, evenly spaced")
     parser.add_argument(
@@ -143,6 +142,27 @@ def measured(pages: dict[str, str], options: argparse.Namespace) -> Iterator[tup
             yield f"curate, {name}", float(np.mean(spent)), min(spent), removed
         for tool in options.peers.split(",") if options.peers else ():
             yield tool, *run_peer(tool, path, Path(folder), options)
+
+
+def show_cores(pages: dict[str, str], repeats: int) -> None:
+    """Wall seconds on one core and on two: the fastest of the repeats, on four edited copies of the pages."""
+    table = pl.DataFrame({"id": list(pages), "text": list(pages.values())})
+    edits = [
+        table.with_columns(pl.col("id") + f"#{word}", pl.col("text").str.replace_all("the", word))
+        for word in ("the", "teh", "het", "hte")
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pages.parquet"
+        pl.concat(edits).write_parquet(path, row_group_size=1000)
+        wall = {cores: [clocked(path, cores) for _ in range(repeats + 1)] for cores in (1, 2)}
+    one, two = min(wall[1]), min(wall[2])
+    print(f"exact, minhash, verified: {one:.2f} s on one core, {two:.2f} s on two: {one / two:.2f} times as fast\n")
+
+
+def clocked(path: Path, cores: int) -> float:
+    start = time.perf_counter()
+    dedup_files([path], Dedup(), workers=cores)
+    return time.perf_counter() - start
 
 
 def run_peer(tool: str, pages: Path, folder: Path, options: argparse.Namespace) -> tuple[float, float, list[str]]:

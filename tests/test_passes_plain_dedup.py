@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ import curate
 from curate.cli import main
 from curate.errors import UsageError
 from curate.passes.plain_dedup import dedup_files
-from curate.recipe import Dedup, Substring
+from curate.recipe import Dedup, Ngrams, Substring
 
 PREAMBLE = (
     "We the People of the United States, in Order to form a more perfect Union, establish Justice, insure domestic "
@@ -140,6 +141,26 @@ def test_parts_that_repeat_are_cut_and_the_rest_is_written(tmp_path: Path, capsy
         ("1", "Signed in convention."),
         ("3", texts[3]),
     ]
+
+
+@pytest.mark.parametrize("method", ["lines", "substring", "ngrams", "minhash"])
+def test_neither_the_order_of_files_nor_workers_change_a_verdict(tmp_path: Path, method: str) -> None:
+    rng = random.Random(6)
+    sentences = [" ".join(rng.choices(ARTICLE.split(), k=12)) for _ in range(14)]
+    texts = ["\n".join(rng.choices(sentences, k=8)) for _ in range(60)]
+    rows = [{"id": f"d{number:02}", "text": text} for number, text in enumerate(texts)]
+    results = []
+    for names, workers in (("abc", 1), ("cab", 2)):  # the same files under other names, so read in another order
+        folder = tmp_path / names
+        folder.mkdir()
+        for place, name in enumerate(names):
+            pl.DataFrame(rows[place::3]).write_parquet(folder / f"{name}.parquet")
+        parts = {"substring": Substring(10), "ngrams": Ngrams(5)}
+        dedup = Dedup(method=(method,), bands=50, rows=2, verify=0.3, **parts)  # type: ignore[arg-type]
+        results.append(dedup_files([folder], dedup, workers=workers).verdicts.sort("id"))
+    assert results[0].equals(results[1])
+    found = results[0]["duplicate_of"] if method == "minhash" else results[0]["cuts"]
+    assert found.count() > 10
 
 
 def test_passages_of_texts_in_memory_are_cut() -> None:

@@ -48,6 +48,7 @@ def find_duplicates(
     texts: Texts | None = None,
     scratch: Path | None = None,
     earlier: Sequence[str | Path] = (),
+    cores: int = 1,
 ) -> Found:
     """The documents that have copies, and the copies; and the parts of texts that stand in others, too.
 
@@ -55,7 +56,8 @@ def find_duplicates(
     "minhash" `band_00` … and, without texts, `signature`, for "semantic" `embedding`; with a `keep` that asks for it
     `keep_value` (see `rank_documents`). Neither their order nor that of their rows matters, but `texts` counts them.
     Documents of the `earlier` files, an index, stay in any case, and have no row; similarity to them is estimated from
-    signatures. `scratch` is a folder for what memory should not hold (default: that for temporary files).
+    signatures. `scratch` is a folder for what memory should not hold (default: that for temporary files); `cores` threads
+    read the texts of candidates.
 
     `verdicts`, sorted by id, has a row for each document of a cluster of two or more: `id`, `duplicate_of` (the id
     that stays; null for itself), `cluster` (the id that stays, for every member), `size` (UInt32, members of the
@@ -84,7 +86,7 @@ def find_duplicates(
             if method in EQUAL_KEYS:
                 _find_equal(files, rank, copies, method)
             elif method == "minhash":
-                find_similar(files, rank, copies, dedup, texts, place)
+                find_similar(files, rank, copies, dedup, texts, place, cores)
             elif method == "semantic":
                 find_alike(files, rank, copies, dedup.semantic, place)
             elif texts is not None:

@@ -32,6 +32,7 @@ def find_similar(
     dedup: Dedup,
     texts: Texts | None,
     scratch: Path | None,
+    cores: int = 1,
 ) -> None:
     """Add the near-duplicates to `copies`: each of the anchor that it is similar to, or with `verify = 0` of the best of
     its component. Texts of candidates are read once; without `texts` similarity is estimated from signatures."""
@@ -40,7 +41,7 @@ def find_similar(
     members = _members(component, rank)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
         if dedup.verify:
-            _find_anchored(files, members, component, copies, dedup, texts, Path(folder))
+            _find_anchored(files, members, component, copies, dedup, texts, Path(folder), cores)
         else:
             _find_chained(files, members, component, copies, Path(folder))
 
@@ -60,12 +61,13 @@ def _find_anchored(
     dedup: Dedup,
     texts: Texts | None,
     folder: Path,
+    cores: int,
 ) -> None:
     keys = _keys_of(files, members, dedup.bands, folder)
     offsets, sizes = np.zeros_like(members), np.full_like(members, UNKNOWN)
     values = Scratch(np.empty(0, dtype=np.uint32), None)
     if texts is not None:
-        values, offsets, sizes = write_sets(files, members, texts, dedup, scratch=folder / "sets")
+        values, offsets, sizes = write_sets(files, members, texts, dedup, scratch=folder / "sets", cores=cores)
     signatures = Scratch(np.empty((len(members), 0), dtype=np.uint32), None)
     if (sizes == UNKNOWN).any():
         signatures = _signatures_of(files, members, folder)

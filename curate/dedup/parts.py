@@ -78,12 +78,14 @@ def _readings(
 ) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
     """Documents and what is left of their texts; `sizes` learns how many bytes that are.
 
-    File by file, the one first that has the smallest of `first` (default: the document's number).
+    File by file; with `first` (int64[n]) the file first that has the smallest of it, and so in each file.
     """
     places = list(files.places(documents))
-    order = documents if first is None else first[documents]
-    for number, part, rows in sorted(places, key=lambda place: int(order[place[1]].min())):
-        for batch, found in batches_of(texts, number, rows):
+    if first is not None:
+        places.sort(key=lambda place: int(first[documents[place[1]]].min()))
+    for number, part, rows in places:
+        order = None if first is None else np.argsort(first[documents[part]])
+        for batch, found in batches_of(texts, number, rows, order):
             which = documents[part[batch]]
             left = cut_texts(found, cuts, which)
             sizes[which] = left.str.len_bytes().fill_null(0).to_numpy()
@@ -91,7 +93,7 @@ def _readings(
 
 
 def _cut_seen(files: SignatureFiles, readings: partial[Iterator[tuple[npt.NDArray[np.int64], pl.Series]]], characters: int, dedup: Dedup) -> Cuts:
-    """One filter for all texts, sources of `prefer` first, then by the smallest id of each file."""
+    """One filter for all texts: sources of `prefer` first, then files by their smallest id, in each by id."""
     capacity = dedup.ngrams.capacity or characters // CHARACTERS_AN_NGRAM + 1
     needed = bytes_needed(capacity, dedup.ngrams.max_false_positives)
     if needed > dedup.max_memory:

@@ -47,6 +47,7 @@ def command_for(assignment: Any) -> dict[str, Any]:
         "function": task.function,
         "key": task.key,
         "skip": attempt.skip,
+        "cores": attempt.cores,
         "only": attempt.only,
         "careful": attempt.careful,
     }

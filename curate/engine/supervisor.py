@@ -160,7 +160,8 @@ class _Stage:
         self.supervisor = supervisor
         self.tasks = tasks
         by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
-        self.pending = deque(Assignment(task, Attempt({})) for task in by_size)
+        cores = max(supervisor.workers, 1) if len(tasks) == 1 else 1
+        self.pending = deque(Assignment(task, Attempt({}, cores=cores)) for task in by_size)
         self.bytes_done = self.tasks_done = self.documents_done = self.lost = 0
         self.watched = 0.0
         self.began = time.perf_counter()
@@ -274,7 +275,8 @@ class _Stage:
         attempt = assignment.attempt
         if attempt.only == first == last:
             skip = {**attempt.skip, first: reason}
-            self.pending.appendleft(Assignment(assignment.task, Attempt(skip), assignment.deaths))
+            fresh = Attempt(skip, cores=attempt.cores)
+            self.pending.appendleft(Assignment(assignment.task, fresh, assignment.deaths))
         elif first == last:  # while another was to be confirmed, too: that one did not get its turn
             self._again(assignment, replace(attempt, only=first))
         else:

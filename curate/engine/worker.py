@@ -37,11 +37,13 @@ class Attempt:
     `skip` names documents (by their number in the split) that are known to break a worker, and why; they are
     quarantined unseen. `only` asks for one document alone, to confirm that it is the culprit; nothing is
     committed. Documents first…last in `careful` go through the pass one at a time, to find which one breaks it.
+    `cores` are how many threads it may use: all of the run's, where the task is alone in its stage.
     """
 
     skip: Mapping[int, str]
     only: int | None = None
     careful: tuple[int, int] | None = None
+    cores: int = 1
 
 
 TaskFunction = Callable[[Path, str, Attempt, Cursor, Clock], None]
@@ -63,7 +65,7 @@ def work(run: Path, command: Mapping[str, Any], cursor: Cursor) -> dict[str, Any
     cursor.reset()
     skip = {int(number): reason for number, reason in command["skip"].items()}
     careful = tuple(command["careful"]) if command["careful"] else None
-    attempt = Attempt(skip, command["only"], careful)
+    attempt = Attempt(skip, command["only"], careful, command["cores"])
     try:
         with clock("other"):
             with clock("load"):

@@ -46,7 +46,7 @@ def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Cloc
     files = [f"{split}.signatures.parquet" for split in splits]
     with clock("clusters"):
         earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
-        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier)
+        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier, cores=attempt.cores)
     with clock("write"):
         folder = attempt_folder(run, STAGE, key)
         write_table(found.verdicts, folder / DUPLICATES)

@@ -87,7 +87,7 @@ def dedup_files(
             signed = list(pool.map(one, plan.splits))
         files = [part.path for part in signed]
         texts = _texts_needed(dedup, partial(_texts, plan, source))
-        found = find_duplicates(files, dedup, texts=texts, scratch=Path(folder), earlier=earlier)
+        found = find_duplicates(files, dedup, texts=texts, scratch=Path(folder), earlier=earlier, cores=workers)
         if index is not None:
             copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())["id"]
             write_index(Path(index), dedup, files, copies)
