@@ -26,7 +26,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.find import find_duplicates
-from curate.dedup.minhash import band_keys, band_names
+from curate.dedup.minhash import band_keys, band_names, pack_signatures
 from curate.recipe import Dedup
 
 BANDS, ROWS = 14, 8
@@ -101,7 +101,7 @@ def draw(size: int, folder: Path) -> int:
         table = pl.DataFrame(
             {"id": ids, "source": pl.repeat("web", count, eager=True), "length": rng.integers(200, 20_000, count)}
             | {name: keys[:, band] for band, name in enumerate(band_names(BANDS))}
-            | {"signature": pl.Series(signatures, dtype=pl.Array(pl.UInt32, BANDS * ROWS))}
+            | {"signature": pack_signatures(signatures)}
         )
         table.write_parquet(folder / f"{number:04}.parquet", compression="uncompressed")
     return planted

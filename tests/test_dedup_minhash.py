@@ -10,7 +10,7 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.minhash import band_keys, band_names, sign, signatures_of
+from curate.dedup.minhash import band_keys, band_names, sign, signatures_of, unpack_signatures
 from curate.dedup.s_curve import candidate_probability
 from curate.errors import UsageError
 from curate.text.shingles import Shingles, shingles
@@ -53,14 +53,14 @@ def test_a_document_longer_than_a_block_is_signed_like_a_short_one() -> None:
     text = " ".join(f"{word} {number}" for number in range(1500) for word in TEXT.split()[:10])
     found = shingles(pl.Series([TEXT, text]), ngram=5)
     assert len(found.values) > 10_000
-    signed = sign(pl.Series([TEXT, text]), ngram=5, bands=14, rows=8)["signature"]
-    assert signed[0].to_list() == signed_by_datasketch(found.values[: found.offsets[1]].tolist(), 112, 1)
-    assert signed[1].to_list() == signed_by_datasketch(found.values[found.offsets[1] :].tolist(), 112, 1)
+    signed = unpack_signatures(sign(pl.Series([TEXT, text]), ngram=5, bands=14, rows=8)["signature"])
+    assert signed[0].tolist() == signed_by_datasketch(found.values[: found.offsets[1]].tolist(), 112, 1)
+    assert signed[1].tolist() == signed_by_datasketch(found.values[found.offsets[1] :].tolist(), 112, 1)
 
 
 def test_columns_have_their_names_and_types_and_documents_without_words_are_null() -> None:
     frame = sign(pl.Series([TEXT, "", "...", None, "word"], dtype=pl.String), ngram=5, bands=3, rows=4)
-    assert frame.schema == dict.fromkeys(band_names(3), pl.UInt64) | {"signature": pl.Array(pl.UInt32, 12)}
+    assert frame.schema == dict.fromkeys(band_names(3), pl.UInt64) | {"signature": pl.Binary}
     for column in frame:
         assert column.is_null().to_list() == [False, True, True, True, False]
     assert sign(pl.Series([], dtype=pl.String), ngram=5, bands=3, rows=4).schema == frame.schema
@@ -129,7 +129,7 @@ def test_an_edited_text_is_estimated_at_its_exact_similarity() -> None:
 
     one, other = ngrams(words), ngrams(edited)
     exact = len(one & other) / len(one | other)
-    found: npt.NDArray[np.uint32] = sign(texts, ngram=5, bands=32, rows=64)["signature"].to_numpy()
+    found: npt.NDArray[np.uint32] = unpack_signatures(sign(texts, ngram=5, bands=32, rows=64)["signature"])
     assert (found[0] == found[1]).mean() == pytest.approx(exact, abs=0.05)
 
 

@@ -21,7 +21,7 @@ from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 from curate.dedup.clusters import components
 from curate.dedup.exact import hash_texts
 from curate.dedup.find import find_duplicates
-from curate.dedup.minhash import band_names, sign
+from curate.dedup.minhash import band_names, sign, unpack_signatures
 from curate.dedup.s_curve import candidate_probability
 from curate.recipe import Dedup
 from curate.text.shingles import shingles
@@ -109,7 +109,7 @@ def test_near_duplicates_are_found_as_often_as_the_s_curve_says(crawl: Crawl) ->
 
 
 def test_signatures_estimate_the_exact_similarity_of_real_pages(crawl: Crawl) -> None:
-    signatures = crawl.table["signature"].to_numpy()
+    signatures = unpack_signatures(crawl.table["signature"])
     one, other = crawl.pairs.T
     errors = (signatures[one] == signatures[other]).mean(axis=1) - crawl.similarities
     assert abs(errors.mean()) < 0.015

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curate.dedup.clusters import first_equal
 from curate.text.compiled import inner, kernel
 
 KNOWN_TO_BUCKET = 16
@@ -61,10 +62,11 @@ def number_buckets(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
     buckets = np.full(keys.shape, NONE, dtype=np.int32)
     count = 0
     for band, row in enumerate(keys):
-        _, number, sizes = np.unique(row, return_inverse=True, return_counts=True)
+        firsts = first_equal(np.ascontiguousarray(row))
+        sizes = np.bincount(firsts, minlength=len(row))
         is_shared = sizes > 1
         numbers = np.where(is_shared, np.cumsum(is_shared) - 1 + count, NONE)
-        buckets[band] = numbers[number]
+        buckets[band] = numbers[firsts]
         count += int(is_shared.sum())
     return buckets
 

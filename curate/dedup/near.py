@@ -15,7 +15,7 @@ import numpy.typing as npt
 from curate.dedup.anchors import Evidence, anchor_members, number_buckets
 from curate.dedup.clusters import components
 from curate.dedup.copies import Copies
-from curate.dedup.minhash import band_names
+from curate.dedup.minhash import band_names, unpack_signatures
 from curate.dedup.scratch import Scratch
 from curate.dedup.sets import UNKNOWN, Texts, write_sets
 from curate.dedup.signatures import SignatureFiles
@@ -126,7 +126,7 @@ def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder
     """uint32[members, permutations]."""
     signatures = Scratch(NO_SIGNATURES, None)
     for part, frame in files.rows_of(members, ["signature"]):
-        rows = frame["signature"].to_numpy()
+        rows = unpack_signatures(frame["signature"])
         if not len(signatures.array):
             signatures = Scratch.make(folder / "signatures", (len(members), rows.shape[1]), np.uint32)
         signatures.array[part] = rows

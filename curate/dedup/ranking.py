@@ -18,7 +18,7 @@ KEEP = "keep_value"
 def rank_documents(documents: pl.DataFrame, *, prefer: Sequence[str], keep: str = "longest") -> npt.NDArray[np.int64]:
     """int64[n]: 0 for the document that stays wherever it stands, n - 1 for the one that stays only alone.
 
-    `documents` has `id, source, length` and, where `keep` asks for it, `keep_value`. Documents that are `earlier` come
+    `documents`, sorted by id, has `id, source, length` and, where `keep` asks for it, `keep_value`. Documents that are `earlier` come
     first, where there is such a column. Else the order is that of the sources in `prefer` (those not listed come after), then what `keep` says, then the longest, then the smallest id; "first"
     goes by the id at once. A document without a value stands behind those that have one.
     """
@@ -28,7 +28,7 @@ def rank_documents(documents: pl.DataFrame, *, prefer: Sequence[str], keep: str 
         by.append(-pl.col(KEEP).cast(pl.Float64).fill_nan(None).fill_null(float("-inf")))
     if keep != "first":
         by.append(-pl.col("length").cast(pl.Int64))
-    order = documents.with_row_index("_row").sort(*by, "id")["_row"].to_numpy()
+    order = documents.with_row_index("_row").sort(*by, maintain_order=True)["_row"].to_numpy()
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     return rank

@@ -54,7 +54,8 @@ class SignatureFiles:
         counts = [_check_file(name, [*account, *columns]) for name in names]
         starts = np.cumsum([0, *counts], dtype=np.int64)
         is_earlier = pl.col("row") >= int(starts[len(paths)])
-        table = _read(names, account).with_row_index("row").with_columns(earlier=is_earlier).sort("id", "earlier")
+        table = _read(names, account).with_row_index("row").with_columns(earlier=is_earlier)
+        table = table.sort("id", "earlier") if earlier else table.sort("id")
         twice = table.filter((pl.col("id") == pl.col("id").shift()) & (pl.col("earlier") == pl.col("earlier").shift()))
         if len(twice):
             raise UsageError(f'the document "{twice["id"][0]}" stands twice in the signature files')

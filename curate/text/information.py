@@ -6,9 +6,11 @@ UTF-8 bytes ─▶ greedy LZ77 with a table of last places ─▶ bytes of an LZ
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from curate.text.compiled import inner
 from curate.text.hashes import find_slot, table_size
@@ -16,6 +18,7 @@ from curate.text.hashes import find_slot, table_size
 FRACTION = 1 << 20
 """Unit of the sum of logarithms: whole numbers add up to the same on every machine."""
 
+GAINS = 1 << 12
 PLACES = 1 << 12
 SHORTEST_MATCH = 4
 FARTHEST_MATCH = 0xFFFF
@@ -32,8 +35,15 @@ class WordInformation(NamedTuple):
     repeat_bits: int
 
 
+@cache
+def repeat_gains() -> npt.NDArray[np.int64]:
+    """int64[4096]: what n log2 n grows by from n to n + 1, in units of 2 ** -20, each n log2 n rounded by itself."""
+    counts = np.arange(1, GAINS + 1, dtype=np.float64)
+    return np.diff(np.rint(counts * np.log2(counts) * FRACTION), prepend=0, append=0)[:GAINS].astype(np.int64)
+
+
 @inner
-def measure_words(hashes, count, keys, repeats):  # type: ignore[no-untyped-def]
+def measure_words(hashes, count, keys, repeats, gains):  # type: ignore[no-untyped-def]
     """`keys`, `repeats` are scratch: a table that `count` words fill at most half."""
     mask = table_size(count) - 1
     keys[: mask + 1] = 0
@@ -41,14 +51,18 @@ def measure_words(hashes, count, keys, repeats):  # type: ignore[no-untyped-def]
     for word in range(count):
         slot = find_slot(keys, mask, hashes[word])
         if keys[slot] == hashes[word]:
-            repeats[slot] += 1
+            seen = repeats[slot]
+            bits += gains[seen] if seen < GAINS else _bits(seen + 1) - _bits(seen)
+            repeats[slot] = seen + 1
         else:
             keys[slot], repeats[slot] = hashes[word], 1
             distinct += 1
-    for slot in range(mask + 1):
-        if keys[slot] != 0 and repeats[slot] > 1:
-            bits += int(np.rint(repeats[slot] * np.log2(float(repeats[slot])) * FRACTION))
     return WordInformation(distinct, bits)
+
+
+@inner
+def _bits(count):  # type: ignore[no-untyped-def]
+    return int(np.rint(count * np.log2(float(count)) * FRACTION))
 
 
 @inner
@@ -62,37 +76,37 @@ def compressed_size(data, start, end, places, words):  # type: ignore[no-untyped
     places[:] = -1
     size = literals = at = 0
     length = end - start
-    word = _first_word(data, start, length)
     while at < length - LAST_MATCH:
-        place = np.int64(np.uint32(word * SPREAD) >> np.uint32(20))
+        word = _word_at(data, start + at)
+        place = np.uint64(np.uint32(word * SPREAD) >> np.uint32(20))
         before, is_same = places[place], words[place] == word
         places[place], words[place] = at, word
-        step = 1
         if is_same and before >= 0 and at - before <= FARTHEST_MATCH:
             match = _match_length(data, start + before, start + at, start + length - LAST_LITERALS)
             size += 3 + at - literals + _more(at - literals) + _more(match - SHORTEST_MATCH)
-            literals = at + match
-            step = match
-        for following in range(start + at + SHORTEST_MATCH, start + at + SHORTEST_MATCH + step):
-            word = word >> np.uint32(8) | np.uint32(data[min(following, end - 1)]) << np.uint32(24)
-        at += step
+            at += match
+            literals = at
+        else:
+            at += 1
     return size + (1 + length - literals + _more(length - literals) if length > 0 else 0)
 
 
 @inner
-def _first_word(data, start, length):  # type: ignore[no-untyped-def]
-    word = np.uint32(0)
-    for offset in range(min(length, SHORTEST_MATCH)):
-        word |= np.uint32(data[start + offset]) << np.uint32(8 * offset)
-    return word
+def _word_at(data, at):  # type: ignore[no-untyped-def]
+    """Four bytes as one number. With indices that cannot be negative this compiles to one load."""
+    first = np.uint64(at)
+    word = np.uint32(data[first]) | np.uint32(data[first + np.uint64(1)]) << np.uint32(8)
+    word |= np.uint32(data[first + np.uint64(2)]) << np.uint32(16)
+    return word | np.uint32(data[first + np.uint64(3)]) << np.uint32(24)
 
 
 @inner
 def _match_length(data, one, other, end):  # type: ignore[no-untyped-def]
-    match = SHORTEST_MATCH
-    while other + match < end and data[one + match] == data[other + match]:
-        match += 1
-    return match
+    first, second, stop = np.uint64(one), np.uint64(other), np.uint64(end)
+    match = np.uint64(SHORTEST_MATCH)
+    while second + match < stop and data[first + match] == data[second + match]:
+        match += np.uint64(1)
+    return np.int64(match)
 
 
 @inner

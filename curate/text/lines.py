@@ -1,5 +1,7 @@
 """Lines and paragraphs of a document: how many, of which kind, and how much of them repeats.
 
+    classes ─▶ breaks ─▶ lines, pieces, paragraphs ─▶ counts
+
 Three ways to cut lines are in use, and each rule keeps its own: `str.splitlines` (bullets, ellipses), runs of "\\n"
 (duplicates), and single "\\n" without blank lines (FineWeb's rules).
 """
@@ -49,14 +51,28 @@ class ParagraphCounts(NamedTuple):
 
 
 @inner
-def count_lines(codes, classes, length):  # type: ignore[no-untyped-def]
+def find_breaks(classes, length, breaks):  # type: ignore[no-untyped-def]
+    """Where `str.splitlines` would cut, every character that does so by itself; returns how many there are."""
+    count = 0
+    for at in range(length):
+        breaks[count] = at
+        count += classes[at] & LINE_BREAK != 0
+    return count
+
+
+@inner
+def count_lines(codes, classes, length, breaks, number):  # type: ignore[no-untyped-def]
     """Lines that start with a bullet ("•", "-") or end with an ellipsis ("...", "…"), spaces around them aside; and
     those that are items of a list: a bullet of any shape and a space, or a number, a period or bracket, and a space.
+
+    `breaks[:number]` are those of `find_breaks`.
     """
     lines = bullets = ellipses = items = 0
     begin = 0
-    while begin < length:
-        end = line_end(classes, begin, length)
+    for at in range(number + 1):
+        end = breaks[at] if at < number else length
+        if end < begin or begin >= length:  # the second half of "\r\n", or nothing behind the last break
+            continue
         lines += 1
         low, high = strip(classes, begin, end)
         if low < high:
@@ -83,7 +99,7 @@ def next_line(codes, end, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_newline_lines(codes, classes, length):  # type: ignore[no-untyped-def]
+def count_newline_lines(codes, classes, length, breaks, number):  # type: ignore[no-untyped-def]
     """Lines that repeat an earlier one; full lines that end a sentence, and those of at most 30 characters.
 
     Newlines at an end of the text leave an empty piece there, as in `re.split`; two of them are duplicates.
@@ -91,21 +107,19 @@ def count_newline_lines(codes, classes, length):  # type: ignore[no-untyped-def]
     at_ends = 0 if length == 0 else int(codes[0] == NEWLINE) + int(codes[length - 1] == NEWLINE)
     pieces, duplicates = at_ends, at_ends // 2
     repeated = full = terminal = short = full_repeated = 0
-    keys = _table_for_lines(codes, 0, length)
+    keys = np.zeros(table_size(number + 1), dtype=np.uint64)
     begin = 0
-    while begin < length:
-        common = SPACE
-        end = begin
-        while end < length and codes[end] != NEWLINE:
-            common &= classes[end]
-            end += 1
+    for at in range(number + 1):
+        end = breaks[at] if at < number else length
+        if at < number and codes[end] != NEWLINE:
+            continue
         size = end - begin
-        if size:
+        if size > 0:
             again = size if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))) else 0
             pieces += 1
             duplicates += again > 0
             repeated += again
-            if not common:
+            if not _is_blank(classes, begin, end):
                 full += 1
                 terminal += classes[end - 1] & TERMINAL != 0
                 short += size <= SHORT_LINE
@@ -115,17 +129,22 @@ def count_newline_lines(codes, classes, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
+def count_paragraphs(codes, classes, length, breaks, number):  # type: ignore[no-untyped-def]
     """Paragraphs of the stripped text, and those that repeat an earlier one."""
     begin, high = strip(classes, 0, length)
-    if not _has_blank_line(codes, begin, high):
-        return ParagraphCounts(int(begin < high), 0, 0)
+    if begin == high:
+        return ParagraphCounts(0, 0, 0)
     paragraphs = duplicates = repeated = 0
-    keys = _table_for_lines(codes, begin, high)
-    while begin < high:
-        end = begin
-        while end < high and not (codes[end] == NEWLINE and codes[end + 1] == NEWLINE):
-            end += 1
+    keys = np.zeros(table_size(number + 1), dtype=np.uint64)
+    for at in range(number + 1):
+        end = breaks[at] if at < number else high
+        is_cut = at < number and begin <= end < high and codes[end] == NEWLINE and codes[end + 1] == NEWLINE
+        if not is_cut and at < number:
+            continue
+        if at == number:
+            end = high
+        if paragraphs == 0 and end == high:
+            return ParagraphCounts(1, 0, 0)
         paragraphs += 1
         if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))):
             duplicates += 1
@@ -134,6 +153,13 @@ def count_paragraphs(codes, classes, length):  # type: ignore[no-untyped-def]
         while begin < high and codes[begin] == NEWLINE:
             begin += 1
     return ParagraphCounts(paragraphs, duplicates, repeated)
+
+
+@inner
+def _is_blank(classes, low, high):  # type: ignore[no-untyped-def]
+    while low < high and classes[low] & SPACE:
+        low += 1
+    return low == high
 
 
 @inner
@@ -147,14 +173,6 @@ def _is_item(codes, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _has_blank_line(codes, low, high):  # type: ignore[no-untyped-def]
-    blank = 0
-    for at in range(low + 1, high):
-        blank += (codes[at] == NEWLINE) & (codes[at - 1] == NEWLINE)
-    return blank > 0
-
-
-@inner
 def strip(classes, low, high):  # type: ignore[no-untyped-def]
     """The range without white space at its ends."""
     while low < high and classes[low] & SPACE:
@@ -162,15 +180,6 @@ def strip(classes, low, high):  # type: ignore[no-untyped-def]
     while low < high and classes[high - 1] & SPACE:
         high -= 1
     return low, high
-
-
-@inner
-def _table_for_lines(codes, low, high):  # type: ignore[no-untyped-def]
-    """An empty table with room for every line of the range that is not empty."""
-    lines = 0
-    for at in range(low, high):
-        lines += codes[at] != NEWLINE and (at == low or codes[at - 1] == NEWLINE)
-    return np.zeros(table_size(lines), dtype=np.uint64)
 
 
 @inner

@@ -24,6 +24,8 @@ SIZES = np.array([len(phrase) for phrase in PHRASES])
 STARTS = np.cumsum(SIZES) - SIZES
 OFFSETS = np.array([min(phrase.find(letter) for letter in ANCHORS if letter in phrase) for phrase in PHRASES])
 """Where a phrase has its first rare letter."""
+PAIRS = CODES[STARTS + OFFSETS] << 8 | CODES[STARTS + OFFSETS + 1]
+"""That letter and the next one: few other words have them side by side."""
 CAPITAL_A, CAPITAL_Z, LOWER_CASE = 0x41, 0x5A, 0x20
 
 
@@ -53,18 +55,25 @@ def count_phrases(codes, classes, low, high):  # type: ignore[no-untyped-def]
 @inner
 def _phrase_around(codes, at, low, high):  # type: ignore[no-untyped-def]
     """The number of the phrase that has its first rare letter at `at`, or -1."""
+    if at + 1 >= high:
+        return -1
+    pair = _lower(codes[at]) << 8 | _lower(codes[at + 1])
     for number in range(len(SIZES)):
         start = at - OFFSETS[number]
-        if start >= low and start + SIZES[number] <= high and _is_phrase(codes, start, number):
+        is_likely = pair == PAIRS[number] and start >= low and start + SIZES[number] <= high
+        if is_likely and _is_phrase(codes, start, number):
             return number
     return -1
 
 
 @inner
+def _lower(code):  # type: ignore[no-untyped-def]
+    return code | LOWER_CASE if CAPITAL_A <= code <= CAPITAL_Z else code
+
+
+@inner
 def _is_phrase(codes, start, number):  # type: ignore[no-untyped-def]
-    for offset in range(SIZES[number]):
-        code = codes[start + offset]
-        code = code | LOWER_CASE if CAPITAL_A <= code <= CAPITAL_Z else code
-        if code != CODES[STARTS[number] + offset]:
-            return False
-    return True
+    offset = 0
+    while offset < SIZES[number] and _lower(codes[start + offset]) == CODES[STARTS[number] + offset]:
+        offset += 1
+    return offset == SIZES[number]

@@ -16,7 +16,7 @@ from curate.text.buffers import text_buffers
 from curate.text.characters import SPACE, character_classes, decode
 from curate.text.compiled import inner, kernel
 from curate.text.hashes import find_slot, table_size
-from curate.text.information import measure_words
+from curate.text.information import measure_words, repeat_gains
 from curate.text.ngrams import BYTES_A_WORD, DUPLICATE_SIZES, TOP_SIZES, begin_ngrams, hash_words, lengthen_ngrams
 
 LARGEST = DUPLICATE_SIZES[-1]
@@ -36,12 +36,12 @@ def count_repeats(texts: pl.Series) -> npt.NDArray[np.int64]:
     """int64[documents, COUNTS] of a String column."""
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), counts)
+    _count_documents(*buffers, character_classes(), repeat_gains(), counts)
     return counts
 
 
 @kernel
-def _count_documents(data, offsets, table, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, gains, counts):  # type: ignore[no-untyped-def]
     longest = 0
     for document in range(len(offsets) - 1):
         longest = max(longest, offsets[document + 1] - offsets[document])
@@ -58,7 +58,7 @@ def _count_documents(data, offsets, table, counts):  # type: ignore[no-untyped-d
         hash_words(codes, starts, ends, words, hashes, lengths)
         row = counts[document]
         row[0], row[1] = words, lengths[words]
-        row[2], row[3] = measure_words(hashes, words, keys, repeats)
+        row[2], row[3] = measure_words(hashes, words, keys, repeats, gains)
         left = begin_ngrams(hashes, words, places, values)
         for size in range(2, LARGEST + 1):
             left = lengthen_ngrams(hashes, words, size, left, places, values, marks)

@@ -20,7 +20,7 @@ from curate.text.characters import CharacterCounts, character_classes, count_cha
 from curate.text.compiled import inner, kernel, part
 from curate.text.contractions import special_words
 from curate.text.hashes import table_size
-from curate.text.information import FRACTION, PLACES, WordInformation, compressed_size, measure_words
+from curate.text.information import FRACTION, PLACES, WordInformation, compressed_size, measure_words, repeat_gains
 from curate.text.lines import (
     LineCounts,
     NewlineCounts,
@@ -28,6 +28,7 @@ from curate.text.lines import (
     count_lines,
     count_newline_lines,
     count_paragraphs,
+    find_breaks,
 )
 from curate.text.ngrams import (
     BYTES_A_WORD,
@@ -173,7 +174,7 @@ def text_signals(texts: pl.Series) -> pl.DataFrame:
     """
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), special_words(), counts)
+    _count_documents(*buffers, character_classes(), special_words(), repeat_gains(), counts)
     return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})
 
 
@@ -188,7 +189,7 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
 
 
 @kernel
-def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, special, gains, counts):  # type: ignore[no-untyped-def]
     """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
     characters = _scratch_for_characters(0)
     words = _scratch_for_words(0)
@@ -201,7 +202,7 @@ def _count_documents(data, offsets, table, special, counts):  # type: ignore[no-
         number = _cut_document(length, special, characters)
         if number >= len(words.hashes):
             words = _scratch_for_words(number)
-        _count_document(length, number, characters, words, counts[document])
+        _count_document(length, number, characters, words, gains, counts[document])
         counts[document, BYTES] = end - start
         counts[document, BYTES + 1] = compressed_size(data, start, end, places, heads)
 
@@ -213,15 +214,17 @@ def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
 
 
 @part
-def _count_document(length, number, characters, words, row):  # type: ignore[no-untyped-def]
+def _count_document(length, number, characters, words, gains, row):  # type: ignore[no-untyped-def]
     """A function of its own: here the arrays are fixed, and the compiler keeps their addresses in registers."""
-    codes, classes, starts, ends, _ = characters
+    codes, classes, starts, ends, stack = characters
     hashes, lengths, places, values, marks, keys, repeats, firsts = words
     at = _store(row, 0, count_characters(codes, classes, length))
     at = _store(row, at, count_words(codes, classes, starts, ends, number))
-    at = _store(row, at, count_lines(codes, classes, length))
-    at = _store(row, at, count_newline_lines(codes, classes, length))
-    at = _store(row, at, count_paragraphs(codes, classes, length))
+    breaks = stack  # it has served its turn
+    lines = find_breaks(classes, length, breaks)
+    at = _store(row, at, count_lines(codes, classes, length, breaks, lines))
+    at = _store(row, at, count_newline_lines(codes, classes, length, breaks, lines))
+    at = _store(row, at, count_paragraphs(codes, classes, length, breaks, lines))
     hash_words(codes, starts, ends, number, hashes, lengths)
     left = begin_ngrams(hashes, number, places, values)
     for size in range(2, DUPLICATE_SIZES[-1] + 1):
@@ -233,7 +236,7 @@ def _count_document(length, number, characters, words, row):  # type: ignore[no-
         at += 1
     at = _store(row, at, count_phrases(codes, classes, 0, length))
     row[at] = count_sentences(codes, classes, starts, ends, number)
-    at = _store(row, at + 1, measure_words(hashes, number, keys, repeats))
+    at = _store(row, at + 1, measure_words(hashes, number, keys, repeats, gains))
     row[at] = length - row[NEWLINES]
 
 
