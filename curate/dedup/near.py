@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +23,18 @@ from curate.dedup.sets import UNKNOWN, Texts, write_sets
 from curate.dedup.signatures import SignatureFiles
 from curate.recipe import Dedup
 
-MEMBERS_AT_ONCE = 1 << 20  # candidates whose buckets are in memory: some 300 MB at 14 bands
-NO_SIGNATURES = np.empty((0, 0), dtype=np.uint32)
+MEMBERS_AT_ONCE = 1 << 19  # candidates whose buckets and signatures are in memory: some 400 MB at 14 bands of 8 rows
+
+
+class Signatures(NamedTuple):
+    """Those of some members as they stand in the files, uint32[members, permutations], and the row of each member."""
+
+    rows: Scratch
+    row: npt.NDArray[np.int64]
+
+    def of(self, part: slice) -> npt.NDArray[np.uint32]:
+        found: npt.NDArray[np.uint32] = self.rows.array[self.row[part]]
+        return found
 
 
 def find_similar(
@@ -68,17 +80,17 @@ def _find_anchored(
     values = Scratch(np.empty(0, dtype=np.uint32), None)
     if texts is not None:
         values, offsets, sizes = write_sets(files, members, texts, dedup, scratch=folder / "sets", cores=cores)
-    signatures = Scratch(np.empty((len(members), 0), dtype=np.uint32), None)
+    signatures = Signatures(Scratch(np.empty((1, 0), dtype=np.uint32), None), np.zeros_like(members))
     if (sizes == UNKNOWN).any():
         signatures = _signatures_of(files, members, folder)
     for part in _chunks(component[members]):
-        evidence = Evidence(values.array, offsets[part], sizes[part], signatures.array[part])
+        evidence = Evidence(values.array, offsets[part], sizes[part], signatures.of(part))
         buckets = number_buckets(keys.array[:, part])
         anchor, similarity = anchor_members(buckets, evidence, min_similarity=dedup.verify)
         which = members[part]
         moved = np.flatnonzero(anchor != np.arange(len(anchor)))
         copies.add(which[moved], which[anchor[moved]], similarity[moved], "minhash")
-        for scratch in (keys, signatures, values):
+        for scratch in (keys, signatures.rows, values):
             scratch.forget()
 
 
@@ -96,10 +108,10 @@ def _find_chained(
         starts = np.flatnonzero(np.diff(cluster, prepend=-1))
         first = np.repeat(starts, np.diff([*starts, len(cluster)]))
         moved = np.flatnonzero(first != np.arange(len(first)))
-        ours = signatures.array[part]
+        ours = signatures.of(part)
         equal = (ours[moved] == ours[first[moved]]).mean(axis=1, dtype=np.float32) if len(moved) else moved
         copies.add(members[part][moved], members[part][first[moved]], equal, "minhash")
-        signatures.forget()
+        signatures.rows.forget()
 
 
 def _chunks(component: npt.NDArray[np.int64]) -> Iterator[slice]:
@@ -122,13 +134,14 @@ def _keys_of(files: SignatureFiles, members: npt.NDArray[np.int64], bands: int, 
     return keys
 
 
-def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder: Path) -> Scratch:
-    """uint32[members, permutations]."""
-    signatures = Scratch(NO_SIGNATURES, None)
-    for part, frame in files.rows_of(members, ["signature"]):
-        rows = unpack_signatures(frame["signature"])
-        if not len(signatures.array):
-            signatures = Scratch.make(folder / "signatures", (len(members), rows.shape[1]), np.uint32)
-        signatures.array[part] = rows
-        signatures.forget()
-    return signatures
+def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder: Path) -> Signatures:
+    """Written one file after the other: a file written here and there would take the machine far longer."""
+    row, written, permutations = np.zeros_like(members), 0, 0
+    with (folder / "signatures").open("wb") as file:
+        for part, frame in files.rows_of(members, ["signature"]):
+            rows = unpack_signatures(frame["signature"])
+            row[part] = np.arange(written, written + len(rows))
+            file.write(rows.data)
+            written, permutations = written + len(rows), rows.shape[1]
+    found = Scratch.open(folder / "signatures", np.uint32)
+    return Signatures(replace(found, array=found.array.reshape(written, permutations)), row)

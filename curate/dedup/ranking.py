@@ -18,22 +18,23 @@ KEEP = "keep_value"
 def rank_documents(documents: pl.DataFrame, *, prefer: Sequence[str], keep: str = "longest") -> npt.NDArray[np.int64]:
     """int64[n]: 0 for the document that stays wherever it stands, n - 1 for the one that stays only alone.
 
-    `documents`, sorted by id, has `id, source, length` and, where `keep` asks for it, `keep_value`. Documents that are `earlier` come
-    first, where there is such a column. Else the order is that of the sources in `prefer` (those not listed come after), then what `keep` says, then the longest, then the smallest id; "first"
-    goes by the id at once. A document without a value stands behind those that have one.
+    `documents`, sorted by id, has `id, source, length` and, where `keep` asks for it, `keep_value`. Documents that are
+    `earlier` come first, where there is such a column. Else the order is that of the sources in `prefer` (those not
+    listed come after), then what `keep` says, then the longest, then the smallest id; "first" goes by the id at once.
+    A document without a value stands behind those that have one.
     """
-    by: list[pl.Expr] = [~pl.col("earlier")] if "earlier" in documents.columns else []
-    by.append(_place_in(prefer))
+    by = [-documents["length"].cast(pl.Int64)] if keep != "first" else []
     if keep not in ("longest", "first"):
-        by.append(-pl.col(KEEP).cast(pl.Float64).fill_nan(None).fill_null(float("-inf")))
-    if keep != "first":
-        by.append(-pl.col("length").cast(pl.Int64))
-    order = documents.with_row_index("_row").sort(*by, maintain_order=True)["_row"].to_numpy()
+        by.append(-documents[KEEP].cast(pl.Float64).fill_nan(None).fill_null(float("-inf")))
+    by.append(_place_in(prefer, documents["source"]))
+    by += [~documents["earlier"]] if "earlier" in documents.columns else []
+    keys = [key.to_numpy() for key in by if key.min() != key.max()]
+    order = np.lexsort(keys) if keys else np.arange(len(documents))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     return rank
 
 
-def _place_in(prefer: Sequence[str]) -> pl.Expr:
+def _place_in(prefer: Sequence[str], sources: pl.Series) -> pl.Series:
     places = dict(zip(prefer, range(len(prefer)), strict=True))
-    return pl.col("source").replace_strict(places, default=len(prefer), return_dtype=pl.UInt32)
+    return sources.replace_strict(places, default=len(prefer), return_dtype=pl.UInt32)
