@@ -46,14 +46,14 @@ from curate.text.words import WordCounts, count_words, segment
 
 COUNTS = (
     *CharacterCounts._fields,
-    *WordCounts._fields,
+    *PhraseCounts._fields,
     *LineCounts._fields,
     *(f"newline_{field}" for field in NewlineCounts._fields),
     *(f"paragraph_{field}" for field in ParagraphCounts._fields),
+    *WordCounts._fields,
+    "sentences",
     *(f"top_{size}gram_characters" for size in TOP_SIZES),
     *(f"duplicate_{size}gram_characters" for size in DUPLICATE_SIZES),
-    *PhraseCounts._fields,
-    "sentences",
     *WordInformation._fields,
     "characters_without_newlines",
     "bytes",
@@ -61,6 +61,7 @@ COUNTS = (
 )
 """What the kernel counts in a document, in the order of its columns."""
 
+WORDS, NGRAMS = COUNTS.index(WordCounts._fields[0]), COUNTS.index(f"top_{TOP_SIZES[0]}gram_characters")
 NEWLINES, BYTES = COUNTS.index("newlines"), COUNTS.index("bytes")
 
 GOPHER = "Gopher (Rae et al. 2021, arXiv:2112.11446) table A1, datatrove's arithmetic"
@@ -198,13 +199,25 @@ def _count_documents(data, offsets, table, special, gains, counts):  # type: ign
         start, end = offsets[document], offsets[document + 1]
         if end - start > len(characters.codes):
             characters = _scratch_for_characters(end - start)
-        length = decode(data, start, end, table, characters.codes, characters.classes)
+        row = counts[document]
+        length = _decode_document(data, start, end, table, characters.codes, characters.classes)
         number = _cut_document(length, special, characters)
         if number >= len(words.hashes):
             words = _scratch_for_words(number)
-        _count_document(length, number, characters, words, gains, counts[document])
-        counts[document, BYTES] = end - start
-        counts[document, BYTES + 1] = compressed_size(data, start, end, places, heads)
+        _count_characters(length, characters, row)
+        _count_words(number, characters, row)
+        _count_ngrams(number, characters, words, gains, row)
+        row[BYTES - 1] = length - row[NEWLINES]
+        row[BYTES] = end - start
+        row[BYTES + 1] = _compress_document(data, start, end, places, heads)
+
+
+# Functions of their own, a few arrays each: in these the compiler keeps their addresses in registers.
+
+
+@part
+def _decode_document(data, start, end, table, codes, classes):  # type: ignore[no-untyped-def]
+    return decode(data, start, end, table, codes, classes)
 
 
 @part
@@ -214,19 +227,29 @@ def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
 
 
 @part
-def _count_document(length, number, characters, words, gains, row):  # type: ignore[no-untyped-def]
-    """A function of its own: here the arrays are fixed, and the compiler keeps their addresses in registers."""
-    codes, classes, starts, ends, stack = characters
-    hashes, lengths, places, values, marks, keys, repeats, firsts = words
+def _count_characters(length, characters, row):  # type: ignore[no-untyped-def]
+    codes, classes, _, _, breaks = characters  # the stack has served its turn
     at = _store(row, 0, count_characters(codes, classes, length))
-    at = _store(row, at, count_words(codes, classes, starts, ends, number))
-    breaks = stack  # it has served its turn
+    at = _store(row, at, count_phrases(codes, classes, 0, length))
     lines = find_breaks(classes, length, breaks)
     at = _store(row, at, count_lines(codes, classes, length, breaks, lines))
     at = _store(row, at, count_newline_lines(codes, classes, length, breaks, lines))
-    at = _store(row, at, count_paragraphs(codes, classes, length, breaks, lines))
-    hash_words(codes, starts, ends, number, hashes, lengths)
+    _store(row, at, count_paragraphs(codes, classes, length, breaks, lines))
+
+
+@part
+def _count_words(number, characters, row):  # type: ignore[no-untyped-def]
+    codes, classes, starts, ends, _ = characters
+    at = _store(row, WORDS, count_words(codes, classes, starts, ends, number))
+    row[at] = count_sentences(codes, classes, starts, ends, number)
+
+
+@part
+def _count_ngrams(number, characters, words, gains, row):  # type: ignore[no-untyped-def]
+    hashes, lengths, places, values, marks, keys, repeats, firsts = words
+    hash_words(characters.codes, characters.starts, characters.ends, number, hashes, lengths)
     left = begin_ngrams(hashes, number, places, values)
+    at = NGRAMS
     for size in range(2, DUPLICATE_SIZES[-1] + 1):
         left = lengthen_ngrams(hashes, number, size, left, places, values, marks)
         if size <= TOP_SIZES[-1]:
@@ -234,10 +257,12 @@ def _count_document(length, number, characters, words, gains, row):  # type: ign
         else:
             row[at] = duplicate_ngram_characters(lengths, size, left, places, values, keys)
         at += 1
-    at = _store(row, at, count_phrases(codes, classes, 0, length))
-    row[at] = count_sentences(codes, classes, starts, ends, number)
-    at = _store(row, at + 1, measure_words(hashes, number, keys, repeats, gains))
-    row[at] = length - row[NEWLINES]
+    _store(row, at, measure_words(hashes, number, keys, repeats, gains))
+
+
+@part
+def _compress_document(data, start, end, places, heads):  # type: ignore[no-untyped-def]
+    return compressed_size(data, start, end, places, heads)
 
 
 @inner
