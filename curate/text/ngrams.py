@@ -52,12 +52,13 @@ def lengthen_ngrams(hashes, count, size, left, places, values, marks):  # type: 
     An entry is the word where an n-gram begins and its hash; an n-gram needs an entry at the next word, too.
     """
     longer = 0
+    places[left] = count  # no word: nothing goes on into it
     for entry in range(left):
         place = places[entry]
-        if place + size <= count and (size == 2 or (entry + 1 < left and places[entry + 1] == place + 1)):
-            places[longer] = place
-            values[longer] = mix(values[entry] * JOIN + hashes[place + size - 1])
-            longer += 1
+        goes_on = (place + size <= count) & ((size == 2) | (places[entry + 1] == place + 1))
+        places[longer] = place
+        values[longer] = mix(values[entry] * JOIN + hashes[min(place + size, count) - 1])
+        longer += goes_on  # written in any case, and counted if it does: no branch to guess wrongly at
     mask = table_size(longer) * BYTES_A_WORD // 2 - 1
     marks[: mask + 1] = 0
     for entry in range(longer):
