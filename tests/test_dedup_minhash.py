@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 import pytest
 from datasketch import MinHash
 from hypothesis import given, settings
@@ -49,11 +50,23 @@ def test_signatures_are_datasketch_s_for_the_same_hashes(documents: list[list[in
     assert signatures_of(found, count=count, seed=seed).tolist() == expected
 
 
+def unpacked(signed: pl.DataFrame) -> npt.NDArray[np.uint32]:
+    column = signed["signature"].to_arrow()
+    return unpack_signatures(pa.chunked_array([column]), np.arange(signed.height))
+
+
+def test_signatures_are_taken_from_a_column_with_nulls_in_any_order() -> None:
+    signed = sign(pl.Series(["", TEXT, "...", "a word", TEXT]), ngram=5, bands=3, rows=4)
+    column = pa.chunked_array([signed[:2]["signature"].to_arrow(), signed[2:]["signature"].to_arrow()])
+    one, other, again = unpack_signatures(column, np.array([3, 1, 4])).tolist()
+    assert other == again != one
+
+
 def test_a_document_longer_than_a_block_is_signed_like_a_short_one() -> None:
     text = " ".join(f"{word} {number}" for number in range(1500) for word in TEXT.split()[:10])
     found = shingles(pl.Series([TEXT, text]), ngram=5)
     assert len(found.values) > 10_000
-    signed = unpack_signatures(sign(pl.Series([TEXT, text]), ngram=5, bands=14, rows=8)["signature"])
+    signed = unpacked(sign(pl.Series([TEXT, text]), ngram=5, bands=14, rows=8))
     assert signed[0].tolist() == signed_by_datasketch(found.values[: found.offsets[1]].tolist(), 112, 1)
     assert signed[1].tolist() == signed_by_datasketch(found.values[found.offsets[1] :].tolist(), 112, 1)
 
@@ -129,7 +142,7 @@ def test_an_edited_text_is_estimated_at_its_exact_similarity() -> None:
 
     one, other = ngrams(words), ngrams(edited)
     exact = len(one & other) / len(one | other)
-    found: npt.NDArray[np.uint32] = unpack_signatures(sign(texts, ngram=5, bands=32, rows=64)["signature"])
+    found: npt.NDArray[np.uint32] = unpacked(sign(texts, ngram=5, bands=32, rows=64))
     assert (found[0] == found[1]).mean() == pytest.approx(exact, abs=0.05)
 
 

@@ -110,3 +110,11 @@ def test_mistakes_in_the_recipe_are_found_before_a_run(tmp_path: Path, decontami
     with pytest.raises(RecipeError, match=words):
         curate.run(recipe(tmp_path, decontaminate, [FILLER]), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_report_shows_of_each_item_where_the_document_has_it(tmp_path: Path) -> None:
+    lines = " ".join(WORDS[400:430])
+    path = recipe(tmp_path, 'against = ["evals"]', [f"{FILLER} {QUESTION} {FILLER} {lines} {FILLER}"])
+    run(path, out=tmp_path / "run", workers=0)
+    report = pl.read_parquet(tmp_path / "run" / "dedup" / "contamination.parquet").sort("set")
+    assert [excerpt.split()[0] for excerpt in report["excerpt"]] == [WORDS[400], WORDS[200]]

@@ -94,7 +94,7 @@ def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_wri
     tokens = (tmp_path / "run" / "tokens" / "train" / "web" / "00000.bin").read_bytes()
     assert np.frombuffer(tokens, dtype=np.uint16).tolist().count(ord("Q")) == 1
     story = "\n".join(story_lines(stories(done, "web/rows.parquet@3")[0]))
-    assert "in 1 parts (substring), which web/rows.parquet@1 keeps" in story
+    assert "in 1 part (substring), which web/rows.parquet@1 keeps" in story
     assert not list(differences(done))
 
 

@@ -9,6 +9,7 @@ document.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,18 +30,32 @@ def components(bands: Iterable[Band], count: int) -> npt.NDArray[np.int64]:
     Returns int64[count], for each its component's smallest document. Each band is used up before the next is asked for.
     """
     parents = np.arange(count, dtype=np.int64)
+    room = Room.of(0)
     for documents, keys in bands:
-        _unite_equal(documents, first_equal(keys), parents)
+        room = room if len(keys) <= len(room.firsts) else Room.of(len(keys))
+        _unite_equal(documents, first_equal(keys, room), parents)
     _point_at_roots(parents)
     return parents
 
 
-def first_equal(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """int64[n]: for each key the place of the first equal one."""
-    firsts = np.empty(len(keys), dtype=np.int64)
+class Room(NamedTuple):
+    """Scratch for so many keys, used again for each band: new memory costs more than what is done in it."""
+
+    firsts: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, count: int) -> Room:
+        return cls(np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint64))
+
+
+def first_equal(keys: npt.NDArray[np.uint64], room: Room | None = None) -> npt.NDArray[np.int64]:
+    """int64[n]: for each key the place of the first equal one; a part of `room`, where there is one."""
+    room = room or Room.of(len(keys))
     shift, ranges = _ranges(len(keys))
-    _find_first(keys, shift, ranges, firsts)
-    return firsts
+    _find_first(keys, shift, ranges, *room)
+    return room.firsts[: len(keys)]
 
 
 def _ranges(count: int) -> tuple[np.uint64, int]:
@@ -50,7 +65,7 @@ def _ranges(count: int) -> tuple[np.uint64, int]:
 
 
 @kernel
-def _find_first(keys, shift, ranges, firsts):  # type: ignore[no-untyped-def]
+def _find_first(keys, shift, ranges, firsts, who, what):  # type: ignore[no-untyped-def]
     starts = np.zeros(ranges + 1, dtype=np.int64)
     for key in keys:
         starts[_range_of(key, shift) + 1] += 1
@@ -59,7 +74,6 @@ def _find_first(keys, shift, ranges, firsts):  # type: ignore[no-untyped-def]
         size *= 2
     starts = np.cumsum(starts)
     places = starts[:-1].copy()
-    who, what = np.empty(len(keys), dtype=np.int64), np.empty(len(keys), dtype=np.uint64)
     for at in range(len(keys)):
         place = _range_of(keys[at], shift)
         who[places[place]], what[places[place]] = at, keys[at]

@@ -62,16 +62,16 @@ def pack_signatures(signatures: npt.NDArray[np.uint32]) -> pl.Series:
     return pl.Series("signature", packed)
 
 
-def unpack_signatures(column: pl.Series) -> npt.NDArray[np.uint32]:
-    """uint32[n, permutations] of a column without nulls."""
-    array = column.to_arrow(compat_level=pl.CompatLevel.oldest())
-    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    if not len(array):
+def unpack_signatures(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    """uint32[rows, permutations]: the rows of such a column that are asked for, none of them null."""
+    array = column.cast(pa.large_binary()).combine_chunks()
+    if not len(rows):
         return np.empty((0, 0), dtype=np.uint32)
-    _, offsets, data = array.cast(pa.large_binary()).buffers()
-    first, last = np.frombuffer(offsets, dtype=np.int64)[[array.offset, array.offset + len(array)]]
-    values = np.frombuffer(data, dtype=np.uint8)[first:last]
-    return values.view("<u4").reshape(len(array), -1)
+    _, bounds, data = array.buffers()
+    offsets = np.frombuffer(bounds, dtype=np.int64)[array.offset :]
+    width = int(offsets[rows[0] + 1] - offsets[rows[0]])  # a null has no bytes, and the others as many as this one
+    values = np.frombuffer(data, dtype="<u4").reshape(-1, width // 4)
+    return values[offsets[rows] // width]
 
 
 def band_names(bands: int) -> list[str]:

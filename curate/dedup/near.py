@@ -17,7 +17,7 @@ import numpy.typing as npt
 from curate.dedup.anchors import Evidence, anchor_members, number_buckets
 from curate.dedup.clusters import components
 from curate.dedup.copies import Copies
-from curate.dedup.minhash import band_names, unpack_signatures
+from curate.dedup.minhash import band_names
 from curate.dedup.scratch import Scratch
 from curate.dedup.sets import UNKNOWN, Texts, write_sets
 from curate.dedup.signatures import SignatureFiles
@@ -129,7 +129,7 @@ def _keys_of(files: SignatureFiles, members: npt.NDArray[np.int64], bands: int, 
     """uint64[bands, members]."""
     keys = Scratch.make(folder / "keys", (bands, len(members)), np.uint64)
     for band, name in enumerate(band_names(bands)):
-        keys.array[band] = files.column(name)[name].gather(members).to_numpy()
+        keys.array[band] = files.values(name, members)
         keys.forget()
     return keys
 
@@ -138,8 +138,7 @@ def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder
     """Written one file after the other: a file written here and there would take the machine far longer."""
     row, written, permutations = np.zeros_like(members), 0, 0
     with (folder / "signatures").open("wb") as file:
-        for part, frame in files.rows_of(members, ["signature"]):
-            rows = unpack_signatures(frame["signature"])
+        for part, rows in files.packed(members, "signature"):
             row[part] = np.arange(written, written + len(rows))
             file.write(rows.data)
             written, permutations = written + len(rows), rows.shape[1]

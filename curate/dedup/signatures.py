@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.dedup.minhash import unpack_signatures
 from curate.errors import UsageError
 
 VALUES_AT_ONCE = 1 << 20
@@ -76,9 +77,24 @@ class SignatureFiles:
         for first in range(0, len(names) if len(rows) else 0, at_once):
             table = _read(self.paths, names[first : first + at_once])
             for column in table.iter_columns():
+                if not column.null_count():
+                    yield documents, column.to_numpy()[rows]
+                    continue
                 has_value = column.is_not_null().to_numpy()[rows]
-                values = column.fill_null(0).to_numpy()
-                yield documents[has_value], values[rows[has_value]]
+                yield documents[has_value], column.fill_null(0).to_numpy()[rows[has_value]]
+
+    def values(self, name: str, documents: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """A column (UInt64) of documents that have a value."""
+        found: npt.NDArray[np.uint64] = _read(self.paths, [name]).to_series().to_numpy()[self.rows[documents]]
+        return found
+
+    def packed(
+        self, documents: npt.NDArray[np.int64], name: str
+    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]]:
+        """File by file: places in `documents`, and their rows of a column that `pack_signatures` made."""
+        for number, part, rows in self.places(documents):
+            with pq.ParquetFile(self.paths[number], memory_map=True) as file:
+                yield part, unpack_signatures(file.read(columns=[name]).column(0), rows)
 
     def rows_of(
         self, documents: npt.NDArray[np.int64], names: Sequence[str]

@@ -32,7 +32,7 @@ LEFT = {"id": pl.String, "text": pl.String, "outcome": pl.String, "value": pl.St
 
 class Judged(NamedTuple):
     """`report`: a row a document and item: `ngrams` that both have (with "sampled": that the item has), `share` of the
-    item's (with "sampled": the score), `outcome` ("cut" or "dropped") and `excerpt`, the first place in the text.
+    item's (with "sampled": the score), `outcome` ("cut" or "dropped") and `excerpt`, the first place of it in the text.
     `left`: a row a document: `text`, `outcome` and `value`, the item that it holds most of."""
 
     report: pl.DataFrame
@@ -69,9 +69,11 @@ def judge(
     rows = []
     for id, starts, ends in matches.group_by("id", maintain_order=True).agg("start", "end").iter_rows():
         spans = list(zip(starts, ends, strict=True))
-        row = {"id": id, "excerpt": texts[id].encode()[starts[0] : ends[0]].decode()[:EXCERPT]}
-        rows.append(row | _outcome(texts[id], spans, decontaminate))
-    told = pl.DataFrame(rows, schema=dict.fromkeys(("id", "excerpt", "text", "outcome"), pl.String))
+        rows.append({"id": id} | _outcome(texts[id], spans, decontaminate))
+    told = pl.DataFrame(rows, schema=dict.fromkeys(("id", "text", "outcome"), pl.String))
+    places = items.select("id", "start", "end").iter_rows()
+    excerpts = [texts[id].encode()[start:end].decode()[:EXCERPT] for id, start, end in places]
+    items = items.with_columns(pl.Series("excerpt", excerpts, dtype=pl.String))
     most = items.unique("id", keep="first", maintain_order=True)
     value = most.select("id", pl.format("{}: {}", "set", "item").alias("value"))
     report = items.join(told, on="id", maintain_order="left")
@@ -90,8 +92,10 @@ def _items_of_ngrams(matches: pl.DataFrame, evaluation: Evaluation) -> pl.DataFr
     sizes = np.diff(evaluation.bounds)
     grams = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
     owners = pl.DataFrame({"gram": grams, "row": evaluation.members})
-    pairs = matches.select("id", "gram").unique(maintain_order=True).join(owners, on="gram")
-    shared = pairs.group_by("id", "row").agg(pl.len().cast(pl.UInt32).alias("ngrams"))
+    pairs = matches.join(owners, on="gram")
+    count = pl.col("gram").n_unique().cast(pl.UInt32).alias("ngrams")
+    first = [pl.col(name).sort_by("start").first() for name in ("start", "end")]
+    shared = pairs.group_by("id", "row").agg(count, *first)
     share = (pl.col("ngrams") / pl.col("all")).alias("share")
     return _most(shared.join(_items(evaluation, "all"), on="row").with_columns(share))
 
@@ -110,7 +114,7 @@ def _most(told: pl.DataFrame) -> pl.DataFrame:
     """Of each document the items that it holds most of."""
     order = told.sort("id", "share", "set", "item", descending=[False, True, False, False])
     first = order.group_by("id", maintain_order=True).head(ITEMS_A_DOCUMENT)
-    return first.select("id", "set", "item", "ngrams", "share")
+    return first.select("id", "set", "item", "ngrams", "share", "start", "end")
 
 
 def count_sets(report: pl.DataFrame, evaluation: Evaluation) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"  stands for {story.copies:,} copies that were dropped"
     for cut in story.cuts[:MAX_CUTS]:
         where = f", which {cut.held_by} keeps" if cut.held_by else ""
-        yield f"  cut       {size(cut.bytes)} in {cut.parts:,} parts ({cut.method}){where}"
+        yield f"  cut       {size(cut.bytes)} in {cut.parts:,} part{'s' * (cut.parts > 1)} ({cut.method}){where}"
     if len(story.cuts) > MAX_CUTS:
         yield f"            and more, kept by {len(story.cuts) - MAX_CUTS:,} other documents"
     for item in story.items[:MAX_CUTS]:
