@@ -17,7 +17,7 @@ from curate.errors import UsageError
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel
 from curate.text.folding import code_table
-from curate.text.units import cut_words, join_units
+from curate.text.units import cut_words, join_units, room_for_words
 
 FREE = -1
 NORMALISE = "words"
@@ -95,10 +95,7 @@ def _table(grams: npt.NDArray[np.uint64]) -> Grams:
 
 @kernel
 def _hash(data, offsets, table, ngram, hashes, which):  # type: ignore[no-untyped-def]
-    most = 0
-    for document in range(len(offsets) - 1):
-        most = max(most, (offsets[document + 1] - offsets[document]) // 2 + 2)
-    words, starts, ones = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.int32)
+    words, starts, ones = room_for_words(offsets)
     found = 0
     for document in range(len(offsets) - 1):
         count = cut_words(data, offsets[document], offsets[document + 1], table, words, starts, ones)

@@ -21,10 +21,10 @@ from curate.dedup.bloom import Bloom, has, put
 from curate.dedup.cuts import NOBODY, Cuts
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel
-from curate.text.folding import ALONE, FNV_PRIME, IGNORED, NO_WORD, SEPARATOR, Normalise, code_table, mix_word, next_code
+from curate.text.folding import Normalise, code_table, mix_word
+from curate.text.shingles import BASE, hash_words
 
 NEWLINE = 0x0A
-BASE = np.uint64(0x9E3779B97F4A7C15)
 CHARACTERS_AN_NGRAM = 4
 """An estimate that is rather too many: an n-gram begins with every word of a line but the last few."""
 
@@ -70,8 +70,8 @@ def _pass(  # type: ignore[no-untyped-def]
         total = contained = 0
         at = first
         while at < stop:
-            begin = at
-            many, at = _words_of_line(data, at, stop, table, words)
+            begin, at = at, _line_end(data, at, stop)
+            many = hash_words(data, begin, at, table, words)
             count = _ngrams(words, many, ngram, grams)
             known = 0
             for number in range(count):
@@ -90,28 +90,11 @@ def _pass(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _words_of_line(data, at, stop, table, words):  # type: ignore[no-untyped-def]
-    """Hashes of the words up to the next line break; returns how many, and where the next line begins."""
-    count = 0
-    word = NO_WORD
-    is_over = False
-    while at < stop and not is_over:
-        is_over = data[at] == NEWLINE
-        code, at = next_code(data, at, table)
-        if IGNORED < code < ALONE:
-            word = (word ^ code) * FNV_PRIME
-        elif code != IGNORED:
-            if word != NO_WORD:
-                words[count] = mix_word(word)
-                count += 1
-                word = NO_WORD
-            if code != SEPARATOR:
-                words[count] = mix_word((NO_WORD ^ code) * FNV_PRIME)
-                count += 1
-    if word != NO_WORD:
-        words[count] = mix_word(word)
-        count += 1
-    return count, at
+def _line_end(data, at, stop):  # type: ignore[no-untyped-def]
+    """Behind the next line break."""
+    while at < stop and data[at] != NEWLINE:
+        at += 1
+    return min(at + 1, stop)
 
 
 @inner

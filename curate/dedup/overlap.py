@@ -22,7 +22,7 @@ from curate.recipe import Overlap
 from curate.text.buffers import text_buffers
 from curate.text.compiled import kernel
 from curate.text.folding import code_table
-from curate.text.units import cut_words, join_units
+from curate.text.units import cut_words, join_units, room_for_words
 
 JOINT = "\n\n"
 MATCH = {"document": pl.Int32, "gram": pl.Int32, "start": pl.Int32, "end": pl.Int32}
@@ -90,10 +90,7 @@ def common_grams(documents: npt.NDArray[np.int64], grams: npt.NDArray[np.int64],
 
 @kernel
 def _match(data, offsets, table, ngram, keys, numbers, documents, grams, begins, ends):  # type: ignore[no-untyped-def]
-    most = 0
-    for document in range(len(offsets) - 1):
-        most = max(most, (offsets[document + 1] - offsets[document]) // 2 + 2)
-    words, starts, ones = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.int32)
+    words, starts, ones = room_for_words(offsets)
     found = 0
     for document in range(len(offsets) - 1):
         low, high = offsets[document], offsets[document + 1]

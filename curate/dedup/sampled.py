@@ -19,7 +19,7 @@ from curate.recipe import Sampled
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel
 from curate.text.folding import code_table
-from curate.text.units import cut_words, join_units
+from curate.text.units import cut_words, join_units, room_for_words
 
 PLACE = {"document": pl.Int32, "row": pl.Int32, "overlap": pl.Float64, "start": pl.Int32, "end": pl.Int32}
 ANSWER_SHARE = 0.25
@@ -91,11 +91,8 @@ def _find(  # type: ignore[no-untyped-def]
     data, offsets, table, ngram, keys, numbers, bounds, members, weights, totals, every, misses, least,
     documents, rows, overlaps, begins, ends
 ):
-    most = 0
-    for document in range(len(offsets) - 1):
-        most = max(most, (offsets[document + 1] - offsets[document]) // 2 + 2)
-    words, starts, ones = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.int32)
-    grams = np.empty(most, np.int32)
+    words, starts, ones = room_for_words(offsets)
+    grams = np.empty(len(words), np.int32)
     stamps, reached = np.zeros(len(weights), np.int64), np.zeros(len(totals), np.int64)
     found = stamp = 0
     for document in range(len(offsets) - 1):

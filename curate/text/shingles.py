@@ -70,14 +70,14 @@ def shingles(texts: pl.Series, *, ngram: int, unit: Unit = "words", normalise: N
 def _shingle_documents(data, offsets, table, ngram, are_words, hashes, values, ends):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         if are_words:
-            count = _hash_words(data, offsets[document], offsets[document + 1], table, hashes)
+            count = hash_words(data, offsets[document], offsets[document + 1], table, hashes)
         else:
             count = _hash_characters(data, offsets[document], offsets[document + 1], table, hashes)
         ends[document + 1] = _roll(hashes, count, ngram, values, ends[document])
 
 
 @inner
-def _hash_words(data, start, end, table, words):  # type: ignore[no-untyped-def]
+def hash_words(data, start, end, table, words):  # type: ignore[no-untyped-def]
     """One hash a word into `words`; returns how many."""
     count = 0
     at = start

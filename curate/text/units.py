@@ -29,11 +29,11 @@ from curate.text.folding import (
     mix_word,
     next_code,
 )
+from curate.text.shingles import BASE
 
 Kind = Literal["word", "line", "sentence", "paragraph"]
 KINDS = get_args(Kind)
 WORD, LINE, SENTENCE, PARAGRAPH = range(4)
-BASE = np.uint64(0x9E3779B97F4A7C15)
 NEWLINE, SPACE = 0x0A, 0x20
 ENDS = tuple(b".!?")
 CLOSING = tuple(b"\"')]}")
@@ -123,6 +123,15 @@ def _take(  # type: ignore[no-untyped-def]
                 ends[found] = starts[at + span] if at + span < count else high - low
                 found += 1
     return found
+
+
+@inner
+def room_for_words(offsets):  # type: ignore[no-untyped-def]
+    """Scratch for the words of the largest text: hashes, starts, and how many words each is."""
+    most = 0
+    for document in range(len(offsets) - 1):
+        most = max(most, (offsets[document + 1] - offsets[document]) // 2 + 2)
+    return np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.int32)
 
 
 @inner
