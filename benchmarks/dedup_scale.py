@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -61,6 +62,7 @@ def parse_options() -> argparse.Namespace:
 def run_size(size: int, folder: Path | None) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as work:
         planted = draw(size, Path(work))
+        os.sync()  # what was drawn is not written while it is read
         command = [sys.executable, __file__, "--measure", work]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     cpu = float(found["cpu"])
