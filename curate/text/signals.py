@@ -9,7 +9,7 @@ that a comparison with a threshold is the one that Python's own division gives; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from curate.text.buffers import text_buffers
 from curate.text.characters import CharacterCounts, character_classes, count_characters, decode
 from curate.text.compiled import inner, kernel, part
 from curate.text.contractions import special_words
-from curate.text.hashes import table_size
 from curate.text.information import FRACTION, PLACES, WordInformation, compressed_size, measure_words, repeat_gains
 from curate.text.lines import (
     LineCounts,
@@ -31,7 +30,6 @@ from curate.text.lines import (
     find_breaks,
 )
 from curate.text.ngrams import (
-    BYTES_A_WORD,
     DUPLICATE_SIZES,
     TOP_SIZES,
     begin_ngrams,
@@ -41,6 +39,7 @@ from curate.text.ngrams import (
     top_ngram_characters,
 )
 from curate.text.phrases import PhraseCounts, count_phrases
+from curate.text.room import room_for_characters, room_for_words
 from curate.text.sentences import count_sentences
 from curate.text.words import WordCounts, count_words, segment
 
@@ -192,18 +191,18 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
 @kernel
 def _count_documents(data, offsets, table, special, gains, counts):  # type: ignore[no-untyped-def]
     """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
-    characters = _scratch_for_characters(0)
-    words = _scratch_for_words(0)
+    characters = room_for_characters(0)
+    words = room_for_words(0)
     places, heads = np.empty(PLACES, dtype=np.int32), np.empty(PLACES, dtype=np.uint32)
     for document in range(len(offsets) - 1):
         start, end = offsets[document], offsets[document + 1]
         if end - start > len(characters.codes):
-            characters = _scratch_for_characters(end - start)
+            characters = room_for_characters(end - start)
         row = counts[document]
         length = _decode_document(data, start, end, table, characters.codes, characters.classes)
         number = _cut_document(length, special, characters)
         if number >= len(words.hashes):
-            words = _scratch_for_words(number)
+            words = room_for_words(number)
         _count_characters(length, characters, row)
         _count_words(number, characters, row)
         _count_ngrams(number, characters, words, gains, row)
@@ -271,54 +270,3 @@ def _store(row, at, values):  # type: ignore[no-untyped-def]
         row[at] = value
         at += 1
     return at
-
-
-class _Characters(NamedTuple):
-    """Scratch of at least as many entries as the document has bytes."""
-
-    codes: Any
-    classes: Any
-    starts: Any
-    ends: Any
-    stack: Any
-
-
-class _Words(NamedTuple):
-    """Scratch for more entries than the document has words; the tables of hashes hold them at most half full."""
-
-    hashes: Any
-    lengths: Any
-    places: Any
-    values: Any
-    marks: Any
-    keys: Any
-    repeats: Any
-    firsts: Any
-
-
-@inner
-def _scratch_for_characters(size):  # type: ignore[no-untyped-def]
-    room = size + size // 2
-    return _Characters(
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.uint32),
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.int32),
-    )
-
-
-@inner
-def _scratch_for_words(size):  # type: ignore[no-untyped-def]
-    room = size + size // 2 + 1
-    slots = table_size(room)
-    return _Words(
-        np.empty(room, dtype=np.uint64),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.uint64),
-        np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8),
-        np.empty(slots, dtype=np.uint64),
-        np.empty(slots, dtype=np.int32),
-        np.empty(slots, dtype=np.int32),
-    )
