@@ -94,6 +94,13 @@ def test_mistakes_name_the_column(tmp_path: Path) -> None:
         embeddings(uneven, "embedding")
 
 
+def test_a_table_without_embeddings_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "one"}\n{"text": "two"}\n')
+    with pytest.raises(UsageError, match='none of the 2 documents has an embedding in "embedding"'):
+        dedup_files([path], Dedup(method=("semantic",)))
+
+
 def test_a_table_with_embeddings_is_deduplicated_by_them(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     table(planted()[:8]).rename({"embedding": "vector"}).drop("source").write_parquet(path)

@@ -63,10 +63,17 @@ def find_alike(
     files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copies, semantic: Semantic, scratch: Path
 ) -> None:
     """Add the documents that are near to one that stays. One without an embedding, or with one of no length, is near to
-    nothing; embeddings in different cells are not compared."""
-    members, vectors = _vectors(files, np.flatnonzero(copies.stays), scratch)
-    if not len(members):
+    nothing; embeddings in different cells are not compared.
+
+    Raises:
+        UsageError: embeddings differ in length, or no document has one.
+    """
+    documents = np.flatnonzero(copies.stays)
+    members, vectors = _vectors(files, documents, scratch)
+    if not len(documents):
         return
+    if not len(members):
+        raise UsageError(f'semantic: none of the {len(documents):,} documents has an embedding in "{semantic.column}"')
     cells = semantic.cells or max(round(len(members) ** 0.5), 1)
     cell = _assign(vectors.array, _centres(vectors.array, min(cells, len(members))))
     order = np.lexsort((rank[members], cell))
