@@ -18,7 +18,7 @@ from curate.errors import UsageError
 from curate.text.buffers import TextBuffers, text_buffers, texts_of
 from curate.text.characters import CURLY_BRACKET, DIGIT, SPACE, character_classes, decode, encode
 from curate.text.compiled import inner, kernel
-from curate.text.lines import DOT, NEWLINE, count_chunks, line_end, longest_chunk, next_line, strip
+from curate.text.lines import DOT, NEWLINE, line_end, longest_chunk, next_line, strip
 from curate.text.phrases import count_phrases
 
 END_MARKS = (".", "?", "!", '"')
@@ -136,7 +136,8 @@ def _cut_document(codes, classes, length, marks, settings, counts):  # type: ign
         end = line_end(classes, begin, length)
         following = next_line(codes, end, length)
         low, high = strip(classes, begin, end)
-        is_kept = longest_chunk(classes, low, high) <= settings.max_word_length
+        limit = settings.max_word_length
+        is_kept = high - low <= limit or longest_chunk(classes, low, high) <= limit
         if is_kept and settings.without_citations:
             high = _remove_citations(codes, classes, low, high)
         if is_kept and _is_kept(codes, classes, low, high, marks, settings, counts):
@@ -156,7 +157,7 @@ def _cut_document(codes, classes, length, marks, settings, counts):  # type: ign
 def _is_kept(codes, classes, low, high, marks, settings, counts):  # type: ignore[no-untyped-def]
     if settings.needs_end_mark and not _has_end_mark(codes, low, high, marks):
         return False
-    if count_chunks(classes, low, high) < settings.min_words_per_line:
+    if not _has_chunks(classes, low, high, settings.min_words_per_line):
         return False
     found = count_phrases(codes, classes, low, high)
     counts[LOREM_IPSUM_LINES] += found.lorem_ipsums > 0
@@ -175,15 +176,29 @@ def _has_end_mark(codes, low, high, marks):  # type: ignore[no-untyped-def]
 
 @inner
 def _has(codes, low, high, wanted):  # type: ignore[no-untyped-def]
-    found = False
+    found = 0
     for at in range(low, high):
-        found = found or codes[at] == wanted
-    return found
+        found |= codes[at] == wanted
+    return found != 0
+
+
+@inner
+def _has_chunks(classes, low, high, wanted):  # type: ignore[no-untyped-def]
+    """Whether `str.split` gives so many words; most lines show it early."""
+    chunks, at, before = 0, low, SPACE
+    while at < high and chunks < wanted:
+        space = classes[at] & SPACE
+        chunks += before != 0 and space == 0
+        before = space
+        at += 1
+    return chunks >= wanted
 
 
 @inner
 def _remove_citations(codes, classes, low, high):  # type: ignore[no-untyped-def]
     """Close the gaps that they leave; returns the new end."""
+    if not _has(codes, low, high, OPENING):
+        return high
     write = read = low
     while read < high:
         size = _citation_size(codes, classes, read, high) if codes[read] == OPENING else 0

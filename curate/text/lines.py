@@ -183,15 +183,6 @@ def strip(classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_chunks(classes, low, high):  # type: ignore[no-untyped-def]
-    """How many words `str.split` gives."""
-    chunks = 0
-    for at in range(low, high):
-        chunks += not classes[at] & SPACE and (at == low or classes[at - 1] & SPACE != 0)
-    return chunks
-
-
-@inner
 def longest_chunk(classes, low, high):  # type: ignore[no-untyped-def]
     """Characters of the longest word that `str.split` gives."""
     longest = size = 0
