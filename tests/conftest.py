@@ -1,5 +1,5 @@
-"""Bytecode is kept during the tests, whatever the environment says: they start hundreds of processes, each of which would
-compile its libraries anew."""
+"""Bytecode is kept during the tests, whatever the environment says: they start hundreds of processes, each of which
+would compile its libraries anew."""
 
 from __future__ import annotations
 
