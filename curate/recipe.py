@@ -79,7 +79,7 @@ class Ngrams:
     max_seen: float = field(default=0.8, metadata={"range": (0.0, 1.0)})
     max_false_positives: float = field(default=0.01, metadata={"range": (1e-9, 0.5)})
     capacity: int | None = field(default=None, metadata={"range": (1, 1 << 50)})
-    """N-grams that the Bloom filter must hold (default: a fourth of the characters)."""
+    """N-grams that the Bloom filter must hold (default: as many as there are, which takes another reading)."""
 
 
 @dataclass(frozen=True, slots=True)

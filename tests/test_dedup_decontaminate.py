@@ -144,6 +144,17 @@ def test_the_answer_must_stand_near_where_there_is_one() -> None:
     assert found(text, QUESTION, OTHER, answers=("five past nine", "18")) == []
 
 
+def test_a_text_may_hold_more_items_than_it_has_words() -> None:
+    items = [f"{QUESTION} {OTHER} number{number}" for number in range(500)]
+    assert found(f"{QUESTION} {OTHER}", *items) == list(range(500))
+
+
+def test_a_text_is_searched_whatever_the_texts_before_it_held() -> None:
+    texts = pl.Series([QUESTION, f"{FILLER} {QUESTION}", FILLER, QUESTION])
+    rows = find_items(texts, index(OTHER, QUESTION, ngram=5), Sampled())
+    assert rows.select("document", "row").rows() == [(0, 1), (1, 1), (3, 1)]
+
+
 def test_what_all_items_begin_with_says_little() -> None:
     lead = "Answer the following question about the history of the world by one of the letters A B C or D"
     items = [f"{lead}: {tail}" for tail in (f"unique{n} words{n} for{n} this{n} item{n} alone{n}" for n in range(30))]

@@ -88,6 +88,13 @@ def test_documents_that_hold_most_of_an_item_are_dropped(tmp_path: Path) -> None
     assert report["share"][0] == pytest.approx(1.0)
 
 
+def test_an_evaluation_set_that_has_changed_is_read_again(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'against = ["evals/lines.txt"]', [f"{FILLER} {QUESTION}", FILLER])
+    assert run(path, out=tmp_path / "one", workers=0).manifest["contamination"]["cut"] == 0
+    (tmp_path / "evals" / "lines.txt").write_text(QUESTION + "\n")
+    assert run(path, out=tmp_path / "two", workers=0).manifest["contamination"]["cut"] == 1
+
+
 def test_any_number_of_workers_decontaminates_alike(tmp_path: Path) -> None:
     texts = [f"{FILLER} {number} {QUESTION if number % 9 == 0 else ''} {FILLER}" for number in range(60)]
     path = recipe(tmp_path, 'against = ["evals"]\nngrams = { max_documents = 100 }', texts)

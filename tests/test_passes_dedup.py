@@ -107,6 +107,26 @@ def test_seen_ngrams_take_lines_and_whole_documents(tmp_path: Path) -> None:
     assert done.manifest["counts"]["web"]["steps"] == {"dropped/dedup/cut_away": [1, len(PAGES[0])]}
 
 
+def test_the_bloom_filter_holds_a_text_with_a_word_a_character(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    texts = ["".join(map(chr, rng.integers(0x4E00, 0x9000, 2000))) for _ in range(20)]
+    path = recipe(tmp_path, 'method = ["ngrams"]\nngrams = { max_seen = 0.1 }')
+    pl.DataFrame({"text": texts}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    assert done.manifest["dedup"]["ngrams"] == {"documents": 0, "parts": 0, "bytes": 0}  # nothing was seen before
+
+
+def test_a_bloom_filter_that_gets_more_than_it_was_made_for_says_so(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["ngrams"]\nngrams = { capacity = 100 }')
+    with pytest.raises(UsageError, match=r"for 100 n-grams .* was given .*: leave out ngrams.capacity"):
+        run(path, out=tmp_path / "run", workers=0)
+
+
+def test_a_method_may_stand_twice(tmp_path: Path) -> None:
+    path = recipe(tmp_path, 'method = ["lines", "minhash", "lines", "minhash"]')
+    assert run(path, out=tmp_path / "run", workers=0).manifest["counts"]["web"]["kept"] > 0
+
+
 def test_a_bloom_filter_that_memory_cannot_hold_is_refused_with_its_size(tmp_path: Path) -> None:
     path = recipe(tmp_path, 'method = ["ngrams"]\nmax_memory = 65536\nngrams = { capacity = 10_000_000 }')
     with pytest.raises(UsageError, match=r"10,000,000 n-grams .* takes 16,777,216 bytes, and max_memory allows 65,536"):

@@ -80,9 +80,9 @@ def find_duplicates(
     rank = rank_documents(files.documents, prefer=dedup.prefer, keep=dedup.keep)
     copies, cuts = Copies.none(len(rank)), Cuts.none()
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
-        for method in dedup.method:
-            place = Path(folder) / method
-            place.mkdir(exist_ok=True)
+        for number, method in enumerate(dedup.method):
+            place = Path(folder) / f"{number}-{method}"
+            place.mkdir()
             if method in EQUAL_KEYS:
                 _find_equal(files, rank, copies, method)
             elif method == "minhash":

@@ -5,7 +5,6 @@ bands ─▶ components ─▶ their members, chunk by chunk: buckets, sets of s
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,19 +42,19 @@ def find_similar(
     copies: Copies,
     dedup: Dedup,
     texts: Texts | None,
-    scratch: Path | None,
-    cores: int = 1,
+    folder: Path,
+    cores: int,
 ) -> None:
     """Add the near-duplicates to `copies`: each of the anchor that it is similar to, or with `verify = 0` of the best of
-    its component. Texts of candidates are read once; without `texts` similarity is estimated from signatures."""
+    its component. Texts of candidates are read once; without `texts` similarity is estimated from signatures. `folder` is an
+    empty one, for what memory should not hold."""
     names = band_names(dedup.bands)
     component = components(files.bands(names, copies.stays), len(rank))
     members = _members(component, rank)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
-        if dedup.verify:
-            _find_anchored(files, members, component, copies, dedup, texts, Path(folder), cores)
-        else:
-            _find_chained(files, members, component, copies, Path(folder))
+    if dedup.verify:
+        _find_anchored(files, members, component, copies, dedup, texts, folder, cores)
+    else:
+        _find_chained(files, members, component, copies, folder)
 
 
 def _members(component: npt.NDArray[np.int64], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -25,8 +25,6 @@ from curate.text.folding import Normalise, code_table, mix_word
 from curate.text.shingles import BASE, hash_words
 
 NEWLINE = 0x0A
-CHARACTERS_AN_NGRAM = 4
-"""An estimate that is rather too many: an n-gram begins with every word of a line but the last few."""
 
 
 class Seen(NamedTuple):
@@ -58,6 +56,24 @@ def cut_seen(
     nobody = np.full(count, NOBODY, np.int64)
     cuts = Cuts(documents[row[:count]], start[:count], end[:count], np.full(count, method, np.int8), nobody)
     return Seen(cuts, int(added))
+
+
+def count_ngrams(texts: pl.Series, *, ngram: int, normalise: Normalise) -> int:
+    """How many n-grams the lines of the texts have, those that repeat each time."""
+    data, offsets = text_buffers(texts)
+    words = np.empty(int(np.diff(offsets).max(initial=0)) // 2 + 2, np.uint64)
+    return int(_count(data, offsets, code_table(normalise), ngram, words))
+
+
+@kernel
+def _count(data, offsets, table, ngram, words):  # type: ignore[no-untyped-def]
+    total = 0
+    for document in range(len(offsets) - 1):
+        at = offsets[document]
+        while at < offsets[document + 1]:
+            begin, at = at, _line_end(data, at, offsets[document + 1])
+            total += max(hash_words(data, begin, at, table, words) - ngram + 1, 0)
+    return total
 
 
 @kernel

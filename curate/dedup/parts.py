@@ -5,7 +5,7 @@ lines, substring ─▶ repeats: exact, of equal parts the best stays          n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,13 +16,16 @@ import polars as pl
 from curate.dedup.bloom import bytes_needed, new_bloom
 from curate.dedup.copies import METHODS, Copies
 from curate.dedup.cuts import Cuts, cut_texts, join_cuts
-from curate.dedup.ngrams import CHARACTERS_AN_NGRAM, cut_seen
+from curate.dedup.ngrams import count_ngrams, cut_seen
 from curate.dedup.repeats import find_repeats
 from curate.dedup.sets import Texts, batches_of
 from curate.dedup.signatures import SignatureFiles
 from curate.errors import UsageError
 from curate.recipe import Dedup
 from curate.text.units import Span
+
+
+Readings = Iterator[tuple[npt.NDArray[np.int64], pl.Series]]
 
 
 def cut_by(
@@ -38,21 +41,20 @@ def cut_by(
     """What "lines", "substring" or "ngrams" cuts of the texts that are left; documents that it cuts whole are `gone`.
 
     Raises:
-        UsageError: a Bloom filter for so much text would be larger than allowed.
+        UsageError: a Bloom filter for so much text would be larger than allowed, or got more than it was made for.
     """
     sizes = np.zeros(len(rank), dtype=np.int64)
     stays = np.flatnonzero(copies.stays & ~files.documents["earlier"].to_numpy())
     readings = partial(_readings, files, texts, stays, cuts, sizes)
-    characters = int(files.documents["length"].gather(stays).sum() or 0)
     if method == "ngrams":
-        more = _cut_seen(files, readings, characters, dedup)
+        more = _cut_seen(files, readings, dedup)
     else:
         more = find_repeats(
             readings,
             rank,
             span=_span(method, dedup),
             method=METHODS.index(method),
-            characters=characters,
+            characters=int(files.documents["length"].gather(stays).sum() or 0),
             max_memory=dedup.max_memory,
             scratch=scratch,
         )
@@ -75,7 +77,7 @@ def _readings(
     sizes: npt.NDArray[np.int64],
     *,
     first: npt.NDArray[np.int64] | None = None,
-) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
+) -> Readings:
     """Documents and what is left of their texts; `sizes` learns how many bytes that are.
 
     File by file; with `first` (int64[n]) the file first that has the smallest of it, and so in each file.
@@ -92,28 +94,24 @@ def _readings(
             yield which, left
 
 
-def _cut_seen(files: SignatureFiles, readings: partial[Iterator[tuple[npt.NDArray[np.int64], pl.Series]]], characters: int, dedup: Dedup) -> Cuts:
+def _cut_seen(files: SignatureFiles, readings: Callable[..., Readings], dedup: Dedup) -> Cuts:
     """One filter for all texts: sources of `prefer` first, then files by their smallest id, in each by id."""
-    capacity = dedup.ngrams.capacity or characters // CHARACTERS_AN_NGRAM + 1
-    needed = bytes_needed(capacity, dedup.ngrams.max_false_positives)
+    asked = dedup.ngrams
+    count = partial(count_ngrams, ngram=asked.ngram, normalise=dedup.normalise)
+    cut = partial(cut_seen, ngram=asked.ngram, normalise=dedup.normalise, method=METHODS.index("ngrams"))
+    capacity = asked.capacity or sum(count(texts) for _, texts in readings()) or 1
+    needed = bytes_needed(capacity, asked.max_false_positives)
+    filter_for = f"a Bloom filter for {capacity:,} n-grams at {asked.max_false_positives:g} false positives"
     if needed > dedup.max_memory:
-        raise UsageError(
-            f"a Bloom filter for {capacity:,} n-grams at {dedup.ngrams.max_false_positives:g} false positives takes "
-            f"{needed:,} bytes, and max_memory allows {dedup.max_memory:,}"
-        )
-    bloom = new_bloom(capacity, dedup.ngrams.max_false_positives)
-    found: list[Cuts] = []
+        raise UsageError(f"{filter_for} takes {needed:,} bytes, and max_memory allows {dedup.max_memory:,}")
+    bloom = new_bloom(capacity, asked.max_false_positives)
+    found, added = [], 0
     for documents, texts in readings(first=_first(files, dedup)):
-        seen = cut_seen(
-            bloom,
-            documents,
-            texts,
-            ngram=dedup.ngrams.ngram,
-            max_seen=dedup.ngrams.max_seen,
-            normalise=dedup.normalise,
-            method=METHODS.index("ngrams"),
-        )
+        seen = cut(bloom, documents, texts, max_seen=asked.max_seen)
         found.append(seen.cuts)
+        added += seen.added
+    if added > capacity:
+        raise UsageError(f"{filter_for} was given {added:,}: leave out ngrams.capacity, or set it higher")
     return join_cuts(found)
 
 

@@ -48,13 +48,15 @@ def find_items(texts: pl.Series, evaluation: Evaluation, sampled: Sampled) -> pl
 def _places(texts: pl.Series, evaluation: Evaluation, sampled: Sampled) -> pl.DataFrame:
     """Where at least the smallest share that could be enough of an item's weight is found."""
     data, offsets = text_buffers(texts)
-    most = int((np.diff(offsets) // 2 + 1).sum())
-    columns = [np.empty(most, np.float64 if name == "overlap" else np.int32) for name in PLACE]
-    count = _find(
-        *(data, offsets, code_table(NORMALISE), evaluation.ngram, *evaluation.grams),
-        *(evaluation.bounds, evaluation.members, evaluation.weights, evaluation.totals),
-        *(sampled.sample_every, sampled.max_misses, _least_overlap(sampled), *columns),
-    )
+    room, count = len(texts), len(texts) + 1
+    while count > room:  # most texts hold no item, and a few hold thousands
+        room = count
+        columns = [np.empty(room, np.float64 if name == "overlap" else np.int32) for name in PLACE]
+        count = _find(
+            *(data, offsets, code_table(NORMALISE), evaluation.ngram, *evaluation.grams),
+            *(evaluation.bounds, evaluation.members, evaluation.weights, evaluation.totals),
+            *(sampled.sample_every, sampled.max_misses, _least_overlap(sampled), *columns),
+        )
     return pl.DataFrame({name: column[:count] for name, column in zip(PLACE, columns, strict=True)}, schema=PLACE)
 
 
@@ -93,8 +95,8 @@ def _find(  # type: ignore[no-untyped-def]
 ):
     words, starts, ones = room_for_words(offsets)
     grams = np.empty(len(words), np.int32)
-    stamps, reached = np.zeros(len(weights), np.int64), np.zeros(len(totals), np.int64)
-    found = stamp = 0
+    stamps, reached = np.zeros(len(weights), np.int64), np.full(len(totals), -1, np.int64)
+    found = stamp = before = 0  # n-grams of the texts before this one: so places count through all of them
     for document in range(len(offsets) - 1):
         low, high = offsets[document], offsets[document + 1]
         count = cut_words(data, low, high, table, words, starts, ones)
@@ -102,25 +104,27 @@ def _find(  # type: ignore[no-untyped-def]
         count = max(count - ngram + 1, 0)
         for at in range(count):
             grams[at] = -2  # not looked up yet
-        reached[:] = -1
         for at in range(0, count, every):
             number = _look(words, grams, at, keys, numbers)
             if number == FREE or bounds[number + 1] - bounds[number] > MOST_ITEMS:
                 continue
             for member in range(bounds[number], bounds[number + 1]):
                 item = members[member]
-                if reached[item] >= at:
+                if reached[item] >= before + at:
                     continue
                 stamp += 1
                 first, last, weight = _expand(
                     words, grams, at, count, keys, numbers, bounds, members, weights, item, misses, stamps, stamp
                 )
-                reached[item] = last
-                if weight >= least * totals[item] and found < len(documents):
+                reached[item] = before + last
+                if weight < least * totals[item]:
+                    continue
+                if found < len(documents):
                     documents[found], rows[found], overlaps[found] = document, item, weight / totals[item]
                     begins[found] = starts[first]
                     ends[found] = starts[last + ngram] if last + ngram < count + ngram - 1 else high - low
-                    found += 1
+                found += 1
+        before += count
     return found
 
 

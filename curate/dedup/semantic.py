@@ -69,18 +69,19 @@ def find_alike(
         UsageError: embeddings differ in length, or no document has one.
     """
     documents = np.flatnonzero(copies.stays)
-    members, vectors = _vectors(files, documents, scratch)
+    vectors, row = _vectors(files, documents, scratch)
     if not len(documents):
         return
-    if not len(members):
+    if not len(row):
         raise UsageError(f'semantic: none of the {len(documents):,} documents has an embedding in "{semantic.column}"')
-    cells = semantic.cells or max(round(len(members) ** 0.5), 1)
-    cell = _assign(vectors.array, _centres(vectors.array, min(cells, len(members))))
+    members = documents[row]
+    cells = semantic.cells or max(round(len(row) ** 0.5), 1)
+    cell = _assign(vectors.array, _centres(vectors.array, row, min(cells, len(row))))[row]
     order = np.lexsort((rank[members], cell))
     bounds = np.append(np.flatnonzero(np.diff(cell[order], prepend=-1)), len(order))
     for first, last in zip(bounds, bounds[1:], strict=False):
         which = order[first:last]
-        anchor, similarity = _anchored(np.ascontiguousarray(vectors.array[which]), semantic.min_similarity)
+        anchor, similarity = _anchored(vectors.array[row[which]], semantic.min_similarity)
         moved = np.flatnonzero(anchor != np.arange(len(anchor)))
         copies.add(members[which[moved]], members[which[anchor[moved]]], similarity[moved], "semantic")
         vectors.forget()
@@ -88,8 +89,8 @@ def find_alike(
 
 def _vectors(
     files: SignatureFiles, documents: npt.NDArray[np.int64], scratch: Path
-) -> tuple[npt.NDArray[np.int64], Scratch]:
-    """The documents that have an embedding, and these at length 1: float32[documents, dimensions]."""
+) -> tuple[Scratch, npt.NDArray[np.int64]]:
+    """Embeddings at length 1, float32[documents, dimensions], zeros where there is none; and the rows that have one."""
     vectors = Scratch(np.empty((0, 0), dtype=np.float32), None)
     known = np.zeros(len(documents), dtype=bool)
     for part, frame in files.rows_of(documents, [EMBEDDING]):
@@ -107,21 +108,24 @@ def _vectors(
         vectors.array[which] = (rows[is_usable] / lengths[is_usable, None]).astype(np.float32)
         known[which] = True
         vectors.forget()
-    if known.all() or not known.any():
-        return documents[known], vectors
-    return documents[known], Scratch(vectors.array[known], None)
+    return vectors, np.flatnonzero(known)
 
 
-def _centres(vectors: npt.NDArray[np.float32], cells: int) -> npt.NDArray[np.float32]:
-    """float32[cells, dimensions], of length 1: spherical k-means on documents drawn by a hash of their place."""
-    drawn = np.argsort(np.arange(1, len(vectors) + 1, dtype=np.uint64) * np.uint64(SPREAD), kind="stable")
-    sample = np.ascontiguousarray(vectors[np.sort(drawn[: SAMPLES_A_CELL * cells])])
-    places = np.argsort(np.arange(1, len(sample) + 1, dtype=np.uint64) * np.uint64(SPREAD), kind="stable")
-    centres = sample[places[:cells]].copy()
+def _centres(
+    vectors: npt.NDArray[np.float32], row: npt.NDArray[np.int64], cells: int
+) -> npt.NDArray[np.float32]:
+    """float32[cells, dimensions], of length 1: spherical k-means on some of the rows."""
+    sample = vectors[row[np.sort(_shuffled(len(row))[: SAMPLES_A_CELL * cells])]]
+    centres = sample[_shuffled(len(sample))[:cells]]
     for _ in range(ROUNDS):
         cell = _assign(sample, centres)
         _recentre(sample, cell, centres)
     return centres
+
+
+def _shuffled(count: int) -> npt.NDArray[np.intp]:
+    """0 … count - 1 in the order of a hash of each, the same everywhere."""
+    return np.argsort(np.arange(1, count + 1, dtype=np.uint64) * np.uint64(SPREAD), kind="stable")
 
 
 def _assign(vectors: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:

@@ -80,6 +80,16 @@ def judge(
     return Judged(report.select(list(REPORT)), told.join(value, on="id", maintain_order="left").select(list(LEFT)))
 
 
+def apply_changes(documents: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
+    """Documents (`id, text` and others) without those that `changed`, rows of `Judged.left`, drops, and with the texts
+    that it leaves."""
+    dropped = changed.filter(pl.col("outcome") == "dropped")
+    documents = documents.join(dropped, on="id", how="anti", maintain_order="left")
+    texts = changed.select("id", pl.col("text").alias("_left"))
+    documents = documents.join(texts, on="id", how="left", maintain_order="left")
+    return documents.with_columns(pl.coalesce("_left", "text").alias("text")).drop("_left")
+
+
 def _outcome(text: str, spans: list[tuple[int, int]], decontaminate: Decontaminate) -> dict[str, str]:
     if decontaminate.method == "sampled":
         return {"text": "", "outcome": "dropped"}

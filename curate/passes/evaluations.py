@@ -26,15 +26,19 @@ ID_COLUMNS = ("id", "doc_id", "item_id", "task_id", "question_id", "idx", "index
 SCHEMA = {"set": pl.String, "item": pl.String, "text": pl.String, "answer": pl.String}
 
 
-@lru_cache(maxsize=2)
 def open_evaluation(decontaminate: Decontaminate, base: Path) -> Evaluation:
-    """The items of all sets, indexed; a process reads them once.
+    """The items of all sets, indexed; a process reads them once, and again when a file has changed.
 
     Raises:
         UsageError: a file is missing or cannot be read as what its name says, it has none of the columns, or no item is
             long enough to be found.
     """
-    rows = [row for file in _files(decontaminate, base) for row in _items(file, decontaminate)]
+    return _open(decontaminate, _files(decontaminate, base))
+
+
+@lru_cache(maxsize=2)
+def _open(decontaminate: Decontaminate, files: tuple[InputFile, ...]) -> Evaluation:
+    rows = [row for file in files for row in _items(file, decontaminate)]
     return index_items(pl.DataFrame(rows, schema=SCHEMA), ngram=ngram_of(decontaminate))
 
 

@@ -13,12 +13,11 @@ import polars as pl
 
 from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
+from curate.passes.contamination import LEFT, apply_changes
 from curate.passes.dedup import cuts_among, rows_among, verdicts_among
 from curate.recipe import Recipe
 
 REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike"}
-
-
 CONTAMINATION = "dedup/contamination.parquet"
 CHANGED = "work/contamination.parquet"
 """What decontamination leaves of the documents that it changes."""
@@ -55,18 +54,10 @@ def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
 
 def _decontaminated(run: Path, left: Left) -> Left:
     """Documents that hold evaluation items are gone, or have the text that was left of them."""
-    changed = rows_among(
-        run / CHANGED,
-        left.documents["id"],
-        {"id": pl.String, "text": pl.String, "outcome": pl.String, "value": pl.String},
-    )
+    changed = rows_among(run / CHANGED, left.documents["id"], LEFT)
     dropped = changed.filter(pl.col("outcome") == "dropped")
     gone = dropped.select("id", pl.lit("decontaminate").alias("step"), pl.lit("contaminated").alias("reason"), "value")
-    documents = left.documents.join(dropped, on="id", how="anti", maintain_order="left")
-    texts = changed.filter(pl.col("outcome") == "cut").select("id", pl.col("text").alias("_left"))
-    documents = documents.join(texts, on="id", how="left", maintain_order="left")
-    documents = documents.with_columns(pl.coalesce("_left", "text").alias("text")).drop("_left")
-    return Left(documents, pl.concat([left.gone, gone]))
+    return Left(apply_changes(left.documents, changed), pl.concat([left.gone, gone]))
 
 
 def _copies(copies: pl.DataFrame) -> pl.DataFrame:

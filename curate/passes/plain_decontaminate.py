@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from curate.engine.plan import Plan
-from curate.passes.contamination import LEFT, REPORT, count_sets, find_matches, judge, without_common
+from curate.passes.contamination import LEFT, REPORT, apply_changes, count_sets, find_matches, judge, without_common
 from curate.passes.evaluations import open_evaluation
 from curate.passes.inputs import make_plan
 from curate.passes.plain_tables import SOURCE, no_rows, read_rows, write_tables
@@ -67,12 +67,5 @@ def decontaminate_files(
 
 
 def _write_kept(path: Path, plan: Plan, source: Source, changed: pl.DataFrame) -> None:
-    write_tables(path, (_left(read_rows(split, source)[0], changed) for split in plan.splits), no_rows(source))
-
-
-def _left(rows: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:
-    dropped = changed.filter(pl.col("outcome") == "dropped")
-    rows = rows.drop("source").join(dropped, on="id", how="anti", maintain_order="left")
-    texts = changed.select("id", pl.col("text").alias("_left"))
-    joined = rows.join(texts, on="id", how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce("_left", "text").alias("text")).drop("_left")
+    rows = (read_rows(split, source)[0].drop("source") for split in plan.splits)
+    write_tables(path, (apply_changes(part, changed) for part in rows), no_rows(source))

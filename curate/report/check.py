@@ -16,7 +16,6 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
-from curate.dedup.ngrams import CHARACTERS_AN_NGRAM
 from curate.engine.plan import Plan
 from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
 from curate.passes.check import check_recipe
@@ -30,7 +29,8 @@ from curate.report.plan import estimate_mixture, estimate_sources
 from curate.report.show import add_column
 from curate.text.signals import SIGNALS
 
-CHARACTERS_A_TOKEN = 4
+NGRAMS_A_TOKEN = 1
+"""An n-gram begins with nearly every word, and most words are a token."""
 ENOUGH = 20
 """Documents that must have reached a step before "always" means anything."""
 UNIT = (0.0, 1.0)
@@ -113,7 +113,7 @@ def _bloom(recipe: Recipe, plan: Plan) -> Iterator[Finding]:
         return
     asked, limit = recipe.dedup.ngrams, recipe.dedup.max_memory
     tokens = sum(source["estimated_tokens"] for source in estimate_sources(recipe, plan).values())
-    expected = tokens * CHARACTERS_A_TOKEN // CHARACTERS_AN_NGRAM
+    expected = tokens * NGRAMS_A_TOKEN
     needed = bytes_needed(asked.capacity or expected, asked.max_false_positives)
     if needed > limit:
         yield Finding(

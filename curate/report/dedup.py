@@ -36,14 +36,8 @@ def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
     """Plain values: rows, copies by the method that found them, clusters of two or more, the largest."""
     copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
     by_method = dict(copies["method"].value_counts().sort("method").iter_rows())
-    cuts = verdicts["cuts"].explode().drop_nulls() if "cuts" in verdicts.columns else pl.Series([], dtype=pl.Null)
-    parts = (
-        cuts.struct.unnest().group_by("method").agg(pl.len(), (pl.col("end") - pl.col("start")).sum().alias("bytes"))
-        if len(cuts)
-        else pl.DataFrame()
-    )
     return {
-        "cuts": {row["method"]: {"parts": row["len"], "bytes": row["bytes"]} for row in parts.iter_rows(named=True)},
+        "cuts": _count_cuts(verdicts),
         "documents": verdicts.height,
         "unreadable": unreadable,
         "copies": by_method,
@@ -52,6 +46,16 @@ def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
         "clusters": verdicts.filter(pl.col("duplicate_of").is_null(), pl.col("size") > 1).height,
         "largest_cluster": verdicts["size"].max() or 0,
     }
+
+
+def _count_cuts(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """By method the parts of texts that it cut, and their bytes."""
+    if "cuts" not in verdicts.columns:
+        return {}
+    cuts = verdicts["cuts"].explode().drop_nulls().struct.unnest()
+    size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
+    counts = cuts.group_by("method").agg(pl.len().alias("parts"), size).sort("method")
+    return {row.pop("method"): row for row in counts.iter_rows(named=True)}
 
 
 def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:

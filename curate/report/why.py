@@ -16,6 +16,7 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.errors import UsageError
+from curate.passes.contamination import REPORT
 from curate.passes.dedup import DUPLICATES, cuts_among, rows_among
 from curate.passes.inputs import open_run
 from curate.passes.left import CONTAMINATION
@@ -181,8 +182,7 @@ def _cuts(run: Run, id: str) -> Iterator[Cut]:
 
 
 def _items(run: Run, id: str) -> Iterator[str]:
-    schema = {"id": pl.String, "set": pl.String, "item": pl.String, "ngrams": pl.UInt32, "share": pl.Float64}
-    for row in rows_among(run.folder / CONTAMINATION, pl.Series("id", [id]), schema).iter_rows(named=True):
+    for row in rows_among(run.folder / CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
 
 
