@@ -119,6 +119,18 @@ def test_a_mistake_is_one_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize("damage", ["the end", "a page"])
+def test_a_damaged_parquet_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str) -> None:
+    path = as_parquet(tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[:-20] if damage == "the end" else data[:4] + bytes(60) + data[64:])
+    with pytest.raises(SystemExit, match="2"):
+        main(["dedup", str(path), "--out", str(tmp_path / "v.parquet"), "--text", "body", "--id", "doc"])
+    error = capsys.readouterr().err
+    assert "rows.parquet cannot be read as Parquet: " in error
+    assert error.count("\n") == 1
+
+
 def test_parts_that_repeat_are_cut_and_the_rest_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, kept, out = tmp_path / "rows.jsonl", tmp_path / "kept.parquet", tmp_path / "verdicts.parquet"
     texts = [f"{ARTICLE}\n{PREAMBLE}", f"{PREAMBLE}\nSigned in convention.", PREAMBLE, ARTICLE + " Amended."]

@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.batch import Record
 from curate.engine.plan import FileRange, Split
+from curate.errors import UsageError
 from curate.passes.inputs import read_split
 from curate.readers.rows import column_names, missing_column
 from curate.recipe import Source
@@ -24,9 +26,13 @@ MAX_RECORD_BYTES = 1 << 31
 
 
 def read_rows(split: Split, source: Source) -> tuple[pl.DataFrame, int]:
-    """`id, source, text, url, timestamp` and other columns that the source names, and how many rows are not there."""
+    """`id, source, text, url, timestamp` and other columns that the source names, and how many rows are not there.
+
+    Raises:
+        UsageError: a Parquet file is damaged, or lacks a column.
+    """
     if all(piece.file.name.lower().endswith((".parquet", ".pq")) for piece in split.ranges):
-        return pl.concat([_read_row_groups(piece, source) for piece in split.ranges]), 0
+        return pl.concat([_read_parquet(piece, source) for piece in split.ranges]), 0
     found = list(read_split(split, source, MAX_RECORD_BYTES))
     records = [record for record in found if isinstance(record, Record)]
     rows = [
@@ -38,6 +44,16 @@ def read_rows(split: Split, source: Source) -> tuple[pl.DataFrame, int]:
     text_columns = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
     frame = pl.DataFrame(rows, schema_overrides=text_columns, infer_schema_length=None) if rows else no_rows(source)
     return frame.with_columns(pl.lit(SOURCE).alias("source")), len(found) - len(records)
+
+
+def _read_parquet(piece: FileRange, source: Source) -> pl.DataFrame:
+    try:
+        return _read_row_groups(piece, source)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the machine's fault, not the file's
+            raise
+        told = " ".join(str(error).split())  # one line, where the library has several
+        raise UsageError(f"{piece.file.name} cannot be read as Parquet: {told}") from error
 
 
 def _read_row_groups(piece: FileRange, source: Source) -> pl.DataFrame:
