@@ -21,9 +21,10 @@ from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
 from curate.text.buffers import text_buffers
 from curate.text.characters import character_classes, decode
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, pointer
 from curate.text.contractions import special_words
 from curate.text.hashes import find_slot, hash_range, mix, table_size
+from curate.text.room import character_pointers, room_for
 from curate.text.words import segment
 from curate.typed import Mismatch, build
 
@@ -182,7 +183,9 @@ def count_stop_words(batch: pl.DataFrame, languages: Table) -> pl.DataFrame:
     spoken = batch["language"].replace_strict(numbers, default=-1, return_dtype=pl.Int64).to_numpy()
     counts = np.zeros(batch.height, dtype=np.uint32)
     keys, bits = _stop_words(tuple((language, each.stop_words) for language, each in languages.items()))
-    _count_documents(*text_buffers(batch["text"]), character_classes(), special_words(), spoken, keys, bits, counts)
+    buffers = text_buffers(batch["text"])
+    room = room_for(buffers).characters
+    _count_documents(*buffers, character_classes(), special_words(), spoken, keys, bits, room, counts)
     return batch.with_columns(pl.Series("language_stop_word_count", counts))
 
 
@@ -210,21 +213,19 @@ def _fill(data, offsets, table, owners, places, keys, bits):  # type: ignore[no-
 
 
 @kernel
-def _count_documents(data, offsets, table, special, spoken, keys, bits, counts):  # type: ignore[no-untyped-def]
-    longest = 0
-    for document in range(len(offsets) - 1):
-        longest = max(longest, offsets[document + 1] - offsets[document])
-    codes, classes = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
-    starts, ends, stack = (np.empty(longest, np.int32), np.empty(longest, np.int32), np.empty(longest, np.int32))
+def _count_documents(data, offsets, table, special, spoken, keys, bits, room, counts):  # type: ignore[no-untyped-def]
+    characters = character_pointers(room)
+    text, classes_of, listed_words, slots = pointer(data), pointer(table), pointer(special), pointer(keys)
     for document in range(len(offsets) - 1):
         if spoken[document] < 0:
             continue
-        length = decode(data, offsets[document], offsets[document + 1], table, codes, classes)
+        start, end = offsets[document], offsets[document + 1]
+        length = decode(text, start, end, classes_of, characters.codes, characters.classes)
         seen = np.uint64(0)
-        for word in range(segment(codes, classes, length, special, starts, ends, stack, 0)):
-            key = _key(codes, starts[word], ends[word], spoken[document])
-            slot = find_slot(keys, len(keys) - 1, key)
-            if keys[slot] == key:
+        for word in range(segment(characters, length, listed_words)):
+            key = _key(characters.codes, characters.starts[word], characters.ends[word], spoken[document])
+            slot = find_slot(slots, len(keys) - 1, key)
+            if slots[slot] == key:
                 seen |= bits[slot]
         while seen:
             counts[document] += 1

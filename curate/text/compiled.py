@@ -6,10 +6,30 @@ Numba keeps a compiled kernel until the file that defines it changes; a change i
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 kernel = numba.njit(cache=True, nogil=True)
 part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
 """Without entry points for Python and C, which take longer to compile than most of the functions themselves."""
 inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)  # type: ignore[call-overload]
-"""Compiled into its callers: an array is seven arguments to a call, which cost more than most of the functions do."""
+"""Compiled into its callers: a call costs more than most of the functions do."""
+
+
+@intrinsic  # type: ignore[misc]
+def pointer(context: Any, array: Any) -> Any:
+    """Where a contiguous array begins; inner functions take a pointer for an array, and run up to twice as fast.
+
+    An array is seven arguments to a call, each call counts its references, and each index may count from its end; a
+    pointer is one argument, and an index only that. It keeps no array alive: take it from a kernel's arguments, which
+    Python holds until the kernel returns.
+    """
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return cgutils.create_struct_proxy(signature.args[0])(context, builder, value=values[0]).data
+
+    return types.CPointer(array.dtype)(array), lower

@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from curate.text.bits import LAST, NO_BITS, ONE, SIX
 from curate.text.compiled import inner, kernel
-from curate.text.hashes import ONE, find_slot, hash_range, mix
+from curate.text.hashes import BASE, find_slot, hash_range, mix
 
 PRONOUNS = {
     "i": "'m 'm|a 'll 'll|'ve 'd 'd|'ve 've",
@@ -72,15 +73,18 @@ TABLE_SIZE = 4096
 PIECE_BITS = 8
 UNIT = 1 << 32
 FILTER_BITS = 1 << 15
-FILTER = 2 * TABLE_SIZE
+FILTER_SHIFT = np.uint64(64 - 15)
+TWO, SEVEN = np.uint64(2), np.uint64(7)
+FILTER, PIECES_FILTER = np.uint64(2 * TABLE_SIZE), np.uint64(2 * TABLE_SIZE + FILTER_BITS // 64)
 
 
 @cache
 def special_words() -> npt.NDArray[np.uint64]:
-    """The lists as the kernels look them up, uint64[2 * 4096 + 512].
+    """The lists as the kernels look them up, uint64[2 * 4096 + 2 * 512].
 
     4096 slots of an open-addressing table: hashes of words; 4096 values: the lengths of the word's pieces, 8 bits
-    each, the first lowest, or UNIT; 32,768 bits of a filter that turns most other words away unhashed.
+    each, the first lowest, or UNIT; 32,768 bits of a filter that turns most other words away unhashed, and as many
+    of one for the words with pieces alone.
     """
     words = dict.fromkeys(UNITS.split(), ()) | all_words()
     codes = np.array([ord(character) for word in words for character in word], dtype=np.int32)
@@ -88,7 +92,7 @@ def special_words() -> npt.NDArray[np.uint64]:
     values = [
         sum(len(piece) << PIECE_BITS * at for at, piece in enumerate(pieces)) or UNIT for pieces in words.values()
     ]
-    table = np.zeros(FILTER + FILTER_BITS // 64, dtype=np.uint64)
+    table = np.zeros(int(PIECES_FILTER) + FILTER_BITS // 64, dtype=np.uint64)
     _fill_table(codes, ends, np.array(values, dtype=np.uint64), table)
     return table
 
@@ -105,18 +109,16 @@ def _fill_table(codes, ends, values, table):  # type: ignore[no-untyped-def]
         slot = find_slot(table, TABLE_SIZE - 1, key)
         table[slot] = key
         table[TABLE_SIZE + slot] = values[at]
-        bit = filter_bit(codes, start, ends[at])
-        table[FILTER + (bit >> 6)] |= ONE << np.uint64(bit & 63)
+        bit = _filter_bit(codes, np.uint64(start), np.uint64(ends[at]))
+        for first in (FILTER, PIECES_FILTER) if values[at] != UNIT else (FILTER, FILTER):
+            table[first + (bit >> SIX)] |= ONE << (bit & LAST)
         start = ends[at]
 
 
 @inner
 def listed(codes, low, high, table):  # type: ignore[no-untyped-def]
     """The value of `codes[low:high]` in the table of special words, or 0."""
-    if high - low > LONGEST:
-        return 0
-    bit = filter_bit(codes, low, high)
-    if table[FILTER + (bit >> 6)] >> np.uint64(bit & 63) & ONE == 0:
+    if high - low > LONGEST or may_be_listed(codes, np.uint64(low), np.uint64(high), table) == NO_BITS:
         return 0
     key = mix(hash_range(codes, low, high))
     slot = find_slot(table, TABLE_SIZE - 1, key)
@@ -124,9 +126,25 @@ def listed(codes, low, high, table):  # type: ignore[no-untyped-def]
 
 
 @inner
-def filter_bit(codes, low, high):  # type: ignore[no-untyped-def]
-    """A number below FILTER_BITS from a word's ends and its length."""
-    return (codes[low] + 67 * codes[high - 1] + 1021 * (high - low)) & (FILTER_BITS - 1)
+def may_be_listed(codes, low, high, table):  # type: ignore[no-untyped-def]
+    """1 for every word in the table and few others, or 0; `low` and `high` are uint64."""
+    bit = _filter_bit(codes, low, high)
+    return table[FILTER + (bit >> SIX)] >> (bit & LAST) & ONE
+
+
+@inner
+def may_have_pieces(codes, low, high, table):  # type: ignore[no-untyped-def]
+    """The same for the words that are listed with their pieces."""
+    bit = _filter_bit(codes, low, high)
+    return table[PIECES_FILTER + (bit >> SIX)] >> (bit & LAST) & ONE
+
+
+@inner
+def _filter_bit(codes, low, high):  # type: ignore[no-untyped-def]
+    """A number below FILTER_BITS from a word's length, its first letter and its last two: "ve" and "re" tell most."""
+    ends = np.uint64(codes[low]) << SEVEN | np.uint64(codes[high - ONE])
+    ends = (ends << SEVEN | np.uint64(codes[max(high - TWO, low)])) << SEVEN | (high - low)
+    return ends * BASE >> FILTER_SHIFT
 
 
 @cache

@@ -58,6 +58,13 @@ def table_size(entries):  # type: ignore[no-untyped-def]
 
 
 @inner
+def clear(table, count):  # type: ignore[no-untyped-def]
+    """Set the first `count` entries to 0."""
+    for slot in range(count):
+        table[slot] = 0
+
+
+@inner
 def find_slot(keys, mask, key):  # type: ignore[no-untyped-def]
     """Where `key` stands in the open-addressing table `keys[:mask + 1]`, or the free slot where it belongs."""
     slot = np.int64(key >> HALF) & mask

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curate.text.bits import trailing_zeros
 from curate.text.compiled import inner
-from curate.text.hashes import find_slot, table_size
+from curate.text.hashes import HALF, clear, find_slot, table_size
 
 FRACTION = 1 << 20
 """Unit of the sum of logarithms: whole numbers add up to the same on every machine."""
@@ -25,7 +26,7 @@ FARTHEST_MATCH = 0xFFFF
 LAST_MATCH, LAST_LITERALS = 12, 5
 """No match of an LZ4 block begins in its last twelve bytes, and none reaches into its last five."""
 FIRST_LENGTH, FULL_BYTE = 15, 255
-SPREAD = np.uint32(2654435761)
+SPREAD, THREE = np.uint32(2654435761), np.uint64(3)
 
 
 class WordInformation(NamedTuple):
@@ -42,11 +43,15 @@ def repeat_gains() -> npt.NDArray[np.int64]:
     return np.diff(np.rint(counts * np.log2(counts) * FRACTION), prepend=0, append=0)[:GAINS].astype(np.int64)
 
 
+def room_for_compression() -> npt.NDArray[np.uint64]:
+    return np.empty(PLACES, dtype=np.uint64)
+
+
 @inner
 def measure_words(hashes, count, keys, repeats, gains):  # type: ignore[no-untyped-def]
     """`keys`, `repeats` are scratch: a table that `count` words fill at most half."""
     mask = table_size(count) - 1
-    keys[: mask + 1] = 0
+    clear(keys, mask + 1)
     distinct = bits = 0
     for word in range(count):
         slot = find_slot(keys, mask, hashes[word])
@@ -66,22 +71,22 @@ def _bits(count):  # type: ignore[no-untyped-def]
 
 
 @inner
-def compressed_size(data, start, end, places, words):  # type: ignore[no-untyped-def]
+def compressed_size(data, start, end, places):  # type: ignore[no-untyped-def]
     """Bytes of `data[start:end]` as an LZ4 block that takes the last place where the same four bytes stood.
 
-    `places` int32[PLACES] and `words` uint32[PLACES] are scratch. The format is LZ4's (token, literals, offset, lengths
-    of 15 and more in further bytes); its own compressor looks less closely at what does not repeat, so its blocks are a
-    little larger.
+    `places` is scratch, uint64[PLACES]. The format is LZ4's (token, literals, offset, lengths of 15 and more in further
+    bytes); its own compressor looks less closely at what does not repeat, so its blocks are a little larger.
     """
-    places[:] = -1
+    clear(places, PLACES)  # an entry: one more than the place, above the four bytes that stood there
     size = literals = at = 0
     length = end - start
     while at < length - LAST_MATCH:
-        word = _word_at(data, start + at)
+        word = _four_bytes(data, start + at)
         place = np.uint64(np.uint32(word * SPREAD) >> np.uint32(20))
-        before, is_same = places[place], words[place] == word
-        places[place], words[place] = at, word
-        if is_same and before >= 0 and at - before <= FARTHEST_MATCH:
+        found = places[place]
+        places[place] = np.uint64(at + 1) << HALF | np.uint64(word)
+        before = np.int64(found >> HALF) - 1
+        if np.uint32(found) == word and before >= 0 and at - before <= FARTHEST_MATCH:
             match = _match_length(data, start + before, start + at, start + length - LAST_LITERALS)
             size += 3 + at - literals + _more(at - literals) + _more(match - SHORTEST_MATCH)
             at += match
@@ -92,21 +97,24 @@ def compressed_size(data, start, end, places, words):  # type: ignore[no-untyped
 
 
 @inner
-def _word_at(data, at):  # type: ignore[no-untyped-def]
-    """Four bytes as one number. With indices that cannot be negative this compiles to one load."""
-    first = np.uint64(at)
-    word = np.uint32(data[first]) | np.uint32(data[first + np.uint64(1)]) << np.uint32(8)
-    word |= np.uint32(data[first + np.uint64(2)]) << np.uint32(16)
-    return word | np.uint32(data[first + np.uint64(3)]) << np.uint32(24)
+def _four_bytes(data, at):  # type: ignore[no-untyped-def]
+    """As one number: this compiles to one load."""
+    word = np.uint32(data[at]) | np.uint32(data[at + 1]) << np.uint32(8)
+    return word | np.uint32(data[at + 2]) << np.uint32(16) | np.uint32(data[at + 3]) << np.uint32(24)
 
 
 @inner
 def _match_length(data, one, other, end):  # type: ignore[no-untyped-def]
-    first, second, stop = np.uint64(one), np.uint64(other), np.uint64(end)
-    match = np.uint64(SHORTEST_MATCH)
-    while second + match < stop and data[first + match] == data[second + match]:
-        match += np.uint64(1)
-    return np.int64(match)
+    """How long the equal bytes from `one` and from `other` on are, up to `end`; the first four are."""
+    match = SHORTEST_MATCH
+    while other + match + 4 <= end:
+        difference = _four_bytes(data, one + match) ^ _four_bytes(data, other + match)
+        if difference:
+            return match + np.int64(trailing_zeros(np.uint64(difference)) >> THREE)
+        match += 4
+    while other + match < end and data[one + match] == data[other + match]:
+        match += 1
+    return match
 
 
 @inner

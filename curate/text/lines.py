@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from curate.text.bits import find_places
 from curate.text.characters import ASCII_DIGIT, BULLET_MARK, LINE_BREAK, SPACE, TERMINAL
 from curate.text.compiled import inner
-from curate.text.hashes import hash_range, mix, table_size, was_seen
+from curate.text.hashes import clear, hash_range, mix, table_size, was_seen
 
 NEWLINE, RETURN, DOT, HYPHEN, CLOSING_BRACKET = 0x0A, 0x0D, 0x2E, 0x2D, 0x29
 BULLET, ELLIPSIS = 0x2022, 0x2026
@@ -53,11 +52,7 @@ class ParagraphCounts(NamedTuple):
 @inner
 def find_breaks(classes, length, breaks):  # type: ignore[no-untyped-def]
     """Where `str.splitlines` would cut, every character that does so by itself; returns how many there are."""
-    count = 0
-    for at in range(length):
-        breaks[count] = at
-        count += classes[at] & LINE_BREAK != 0
-    return count
+    return find_places(classes, length, LINE_BREAK, breaks)
 
 
 @inner
@@ -99,7 +94,7 @@ def next_line(codes, end, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_newline_lines(codes, classes, length, breaks, number):  # type: ignore[no-untyped-def]
+def count_newline_lines(codes, classes, length, breaks, number, keys):  # type: ignore[no-untyped-def]
     """Lines that repeat an earlier one; full lines that end a sentence, and those of at most 30 characters.
 
     Newlines at an end of the text leave an empty piece there, as in `re.split`; two of them are duplicates.
@@ -107,7 +102,8 @@ def count_newline_lines(codes, classes, length, breaks, number):  # type: ignore
     at_ends = 0 if length == 0 else int(codes[0] == NEWLINE) + int(codes[length - 1] == NEWLINE)
     pieces, duplicates = at_ends, at_ends // 2
     repeated = full = terminal = short = full_repeated = 0
-    keys = np.zeros(table_size(number + 1), dtype=np.uint64)
+    mask = table_size(number + 1) - 1
+    clear(keys, mask + 1)
     begin = 0
     for at in range(number + 1):
         end = breaks[at] if at < number else length
@@ -115,7 +111,7 @@ def count_newline_lines(codes, classes, length, breaks, number):  # type: ignore
             continue
         size = end - begin
         if size > 0:
-            again = size if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))) else 0
+            again = size if was_seen(keys, mask, mix(hash_range(codes, begin, end))) else 0
             pieces += 1
             duplicates += again > 0
             repeated += again
@@ -129,13 +125,14 @@ def count_newline_lines(codes, classes, length, breaks, number):  # type: ignore
 
 
 @inner
-def count_paragraphs(codes, classes, length, breaks, number):  # type: ignore[no-untyped-def]
+def count_paragraphs(codes, classes, length, breaks, number, keys):  # type: ignore[no-untyped-def]
     """Paragraphs of the stripped text, and those that repeat an earlier one."""
     begin, high = strip(classes, 0, length)
     if begin == high:
         return ParagraphCounts(0, 0, 0)
     paragraphs = duplicates = repeated = 0
-    keys = np.zeros(table_size(number + 1), dtype=np.uint64)
+    mask = table_size(number + 1) - 1
+    clear(keys, mask + 1)
     for at in range(number + 1):
         end = breaks[at] if at < number else high
         is_cut = at < number and begin <= end < high and codes[end] == NEWLINE and codes[end + 1] == NEWLINE
@@ -146,7 +143,7 @@ def count_paragraphs(codes, classes, length, breaks, number):  # type: ignore[no
         if paragraphs == 0 and end == high:
             return ParagraphCounts(1, 0, 0)
         paragraphs += 1
-        if was_seen(keys, len(keys) - 1, mix(hash_range(codes, begin, end))):
+        if was_seen(keys, mask, mix(hash_range(codes, begin, end))):
             duplicates += 1
             repeated += end - begin
         begin = end

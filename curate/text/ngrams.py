@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.text.compiled import inner
-from curate.text.hashes import HALF, find_slot, hash_range, mix, table_size, was_seen
+from curate.text.hashes import HALF, clear, find_slot, hash_range, mix, table_size, was_seen
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
@@ -60,7 +60,7 @@ def lengthen_ngrams(hashes, count, size, left, places, values, marks):  # type: 
         values[longer] = mix(values[entry] * JOIN + hashes[min(place + size, count) - 1])
         longer += goes_on  # written in any case, and counted if it does: no branch to guess wrongly at
     mask = table_size(longer) * BYTES_A_WORD // 2 - 1
-    marks[: mask + 1] = 0
+    clear(marks, mask + 1)
     for entry in range(longer):
         mark = np.int64(values[entry] >> HALF) & mask
         marks[mark] = 1 + (marks[mark] > 0)
@@ -77,7 +77,7 @@ def top_ngram_characters(lengths, count, size, left, places, values, keys, count
     if count < size:
         return 0
     mask = table_size(left) - 1
-    keys[: mask + 1] = 0
+    clear(keys, mask + 1)
     best, best_first = 1, 0
     for entry in range(left):
         slot = find_slot(keys, mask, values[entry])
@@ -94,7 +94,7 @@ def top_ngram_characters(lengths, count, size, left, places, values, keys, count
 def duplicate_ngram_characters(lengths, size, left, places, values, keys):  # type: ignore[no-untyped-def]
     """Characters in n-grams that were seen before; after one, the search goes on behind it."""
     mask = table_size(left) - 1
-    keys[: mask + 1] = 0
+    clear(keys, mask + 1)
     repeated = behind = 0
     for entry in range(left):
         place = places[entry]

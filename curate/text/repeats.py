@@ -15,7 +15,7 @@ import polars as pl
 from curate.text.buffers import text_buffers
 from curate.text.characters import SPACE, character_classes, decode
 from curate.text.compiled import inner, kernel
-from curate.text.hashes import find_slot, table_size
+from curate.text.hashes import clear, find_slot, table_size
 from curate.text.information import measure_words, repeat_gains
 from curate.text.ngrams import BYTES_A_WORD, DUPLICATE_SIZES, TOP_SIZES, begin_ngrams, hash_words, lengthen_ngrams
 
@@ -87,7 +87,7 @@ def _cut_at_spaces(classes, length, starts, ends):  # type: ignore[no-untyped-de
 @inner
 def _count_ngrams(values, left, keys, repeats):  # type: ignore[no-untyped-def]
     mask = table_size(left) - 1
-    keys[: mask + 1] = 0
+    clear(keys, mask + 1)
     for entry in range(left):
         slot = find_slot(keys, mask, values[entry])
         repeats[slot] = repeats[slot] + 1 if keys[slot] == values[entry] else 1
@@ -111,7 +111,7 @@ def _top(lengths, size, left, places, values, keys, repeats):  # type: ignore[no
 def _duplicate(lengths, words, size, left, places, values, keys, repeats, covered):  # type: ignore[no-untyped-def]
     """Characters of the words that lie in an n-gram which occurs twice or more."""
     mask = table_size(left) - 1
-    covered[:words] = 0
+    clear(covered, words)
     for entry in range(left):
         if repeats[find_slot(keys, mask, values[entry])] > 1:
             covered[places[entry] : places[entry] + size] = 1

@@ -1,6 +1,8 @@
-"""Scratch of the kernels that measure a document: arrays that serve one document after the other, and grow with them.
+"""Scratch of the kernels that measure a document: arrays that serve one document after the other, and hold the largest.
 
-the largest document so far ─▶ Characters, Words
+the largest document of a batch ─▶ Room of arrays ─▶ in the kernel: Characters, Words and Tables of pointers
+
+A page of memory that no document needs is never touched, and costs nothing.
 """
 
 from __future__ import annotations
@@ -9,57 +11,96 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curate.text.compiled import inner
+from curate.text.bits import BLOCK
+from curate.text.buffers import TextBuffers
+from curate.text.compiled import inner, pointer
 from curate.text.hashes import table_size
 from curate.text.ngrams import BYTES_A_WORD
 
 
 class Characters(NamedTuple):
-    """Scratch of at least as many entries as the document has bytes."""
+    """More entries than the document has bytes; `letters` has a bit for each, and a block more."""
 
     codes: Any
     classes: Any
+    letters: Any
+    edges: Any
     starts: Any
     ends: Any
     stack: Any
 
 
 class Words(NamedTuple):
-    """Scratch for more entries than the document has words; the tables of hashes hold them at most half full."""
+    """More entries than the document has words."""
 
     hashes: Any
     lengths: Any
     places: Any
     values: Any
-    marks: Any
+
+
+class Tables(NamedTuple):
+    """Open-addressing tables that any number of words or lines of the document fill at most half."""
+
     keys: Any
     repeats: Any
     firsts: Any
+    marks: Any
+
+
+class Room(NamedTuple):
+    characters: Characters
+    words: Words
+    tables: Tables
+
+
+def room_for(buffers: TextBuffers) -> Room:
+    """Arrays for the largest document."""
+    room = int(np.diff(buffers.offsets).max(initial=0)) + 2
+    slots = int(table_size.py_func(room))
+    return Room(
+        Characters(
+            np.empty(room, dtype=np.int32),
+            np.empty(room, dtype=np.uint32),
+            np.empty(room // BLOCK + 2, dtype=np.uint64),
+            *(np.empty(room, dtype=np.int32) for _ in ("edges", "starts", "ends", "stack")),
+        ),
+        Words(
+            np.empty(room, dtype=np.uint64),
+            np.empty(room, dtype=np.int64),
+            np.empty(room, dtype=np.int32),
+            np.empty(room, dtype=np.uint64),
+        ),
+        Tables(
+            np.empty(slots, dtype=np.uint64),
+            np.empty(slots, dtype=np.int32),
+            np.empty(slots, dtype=np.int32),
+            np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8),
+        ),
+    )
 
 
 @inner
-def room_for_characters(size):  # type: ignore[no-untyped-def]
-    room = size + size // 2
+def character_pointers(room):  # type: ignore[no-untyped-def]
+    codes, classes, letters, edges, starts, ends, stack = room
     return Characters(
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.uint32),
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.int32),
+        pointer(codes),
+        pointer(classes),
+        pointer(letters),
+        pointer(edges),
+        pointer(starts),
+        pointer(ends),
+        pointer(stack),
     )
 
 
 @inner
-def room_for_words(size):  # type: ignore[no-untyped-def]
-    room = size + size // 2 + 1
-    slots = table_size(room)
-    return Words(
-        np.empty(room, dtype=np.uint64),
-        np.empty(room, dtype=np.int64),
-        np.empty(room, dtype=np.int32),
-        np.empty(room, dtype=np.uint64),
-        np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8),
-        np.empty(slots, dtype=np.uint64),
-        np.empty(slots, dtype=np.int32),
-        np.empty(slots, dtype=np.int32),
-    )
+def word_pointers(room):  # type: ignore[no-untyped-def]
+    hashes, lengths, places, values = room
+    return Words(pointer(hashes), pointer(lengths), pointer(places), pointer(values))
+
+
+@inner
+def table_pointers(room):  # type: ignore[no-untyped-def]
+    keys, repeats, firsts, marks = room
+    return Tables(pointer(keys), pointer(repeats), pointer(firsts), pointer(marks))

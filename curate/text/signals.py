@@ -17,9 +17,16 @@ import polars as pl
 
 from curate.text.buffers import text_buffers
 from curate.text.characters import CharacterCounts, character_classes, count_characters, decode
-from curate.text.compiled import inner, kernel, part
+from curate.text.compiled import inner, kernel, part, pointer
 from curate.text.contractions import special_words
-from curate.text.information import FRACTION, PLACES, WordInformation, compressed_size, measure_words, repeat_gains
+from curate.text.information import (
+    FRACTION,
+    WordInformation,
+    compressed_size,
+    measure_words,
+    repeat_gains,
+    room_for_compression,
+)
 from curate.text.lines import (
     LineCounts,
     NewlineCounts,
@@ -39,7 +46,7 @@ from curate.text.ngrams import (
     top_ngram_characters,
 )
 from curate.text.phrases import PhraseCounts, count_phrases
-from curate.text.room import room_for_characters, room_for_words
+from curate.text.room import character_pointers, room_for, table_pointers, word_pointers
 from curate.text.sentences import count_sentences
 from curate.text.words import WordCounts, count_words, segment
 
@@ -174,7 +181,8 @@ def text_signals(texts: pl.Series) -> pl.DataFrame:
     """
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), special_words(), repeat_gains(), counts)
+    room, places = room_for(buffers), room_for_compression()
+    _count_documents(*buffers, character_classes(), special_words(), repeat_gains(), places, room, counts)
     return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})
 
 
@@ -189,84 +197,75 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
 
 
 @kernel
-def _count_documents(data, offsets, table, special, gains, counts):  # type: ignore[no-untyped-def]
-    """Fill `counts` row by row; the scratch grows to the largest document and serves all of them."""
-    characters = room_for_characters(0)
-    words = room_for_words(0)
-    places, heads = np.empty(PLACES, dtype=np.int32), np.empty(PLACES, dtype=np.uint32)
+def _count_documents(data, offsets, table, special, gains, places, room, counts):  # type: ignore[no-untyped-def]
+    """Fill `counts` row by row; the room serves one document after the other."""
+    text, table, special, gains, places = pointer(data), pointer(table), pointer(special), pointer(gains), pointer(places)
+    characters, words = character_pointers(room.characters), word_pointers(room.words)
+    tables, rows = table_pointers(room.tables), pointer(counts)
     for document in range(len(offsets) - 1):
-        start, end = offsets[document], offsets[document + 1]
-        if end - start > len(characters.codes):
-            characters = room_for_characters(end - start)
-        row = counts[document]
-        length = _decode_document(data, start, end, table, characters.codes, characters.classes)
+        start, end, row = offsets[document], offsets[document + 1], document * len(COUNTS)
+        length = _decode_document(text, start, end, table, characters)
         number = _cut_document(length, special, characters)
-        if number >= len(words.hashes):
-            words = room_for_words(number)
-        _count_characters(length, characters, row)
-        _count_words(number, characters, row)
-        _count_ngrams(number, characters, words, gains, row)
-        row[BYTES - 1] = length - row[NEWLINES]
-        row[BYTES] = end - start
-        row[BYTES + 1] = _compress_document(data, start, end, places, heads)
-
-
-# Functions of their own, a few arrays each: in these the compiler keeps their addresses in registers.
+        _count_characters(length, characters, tables, rows, row)
+        _count_words(number, characters, rows, row + WORDS)
+        _count_ngrams(number, characters, words, tables, gains, rows, row + NGRAMS)
+        rows[row + BYTES - 1] = length - rows[row + NEWLINES]
+        rows[row + BYTES] = end - start
+        rows[row + BYTES + 1] = _compress_document(text, start, end, places)
 
 
 @part
-def _decode_document(data, start, end, table, codes, classes):  # type: ignore[no-untyped-def]
-    return decode(data, start, end, table, codes, classes)
+def _decode_document(data, start, end, table, characters):  # type: ignore[no-untyped-def]
+    return decode(data, start, end, table, characters.codes, characters.classes)
 
 
 @part
 def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
-    codes, classes, starts, ends, stack = characters
-    return segment(codes, classes, length, special, starts, ends, stack, 0)
+    return segment(characters, length, special)
 
 
 @part
-def _count_characters(length, characters, row):  # type: ignore[no-untyped-def]
-    codes, classes, _, _, breaks = characters  # the stack has served its turn
-    at = _store(row, 0, count_characters(codes, classes, length))
-    at = _store(row, at, count_phrases(codes, classes, 0, length))
+def _count_characters(length, characters, tables, rows, at):  # type: ignore[no-untyped-def]
+    codes, classes, breaks = characters.codes, characters.classes, characters.edges  # which have served their turn
+    at = _store(rows, at, count_characters(codes, classes, length))
+    at = _store(rows, at, count_phrases(codes, classes, 0, length))
     lines = find_breaks(classes, length, breaks)
-    at = _store(row, at, count_lines(codes, classes, length, breaks, lines))
-    at = _store(row, at, count_newline_lines(codes, classes, length, breaks, lines))
-    _store(row, at, count_paragraphs(codes, classes, length, breaks, lines))
+    at = _store(rows, at, count_lines(codes, classes, length, breaks, lines))
+    at = _store(rows, at, count_newline_lines(codes, classes, length, breaks, lines, tables.keys))
+    _store(rows, at, count_paragraphs(codes, classes, length, breaks, lines, tables.keys))
 
 
 @part
-def _count_words(number, characters, row):  # type: ignore[no-untyped-def]
-    codes, classes, starts, ends, _ = characters
-    at = _store(row, WORDS, count_words(codes, classes, starts, ends, number))
-    row[at] = count_sentences(codes, classes, starts, ends, number)
+def _count_words(number, characters, rows, at):  # type: ignore[no-untyped-def]
+    codes, classes, starts, ends = characters.codes, characters.classes, characters.starts, characters.ends
+    at = _store(rows, at, count_words(codes, classes, starts, ends, number))
+    rows[at] = count_sentences(codes, classes, starts, ends, number)
 
 
 @part
-def _count_ngrams(number, characters, words, gains, row):  # type: ignore[no-untyped-def]
-    hashes, lengths, places, values, marks, keys, repeats, firsts = words
+def _count_ngrams(number, characters, words, tables, gains, rows, at):  # type: ignore[no-untyped-def]
+    hashes, lengths, places, values = words
+    keys, repeats, firsts, marks = tables
     hash_words(characters.codes, characters.starts, characters.ends, number, hashes, lengths)
     left = begin_ngrams(hashes, number, places, values)
-    at = NGRAMS
     for size in range(2, DUPLICATE_SIZES[-1] + 1):
         left = lengthen_ngrams(hashes, number, size, left, places, values, marks)
         if size <= TOP_SIZES[-1]:
-            row[at] = top_ngram_characters(lengths, number, size, left, places, values, keys, repeats, firsts)
+            rows[at] = top_ngram_characters(lengths, number, size, left, places, values, keys, repeats, firsts)
         else:
-            row[at] = duplicate_ngram_characters(lengths, size, left, places, values, keys)
+            rows[at] = duplicate_ngram_characters(lengths, size, left, places, values, keys)
         at += 1
-    _store(row, at, measure_words(hashes, number, keys, repeats, gains))
+    _store(rows, at, measure_words(hashes, number, keys, repeats, gains))
 
 
 @part
-def _compress_document(data, start, end, places, heads):  # type: ignore[no-untyped-def]
-    return compressed_size(data, start, end, places, heads)
+def _compress_document(data, start, end, places):  # type: ignore[no-untyped-def]
+    return compressed_size(data, start, end, places)
 
 
 @inner
-def _store(row, at, values):  # type: ignore[no-untyped-def]
+def _store(rows, at, values):  # type: ignore[no-untyped-def]
     for value in values:
-        row[at] = value
+        rows[at] = value
         at += 1
     return at

@@ -17,13 +17,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.text.affixes import infix_length, prefix_length, suffix_length
+from curate.text.bits import LAST, NO_BITS, ONE, bits_between, blocks_of, class_bits, find_runs
 from curate.text.buffers import text_buffers
 from curate.text.characters import (
     AFFIX,
     ALONE,
     ALPHABETIC,
-    ASCII_DIGIT,
     DOT,
     IDEOGRAPH,
     LETTER,
@@ -33,13 +32,10 @@ from curate.text.characters import (
     character_classes,
     decode,
 )
-from curate.text.compiled import inner, kernel, part
-from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, listed, special_words
-from curate.text.urls import is_url
-
-PIECE_MASK = (1 << PIECE_BITS) - 1
-PIECES = UNIT - 1
-SHORT_WORD = 4
+from curate.text.chunks import cut_chunk
+from curate.text.compiled import inner, kernel, pointer
+from curate.text.contractions import may_be_listed, may_have_pieces, special_words
+from curate.text.room import character_pointers, room_for
 
 STOP_WORDS = tuple(int.from_bytes(word, "little") for word in b"the be to of and that have with".split())
 """Gopher's eight, as their bytes read as one number."""
@@ -58,54 +54,61 @@ class WordCounts(NamedTuple):
 
 def words_of(text: str) -> list[str]:
     """The words of one text, in order."""
-    starts, ends = _segment_text(*text_buffers(pl.Series([text])), character_classes(), special_words())
-    return [text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    buffers = text_buffers(pl.Series([text]))
+    room = room_for(buffers).characters
+    count = _segment_text(buffers.data, character_classes(), special_words(), room)
+    words = zip(room.starts[:count].tolist(), room.ends[:count].tolist(), strict=True)
+    return [text[start:end] for start, end in words]
 
 
 @kernel
-def _segment_text(data, offsets, table, special):  # type: ignore[no-untyped-def]
-    size = offsets[1] - offsets[0]
-    codes, classes = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.uint32)
-    starts, ends, stack = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    length = decode(data, offsets[0], offsets[1], table, codes, classes)
-    count = segment(codes, classes, length, special, starts, ends, stack, 0)
-    return starts[:count], ends[:count]
+def _segment_text(data, table, special, room):  # type: ignore[no-untyped-def]
+    characters = character_pointers(room)
+    length = decode(pointer(data), 0, len(data), pointer(table), characters.codes, characters.classes)
+    return segment(characters, length, pointer(special))
 
 
 @inner
-def segment(codes, classes, length, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
-    """Add the words `codes[starts[i]:ends[i]]` of `codes[:length]`; returns how many there are now.
-
-    `stack` is scratch of at least `length` entries.
-    """
+def segment(characters, length, special):  # type: ignore[no-untyped-def]
+    """Cut `codes[:length]` into words `codes[starts[i]:ends[i]]`; returns how many there are."""
+    codes, classes, letters, edges, starts, ends, stack = characters
     alone = ALONE if is_mostly_ideographs(classes, length) else 0
-    at = 0
-    while at < length:
-        while at < length and classes[at] & SPACE:
-            at += 1
-        begin, marks, mark = at, 0, at
-        common, seen = ASCII_DIGIT, 0
-        while at < length and not classes[at] & SPACE:
-            common &= classes[at]
-            seen |= classes[at]
-            is_mark = not classes[at] & LETTER
-            marks += is_mark
-            mark = at if is_mark else mark
-            at += 1
-        if begin == at:
-            break
-        if common or at - begin == 1:
-            starts[count], ends[count] = begin, at
-            count += 1
-        elif seen & alone:
-            count = _cut_around_ideographs(codes, classes, begin, at, special, starts, ends, stack, count)
-        elif marks == 0:
-            count = _add_pieces(listed(codes, begin, at, special) & PIECES, begin, at, starts, ends, count)
-        elif marks == 1 and _is_word_and_mark(codes, classes, begin, mark, at, special):
-            count = _add_word_and_mark(begin, mark, at, starts, ends, count)
+    for block in range(blocks_of(length)):
+        letters[block] = class_bits(classes, block, length, LETTER)
+    count = 0
+    for chunk in range(find_runs(classes, length, SPACE, edges)):
+        begin, end = np.int64(edges[2 * chunk]), np.int64(edges[2 * chunk + 1])
+        middle = begin if alone else _plain_middle(codes, classes, letters, begin, end, special)
+        if middle > begin:
+            place = np.uint64(count)
+            starts[place], ends[place] = begin, middle
+            starts[place + ONE], ends[place + ONE] = middle, end
+            count += 1 + (middle < end)
+        elif alone:
+            count = _cut_around_ideographs(codes, classes, begin, end, special, starts, ends, stack, count)
         else:
-            count = _cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
+            count = cut_chunk(codes, classes, begin, end, special, starts, ends, stack, count)
     return count
+
+
+@inner
+def _plain_middle(codes, classes, letters, begin, end, special):  # type: ignore[no-untyped-def]
+    """Where to cut a chunk that is letters alone, then at most one mark, and is not listed; `begin` for any other.
+
+    Nearly nine of ten chunks are so: "word", "word,". The general rules come to the same.
+    """
+    low, high = np.uint64(begin), np.uint64(end)
+    size = high - low
+    if size > LAST:
+        return begin
+    marks = ~bits_between(letters, low, high) & ((ONE << size) - ONE)
+    last = high - ONE
+    mark = marks >> (size - ONE) if size > ONE else NO_BITS
+    middle = high - mark
+    is_cut = (classes[last] & AFFIX != 0) | ((codes[last] == DOT) & (classes[last - mark] & LOWER != 0))
+    is_plain = (marks == mark << (size - ONE)) & ((mark == NO_BITS) | is_cut) | (size == ONE)
+    is_special = may_have_pieces(codes, low, middle, special) | may_be_listed(codes, low, high, special) & mark
+    return np.int64(middle) if is_plain & (is_special == NO_BITS) else begin
 
 
 @inner
@@ -127,38 +130,12 @@ def _cut_around_ideographs(codes, classes, low, high, special, starts, ends, sta
         while at < high and not classes[at] & ALONE:
             at += 1
         if begin < at:
-            count = _cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
+            count = cut_chunk(codes, classes, begin, at, special, starts, ends, stack, count)
         while at < high and classes[at] & ALONE:
             starts[count], ends[count] = at, at + 1
             count += 1
             at += 1
     return count
-
-
-@inner
-def _is_word_and_mark(codes, classes, begin, mark, end, special):  # type: ignore[no-untyped-def]
-    """A word of letters with a mark before it or after it, which are two words and need no further look: "word,".
-
-    The general rules come to the same; nine of ten chunks that are no bare words are so, or nearly so.
-    """
-    at_end = mark == end - 1
-    if not at_end and mark > begin:
-        return False
-    is_affix = classes[mark] & AFFIX or (
-        at_end and codes[mark] == DOT and end - begin > 1 and classes[mark - 1] & LOWER
-    )
-    if not is_affix or listed(codes, begin, end, special):
-        return False
-    low, high = (begin, mark) if at_end else (mark + 1, end)
-    return low < high and listed(codes, low, high, special) == 0
-
-
-@inner
-def _add_word_and_mark(begin, mark, end, starts, ends, count):  # type: ignore[no-untyped-def]
-    middle = mark if mark > begin else mark + 1
-    starts[count], ends[count] = begin, middle
-    starts[count + 1], ends[count + 1] = middle, end
-    return count + 2
 
 
 @inner
@@ -200,101 +177,3 @@ def _stop_word_bit(codes, start, end):  # type: ignore[no-untyped-def]
     return 0
 
 
-@part
-def _cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
-    """Cut one run without spaces: affixes from both ends in turn until what is left is listed or has none."""
-    first = count
-    depth = 0  # ends of the suffixes, the outermost at the bottom
-    pieces = 0
-    while low < high:
-        pieces = listed(codes, low, high, special) & PIECES
-        if pieces:
-            break
-        prefix = prefix_length(codes, classes, low, high, special)
-        if prefix:
-            starts[count], ends[count] = low, low + prefix
-            count += 1
-            low += prefix
-            if low < high and listed(codes, low, high, special) & PIECES:
-                continue
-        suffix = suffix_length(codes, classes, low, high, special)
-        if suffix:
-            stack[depth] = high
-            depth += 1
-            high -= suffix
-        if not prefix and not suffix:
-            break
-    if low < high:
-        if pieces or is_url(codes, classes, low, high):
-            count = _add_pieces(pieces, low, high, starts, ends, count)
-        else:
-            count = _cut_infixes(codes, classes, low, high, starts, ends, count)
-    for level in range(depth - 1, -1, -1):
-        starts[count], ends[count] = high, stack[level]
-        high = stack[level]
-        count += 1
-    return _join_listed(codes, special, starts, ends, first, count)
-
-
-@inner
-def _add_pieces(pieces, low, high, starts, ends, count):  # type: ignore[no-untyped-def]
-    """Add `codes[low:high]` in pieces of the packed lengths; 0 adds it whole."""
-    while pieces > PIECE_MASK:
-        starts[count], ends[count] = low, low + (pieces & PIECE_MASK)
-        low = ends[count]
-        pieces >>= PIECE_BITS
-        count += 1
-    starts[count], ends[count] = low, high
-    return count + 1
-
-
-@inner
-def _cut_infixes(codes, classes, low, high, starts, ends, count):  # type: ignore[no-untyped-def]
-    """Cut where a mark stands between letters or digits: "and/or", "well-known", "10-20", "one...two"."""
-    start = low
-    at = low
-    while at < high:
-        infix = infix_length(codes, classes, low, at, high)
-        if infix and at > low:
-            if start < at:
-                starts[count], ends[count] = start, at
-                count += 1
-            starts[count], ends[count] = at, at + infix
-            count += 1
-            start = at + infix
-        at += max(infix, 1)
-    if start < high:
-        starts[count], ends[count] = start, high
-        count += 1
-    return count
-
-
-@inner
-def _join_listed(codes, special, starts, ends, first, count):  # type: ignore[no-untyped-def]
-    """Put words of one chunk together again where they make a listed one: ")" ":" ─▶ "):"."""
-    write = read = first
-    while read < count:
-        last, pieces = read, 0
-        if ends[read] - starts[read] <= SHORT_WORD:
-            last, pieces = _longest_listed(codes, special, starts, ends, read, count)
-        if pieces:
-            low, high = starts[read], ends[last]
-            write = _add_pieces(pieces, low, high, starts, ends, write)
-        else:
-            starts[write], ends[write] = starts[read], ends[read]
-            write += 1
-        read = last + 1
-    return write
-
-
-@inner
-def _longest_listed(codes, special, starts, ends, read, count):  # type: ignore[no-untyped-def]
-    """The last of the words from `read` on that make a listed one together, and its pieces (0: none do)."""
-    found, pieces = read, 0
-    last = read + 1
-    while last < count and ends[last] - starts[read] <= LONGEST:
-        joined = listed(codes, starts[read], ends[last], special) & PIECES
-        if joined:
-            found, pieces = last, joined
-        last += 1
-    return found, pieces

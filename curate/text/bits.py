@@ -1,0 +1,93 @@
+"""Sixty-four code points as one number, a bit for each of a wanted class: what lies between them costs nothing.
+
+classes ─▶ 64 at a time: is it of the class? ─▶ uint64 ─▶ its set bits one by one, or all those of a range at once
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from curate.text.compiled import inner
+
+BLOCK = 64
+ZERO, ONE, SIX, LAST = (np.uint64(number) for number in (0, 1, 6, BLOCK - 1))
+NO_BITS, ALL_BITS = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
+
+
+@intrinsic  # type: ignore[misc]
+def trailing_zeros(context: Any, bits: Any) -> Any:
+    """How many zeros stand below the lowest set bit of a uint64; 64 if none is set."""
+
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        is_undefined_at_zero = context.get_constant(types.boolean, False)
+        return builder.cttz(values[0], is_undefined_at_zero)
+
+    return types.uint64(types.uint64), lower
+
+
+@inner
+def blocks_of(length):  # type: ignore[no-untyped-def]
+    return (length + BLOCK - 1) // BLOCK
+
+
+@inner
+def class_bits(classes, block, length, wanted):  # type: ignore[no-untyped-def]
+    """Bit i: the code point at 64 * `block` + i is of a wanted class; none of those from `length` on is."""
+    first = np.uint64(block) << SIX
+    bits = NO_BITS
+    if (block + 1) * BLOCK <= length:
+        for bit in range(BLOCK):
+            bits |= np.uint64(classes[first + np.uint64(bit)] & wanted != 0) << np.uint64(bit)
+    else:
+        for bit in range(length - block * BLOCK):
+            bits |= np.uint64(classes[first + np.uint64(bit)] & wanted != 0) << np.uint64(bit)
+    return bits
+
+
+@inner
+def bits_below(count):  # type: ignore[no-untyped-def]
+    """The lowest `count` of 0 to 64 bits."""
+    return ALL_BITS >> np.uint64(BLOCK - count) if count > 0 else NO_BITS
+
+
+@inner
+def bits_between(bits, low, high):  # type: ignore[no-untyped-def]
+    """Those of `low` to `high` (uint64, 1 to 64 apart) in an array of blocks, lowest first; reads one block further."""
+    block, shift = low >> SIX, low & LAST
+    found = bits[block] >> shift | bits[block + ONE] << ONE << (LAST - shift)
+    return found & (ALL_BITS >> (LAST - (high - low - ONE)))
+
+
+@inner
+def find_places(classes, length, wanted, places):  # type: ignore[no-untyped-def]
+    """Write where the code points of a wanted class stand; returns how many there are."""
+    count = 0
+    for block in range(blocks_of(length)):
+        bits = class_bits(classes, block, length, wanted)
+        while bits != NO_BITS:
+            places[count] = block * BLOCK + np.int64(trailing_zeros(bits))
+            bits &= bits - ONE
+            count += 1
+    return count
+
+
+@inner
+def find_runs(classes, length, unwanted, edges):  # type: ignore[no-untyped-def]
+    """Write where each run of code points of no unwanted class begins and where it ends; returns how many runs."""
+    count, before = 0, NO_BITS
+    for block in range(blocks_of(length)):
+        bits = ~class_bits(classes, block, length, unwanted) & bits_below(min(length - block * BLOCK, BLOCK))
+        changes = bits ^ (bits << ONE | before)
+        before = bits >> LAST
+        while changes != NO_BITS:
+            edges[count] = block * BLOCK + np.int64(trailing_zeros(changes))
+            changes &= changes - ONE
+            count += 1
+    if before != NO_BITS:
+        edges[count] = length
+        count += 1
+    return count // 2

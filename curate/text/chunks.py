@@ -1,0 +1,115 @@
+"""One run of characters without a space, cut into words by the general rules.
+
+    chunk ─▶ listed? its pieces : affixes off both ends, one by one ─▶ URL? whole : cut at infixes ─▶ listed ones joined
+"""
+
+from __future__ import annotations
+
+from curate.text.affixes import infix_length, prefix_length, suffix_length
+from curate.text.compiled import inner, part
+from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, listed
+from curate.text.urls import is_url
+
+PIECE_MASK = (1 << PIECE_BITS) - 1
+PIECES = UNIT - 1
+SHORT_WORD = 4
+
+
+@part
+def cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+    """Cut one run without spaces: affixes from both ends in turn until what is left is listed or has none."""
+    first = count
+    depth = 0  # ends of the suffixes, the outermost at the bottom
+    pieces = 0
+    while low < high:
+        pieces = listed(codes, low, high, special) & PIECES
+        if pieces:
+            break
+        prefix = prefix_length(codes, classes, low, high, special)
+        if prefix:
+            starts[count], ends[count] = low, low + prefix
+            count += 1
+            low += prefix
+            if low < high and listed(codes, low, high, special) & PIECES:
+                continue
+        suffix = suffix_length(codes, classes, low, high, special)
+        if suffix:
+            stack[depth] = high
+            depth += 1
+            high -= suffix
+        if not prefix and not suffix:
+            break
+    if low < high:
+        if pieces or is_url(codes, classes, low, high):
+            count = _add_pieces(pieces, low, high, starts, ends, count)
+        else:
+            count = _cut_infixes(codes, classes, low, high, starts, ends, count)
+    for level in range(depth - 1, -1, -1):
+        starts[count], ends[count] = high, stack[level]
+        high = stack[level]
+        count += 1
+    return _join_listed(codes, special, starts, ends, first, count)
+
+
+@inner
+def _add_pieces(pieces, low, high, starts, ends, count):  # type: ignore[no-untyped-def]
+    """Add `codes[low:high]` in pieces of the packed lengths; 0 adds it whole."""
+    while pieces > PIECE_MASK:
+        starts[count], ends[count] = low, low + (pieces & PIECE_MASK)
+        low = ends[count]
+        pieces >>= PIECE_BITS
+        count += 1
+    starts[count], ends[count] = low, high
+    return count + 1
+
+
+@inner
+def _cut_infixes(codes, classes, low, high, starts, ends, count):  # type: ignore[no-untyped-def]
+    """Cut where a mark stands between letters or digits: "and/or", "well-known", "10-20", "one...two"."""
+    start = low
+    at = low
+    while at < high:
+        infix = infix_length(codes, classes, low, at, high)
+        if infix and at > low:
+            if start < at:
+                starts[count], ends[count] = start, at
+                count += 1
+            starts[count], ends[count] = at, at + infix
+            count += 1
+            start = at + infix
+        at += max(infix, 1)
+    if start < high:
+        starts[count], ends[count] = start, high
+        count += 1
+    return count
+
+
+@inner
+def _join_listed(codes, special, starts, ends, first, count):  # type: ignore[no-untyped-def]
+    """Put words of one chunk together again where they make a listed one: ")" ":" ─▶ "):"."""
+    write = read = first
+    while read < count:
+        last, pieces = read, 0
+        if ends[read] - starts[read] <= SHORT_WORD:
+            last, pieces = _longest_listed(codes, special, starts, ends, read, count)
+        if pieces:
+            low, high = starts[read], ends[last]
+            write = _add_pieces(pieces, low, high, starts, ends, write)
+        else:
+            starts[write], ends[write] = starts[read], ends[read]
+            write += 1
+        read = last + 1
+    return write
+
+
+@inner
+def _longest_listed(codes, special, starts, ends, read, count):  # type: ignore[no-untyped-def]
+    """The last of the words from `read` on that make a listed one together, and its pieces (0: none do)."""
+    found, pieces = read, 0
+    last = read + 1
+    while last < count and ends[last] - starts[read] <= LONGEST:
+        joined = listed(codes, starts[read], ends[last], special) & PIECES
+        if joined:
+            found, pieces = last, joined
+        last += 1
+    return found, pieces
