@@ -30,21 +30,15 @@ def trailing_zeros(context: Any, bits: Any) -> Any:
 
 
 @inner
-def blocks_of(length):  # type: ignore[no-untyped-def]
-    return (length + BLOCK - 1) // BLOCK
-
-
-@inner
-def class_bits(classes, block, length, wanted):  # type: ignore[no-untyped-def]
-    """Bit i: the code point at 64 * `block` + i is of a wanted class; none of those from `length` on is."""
-    first = np.uint64(block) << SIX
+def class_bits(classes, first, end, wanted):  # type: ignore[no-untyped-def]
+    """Bit i: the code point at `first + i` is of a wanted class; none of those from `end` on is."""
     bits = NO_BITS
-    if (block + 1) * BLOCK <= length:
+    if first + BLOCK <= end:
         for bit in range(BLOCK):
-            bits |= np.uint64(classes[first + np.uint64(bit)] & wanted != 0) << np.uint64(bit)
+            bits |= np.uint64(classes[first + bit] & wanted != 0) << np.uint64(bit)
     else:
-        for bit in range(length - block * BLOCK):
-            bits |= np.uint64(classes[first + np.uint64(bit)] & wanted != 0) << np.uint64(bit)
+        for bit in range(end - first):
+            bits |= np.uint64(classes[first + bit] & wanted != 0) << np.uint64(bit)
     return bits
 
 
@@ -66,10 +60,10 @@ def bits_between(bits, low, high):  # type: ignore[no-untyped-def]
 def find_places(classes, length, wanted, places):  # type: ignore[no-untyped-def]
     """Write where the code points of a wanted class stand; returns how many there are."""
     count = 0
-    for block in range(blocks_of(length)):
-        bits = class_bits(classes, block, length, wanted)
+    for first in range(0, length, BLOCK):
+        bits = class_bits(classes, first, length, wanted)
         while bits != NO_BITS:
-            places[count] = block * BLOCK + np.int64(trailing_zeros(bits))
+            places[count] = first + np.int64(trailing_zeros(bits))
             bits &= bits - ONE
             count += 1
     return count
@@ -79,12 +73,12 @@ def find_places(classes, length, wanted, places):  # type: ignore[no-untyped-def
 def find_runs(classes, length, unwanted, edges):  # type: ignore[no-untyped-def]
     """Write where each run of code points of no unwanted class begins and where it ends; returns how many runs."""
     count, before = 0, NO_BITS
-    for block in range(blocks_of(length)):
-        bits = ~class_bits(classes, block, length, unwanted) & bits_below(min(length - block * BLOCK, BLOCK))
+    for first in range(0, length, BLOCK):
+        bits = ~class_bits(classes, first, length, unwanted) & bits_below(min(length - first, BLOCK))
         changes = bits ^ (bits << ONE | before)
         before = bits >> LAST
         while changes != NO_BITS:
-            edges[count] = block * BLOCK + np.int64(trailing_zeros(changes))
+            edges[count] = first + np.int64(trailing_zeros(changes))
             changes &= changes - ONE
             count += 1
     if before != NO_BITS:

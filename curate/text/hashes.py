@@ -7,15 +7,58 @@ string, and nothing else. Nothing depends on a seed of the process.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import numpy.typing as npt
 
 from curate.text.compiled import inner
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 BASE_2, BASE_3, BASE_4 = (np.uint64(pow(0x9E3779B97F4A7C15, exponent, 1 << 64)) for exponent in (2, 3, 4))
 SPREAD = np.uint64(0xD6E8FEB86659FD93)
+POWER_BITS = 10
+POWERS = 1 << POWER_BITS
 ONE = np.uint64(1)
 HALF = np.uint64(32)
+
+
+@cache
+def powers() -> npt.NDArray[np.uint64]:
+    """uint64[1024]: the powers of BASE from 0 on."""
+    return np.multiply.accumulate(np.array([1] + [BASE] * (POWERS - 1), dtype=np.uint64))
+
+
+@inner
+def hash_prefixes(codes, length, prefixes):  # type: ignore[no-untyped-def]
+    """The polynomials of `codes[:0]`, `codes[:1]` … `codes[:length]`, from which that of any range follows."""
+    value = prefixes[0] = np.uint64(0)
+    at = 0
+    while at + 4 <= length:  # four at a step: these do not wait for one another
+        first = np.uint64(codes[at]) + ONE
+        second = first * BASE + np.uint64(codes[at + 1]) + ONE
+        third = second * BASE + np.uint64(codes[at + 2]) + ONE
+        fourth = third * BASE + np.uint64(codes[at + 3]) + ONE
+        prefixes[at + 1], prefixes[at + 2] = value * BASE + first, value * BASE_2 + second
+        prefixes[at + 3] = value * BASE_3 + third
+        value = prefixes[at + 4] = value * BASE_4 + fourth
+        at += 4
+    while at < length:
+        value = prefixes[at + 1] = extend(value, codes[at])
+        at += 1
+
+
+@inner
+def hash_between(prefixes, powers, start, end):  # type: ignore[no-untyped-def]
+    """`hash_range(codes, start, end)` from the prefixes of `codes`; two multiplications for up to 1023 code points."""
+    size = end - start
+    power = powers[size & (POWERS - 1)]
+    rest, factor = size >> POWER_BITS, powers[POWERS - 1] * BASE
+    while rest > 0:
+        power *= factor if rest & 1 else ONE
+        factor *= factor
+        rest >>= 1
+    return prefixes[end] - prefixes[start] * power
 
 
 @inner

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from curate.text.bits import find_places
 from curate.text.characters import ASCII_DIGIT, BULLET_MARK, LINE_BREAK, SPACE, TERMINAL
 from curate.text.compiled import inner
-from curate.text.hashes import clear, hash_range, mix, table_size, was_seen
+from curate.text.hashes import clear, hash_between, mix, table_size, was_seen
 
 NEWLINE, RETURN, DOT, HYPHEN, CLOSING_BRACKET = 0x0A, 0x0D, 0x2E, 0x2D, 0x29
 BULLET, ELLIPSIS = 0x2022, 0x2026
@@ -94,7 +94,7 @@ def next_line(codes, end, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_newline_lines(codes, classes, length, breaks, number, keys):  # type: ignore[no-untyped-def]
+def count_newline_lines(codes, classes, length, prefixes, powers, breaks, number, keys):  # type: ignore[no-untyped-def]
     """Lines that repeat an earlier one; full lines that end a sentence, and those of at most 30 characters.
 
     Newlines at an end of the text leave an empty piece there, as in `re.split`; two of them are duplicates.
@@ -111,7 +111,7 @@ def count_newline_lines(codes, classes, length, breaks, number, keys):  # type: 
             continue
         size = end - begin
         if size > 0:
-            again = size if was_seen(keys, mask, mix(hash_range(codes, begin, end))) else 0
+            again = size if was_seen(keys, mask, mix(hash_between(prefixes, powers, begin, end))) else 0
             pieces += 1
             duplicates += again > 0
             repeated += again
@@ -125,7 +125,7 @@ def count_newline_lines(codes, classes, length, breaks, number, keys):  # type: 
 
 
 @inner
-def count_paragraphs(codes, classes, length, breaks, number, keys):  # type: ignore[no-untyped-def]
+def count_paragraphs(codes, classes, length, prefixes, powers, breaks, number, keys):  # type: ignore[no-untyped-def]
     """Paragraphs of the stripped text, and those that repeat an earlier one."""
     begin, high = strip(classes, 0, length)
     if begin == high:
@@ -143,7 +143,7 @@ def count_paragraphs(codes, classes, length, breaks, number, keys):  # type: ign
         if paragraphs == 0 and end == high:
             return ParagraphCounts(1, 0, 0)
         paragraphs += 1
-        if was_seen(keys, mask, mix(hash_range(codes, begin, end))):
+        if was_seen(keys, mask, mix(hash_between(prefixes, powers, begin, end))):
             duplicates += 1
             repeated += end - begin
         begin = end

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.text.compiled import inner
-from curate.text.hashes import HALF, clear, find_slot, hash_range, mix, table_size, was_seen
+from curate.text.hashes import HALF, clear, find_slot, hash_between, mix, table_size, was_seen
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
@@ -27,13 +27,13 @@ BYTES_A_WORD = 4
 
 
 @inner
-def hash_words(codes, starts, ends, count, hashes, lengths):  # type: ignore[no-untyped-def]
+def hash_words(prefixes, powers, starts, ends, count, hashes, lengths):  # type: ignore[no-untyped-def]
     """For each word its hash, and the characters of all words before it; `lengths` has `count + 1` entries."""
     total = 0
     lengths[0] = 0
     for word in range(count):
         total += ends[word] - starts[word]
-        hashes[word] = mix(hash_range(codes, starts[word], ends[word]))
+        hashes[word] = mix(hash_between(prefixes, powers, starts[word], ends[word]))
         lengths[word + 1] = total
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from curate.text.bits import BLOCK, LAST, NO_BITS, ONE, class_bits, trailing_zeros
 from curate.text.characters import ANCHOR, ANCHORS
 from curate.text.compiled import inner
 
@@ -27,6 +28,8 @@ OFFSETS = np.array([min(phrase.find(letter) for letter in ANCHORS if letter in p
 PAIRS = CODES[STARTS + OFFSETS] << 8 | CODES[STARTS + OFFSETS + 1]
 """That letter and the next one: few other words have them side by side."""
 CAPITAL_A, CAPITAL_Z, LOWER_CASE = 0x41, 0x5A, 0x20
+PAIR_FILTER = np.uint64(sum({1 << ((pair >> 8) * 3 + (pair & 0xFF) * 5) % 64 for pair in PAIRS.tolist()}))
+"""A bit for each pair: most others have none."""
 
 
 class PhraseCounts(NamedTuple):
@@ -42,9 +45,11 @@ class PhraseCounts(NamedTuple):
 def count_phrases(codes, classes, low, high):  # type: ignore[no-untyped-def]
     """Search `codes[low:high]`."""
     lorem = javascript = urls = policies = 0
-    for at in range(low, high):
-        if classes[at] & ANCHOR:
-            phrase = _phrase_around(codes, at, low, high)
+    for first in range(low, high, BLOCK):
+        anchors = class_bits(classes, first, high, ANCHOR)
+        while anchors != NO_BITS:
+            phrase = _phrase_around(codes, first + np.int64(trailing_zeros(anchors)), low, high)
+            anchors &= anchors - ONE
             lorem += phrase == LOREM_IPSUM
             javascript += phrase == JAVASCRIPT
             urls += phrase == URL
@@ -55,7 +60,7 @@ def count_phrases(codes, classes, low, high):  # type: ignore[no-untyped-def]
 @inner
 def _phrase_around(codes, at, low, high):  # type: ignore[no-untyped-def]
     """The number of the phrase that has its first rare letter at `at`, or -1."""
-    if at + 1 >= high:
+    if at + 1 >= high or not PAIR_FILTER >> _pair_bit(codes[at], codes[at + 1]) & ONE:
         return -1
     pair = _lower(codes[at]) << 8 | _lower(codes[at + 1])
     for number in range(len(SIZES)):
@@ -64,6 +69,11 @@ def _phrase_around(codes, at, low, high):  # type: ignore[no-untyped-def]
         if is_likely and _is_phrase(codes, start, number):
             return number
     return -1
+
+
+@inner
+def _pair_bit(first, second):  # type: ignore[no-untyped-def]
+    return np.uint64((first | LOWER_CASE) * 3 + (second | LOWER_CASE) * 5) & LAST
 
 
 @inner

@@ -15,7 +15,7 @@ import polars as pl
 from curate.text.buffers import text_buffers
 from curate.text.characters import SPACE, character_classes, decode
 from curate.text.compiled import inner, kernel
-from curate.text.hashes import clear, find_slot, table_size
+from curate.text.hashes import clear, find_slot, hash_prefixes, powers, table_size
 from curate.text.information import measure_words, repeat_gains
 from curate.text.ngrams import BYTES_A_WORD, DUPLICATE_SIZES, TOP_SIZES, begin_ngrams, hash_words, lengthen_ngrams
 
@@ -36,17 +36,18 @@ def count_repeats(texts: pl.Series) -> npt.NDArray[np.int64]:
     """int64[documents, COUNTS] of a String column."""
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), repeat_gains(), counts)
+    _count_documents(*buffers, character_classes(), repeat_gains(), powers(), counts)
     return counts
 
 
 @kernel
-def _count_documents(data, offsets, table, gains, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, gains, power_table, counts):  # type: ignore[no-untyped-def]
     longest = 0
     for document in range(len(offsets) - 1):
         longest = max(longest, offsets[document + 1] - offsets[document])
     room, slots = longest // 2 + 2, table_size(longest // 2 + 2)
     codes, classes = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
+    prefixes = np.empty(longest + 1, dtype=np.uint64)
     starts, ends = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
     hashes, lengths = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.int64)
     places, values = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
@@ -55,7 +56,8 @@ def _count_documents(data, offsets, table, gains, counts):  # type: ignore[no-un
     for document in range(len(offsets) - 1):
         length = decode(data, offsets[document], offsets[document + 1], table, codes, classes)
         words = _cut_at_spaces(classes, length, starts, ends)
-        hash_words(codes, starts, ends, words, hashes, lengths)
+        hash_prefixes(codes, length, prefixes)
+        hash_words(prefixes, power_table, starts, ends, words, hashes, lengths)
         row = counts[document]
         row[0], row[1] = words, lengths[words]
         row[2], row[3] = measure_words(hashes, words, keys, repeats, gains)

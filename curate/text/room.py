@@ -23,6 +23,7 @@ class Characters(NamedTuple):
 
     codes: Any
     classes: Any
+    prefixes: Any
     letters: Any
     edges: Any
     starts: Any
@@ -62,6 +63,7 @@ def room_for(buffers: TextBuffers) -> Room:
         Characters(
             np.empty(room, dtype=np.int32),
             np.empty(room, dtype=np.uint32),
+            np.empty(room, dtype=np.uint64),
             np.empty(room // BLOCK + 2, dtype=np.uint64),
             *(np.empty(room, dtype=np.int32) for _ in ("edges", "starts", "ends", "stack")),
         ),
@@ -82,10 +84,11 @@ def room_for(buffers: TextBuffers) -> Room:
 
 @inner
 def character_pointers(room):  # type: ignore[no-untyped-def]
-    codes, classes, letters, edges, starts, ends, stack = room
+    codes, classes, prefixes, letters, edges, starts, ends, stack = room
     return Characters(
         pointer(codes),
         pointer(classes),
+        pointer(prefixes),
         pointer(letters),
         pointer(edges),
         pointer(starts),

@@ -22,10 +22,13 @@ def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-unt
     last = 0
     for word in range(count):
         start, end = starts[word], ends[word]
+        is_mark = (end - start == 1) & (classes[start] & TERMINAL != 0)
+        if (start == last) | ((start == last + 1) & (codes[last] == BLANK)) and not (has_ended | is_mark | (word == 0)):
+            last = end  # nine of ten words
+            continue
         is_new_line = is_wide = False
         if start > last + 1 or (start > last and codes[last] != BLANK):
             is_new_line, is_wide = _has_line_break(classes, last, start), True
-        is_mark = end - start == 1 and classes[start] & TERMINAL != 0
         if word == 0 or is_new_line or (is_wide and has_ended):
             sentences += 1
             has_ended = is_mark

@@ -19,6 +19,7 @@ from curate.text.buffers import text_buffers
 from curate.text.characters import CharacterCounts, character_classes, count_characters, decode
 from curate.text.compiled import inner, kernel, part, pointer
 from curate.text.contractions import special_words
+from curate.text.hashes import hash_prefixes, powers
 from curate.text.information import (
     FRACTION,
     WordInformation,
@@ -48,7 +49,7 @@ from curate.text.ngrams import (
 from curate.text.phrases import PhraseCounts, count_phrases
 from curate.text.room import character_pointers, room_for, table_pointers, word_pointers
 from curate.text.sentences import count_sentences
-from curate.text.words import WordCounts, count_words, segment
+from curate.text.words import WordCounts, count_words, segment, stop_words
 
 COUNTS = (
     *CharacterCounts._fields,
@@ -182,7 +183,8 @@ def text_signals(texts: pl.Series) -> pl.DataFrame:
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
     room, places = room_for(buffers), room_for_compression()
-    _count_documents(*buffers, character_classes(), special_words(), repeat_gains(), places, room, counts)
+    tables = character_classes(), special_words(), stop_words(), powers(), repeat_gains()
+    _count_documents(*buffers, *tables, places, room, counts)
     return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})
 
 
@@ -197,18 +199,20 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
 
 
 @kernel
-def _count_documents(data, offsets, table, special, gains, places, room, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, special, stops, power_table, gains, places, room, counts):  # type: ignore[no-untyped-def]
     """Fill `counts` row by row; the room serves one document after the other."""
-    text, table, special, gains, places = pointer(data), pointer(table), pointer(special), pointer(gains), pointer(places)
+    text, table, special, stops = pointer(data), pointer(table), pointer(special), pointer(stops)
+    power_table, gains, places, rows = pointer(power_table), pointer(gains), pointer(places), pointer(counts)
     characters, words = character_pointers(room.characters), word_pointers(room.words)
-    tables, rows = table_pointers(room.tables), pointer(counts)
+    tables = table_pointers(room.tables)
     for document in range(len(offsets) - 1):
         start, end, row = offsets[document], offsets[document + 1], document * len(COUNTS)
         length = _decode_document(text, start, end, table, characters)
         number = _cut_document(length, special, characters)
-        _count_characters(length, characters, tables, rows, row)
-        _count_words(number, characters, rows, row + WORDS)
-        _count_ngrams(number, characters, words, tables, gains, rows, row + NGRAMS)
+        _hash_words(length, number, characters, words, power_table)
+        _count_characters(length, characters, power_table, tables, rows, row)
+        _count_words(number, characters, words, stops, rows, row + WORDS)
+        _count_ngrams(number, words, tables, gains, rows, row + NGRAMS)
         rows[row + BYTES - 1] = length - rows[row + NEWLINES]
         rows[row + BYTES] = end - start
         rows[row + BYTES + 1] = _compress_document(text, start, end, places)
@@ -225,28 +229,36 @@ def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
 
 
 @part
-def _count_characters(length, characters, tables, rows, at):  # type: ignore[no-untyped-def]
-    codes, classes, breaks = characters.codes, characters.classes, characters.edges  # which have served their turn
+def _hash_words(length, number, characters, words, powers):  # type: ignore[no-untyped-def]
+    hash_prefixes(characters.codes, length, characters.prefixes)
+    hash_words(
+        characters.prefixes, powers, characters.starts, characters.ends, number, words.hashes, words.lengths
+    )
+
+
+@part
+def _count_characters(length, characters, powers, tables, rows, at):  # type: ignore[no-untyped-def]
+    codes, classes, prefixes = characters.codes, characters.classes, characters.prefixes
+    breaks = characters.edges  # which have served their turn
     at = _store(rows, at, count_characters(codes, classes, length))
     at = _store(rows, at, count_phrases(codes, classes, 0, length))
     lines = find_breaks(classes, length, breaks)
     at = _store(rows, at, count_lines(codes, classes, length, breaks, lines))
-    at = _store(rows, at, count_newline_lines(codes, classes, length, breaks, lines, tables.keys))
-    _store(rows, at, count_paragraphs(codes, classes, length, breaks, lines, tables.keys))
+    at = _store(rows, at, count_newline_lines(codes, classes, length, prefixes, powers, breaks, lines, tables.keys))
+    _store(rows, at, count_paragraphs(codes, classes, length, prefixes, powers, breaks, lines, tables.keys))
 
 
 @part
-def _count_words(number, characters, rows, at):  # type: ignore[no-untyped-def]
+def _count_words(number, characters, words, stops, rows, at):  # type: ignore[no-untyped-def]
     codes, classes, starts, ends = characters.codes, characters.classes, characters.starts, characters.ends
-    at = _store(rows, at, count_words(codes, classes, starts, ends, number))
+    at = _store(rows, at, count_words(classes, starts, ends, words.hashes, number, stops))
     rows[at] = count_sentences(codes, classes, starts, ends, number)
 
 
 @part
-def _count_ngrams(number, characters, words, tables, gains, rows, at):  # type: ignore[no-untyped-def]
+def _count_ngrams(number, words, tables, gains, rows, at):  # type: ignore[no-untyped-def]
     hashes, lengths, places, values = words
     keys, repeats, firsts, marks = tables
-    hash_words(characters.codes, characters.starts, characters.ends, number, hashes, lengths)
     left = begin_ngrams(hashes, number, places, values)
     for size in range(2, DUPLICATE_SIZES[-1] + 1):
         left = lengthen_ngrams(hashes, number, size, left, places, values, marks)

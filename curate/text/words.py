@@ -12,12 +12,14 @@ The rules are those of spaCy 3.8 (MIT), prefixes, suffixes and infixes for Engli
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from curate.text.bits import LAST, NO_BITS, ONE, bits_between, blocks_of, class_bits, find_runs
+from curate.text.bits import BLOCK, LAST, NO_BITS, ONE, bits_between, class_bits, find_runs
 from curate.text.buffers import text_buffers
 from curate.text.characters import (
     AFFIX,
@@ -35,10 +37,12 @@ from curate.text.characters import (
 from curate.text.chunks import cut_chunk
 from curate.text.compiled import inner, kernel, pointer
 from curate.text.contractions import may_be_listed, may_have_pieces, special_words
+from curate.text.hashes import find_slot, hash_range, mix
 from curate.text.room import character_pointers, room_for
 
-STOP_WORDS = tuple(int.from_bytes(word, "little") for word in b"the be to of and that have with".split())
-"""Gopher's eight, as their bytes read as one number."""
+STOP_WORDS = "the be to of and that have with"
+"""Gopher's eight."""
+STOP_SLOTS = 256
 
 
 class WordCounts(NamedTuple):
@@ -68,13 +72,30 @@ def _segment_text(data, table, special, room):  # type: ignore[no-untyped-def]
     return segment(characters, length, pointer(special))
 
 
+@cache
+def stop_words() -> npt.NDArray[np.uint64]:
+    """An open-addressing table, uint64[2 * 256]: hashes of words, and a bit of its own for each."""
+    words = pl.Series(STOP_WORDS.split())
+    table = np.zeros(2 * STOP_SLOTS, dtype=np.uint64)
+    _fill_stop_words(*text_buffers(words), table)
+    return table
+
+
+@kernel
+def _fill_stop_words(data, offsets, table):  # type: ignore[no-untyped-def]
+    for word in range(len(offsets) - 1):
+        key = mix(hash_range(data, offsets[word], offsets[word + 1]))
+        slot = find_slot(table, STOP_SLOTS - 1, key)
+        table[slot], table[STOP_SLOTS + slot] = key, ONE << np.uint64(word)
+
+
 @inner
 def segment(characters, length, special):  # type: ignore[no-untyped-def]
     """Cut `codes[:length]` into words `codes[starts[i]:ends[i]]`; returns how many there are."""
-    codes, classes, letters, edges, starts, ends, stack = characters
+    codes, classes, _, letters, edges, starts, ends, stack = characters
     alone = ALONE if is_mostly_ideographs(classes, length) else 0
-    for block in range(blocks_of(length)):
-        letters[block] = class_bits(classes, block, length, LETTER)
+    for first in range(0, length, BLOCK):
+        letters[first // BLOCK] = class_bits(classes, first, length, LETTER)
     count = 0
     for chunk in range(find_runs(classes, length, SPACE, edges)):
         begin, end = np.int64(edges[2 * chunk]), np.int64(edges[2 * chunk + 1])
@@ -139,41 +160,27 @@ def _cut_around_ideographs(codes, classes, low, high, special, starts, ends, sta
 
 
 @inner
-def count_words(codes, classes, starts, ends, count):  # type: ignore[no-untyped-def]
-    """The counts of the words that `segment` found."""
-    words = characters = alphabetic = stop_words = occurrences = 0
+def count_words(classes, starts, ends, hashes, count, stops):  # type: ignore[no-untyped-def]
+    """The counts of the words that `segment` found; `hashes` are those of `hash_words`, `stops` is `stop_words()`."""
+    words = characters = alphabetic = occurrences = 0
+    stop_words = NO_BITS
     for word in range(count):
-        seen, common = classes[starts[word]], SYMBOL
-        for at in range(starts[word], ends[word] if not seen & ALPHABETIC else starts[word]):
-            seen |= classes[at]
-            common &= classes[at]
-        common = common if not classes[starts[word]] & ALPHABETIC else 0
+        start, size = starts[word], ends[word] - starts[word]
+        seen = common = classes[start]
+        if (size > 1) & (seen & ALPHABETIC == 0):
+            for at in range(start + 1, start + size):
+                seen |= classes[at]
+                common &= classes[at]
+        is_word = (seen & ALPHABETIC != 0) | (common & SYMBOL == 0)
         alphabetic += seen & ALPHABETIC != 0
-        if not common & SYMBOL:
-            words += 1
-            characters += ends[word] - starts[word]
-        if 2 <= ends[word] - starts[word] <= 4:
-            bit = _stop_word_bit(codes, starts[word], ends[word])
-            stop_words |= bit
-            occurrences += bit > 0
+        words += is_word
+        characters += size * is_word
+        slot = find_slot(stops, STOP_SLOTS - 1, hashes[word])
+        bit = stops[STOP_SLOTS + slot] if stops[slot] == hashes[word] else NO_BITS
+        stop_words |= bit
+        occurrences += bit != NO_BITS
     distinct = 0
-    while stop_words:
-        distinct += stop_words & 1
-        stop_words >>= 1
+    while stop_words != NO_BITS:
+        distinct += 1
+        stop_words &= stop_words - ONE
     return WordCounts(count, words, characters, alphabetic, distinct, occurrences)
-
-
-@inner
-def _stop_word_bit(codes, start, end):  # type: ignore[no-untyped-def]
-    """Bit i for the i-th stop word, 0 for every other word."""
-    packed = 0
-    for at in range(end - 1, start - 1, -1):
-        packed = packed << 8 | codes[at] if codes[at] < 0x80 else -1
-        if packed < 0:
-            return 0
-    for number in range(len(STOP_WORDS)):
-        if packed == STOP_WORDS[number]:
-            return 1 << number
-    return 0
-
-
