@@ -221,8 +221,9 @@ def _count_documents(data, offsets, table, special, spoken, keys, bits, room, co
             continue
         start, end = offsets[document], offsets[document + 1]
         length = decode(text, start, end, classes_of, characters.codes, characters.classes)
+        words, _ = segment(characters, length, listed_words)
         seen = np.uint64(0)
-        for word in range(segment(characters, length, listed_words)):
+        for word in range(words):
             key = _key(characters.codes, characters.starts[word], characters.ends[word], spoken[document])
             slot = find_slot(slots, len(keys) - 1, key)
             if slots[slot] == key:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from curate.text.bits import BLOCK, NO_BITS, ONE, class_bits, trailing_zeros
 from curate.text.compiled import inner
 
 SPACE = 1 << 0  # str.isspace
@@ -38,7 +39,7 @@ RELATION = 1 << 20  # cut between a letter or digit and a letter
 ARITHMETIC = 1 << 21  # cut between digits
 SCHEME = 1 << 22  # may stand in the scheme of a URL
 DOMAIN = 1 << 23  # may stand in a host's name
-NOTABLE = 1 << 24  # counted by itself
+DOTS = 1 << 24  # "." and "…"
 BULLET_MARK = 1 << 26  # begins an item of a list
 ALONE = 1 << 27  # a word of its own: Han and hiragana
 ANCHOR = 1 << 25  # the rare letter of a phrase that is looked for
@@ -134,7 +135,7 @@ def encode(codes, low, high, data, at):  # type: ignore[no-untyped-def]
 
 
 class CharacterCounts(NamedTuple):
-    """What one look at every code point tells; ellipses are "..." and "…", the longest word is one of `str.split`."""
+    """What one look at every code point tells; ellipses are "..." and "…"."""
 
     characters: int
     digits: int
@@ -146,39 +147,24 @@ class CharacterCounts(NamedTuple):
     ellipses: int
     newlines: int
     curly_brackets: int
-    longest_word: int
 
 
 @inner
 def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
-    """Sums over all code points first, which compile to vector instructions; then those few that need a look."""
+    """Sums over all code points, which compile to vector instructions; ellipses need a look at each dot."""
     digits = uppercase = whitespace = punctuation = ideographs = 0
+    hashes = newlines = brackets = 0
     for at in range(length):
         digits += (classes[at] & DIGIT) // DIGIT
         uppercase += (classes[at] & UPPERCASE) // UPPERCASE
         whitespace += (classes[at] & SPACE) // SPACE
         punctuation += (classes[at] & PUNCTUATION) // PUNCTUATION
         ideographs += (classes[at] & IDEOGRAPH) // IDEOGRAPH
-    hashes = ellipses = newlines = brackets = 0
-    dots, longest, space = 0, 0, -1
     for at in range(length):
-        if not classes[at] & (SPACE | NOTABLE):
-            continue
-        code = codes[at]
-        if classes[at] & SPACE:
-            longest = max(longest, at - space - 1)
-            space = at
-            newlines += code == NEWLINE
-        elif code == DOT:
-            dots = dots + 1 if at > 0 and codes[at - 1] == DOT else 1
-            ellipses += dots % 3 == 0
-        elif code == HASH:
-            hashes += 1
-        elif code == CURLY_BRACKET:
-            brackets += 1
-        else:
-            ellipses += code == ELLIPSIS
-    longest = max(longest, length - space - 1)
+        hashes += codes[at] == HASH
+        newlines += codes[at] == NEWLINE
+        brackets += codes[at] == CURLY_BRACKET
+    ellipses = _count_ellipses(codes, classes, length)
     return CharacterCounts(
         length,
         digits,
@@ -190,8 +176,23 @@ def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
         ellipses,
         newlines,
         brackets,
-        longest,
     )
+
+
+@inner
+def _count_ellipses(codes, classes, length):  # type: ignore[no-untyped-def]
+    """As `str.count` counts "..." from the left, and "…"."""
+    ellipses, dots, before = 0, 0, -1
+    for first in range(0, length, BLOCK):
+        bits = class_bits(classes, first, length, DOTS)
+        while bits != NO_BITS:
+            at = first + np.int64(trailing_zeros(bits))
+            bits &= bits - ONE
+            is_dot = codes[at] == DOT
+            dots = dots * (before == at - 1) + 1 if is_dot else 0
+            ellipses += (dots % 3 == 0) if is_dot else 1
+            before = at
+    return ellipses
 
 
 def code_points(ranges: str) -> Iterable[int]:
@@ -230,7 +231,7 @@ def _add_sets(table: npt.NDArray[np.uint32]) -> None:
         ("+-._", SCHEME),
         (".-_", DOMAIN),
         ("-–—~", DASH),
-        (".…#{", NOTABLE),
+        (".…", DOTS),
         ("-–—*+•‣▪▫●○◦■□▶◀·∙⁃►", BULLET_MARK),
         (ANCHORS + ANCHORS.upper(), ANCHOR),
     ):

@@ -111,7 +111,7 @@ def clear(table, count):  # type: ignore[no-untyped-def]
 def find_slot(keys, mask, key):  # type: ignore[no-untyped-def]
     """Where `key` stands in the open-addressing table `keys[:mask + 1]`, or the free slot where it belongs."""
     slot = np.int64(key >> HALF) & mask
-    while keys[slot] != key and keys[slot] != 0:
+    while (keys[slot] != key) & (keys[slot] != 0):  # one branch, which nearly always goes the same way
         slot = (slot + 1) & mask
     return slot
 

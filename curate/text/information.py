@@ -52,16 +52,14 @@ def measure_words(hashes, count, keys, repeats, gains):  # type: ignore[no-untyp
     """`keys`, `repeats` are scratch: a table that `count` words fill at most half."""
     mask = table_size(count) - 1
     clear(keys, mask + 1)
+    clear(repeats, mask + 1)
     distinct = bits = 0
     for word in range(count):
         slot = find_slot(keys, mask, hashes[word])
-        if keys[slot] == hashes[word]:
-            seen = repeats[slot]
-            bits += gains[seen] if seen < GAINS else _bits(seen + 1) - _bits(seen)
-            repeats[slot] = seen + 1
-        else:
-            keys[slot], repeats[slot] = hashes[word], 1
-            distinct += 1
+        seen = repeats[slot]
+        distinct += seen == 0
+        bits += gains[seen] if seen < GAINS else _bits(seen + 1) - _bits(seen)
+        keys[slot], repeats[slot] = hashes[word], seen + 1
     return WordInformation(distinct, bits)
 
 

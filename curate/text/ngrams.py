@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.text.compiled import inner
-from curate.text.hashes import HALF, clear, find_slot, hash_between, mix, table_size, was_seen
+from curate.text.hashes import HALF, ONE, clear, find_slot, hash_between, mix, table_size, was_seen
 
 TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
@@ -57,7 +57,7 @@ def lengthen_ngrams(hashes, count, size, left, places, values, marks):  # type: 
         place = places[entry]
         goes_on = (place + size <= count) & ((size == 2) | (places[entry + 1] == place + 1))
         places[longer] = place
-        values[longer] = mix(values[entry] * JOIN + hashes[min(place + size, count) - 1])
+        values[longer] = values[entry] * JOIN + hashes[min(place + size, count) - 1] | ONE
         longer += goes_on  # written in any case, and counted if it does: no branch to guess wrongly at
     mask = table_size(longer) * BYTES_A_WORD // 2 - 1
     clear(marks, mask + 1)
@@ -78,13 +78,12 @@ def top_ngram_characters(lengths, count, size, left, places, values, keys, count
         return 0
     mask = table_size(left) - 1
     clear(keys, mask + 1)
+    clear(counts, mask + 1)
     best, best_first = 1, 0
     for entry in range(left):
         slot = find_slot(keys, mask, values[entry])
-        if keys[slot] == values[entry]:
-            counts[slot] += 1
-        else:
-            keys[slot], counts[slot], firsts[slot] = values[entry], 1, places[entry]
+        keys[slot], firsts[slot] = values[entry], firsts[slot] if counts[slot] > 0 else places[entry]
+        counts[slot] += 1
         if counts[slot] > best or (counts[slot] == best and firsts[slot] < best_first):
             best, best_first = counts[slot], firsts[slot]
     return best * (lengths[best_first + size] - lengths[best_first] + size - 1)

@@ -23,8 +23,9 @@ def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-unt
     for word in range(count):
         start, end = starts[word], ends[word]
         is_mark = (end - start == 1) & (classes[start] & TERMINAL != 0)
-        if (start == last) | ((start == last + 1) & (codes[last] == BLANK)) and not (has_ended | is_mark | (word == 0)):
-            last = end  # nine of ten words
+        is_close = (start == last) | ((start == last + 1) & (codes[last] == BLANK))
+        if is_close & (word > 0) & (not has_ended) & (not is_mark):  # nine of ten words
+            last = end
             continue
         is_new_line = is_wide = False
         if start > last + 1 or (start > last and codes[last] != BLANK):

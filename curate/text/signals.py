@@ -62,6 +62,7 @@ COUNTS = (
     *(f"top_{size}gram_characters" for size in TOP_SIZES),
     *(f"duplicate_{size}gram_characters" for size in DUPLICATE_SIZES),
     *WordInformation._fields,
+    "longest_word",
     "characters_without_newlines",
     "bytes",
     "compressed_bytes",
@@ -208,11 +209,12 @@ def _count_documents(data, offsets, table, special, stops, power_table, gains, p
     for document in range(len(offsets) - 1):
         start, end, row = offsets[document], offsets[document + 1], document * len(COUNTS)
         length = _decode_document(text, start, end, table, characters)
-        number = _cut_document(length, special, characters)
+        number, longest = _cut_document(length, special, characters)
         _hash_words(length, number, characters, words, power_table)
         _count_characters(length, characters, power_table, tables, rows, row)
         _count_words(number, characters, words, stops, rows, row + WORDS)
         _count_ngrams(number, words, tables, gains, rows, row + NGRAMS)
+        rows[row + BYTES - 2] = longest
         rows[row + BYTES - 1] = length - rows[row + NEWLINES]
         rows[row + BYTES] = end - start
         rows[row + BYTES + 1] = _compress_document(text, start, end, places)

@@ -69,7 +69,8 @@ def words_of(text: str) -> list[str]:
 def _segment_text(data, table, special, room):  # type: ignore[no-untyped-def]
     characters = character_pointers(room)
     length = decode(pointer(data), 0, len(data), pointer(table), characters.codes, characters.classes)
-    return segment(characters, length, pointer(special))
+    count, _ = segment(characters, length, pointer(special))
+    return count
 
 
 @cache
@@ -91,14 +92,18 @@ def _fill_stop_words(data, offsets, table):  # type: ignore[no-untyped-def]
 
 @inner
 def segment(characters, length, special):  # type: ignore[no-untyped-def]
-    """Cut `codes[:length]` into words `codes[starts[i]:ends[i]]`; returns how many there are."""
+    """Cut `codes[:length]` into words `codes[starts[i]:ends[i]]`.
+
+    Returns how many there are, and the characters of the longest run without white space.
+    """
     codes, classes, _, letters, edges, starts, ends, stack = characters
     alone = ALONE if is_mostly_ideographs(classes, length) else 0
     for first in range(0, length, BLOCK):
         letters[first // BLOCK] = class_bits(classes, first, length, LETTER)
-    count = 0
+    count = longest = 0
     for chunk in range(find_runs(classes, length, SPACE, edges)):
         begin, end = np.int64(edges[2 * chunk]), np.int64(edges[2 * chunk + 1])
+        longest = max(longest, end - begin)
         middle = begin if alone else _plain_middle(codes, classes, letters, begin, end, special)
         if middle > begin:
             place = np.uint64(count)
@@ -109,7 +114,7 @@ def segment(characters, length, special):  # type: ignore[no-untyped-def]
             count = _cut_around_ideographs(codes, classes, begin, end, special, starts, ends, stack, count)
         else:
             count = cut_chunk(codes, classes, begin, end, special, starts, ends, stack, count)
-    return count
+    return count, longest
 
 
 @inner
@@ -175,8 +180,7 @@ def count_words(classes, starts, ends, hashes, count, stops):  # type: ignore[no
         alphabetic += seen & ALPHABETIC != 0
         words += is_word
         characters += size * is_word
-        slot = find_slot(stops, STOP_SLOTS - 1, hashes[word])
-        bit = stops[STOP_SLOTS + slot] if stops[slot] == hashes[word] else NO_BITS
+        bit = stops[STOP_SLOTS + find_slot(stops, STOP_SLOTS - 1, hashes[word])]  # a free slot has none
         stop_words |= bit
         occurrences += bit != NO_BITS
     distinct = 0
