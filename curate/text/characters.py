@@ -19,12 +19,12 @@ from curate.text.compiled import inner
 SPACE = 1 << 0  # str.isspace
 LINE_BREAK = 1 << 1  # where str.splitlines cuts
 ALPHABETIC = 1 << 2  # str.isalpha
-UPPERCASE = 1 << 3  # str.isupper
-DIGIT = 1 << 4  # str.isdecimal
-PUNCTUATION = 1 << 5  # general category P*
+ASCII_DIGIT = 1 << 3
+ICON = 1 << 4  # general category So: a word of its own, wherever it stands
+DOTS = 1 << 5  # "." and "…"
 SYMBOL = 1 << 6  # a word of these alone does not count as a word
 TERMINAL = 1 << 7  # ends a sentence
-IDEOGRAPH = 1 << 8  # Han and kana
+UPPERCASE = 1 << 8  # str.isupper
 LETTER = 1 << 9  # letters, and the marks of scripts that write vowels as marks
 LOWER = 1 << 10  # LETTER without upper case
 UPPER = 1 << 11  # LETTER without lower case
@@ -32,18 +32,18 @@ AFFIX = 1 << 12  # cut from both ends of a word
 PREFIX = 1 << 13  # cut from the front only
 DASH = 1 << 14
 QUOTE = 1 << 15
-ICON = 1 << 16  # general category So: a word of its own, wherever it stands
-ASCII_DIGIT = 1 << 17
+DIGIT = 1 << 16  # str.isdecimal
+IDEOGRAPH = 1 << 17  # Han and kana
+HOST = 1 << 18  # may begin and end a label of a host's name
 CLOSING = 1 << 19  # a period after it ends a sentence
 RELATION = 1 << 20  # cut between a letter or digit and a letter
 ARITHMETIC = 1 << 21  # cut between digits
 SCHEME = 1 << 22  # may stand in the scheme of a URL
 DOMAIN = 1 << 23  # may stand in a host's name
-DOTS = 1 << 24  # "." and "…"
+PUNCTUATION = 1 << 24  # general category P*
+ANCHOR = 1 << 25  # the rare letter of a phrase that is looked for
 BULLET_MARK = 1 << 26  # begins an item of a list
 ALONE = 1 << 27  # a word of its own: Han and hiragana
-ANCHOR = 1 << 25  # the rare letter of a phrase that is looked for
-HOST = 1 << 18  # may begin and end a label of a host's name
 
 TERMINAL_RANGES = """
 21 2E 3F 589 61D-61F 6D4 700-702 7F9 837 839 83D-83E 964-965 104A-104B 1362 1367-1368 166E 1735-1736 17D4-17D6 17D9-17DA
@@ -75,6 +75,8 @@ ANCHORS = "jkvf:p"
 """Letters so chosen that every phrase of `phrases` has one, and few texts have many."""
 
 CODE_POINTS = 0x110000
+ADDED = 128
+FIELD = np.uint64(0xFF)
 FIRST_SCRIPT_WITH_VOWEL_MARKS = 0x0590
 
 
@@ -153,13 +155,15 @@ class CharacterCounts(NamedTuple):
 def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
     """Sums over all code points, which compile to vector instructions; ellipses need a look at each dot."""
     digits = uppercase = whitespace = punctuation = ideographs = 0
+    for first in range(0, length, ADDED):
+        end = min(first + ADDED, length)
+        sums = add_classes(classes, first, end, SPACE | UPPERCASE | DIGIT | PUNCTUATION)
+        whitespace += count_of(sums, SPACE)
+        uppercase += count_of(sums, UPPERCASE)
+        digits += count_of(sums, DIGIT)
+        punctuation += count_of(sums, PUNCTUATION)
+        ideographs += count_of(add_classes(classes, first, end, IDEOGRAPH), IDEOGRAPH)
     hashes = newlines = brackets = 0
-    for at in range(length):
-        digits += (classes[at] & DIGIT) // DIGIT
-        uppercase += (classes[at] & UPPERCASE) // UPPERCASE
-        whitespace += (classes[at] & SPACE) // SPACE
-        punctuation += (classes[at] & PUNCTUATION) // PUNCTUATION
-        ideographs += (classes[at] & IDEOGRAPH) // IDEOGRAPH
     for at in range(length):
         hashes += codes[at] == HASH
         newlines += codes[at] == NEWLINE
@@ -177,6 +181,21 @@ def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
         newlines,
         brackets,
     )
+
+
+@inner
+def add_classes(classes, low, high, wanted):  # type: ignore[no-untyped-def]
+    """Sums of up to 255 bit sets: one addition counts all wanted classes, whose bits are eight or more apart."""
+    sums = np.uint64(0)
+    for at in range(low, high):
+        sums += np.uint64(classes[at] & np.uint32(wanted))
+    return sums
+
+
+@inner
+def count_of(sums, wanted):  # type: ignore[no-untyped-def]
+    """How often one of the classes stood there that `add_classes` counted."""
+    return np.int64(sums // np.uint64(wanted) & FIELD)
 
 
 @inner

@@ -22,6 +22,7 @@ import polars as pl
 from curate.text.bits import BLOCK, LAST, NO_BITS, ONE, bits_between, class_bits, find_runs
 from curate.text.buffers import text_buffers
 from curate.text.characters import (
+    ADDED,
     AFFIX,
     ALONE,
     ALPHABETIC,
@@ -31,7 +32,9 @@ from curate.text.characters import (
     LOWER,
     SPACE,
     SYMBOL,
+    add_classes,
     character_classes,
+    count_of,
     decode,
 )
 from curate.text.chunks import cut_chunk
@@ -139,11 +142,12 @@ def _plain_middle(codes, classes, letters, begin, end, special):  # type: ignore
 
 @inner
 def is_mostly_ideographs(classes, length):  # type: ignore[no-untyped-def]
-    """More Han and kana than other letters; two sums that compile to vector instructions."""
+    """More Han and kana than other letters."""
     ideographs = letters = 0
-    for at in range(length):
-        ideographs += (classes[at] & IDEOGRAPH) // IDEOGRAPH
-        letters += (classes[at] & LETTER) // LETTER
+    for first in range(0, length, ADDED):
+        sums = add_classes(classes, first, min(first + ADDED, length), IDEOGRAPH | LETTER)
+        ideographs += count_of(sums, IDEOGRAPH)
+        letters += count_of(sums, LETTER)
     return 2 * ideographs > letters
 
 
