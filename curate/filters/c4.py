@@ -17,7 +17,7 @@ from curate.batch import Filter, Rule
 from curate.errors import UsageError
 from curate.text.buffers import TextBuffers, text_buffers, texts_of
 from curate.text.characters import CURLY_BRACKET, DIGIT, SPACE, character_classes, decode, encode
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, part, pointer
 from curate.text.lines import DOT, NEWLINE, line_end, longest_chunk, next_line, strip
 from curate.text.phrases import count_phrases
 
@@ -109,29 +109,28 @@ def _rebuilt(
 ) -> pl.Series:
     out = np.empty(buffers.offsets[-1] - buffers.offsets[0], dtype=np.uint8)
     offsets = np.zeros(buffers.documents + 1, dtype=np.int64)
-    _cut_documents(*buffers, character_classes(), marks, settings, out, offsets, counts)
+    longest = int(np.diff(buffers.offsets).max(initial=0))
+    codes, classes = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
+    _cut_documents(*buffers, character_classes(), marks, settings, codes, classes, out, offsets, counts)
     return texts_of(TextBuffers(out, offsets))
 
 
 @kernel
-def _cut_documents(data, offsets, table, marks, settings, out, out_offsets, counts):  # type: ignore[no-untyped-def]
-    longest = 0
-    for document in range(len(offsets) - 1):
-        longest = max(longest, offsets[document + 1] - offsets[document])
-    codes, classes = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
+def _cut_documents(data, offsets, table, marks, settings, codes, classes, out, out_offsets, counts):  # type: ignore[no-untyped-def]
+    text, table, codes, classes = pointer(data), pointer(table), pointer(codes), pointer(classes)
+    written, rows, end_marks = pointer(out), pointer(counts), marks
     at = 0
     for document in range(len(offsets) - 1):
-        length = decode(data, offsets[document], offsets[document + 1], table, codes, classes)
-        length = _cut_document(codes, classes, length, marks, settings, counts[document])
-        low, high = strip(classes, 0, length)
-        at = encode(codes, low, high, out, at)
+        length = decode(text, offsets[document], offsets[document + 1], table, codes, classes)
+        at = _cut_document(codes, classes, length, end_marks, settings, written, at, rows, document * len(COUNTS))
         out_offsets[document + 1] = at
 
 
-@inner
-def _cut_document(codes, classes, length, marks, settings, counts):  # type: ignore[no-untyped-def]
-    """Move the kept lines to the front of `codes` and `classes`, and return how long they are together."""
-    write = begin = 0
+@part
+def _cut_document(codes, classes, length, marks, settings, out, begin_of_text, counts, row):  # type: ignore[no-untyped-def]
+    """Write the kept lines to `out` as UTF-8, a newline between two and no space around all; returns where they end."""
+    begin, at = 0, begin_of_text
+    end_of_text = at
     while begin < length:
         end = line_end(classes, begin, length)
         following = next_line(codes, end, length)
@@ -140,30 +139,33 @@ def _cut_document(codes, classes, length, marks, settings, counts):  # type: ign
         is_kept = high - low <= limit or longest_chunk(classes, low, high) <= limit
         if is_kept and settings.without_citations:
             high = _remove_citations(codes, classes, low, high)
-        if is_kept and _is_kept(codes, classes, low, high, marks, settings, counts):
-            if write > 0:
-                codes[write], classes[write] = NEWLINE, SPACE
-                write += 1
-            codes[write : write + high - low] = codes[low:high]
-            classes[write : write + high - low] = classes[low:high]
-            write += high - low
+        if is_kept and _is_kept(codes, classes, low, high, marks, settings, counts, row):
+            first, last = strip(classes, low, high)  # again: citations may have stood at its ends
+            is_blank = first == last
+            if at > begin_of_text:
+                out[at] = NEWLINE
+                at += 1
+                first = low
+            at = encode(codes, first, last, out, at)
+            end_of_text = end_of_text if is_blank else at
+            at = encode(codes, last, high, out, at)
         else:
-            counts[CUT_LINES] += 1
+            counts[row + CUT_LINES] += 1
         begin = following
-    return write
+    return end_of_text
 
 
 @inner
-def _is_kept(codes, classes, low, high, marks, settings, counts):  # type: ignore[no-untyped-def]
+def _is_kept(codes, classes, low, high, marks, settings, counts, row):  # type: ignore[no-untyped-def]
     if settings.needs_end_mark and not _has_end_mark(codes, low, high, marks):
         return False
     if not _has_chunks(classes, low, high, settings.min_words_per_line):
         return False
     found = count_phrases(codes, classes, low, high)
-    counts[LOREM_IPSUM_LINES] += found.lorem_ipsums > 0
+    counts[row + LOREM_IPSUM_LINES] += found.lorem_ipsums > 0
     if settings.without_javascript and found.javascripts > 0:
         return False
-    counts[CURLY_BRACKET_LINES] += _has(codes, low, high, CURLY_BRACKET)
+    counts[row + CURLY_BRACKET_LINES] += _has(codes, low, high, CURLY_BRACKET)
     return not (settings.without_policies and found.policies > 0)
 
 
