@@ -6,6 +6,8 @@ fails is the one that the ledger names.
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from curate.batch import Measure, Rule
@@ -76,25 +78,43 @@ def apply_rules(batch: pl.DataFrame, step: str, rules: tuple[Rule, ...]) -> pl.D
     """Drop what has no outcome yet and fails a rule; the first that fails gives reason and value."""
     if not rules:
         return batch
-    fails = [(rule, ~rule.keep.fill_null(True)) for rule in rules]
-    reason, value = pl.lit(None, pl.String), pl.lit(None, pl.String)
-    for rule, failing in reversed(fails):
-        reason = pl.when(failing).then(pl.lit(rule.name)).otherwise(reason)
-        value = pl.when(failing).then(_shown(rule, batch)).otherwise(value)
-    decided = batch.with_columns(reason.alias("_reason"), value.alias("_value"))
-    failing = ALIVE & pl.col("_reason").is_not_null()
-    return decided.with_columns(
-        pl.when(failing).then(pl.lit("dropped")).otherwise("outcome").alias("outcome"),
-        pl.when(failing).then(pl.lit(step)).otherwise("step").alias("step"),
-        pl.when(failing).then("_reason").otherwise("reason").alias("reason"),
-        pl.when(failing).then("_value").otherwise("value").alias("value"),
-    ).drop("_reason", "_value")
+    failed = _first_failed(batch, rules)
+    is_dropped = failed < len(rules)
+    if not is_dropped.any():
+        return batch
+    reasons = pl.Series([*(rule.name for rule in rules), None], dtype=pl.String)[failed]
+    values = _deciding_values(batch, rules, failed)
+    news = {"outcome": pl.lit("dropped"), "step": pl.lit(step), "reason": pl.lit(reasons), "value": pl.lit(values)}
+    dropped = pl.lit(pl.Series(is_dropped))
+    return batch.with_columns(pl.when(dropped).then(new).otherwise(name).alias(name) for name, new in news.items())
 
 
-def _shown(rule: Rule, batch: pl.DataFrame) -> pl.Expr:
-    """The measured value as the ledger shows it."""
-    if rule.signal not in batch.columns:
-        return pl.lit(None, pl.String)
-    is_float = batch.schema[rule.signal].is_float()
-    value = pl.col(rule.signal).round(6) if is_float else pl.col(rule.signal)
-    return value.cast(pl.String)
+def _first_failed(batch: pl.DataFrame, rules: tuple[Rule, ...]) -> npt.NDArray[np.intp]:
+    """For each document the number of the first rule that it fails; their count for one that fails none, or is out."""
+    kept = batch.select(rule.keep.fill_null(True).alias(str(number)) for number, rule in enumerate(rules))
+    is_out = batch["outcome"].is_not_null().to_numpy()
+    failed = np.full(len(batch), len(rules))
+    for number in reversed(range(len(rules))):
+        failed[~(kept[str(number)].to_numpy() | is_out)] = number
+    return failed
+
+
+def _deciding_values(batch: pl.DataFrame, rules: tuple[Rule, ...], failed: npt.NDArray[np.intp]) -> pl.Series:
+    """The value by which each document failed, as the ledger shows it: few are wanted, and printing is slow."""
+    order = np.argsort(failed, kind="stable")
+    counts = np.bincount(failed, minlength=len(rules) + 1)
+    ends = np.cumsum(counts)
+    values = [
+        _shown(batch, rule.signal, order[end - count : end])
+        for rule, count, end in zip(rules, counts, ends, strict=False)
+        if count
+    ]
+    values.append(pl.Series([None], dtype=pl.String).new_from_index(0, int(counts[-1])))
+    return pl.concat(values)[np.argsort(order)]
+
+
+def _shown(batch: pl.DataFrame, signal: str, rows: npt.NDArray[np.intp]) -> pl.Series:
+    if signal not in batch.columns:
+        return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
+    values = batch[signal][rows]
+    return (values.round(6) if values.dtype.is_float() else values).cast(pl.String).alias("value")

@@ -18,15 +18,16 @@ ZERO, ONE, SIX, LAST = (np.uint64(number) for number in (0, 1, 6, BLOCK - 1))
 NO_BITS, ALL_BITS = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-@intrinsic  # type: ignore[misc]
-def trailing_zeros(context: Any, bits: Any) -> Any:
-    """How many zeros stand below the lowest set bit of a uint64; 64 if none is set."""
-
+def _trailing_zeros(context: Any, bits: Any) -> Any:
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         is_undefined_at_zero = context.get_constant(types.boolean, False)
         return builder.cttz(values[0], is_undefined_at_zero)
 
     return types.uint64(types.uint64), lower
+
+
+trailing_zeros: Any = intrinsic(_trailing_zeros)
+"""How many zeros stand below the lowest set bit of a uint64; 64 if none is set."""
 
 
 @inner

@@ -201,7 +201,7 @@ def count_of(sums, wanted):  # type: ignore[no-untyped-def]
 @inner
 def _count_ellipses(codes, classes, length):  # type: ignore[no-untyped-def]
     """As `str.count` counts "..." from the left, and "…"."""
-    ellipses, dots, before = 0, 0, -1
+    ellipses, dots, before = 0, 0, np.int64(-1)
     for first in range(0, length, BLOCK):
         bits = class_bits(classes, first, length, DOTS)
         while bits != NO_BITS:

@@ -1,6 +1,6 @@
 """One run of characters without a space, cut into words by the general rules.
 
-    chunk ─▶ listed? its pieces : affixes off both ends, one by one ─▶ URL? whole : cut at infixes ─▶ listed ones joined
+chunk ─▶ listed? its pieces : affixes off both ends, one by one ─▶ URL? whole : cut at infixes ─▶ listed ones joined
 """
 
 from __future__ import annotations

@@ -20,16 +20,18 @@ inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, f
 """Compiled into its callers: a call costs more than most of the functions do."""
 
 
-@intrinsic  # type: ignore[misc]
-def pointer(context: Any, array: Any) -> Any:
-    """Where a contiguous array begins; inner functions take a pointer for an array, and run up to twice as fast.
-
-    An array is seven arguments to a call, each call counts its references, and each index may count from its end; a
-    pointer is one argument, and an index only that. It keeps no array alive: take it from a kernel's arguments, which
-    Python holds until the kernel returns.
-    """
-
+def _pointer(context: Any, array: Any) -> Any:
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return cgutils.create_struct_proxy(signature.args[0])(context, builder, value=values[0]).data
+        proxy: Any = cgutils.create_struct_proxy(array)  # type: ignore[no-untyped-call]
+        return proxy(context, builder, value=values[0]).data
 
-    return types.CPointer(array.dtype)(array), lower
+    return types.CPointer(array.dtype)(array), lower  # type: ignore[no-untyped-call]
+
+
+pointer: Any = intrinsic(_pointer)
+"""Where a contiguous array begins; inner functions take a pointer for an array, and run up to twice as fast.
+
+An array is seven arguments to a call, each call counts its references, and each index may count from its end; a pointer
+is one argument, and an index only that. It keeps no array alive: take it from a kernel's arguments, which Python holds
+until the kernel returns.
+"""

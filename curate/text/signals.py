@@ -233,9 +233,7 @@ def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
 @part
 def _hash_words(length, number, characters, words, powers):  # type: ignore[no-untyped-def]
     hash_prefixes(characters.codes, length, characters.prefixes)
-    hash_words(
-        characters.prefixes, powers, characters.starts, characters.ends, number, words.hashes, words.lengths
-    )
+    hash_words(characters.prefixes, powers, characters.starts, characters.ends, number, words.hashes, words.lengths)
 
 
 @part

@@ -103,16 +103,16 @@ def segment(characters, length, special):  # type: ignore[no-untyped-def]
     alone = ALONE if is_mostly_ideographs(classes, length) else 0
     for first in range(0, length, BLOCK):
         letters[first // BLOCK] = class_bits(classes, first, length, LETTER)
-    count = longest = 0
+    count, longest = np.int64(0), 0
     for chunk in range(find_runs(classes, length, SPACE, edges)):
         begin, end = np.int64(edges[2 * chunk]), np.int64(edges[2 * chunk + 1])
-        longest = max(longest, end - begin)
+        longest = max(longest, int(end - begin))
         middle = begin if alone else _plain_middle(codes, classes, letters, begin, end, special)
         if middle > begin:
             place = np.uint64(count)
             starts[place], ends[place] = begin, middle
             starts[place + ONE], ends[place + ONE] = middle, end
-            count += 1 + (middle < end)
+            count += 1 + int(middle < end)
         elif alone:
             count = _cut_around_ideographs(codes, classes, begin, end, special, starts, ends, stack, count)
         else:
