@@ -10,6 +10,7 @@ import argparse
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -37,6 +38,10 @@ DATATROVES_C4 = {"min_sentences": 5, "min_words_per_line": 3, "end_marks": (".",
 TURNS = 20
 """Of ours to one of datatrove's: a stall of half a second is five times the whole work of one."""
 TOGETHER = "gopher_quality.max_hash_symbol_ratio+max_ellipsis_ratio"
+
+
+START = "import polars as pl; from curate.text.signals import text_signals; text_signals(pl.Series(['a text']))"
+"""What a process does before it measures its first text, the kernels compiled by an earlier one."""
 
 
 class Ours(NamedTuple):
@@ -217,7 +222,13 @@ def compare_speed(python: Path, texts: list[str], work: Path, options: argparse.
             name: size(timed) / sum(map(choose, zip(*turns, strict=True))) / 1e6 for name, turns in seconds.items()
         }
         speed[kind] = rates | {"ratio": rates["curate"] / rates["datatrove"]}
-    return speed
+    return speed | {"start_seconds": statistics.median(start_seconds() for _ in range(5))}
+
+
+def start_seconds() -> float:
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", START], check=True)
+    return time.perf_counter() - started
 
 
 def cpu_seconds(work: Any) -> float:
@@ -244,6 +255,7 @@ def print_report(report: dict[str, Any], show: int) -> None:
     labels = {"signals": "all signals", "curate": "signals and four filters", "datatrove": "datatrove's four filters"}
     for name, label in (labels | {"ratio": "ratio of the chains"}).items():
         print(f"{label:<40}" + "".join(f"{report['speed'][kind][name]:>10.3f}" for kind in ("median", "fastest")))
+    print(f"\nfrom the start of Python to the first text measured: {report['speed']['start_seconds']:.1f} s")
 
 
 if __name__ == "__main__":
