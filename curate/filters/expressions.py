@@ -16,7 +16,7 @@ import polars as pl
 
 from curate.text.buffers import text_buffers
 from curate.text.characters import CODE_POINTS, decode
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, pointer
 from curate.text.folding import ALONE, BEYOND, IGNORED, SEPARATOR, code_table
 
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -46,6 +46,14 @@ class Counts(NamedTuple):
     words: npt.NDArray[np.int64]
 
 
+class Scratch(NamedTuple):
+    """Of one document: its code points, these folded, and the words of these, a 0 after each."""
+
+    codes: npt.NDArray[np.uint32]
+    folded: npt.NDArray[np.uint32]
+    words: npt.NDArray[np.uint32]
+
+
 def compile_expressions(expressions: Iterable[str]) -> Expressions:
     """The trie of a list. Case, and what stands between the words of a phrase, do not count."""
     states: dict[int, int] = {}
@@ -69,21 +77,25 @@ def count_expressions(texts: pl.Series, expressions: Expressions) -> Counts:
     so that expressions are found anywhere in a sentence.
     """
     data, offsets = text_buffers(texts)
-    longest = int(np.diff(offsets).max(initial=0))
-    scratch = np.empty((3, longest + 1), dtype=np.uint32)
     counts = Counts(*np.zeros((3, len(offsets) - 1), dtype=np.int64))
-    _count_documents(data, offsets, _folding(), *expressions, scratch, *counts)
+    _count_documents(data, offsets, _folding(), *expressions, _scratch(offsets), *counts)
     return counts
 
 
 def _encode_all(texts: pl.Series) -> list[list[int]]:
     data, offsets = text_buffers(texts)
-    scratch = np.empty((3, int(np.diff(offsets).max(initial=0)) + 1), dtype=np.uint32)
+    scratch = _scratch(offsets)
     encoded = []
     for start, end in itertools.pairwise(offsets):
-        length = _encode(data, start, end, _folding(), scratch)
-        encoded.append(scratch[2, :length].tolist())
+        length = _encode_text(data, start, end, _folding(), scratch)
+        encoded.append(scratch.words[:length].tolist())
     return encoded
+
+
+def _scratch(offsets: npt.NDArray[np.int64]) -> Scratch:
+    """A character that is a word of its own takes two entries and at least two bytes: one more than bytes is enough."""
+    longest = int(np.diff(offsets).max(initial=0)) + 1
+    return Scratch(*(np.empty(longest, dtype=np.uint32) for _ in Scratch._fields))
 
 
 def _as_table(states: dict[int, int], words: list[int]) -> Expressions:
@@ -106,12 +118,13 @@ def _folding() -> npt.NDArray[np.uint32]:
 
 @kernel
 def _count_documents(data, offsets, table, keys, targets, words, scratch, found, covered, total):  # type: ignore[no-untyped-def]
-    codes = scratch[2]
+    text, folding, room = pointer(data), pointer(table), _pointers(scratch)
+    steps, mask, states, sizes = pointer(keys), len(keys) - 1, pointer(targets), pointer(words)
     for document in range(len(offsets) - 1):
-        length = _encode(data, offsets[document], offsets[document + 1], table, scratch)
+        length = _encode(text, offsets[document], offsets[document + 1], folding, room)
         at = 0
         while at < length:
-            end, size = _longest_at(codes, at, length, keys, targets, words)
+            end, size = _longest_at(room.words, at, length, steps, mask, states, sizes)
             found[document] += size > 0
             covered[document] += size
             total[document] += max(size, 1)
@@ -119,12 +132,12 @@ def _count_documents(data, offsets, table, keys, targets, words, scratch, found,
 
 
 @inner
-def _longest_at(codes, at, length, keys, targets, words):  # type: ignore[no-untyped-def]
+def _longest_at(codes, at, length, keys, mask, targets, words):  # type: ignore[no-untyped-def]
     """The end of the longest expression that starts at the word `at`, and its words; else the next word, and 0."""
     end, size = at, 0
     state = 0
     while at < length:
-        state = _step(keys, targets, state, codes[at])
+        state = _step(keys, mask, targets, state, codes[at])
         if state == 0:
             break
         at += 1
@@ -138,18 +151,17 @@ def _longest_at(codes, at, length, keys, targets, words):  # type: ignore[no-unt
 
 
 @inner
-def _step(keys, targets, state, code):  # type: ignore[no-untyped-def]
+def _step(keys, mask, targets, state, code):  # type: ignore[no-untyped-def]
     """Where `code` leads from `state`; 0: nowhere."""
     key = np.uint64(state) << HALF | np.uint64(code)
-    return targets[_slot(keys, key)]
+    return targets[_slot(keys, mask, key)]
 
 
 @inner
-def _slot(keys, key):  # type: ignore[no-untyped-def]
+def _slot(keys, mask, key):  # type: ignore[no-untyped-def]
     """Where `key` stands, or the free slot where it belongs."""
-    mask = len(keys) - 1
     slot = np.int64((key * SPREAD) >> HALF) & mask
-    while keys[slot] != key and keys[slot] != FREE:
+    while (keys[slot] != key) & (keys[slot] != FREE):
         slot = (slot + 1) & mask
     return slot
 
@@ -157,20 +169,28 @@ def _slot(keys, key):  # type: ignore[no-untyped-def]
 @kernel
 def _fill(keys, targets, steps, states):  # type: ignore[no-untyped-def]
     for i in range(len(steps)):
-        slot = _slot(keys, steps[i])
+        slot = _slot(keys, len(keys) - 1, steps[i])
         keys[slot], targets[slot] = steps[i], states[i]
 
 
 @kernel
-def _encode(data, start, end, table, scratch):  # type: ignore[no-untyped-def]
-    """Write the text to `scratch[2]` as folded code points, a 0 after every word; returns the length.
+def _encode_text(data, start, end, table, scratch):  # type: ignore[no-untyped-def]
+    return _encode(pointer(data), start, end, pointer(table), _pointers(scratch))
 
-    A character that is a word of its own takes two entries and at least two bytes: `end - start + 1` are enough.
-    """
-    folded, codes = scratch[1], scratch[2]
+
+@inner
+def _pointers(scratch):  # type: ignore[no-untyped-def]
+    codes, folded, words = scratch
+    return Scratch(pointer(codes), pointer(folded), pointer(words))
+
+
+@inner
+def _encode(data, start, end, table, scratch):  # type: ignore[no-untyped-def]
+    """Write the text to `scratch.words` as folded code points, a 0 after every word; returns the length."""
+    _, folded, codes = scratch
     count = 0
     is_open = False
-    for at in range(decode(data, start, end, table, scratch[0], folded)):
+    for at in range(decode(data, start, end, table, scratch.codes, folded)):
         code = folded[at]
         if code == IGNORED:
             continue

@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curate.text.bits import find_runs
 from curate.text.buffers import text_buffers
 from curate.text.characters import SPACE, character_classes, decode
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, pointer
 from curate.text.hashes import clear, find_slot, hash_prefixes, powers, table_size
 from curate.text.information import measure_words, repeat_gains
-from curate.text.ngrams import BYTES_A_WORD, DUPLICATE_SIZES, TOP_SIZES, begin_ngrams, hash_words, lengthen_ngrams
+from curate.text.ngrams import DUPLICATE_SIZES, TOP_SIZES, begin_ngrams, hash_words, lengthen_ngrams
+from curate.text.room import character_pointers, room_for, table_pointers, word_pointers
 
 LARGEST = DUPLICATE_SIZES[-1]
 COUNTS = (
@@ -36,53 +38,44 @@ def count_repeats(texts: pl.Series) -> npt.NDArray[np.int64]:
     """int64[documents, COUNTS] of a String column."""
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    _count_documents(*buffers, character_classes(), repeat_gains(), powers(), counts)
+    room = room_for(buffers)
+    covered = np.empty(len(room.words.hashes), dtype=np.uint8)
+    _count_documents(*buffers, character_classes(), repeat_gains(), powers(), room, covered, counts)
     return counts
 
 
 @kernel
-def _count_documents(data, offsets, table, gains, power_table, counts):  # type: ignore[no-untyped-def]
-    longest = 0
+def _count_documents(data, offsets, table, gains, power_table, room, covered, counts):  # type: ignore[no-untyped-def]
+    text, table, gains, power_table = pointer(data), pointer(table), pointer(gains), pointer(power_table)
+    characters, tables = character_pointers(room.characters), table_pointers(room.tables)
+    hashes, lengths, places, values = word_pointers(room.words)
+    covered = pointer(covered)
+    codes, classes, prefixes = characters.codes, characters.classes, characters.prefixes
     for document in range(len(offsets) - 1):
-        longest = max(longest, offsets[document + 1] - offsets[document])
-    room, slots = longest // 2 + 2, table_size(longest // 2 + 2)
-    codes, classes = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint32)
-    prefixes = np.empty(longest + 1, dtype=np.uint64)
-    starts, ends = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
-    hashes, lengths = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.int64)
-    places, values = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint64)
-    marks, covered = np.empty(slots * BYTES_A_WORD // 2, dtype=np.uint8), np.empty(room, dtype=np.uint8)
-    keys, repeats = np.empty(slots, dtype=np.uint64), np.empty(slots, dtype=np.int32)
-    for document in range(len(offsets) - 1):
-        length = decode(data, offsets[document], offsets[document + 1], table, codes, classes)
-        words = _cut_at_spaces(classes, length, starts, ends)
+        length = decode(text, offsets[document], offsets[document + 1], table, codes, classes)
+        words = _cut_at_spaces(classes, length, characters.edges, characters.starts, characters.ends)
         hash_prefixes(codes, length, prefixes)
-        hash_words(prefixes, power_table, starts, ends, words, hashes, lengths)
+        hash_words(prefixes, power_table, characters.starts, characters.ends, words, hashes, lengths)
         row = counts[document]
         row[0], row[1] = words, lengths[words]
-        row[2], row[3] = measure_words(hashes, words, keys, repeats, gains)
+        row[2], row[3] = measure_words(hashes, words, tables.keys, tables.repeats, gains)
         left = begin_ngrams(hashes, words, places, values)
         for size in range(2, LARGEST + 1):
-            left = lengthen_ngrams(hashes, words, size, left, places, values, marks)
-            _count_ngrams(values, left, keys, repeats)
+            left = lengthen_ngrams(hashes, words, size, left, places, values, tables.marks)
+            _count_ngrams(values, left, tables.keys, tables.repeats)
             if size <= TOP_SIZES[-1]:
-                row[2 + size] = _top(lengths, size, left, places, values, keys, repeats)
+                row[2 + size] = _top(lengths, size, left, places, values, tables.keys, tables.repeats)
             else:
-                row[2 + size] = _duplicate(lengths, words, size, left, places, values, keys, repeats, covered)
+                row[2 + size] = _duplicate(
+                    lengths, words, size, left, places, values, tables.keys, tables.repeats, covered
+                )
 
 
 @inner
-def _cut_at_spaces(classes, length, starts, ends):  # type: ignore[no-untyped-def]
-    words = at = 0
-    while at < length:
-        while at < length and classes[at] & SPACE:
-            at += 1
-        begin = at
-        while at < length and not classes[at] & SPACE:
-            at += 1
-        if begin < at:
-            starts[words], ends[words] = begin, at
-            words += 1
+def _cut_at_spaces(classes, length, edges, starts, ends):  # type: ignore[no-untyped-def]
+    words = find_runs(classes, length, SPACE, edges)
+    for word in range(words):
+        starts[word], ends[word] = edges[2 * word], edges[2 * word + 1]
     return words
 
 
@@ -116,7 +109,8 @@ def _duplicate(lengths, words, size, left, places, values, keys, repeats, covere
     clear(covered, words)
     for entry in range(left):
         if repeats[find_slot(keys, mask, values[entry])] > 1:
-            covered[places[entry] : places[entry] + size] = 1
+            for word in range(places[entry], places[entry] + size):
+                covered[word] = 1
     characters = 0
     for word in range(words):
         characters += covered[word] * (lengths[word + 1] - lengths[word])

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.text.buffers import TextBuffers
-from curate.text.compiled import inner, kernel
+from curate.text.compiled import inner, kernel, pointer
 from curate.text.folding import (
     ALONE,
     FNV_PRIME,
@@ -91,6 +91,8 @@ def _scratch(texts: TextBuffers) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np
 def _see(data, offsets, table, kind, span, min_words, sketch, hashes, starts, words):  # type: ignore[no-untyped-def]
     windows = 0
     shift = _shift(sketch)
+    data, table, sketch = pointer(data), pointer(table), pointer(sketch)
+    hashes, starts, words = pointer(hashes), pointer(starts), pointer(words)
     for document in range(len(offsets) - 1):
         low, high = offsets[document], offsets[document + 1]
         count = _cut(data, low, high, table, kind, hashes, starts, words)
@@ -112,6 +114,8 @@ def _take(  # type: ignore[no-untyped-def]
 ):
     found = 0
     shift = _shift(sketch)
+    data, table, sketch = pointer(data), pointer(table), pointer(sketch)
+    hashes, starts, words = pointer(hashes), pointer(starts), pointer(words)
     for document in range(len(offsets) - 1):
         low, high = offsets[document], offsets[document + 1]
         count = _cut(data, low, high, table, kind, hashes, starts, words)
