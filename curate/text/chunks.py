@@ -17,10 +17,28 @@ SHORT_WORD = 4
 
 @part
 def cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
-    """Cut one run without spaces: affixes from both ends in turn until what is left is listed or has none."""
+    """Add the words of `codes[low:high]` to the `count` words found so far; returns how many there are now.
+
+    `stack` is scratch of as many entries as the chunk has characters.
+    """
     first = count
-    depth = 0  # ends of the suffixes, the outermost at the bottom
-    pieces = 0
+    low, high, pieces, suffixes, count = _cut_affixes(codes, classes, low, high, special, starts, ends, stack, count)
+    if low < high:
+        if pieces or is_url(codes, classes, low, high):
+            count = _add_pieces(pieces, low, high, starts, ends, count)
+        else:
+            count = _cut_infixes(codes, classes, low, high, starts, ends, count)
+    count = _add_suffixes(high, suffixes, starts, ends, stack, count)
+    return _join_listed(codes, special, starts, ends, first, count)
+
+
+@inner
+def _cut_affixes(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+    """Cut from both ends in turn until what is left is listed or has no affix; prefixes are added as words.
+
+    Returns what is left and its pieces if it is listed, how many ends of suffixes are on the stack, and the count.
+    """
+    suffixes = pieces = 0
     while low < high:
         pieces = listed(codes, low, high, special) & PIECES
         if pieces:
@@ -34,21 +52,22 @@ def cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  
                 continue
         suffix = suffix_length(codes, classes, low, high, special)
         if suffix:
-            stack[depth] = high
-            depth += 1
+            stack[suffixes] = high
+            suffixes += 1
             high -= suffix
         if not prefix and not suffix:
             break
-    if low < high:
-        if pieces or is_url(codes, classes, low, high):
-            count = _add_pieces(pieces, low, high, starts, ends, count)
-        else:
-            count = _cut_infixes(codes, classes, low, high, starts, ends, count)
-    for level in range(depth - 1, -1, -1):
-        starts[count], ends[count] = high, stack[level]
-        high = stack[level]
+    return low, high, pieces, suffixes, count
+
+
+@inner
+def _add_suffixes(low, suffixes, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+    """Add them from the innermost to the outermost, the first from `low` on."""
+    for suffix in range(suffixes - 1, -1, -1):
+        starts[count], ends[count] = low, stack[suffix]
+        low = stack[suffix]
         count += 1
-    return _join_listed(codes, special, starts, ends, first, count)
+    return count
 
 
 @inner

@@ -1,6 +1,7 @@
 """Words: a document cut as the English tokenizer of spaCy cuts it, by rules in one pass over the code points.
 
-    whitespace ─▶ chunks ─▶ listed? pieces : affixes off both ends ─▶ URL? whole : cut at infixes ─▶ tokens
+    white space ─▶ chunks ─┬▶ letters, and perhaps a mark behind them: cut there ─┬▶ words
+                           └▶ any other: by the rules of `curate.text.chunks` ────┘
 
 Punctuation marks, symbols and icons are words of their own ("(see below)." ─▶ "(", "see", "below", ")", "."),
 contractions are cut ("it's" ─▶ "it", "'s"), URLs and e-mail addresses are not. In a text mostly of Han and kana each
@@ -63,15 +64,16 @@ def words_of(text: str) -> list[str]:
     """The words of one text, in order."""
     buffers = text_buffers(pl.Series([text]))
     room = room_for(buffers).characters
-    count = _segment_text(buffers.data, character_classes(), special_words(), room)
+    count = _segment_text(*buffers, character_classes(), special_words(), room)
     words = zip(room.starts[:count].tolist(), room.ends[:count].tolist(), strict=True)
     return [text[start:end] for start, end in words]
 
 
 @kernel
-def _segment_text(data, table, special, room):  # type: ignore[no-untyped-def]
+def _segment_text(data, offsets, table, special, room):  # type: ignore[no-untyped-def]
     characters = character_pointers(room)
-    length = decode(pointer(data), 0, len(data), pointer(table), characters.codes, characters.classes)
+    start, end = offsets[0], offsets[1]
+    length = decode(pointer(data), start, end, pointer(table), characters.codes, characters.classes)
     count, _ = segment(characters, length, pointer(special))
     return count
 
