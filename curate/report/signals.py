@@ -31,9 +31,11 @@ def signal_values() -> list[dict[str, Any]]:
 
 def signals_table() -> Table:
     """One line a signal."""
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("signal", "dtype", "unit", "range", "source"):
         add_column(table, name, is_text=True)
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    table.columns[2].min_width = len("characters")
     for row in signal_values():
         limits = f"{row['minimum']}-{'' if row['maximum'] is None else row['maximum']}"
         table.add_row(row["name"], row["dtype"], row["unit"], limits, row["source"].partition(" (")[0])
