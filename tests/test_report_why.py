@@ -140,4 +140,4 @@ def test_the_command_prints_the_rules_and_json_has_the_same(
             assert "dropped by gopher_quality, min_words" in out
             assert "would keep" in out
     (story,) = stories(finished, id)
-    assert checks_table(story).row_count == len(story.checks)
+    assert checks_table(story).row_count == len(story.checks) + len({check.step for check in story.checks})

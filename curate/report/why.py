@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 import polars as pl
@@ -238,17 +239,18 @@ def _outcome(story: Story) -> str:
 
 
 def checks_table(story: Story) -> Table:
-    """Each rule in order; the one that decided is bold."""
-    table = Table(box=SIMPLE_HEAD)
-    for name in ("step", "rule", "value", "threshold", "verdict"):
-        add_column(table, name, is_text=name not in ("value", "threshold"))
-    shown = ""
-    for check in story.checks:
-        style = "bold" if check.verdict in ("dropped", "quarantined") else None
-        step = check.step if check.step != shown else ""
-        cells = (_printed(check.value), _printed(check.threshold), check.verdict)
-        table.add_row(step, check.rule, *cells, style=style)
-        shown = check.step
+    """Each rule in order, under its step; the one that decided is bold."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("step and rule", "value", "threshold", "verdict"):
+        add_column(table, name, is_text=name in ("step and rule", "verdict"))
+    table.columns[0].no_wrap = True
+    for step, checks in groupby(story.checks, key=lambda check: check.step):
+        table.add_row(step)
+        for check in checks:
+            style = "bold" if check.verdict in ("dropped", "quarantined") else None
+            table.add_row(
+                f"  {check.rule}", _printed(check.value), _printed(check.threshold), check.verdict, style=style
+            )
     return table
 
 
