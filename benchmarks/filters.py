@@ -21,11 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 from end_to_end import PEER_REQUIREMENTS, peer_python
-from warcio.archiveiterator import ArchiveIterator
+from language import page_texts
 
 from curate.engine.clock import Clock
-from curate.extract.charset import decode
-from curate.extract.html import extract_html
 from curate.filters.c4 import c4
 from curate.filters.fineweb import fineweb
 from curate.filters.gopher import gopher_quality, gopher_repetition
@@ -89,13 +87,7 @@ def parse_options() -> argparse.Namespace:
 
 def english_texts(crawl: Path) -> list[str]:
     """The main text of each HTML page that lid.176 takes for English with .65 or more."""
-    texts = []
-    with crawl.open("rb") as file:
-        for record in ArchiveIterator(file):
-            if record.rec_type == "response" and "html" in (record.http_headers.get_header("content-type") or ""):
-                page = decode(record.content_stream().read(), declared=None, html=True)[0]
-                texts.append(extract_html(page, engine="resiliparse").text)
-    batch = pl.DataFrame({"text": [text for text in texts if text.strip()]})
+    batch = pl.DataFrame({"text": page_texts(crawl)})
     is_english = language(keep=("en",), min_score=0.65)
     assert is_english.measure is not None
     measured = is_english.measure(batch)

@@ -1,36 +1,60 @@
 """A fastText model as the filters use it: loaded once a process, checked, and asked about whole documents.
 
-path ─▶ sha256 ─▶ load ─▶ FastTextModel;  text ─▶ one line ─▶ [(label, probability), …]
+path ─▶ sha256 ─▶ tables ─▶ FastTextModel;  texts ─▶ probabilities[texts, labels] ─▶ the likeliest labels
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import mmap
 import os
 from dataclasses import dataclass
-from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
 
 from curate.batch import ModelFile
 from curate.errors import UsageError, nearest
+from curate.filters.fasttext_file import read_tables
+from curate.filters.fasttext_labels import Output, label_probabilities, output_of
+from curate.filters.fasttext_words import Lookup, add_features, new_lookup
+from curate.text.buffers import text_buffers
 
 Prediction = tuple[str, float]
-ALL_LABELS = -1
 PREFIX = "__label__"
+END_MARK = "</s>"
 
 
 @dataclass(frozen=True, slots=True)
 class FastTextModel:
     """`labels` are the model's own, prefix included; `file` is what the manifest says about it."""
 
-    native: Any
-    labels: tuple[str, ...]
     file: ModelFile
+    labels: tuple[str, ...]
+    lookup: Lookup
+    output: Output
 
-    def predict(self, text: str, top: int = ALL_LABELS) -> list[Prediction]:
-        """The `top` likeliest labels with their probabilities, the likeliest first."""
-        found = self.native.predict(as_line(text) + "\n", top, 0.0, "strict")
-        return [(label, min(float(probability), 1.0)) for probability, label in found]  # it gives up to 1.00006
+    def probabilities(self, texts: pl.Series) -> npt.NDArray[np.float64]:
+        """float64[texts, labels], each text (null as an empty one) read as one line.
+
+        0 where fastText would not name a label, which it does from a probability of about 1e-5 on.
+        """
+        lines = texts.str.replace_all(END_MARK, " ", literal=True)  # fastText would stop there
+        return label_probabilities(*add_features(text_buffers(lines), self.lookup), self.output)
+
+    def predict(self, texts: pl.Series, top: int) -> list[list[Prediction]]:
+        """For each text the `top` likeliest labels with their probabilities, the likeliest first."""
+        chances = self.probabilities(texts)
+        best = np.argpartition(-chances, min(top, chances.shape[1]) - 1, axis=1)[:, :top]
+        order = np.lexsort((best, -np.take_along_axis(chances, best, axis=1)))
+        best = np.take_along_axis(best, order, axis=1)
+        rows = zip(best.tolist(), np.take_along_axis(chances, best, axis=1).tolist(), strict=True)
+        return [
+            [(self.labels[label], chance) for label, chance in zip(labels, found, strict=True) if chance > 0]
+            for labels, found in rows
+        ]
 
     def find_label(self, label: str) -> str:
         """The label's full name; "toxic" finds "__label__toxic".
@@ -47,22 +71,14 @@ class FastTextModel:
 def load_model(path: str, *, sha256: str | None = None, licence: str = "") -> FastTextModel:
     """The supervised fastText model at `path`; with `sha256` given, no other file is taken for it.
 
-    A truncated model loads and answers without an error, so the checksum is computed in any case.
-
     Raises:
         UsageError: there is no such file, its checksum differs, or it is not a supervised fastText model.
     """
     found = file_sha256(path, what="fastText model")
     if sha256 is not None and found != sha256:
         raise UsageError(f"the model {path} is damaged: its SHA-256 is {found}, it should be {sha256}")
-    native = _load_native(path, found)
-    name = os.path.basename(path)
-    return FastTextModel(native, _labels(native), ModelFile(name, path, found, licence))
-
-
-def as_line(text: str) -> str:
-    """The text as one line, as fastText wants it: it stops at a newline, and at its own end mark "</s>"."""
-    return text.replace("\n", " ").replace("\x00", " ").replace("</s>", " ")
+    file = ModelFile(os.path.basename(path), path, found, licence)
+    return FastTextModel(file, *_read(path, found))
 
 
 def file_sha256(path: str, *, what: str) -> str:
@@ -79,16 +95,11 @@ def file_sha256(path: str, *, what: str) -> str:
 
 
 @functools.cache
-def _load_native(path: str, sha256: str) -> Any:
-    """Keyed by content too: a file that changed is loaded again."""
-    from fasttext.FastText import load_model as load
-
-    try:
-        return load(path).f  # type: ignore[no-untyped-call]
-    except (ValueError, RuntimeError) as error:
-        raise UsageError(f"{path} (SHA-256 {sha256}) is not a fastText model: {error}") from error
-
-
-def _labels(native: Any) -> tuple[str, ...]:
-    labels, _ = native.getLabels("strict")
-    return tuple(labels)
+def _read(path: str, sha256: str) -> tuple[tuple[str, ...], Lookup, Output]:
+    """Keyed by content too: a file that changed is read again."""
+    with open(path, "rb") as file:
+        try:
+            tables = read_tables(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # arrays may point into it
+        except ValueError as error:  # an empty file cannot be mapped
+            raise UsageError(f"{path} (SHA-256 {sha256}) is not a fastText model for labels: {error}") from error
+    return tuple(tables.labels), new_lookup(tables), output_of(tables)

@@ -51,9 +51,6 @@ def fasttext(
 
 def label_scores(texts: pl.Series, model: FastTextModel, label: str) -> pl.Series:
     """The probability of one label for every text, Float32; null where there is no text."""
-    scores = [_probability(text, model, label) if text and not text.isspace() else None for text in texts]
+    chances = model.probabilities(texts)[:, model.labels.index(label)].tolist()
+    scores = [chance if text and not text.isspace() else None for text, chance in zip(texts, chances, strict=True)]
     return pl.Series(scores, dtype=pl.Float32)
-
-
-def _probability(text: str, model: FastTextModel, label: str) -> float:
-    return dict(model.predict(text)).get(label, 0.0)

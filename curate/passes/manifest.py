@@ -26,7 +26,6 @@ LIBRARIES = (
     "isal",
     "resiliparse",
     "trafilatura",
-    "fasttext-community",
     "tokenizers",
 )
 
