@@ -89,7 +89,7 @@ def test_every_kind_of_model_answers_as_in_the_library(tmp_path: Path, options: 
 def test_an_answer_does_not_depend_on_the_other_texts_of_a_batch() -> None:
     model = load_lid()
     together = model.probabilities(pl.Series(TEXTS * 2))
-    alone = [model.probabilities(pl.Series([text]))[0].tolist() for text in TEXTS]
+    alone = [model.probabilities_of(text).tolist() for text in TEXTS]
     assert together.tolist() == alone * 2
 
 
@@ -98,6 +98,19 @@ def test_null_and_unknown_words_are_read_as_an_empty_line(tmp_path: Path) -> Non
     unknown, null, known = model.predict(pl.Series(["qqq", None, "good great"], dtype=pl.String), top=1)
     assert unknown == null != known
     assert model.probabilities(pl.Series([], dtype=pl.String)).shape == (0, 3)
+
+
+def test_a_damaged_model_is_refused_or_answers_but_never_crashes(tmp_path: Path) -> None:
+    path = train(tmp_path, loss="hs", minn=2, maxn=3, bucket=50, wordNgrams=2)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, 400, 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
+        try:
+            assert load_model(str(path)).probabilities(pl.Series(TEXTS)).shape[0] == len(TEXTS)
+        except UsageError:
+            refused += 1
+    assert refused >= 5
 
 
 def test_a_model_that_is_cut_short_or_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ SUPERVISED = 3
 HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 LABEL = 1
 CENTROIDS = 256
+MOST_SEEN = 10**15
+"""A node of the tree of labels that is not made yet weighs so much."""
 
 
 class NotSupervised(ValueError):
@@ -52,10 +54,11 @@ def read_tables(data: bytes | mmap.mmap) -> FastTextTables:
     Raises:
         NotSupervised: another format or version, another kind of model, or an end before the end.
     """
-    reader = Reader(data)
     try:
-        return _read(reader)
-    except (struct.error, ValueError) as error:
+        tables = _read(Reader(data))
+        _check_shapes(tables)
+        return tables
+    except (struct.error, ValueError, IndexError) as error:
         if isinstance(error, NotSupervised):
             raise
         raise NotSupervised(f"it ends too early, or is damaged ({error})") from error
@@ -113,6 +116,22 @@ def _read(reader: Reader) -> FastTextTables:
     )
 
 
+def _check_shapes(tables: FastTextTables) -> None:
+    """The kernels look rows up without asking whether there are any."""
+    words, rows, dim = len(tables.words), *tables.matrix.shape
+    has_ngrams = tables.max_ngram > 0 or tables.word_ngrams > 1
+    wanted = words + tables.bucket if has_ngrams and not len(tables.rows_of) else words
+    wanted = max(wanted, int(tables.rows_of.max(initial=-1)) + 1)
+    if rows < wanted:
+        raise NotSupervised(f"its matrix has {rows:,} rows where {wanted:,} are needed")
+    if tables.output.shape != (len(tables.labels), dim):
+        raise NotSupervised(f"its output has the shape {tables.output.shape}, not {(len(tables.labels), dim)}")
+    if tables.label_counts.min(initial=0) < 0 or tables.label_counts.max(initial=0) >= MOST_SEEN:
+        raise NotSupervised("it counts a label more often than anything can be seen")
+    if not tables.labels or (has_ngrams and tables.bucket < 1):
+        raise NotSupervised(f"it has {len(tables.labels)} labels and {tables.bucket} places for n-grams")
+
+
 def _read_dictionary(reader: Reader, bucket: int) -> tuple[list[tuple[bytes, int, int]], npt.NDArray[np.int32]]:
     size, words, labels = reader.numbers("3i")
     _, pruned = reader.numbers("2q")
@@ -123,6 +142,8 @@ def _read_dictionary(reader: Reader, bucket: int) -> tuple[list[tuple[bytes, int
         return entries, np.empty(0, dtype=np.int32)
     rows_of = np.full(bucket, -1, dtype=np.int32)
     pairs = reader.array("i4", 2 * pruned).reshape(-1, 2)
+    if pairs.min(initial=0) < 0:
+        raise NotSupervised("it has n-grams with negative numbers")
     rows_of[pairs[:, 0]] = pairs[:, 1] + words
     return entries, rows_of
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate.filters.fasttext_file import HIERARCHICAL, SOFTMAX, FastTextTables
+from curate.filters.fasttext_file import HIERARCHICAL, MOST_SEEN, SOFTMAX, FastTextTables
 from curate.text.compiled import inner, kernel
 
 TINY = 1e-5
@@ -54,7 +54,7 @@ def label_tree(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     Nodes below `labels` are the labels; the last row is the root. Ties go as in fastText: inner nodes first.
     """
     labels = len(counts)
-    weights = [*counts.tolist(), *[10**15] * labels]
+    weights = [*counts.tolist(), *[MOST_SEEN] * labels]
     children = np.empty((max(labels - 1, 0), 2), dtype=np.int64)
     leaf, node = labels - 1, labels
     for row in range(labels - 1):

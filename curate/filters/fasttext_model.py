@@ -20,7 +20,7 @@ from curate.errors import UsageError, nearest
 from curate.filters.fasttext_file import read_tables
 from curate.filters.fasttext_labels import Output, label_probabilities, output_of
 from curate.filters.fasttext_words import Lookup, add_features, new_lookup
-from curate.text.buffers import text_buffers
+from curate.text.buffers import text_buffer, text_buffers
 
 Prediction = tuple[str, float]
 PREFIX = "__label__"
@@ -43,6 +43,12 @@ class FastTextModel:
         """
         lines = texts.str.replace_all(END_MARK, " ", literal=True)  # fastText would stop there
         return label_probabilities(*add_features(text_buffers(lines), self.lookup), self.output)
+
+    def probabilities_of(self, text: str) -> npt.NDArray[np.float64]:
+        """float64[labels]: the same for one text."""
+        buffers = text_buffer(text.replace(END_MARK, " "))
+        chances = label_probabilities(*add_features(buffers, self.lookup), self.output)
+        return chances.ravel()
 
     def predict(self, texts: pl.Series, top: int) -> list[list[Prediction]]:
         """For each text the `top` likeliest labels with their probabilities, the likeliest first."""

@@ -74,7 +74,7 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, top: int) -> pl.Da
 def language_chance(text: str, lid: FastTextModel, keep: tuple[str, ...]) -> float:
     """The probability, 0–1, that the text is in one of the languages `keep`."""
     wanted = [label.removeprefix(PREFIX) in keep for label in lid.labels]
-    return float(lid.probabilities(pl.Series([text]))[0, wanted].sum())
+    return float(lid.probabilities_of(text)[wanted].sum())
 
 
 def _identify(texts: pl.Series, lid: FastTextModel, top: int) -> list[list[Prediction]]:

@@ -33,6 +33,12 @@ def text_buffers(texts: pl.Series) -> TextBuffers:
     return TextBuffers(data, offsets)
 
 
+def text_buffer(text: str) -> TextBuffers:
+    """The same for one text by itself."""
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    return TextBuffers(data, np.array([0, len(data)], dtype=np.int64))
+
+
 def texts_of(buffers: TextBuffers) -> pl.Series:
     """The String column of buffers that hold valid UTF-8."""
     offsets, data = pa.py_buffer(buffers.offsets), pa.py_buffer(buffers.data)

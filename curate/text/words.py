@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.text.bits import BLOCK, LAST, NO_BITS, ONE, bits_between, class_bits, find_runs
-from curate.text.buffers import text_buffers
+from curate.text.buffers import text_buffer, text_buffers
 from curate.text.characters import (
     ADDED,
     AFFIX,
@@ -62,7 +62,7 @@ class WordCounts(NamedTuple):
 
 def words_of(text: str) -> list[str]:
     """The words of one text, in order."""
-    buffers = text_buffers(pl.Series([text]))
+    buffers = text_buffer(text)
     room = room_for(buffers).characters
     count = _segment_text(*buffers, character_classes(), special_words(), room)
     words = zip(room.starts[:count].tolist(), room.ends[:count].tolist(), strict=True)
