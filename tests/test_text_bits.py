@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.errors import TypingError
 
 from curate.text import bits
 from curate.text.characters import add_classes, count_of
@@ -74,6 +75,11 @@ def test_runs_are_what_lies_between_two_of_a_class(values: list[int]) -> None:
     groups = groupby(enumerate(values), key=lambda pair: pair[1] & WANTED)
     runs = [[at for at, _ in group] for is_unwanted, group in groups if not is_unwanted]
     assert edges[: 2 * count].reshape(-1, 2).tolist() == [[run[0], run[-1] + 1] for run in runs]
+
+
+def test_a_pointer_to_an_array_with_gaps_is_refused() -> None:
+    with pytest.raises(TypingError, match="without gaps"):
+        find_places(np.zeros(10, dtype=np.uint32)[::2], np.zeros(9, dtype=np.int32))
 
 
 @settings(deadline=None)

@@ -11,6 +11,7 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 kernel = numba.njit(cache=True, nogil=True)
@@ -21,6 +22,9 @@ inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, f
 
 
 def _pointer(context: Any, array: Any) -> Any:
+    if array.layout != "C":
+        raise TypingError("a pointer needs an array without gaps; numpy.ascontiguousarray makes one")
+
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         proxy: Any = cgutils.create_struct_proxy(array)  # type: ignore[no-untyped-call]
         return proxy(context, builder, value=values[0]).data
