@@ -1,7 +1,7 @@
 """How the kernels are compiled: `kernel` is called from Python and cached on disk, `part` and `inner` by kernels alone.
 
 Numba keeps a compiled kernel until the file that defines it changes; a change in a file of its inner functions needs
-`curate/**/__pycache__/*.nb?` deleted.
+`curate/**/__pycache__/*.nb?` deleted, which the tests do before they start.
 """
 
 from __future__ import annotations
