@@ -118,11 +118,11 @@ def _rebuilt(
 @kernel
 def _cut_documents(data, offsets, table, marks, settings, codes, classes, out, out_offsets, counts):  # type: ignore[no-untyped-def]
     text, table, codes, classes = pointer(data), pointer(table), pointer(codes), pointer(classes)
-    written, rows, end_marks = pointer(out), pointer(counts), marks
+    written, rows = pointer(out), pointer(counts)
     at = 0
     for document in range(len(offsets) - 1):
         length = decode(text, offsets[document], offsets[document + 1], table, codes, classes)
-        at = _cut_document(codes, classes, length, end_marks, settings, written, at, rows, document * len(COUNTS))
+        at = _cut_document(codes, classes, length, marks, settings, written, at, rows, document * len(COUNTS))
         out_offsets[document + 1] = at
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from curate.filters.fasttext_file import FastTextTables
 from curate.text.buffers import TextBuffers
 from curate.text.compiled import inner, kernel, part, pointer
-from curate.text.hashes import find_slot, hash_range, mix, table_size
+from curate.text.hashes import find_slot, hash_range, mix, place_words, table_size
 
 END = b"</s>"
 LABEL_PREFIX = b"__label__"
@@ -64,7 +64,8 @@ def new_lookup(tables: FastTextTables) -> Lookup:
     size = int(table_size.py_func(len(entries)))
     keys, ids = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.int32)
     ends = np.cumsum([0, *map(len, entries)], dtype=np.int64)
-    _fill(np.frombuffer(b"".join(entries) or b"\0", dtype=np.uint8), ends, keys, ids)
+    slots = place_words(np.frombuffer(b"".join(entries), dtype=np.uint8), ends, keys)
+    ids[slots] = np.arange(len(entries))
     numbers = Numbers(
         tables.matrix.shape[1],
         size - 1,
@@ -94,14 +95,6 @@ def add_features(buffers: TextBuffers, lookup: Lookup) -> tuple[npt.NDArray[np.f
     longest = int(np.diff(buffers.offsets).max(initial=0)) // 2 + 2
     _add_documents(*buffers, *lookup, *cached, np.empty(longest, dtype=np.uint64), totals, counts)
     return totals, counts
-
-
-@kernel
-def _fill(data, ends, keys, ids):  # type: ignore[no-untyped-def]
-    for entry in range(len(ends) - 1):
-        key = mix(hash_range(data, ends[entry], ends[entry + 1]))
-        slot = find_slot(keys, len(keys) - 1, key)
-        keys[slot], ids[slot] = key, entry
 
 
 @kernel

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from curate.text.bits import LAST, NO_BITS, ONE, SIX
 from curate.text.compiled import inner, kernel
-from curate.text.hashes import BASE, find_slot, hash_range, mix
+from curate.text.hashes import BASE, find_slot, hash_range, mix, place_words
 
 PRONOUNS = {
     "i": "'m 'm|a 'll 'll|'ve 'd 'd|'ve 've",
@@ -93,7 +93,10 @@ def special_words() -> npt.NDArray[np.uint64]:
         sum(len(piece) << PIECE_BITS * at for at, piece in enumerate(pieces)) or UNIT for pieces in words.values()
     ]
     table = np.zeros(int(PIECES_FILTER) + FILTER_BITS // 64, dtype=np.uint64)
-    _fill_table(codes, ends, np.array(values, dtype=np.uint64), table)
+    offsets = np.concatenate([[0], ends])
+    slots = place_words(codes, offsets, table[:TABLE_SIZE])
+    table[TABLE_SIZE + slots] = values
+    _fill_filters(codes, offsets, np.array(values, dtype=np.uint64), table)
     return table
 
 
@@ -102,17 +105,11 @@ def _pack(pieces: tuple[str, ...]) -> int:
 
 
 @kernel
-def _fill_table(codes, ends, values, table):  # type: ignore[no-untyped-def]
-    start = 0
-    for at in range(len(ends)):
-        key = mix(hash_range(codes, start, ends[at]))
-        slot = find_slot(table, TABLE_SIZE - 1, key)
-        table[slot] = key
-        table[TABLE_SIZE + slot] = values[at]
-        bit = _filter_bit(codes, np.uint64(start), np.uint64(ends[at]))
+def _fill_filters(codes, offsets, values, table):  # type: ignore[no-untyped-def]
+    for at in range(len(values)):
+        bit = _filter_bit(codes, np.uint64(offsets[at]), np.uint64(offsets[at + 1]))
         for first in (FILTER, PIECES_FILTER) if values[at] != UNIT else (FILTER, FILTER):
             table[first + (bit >> SIX)] |= ONE << (bit & LAST)
-        start = ends[at]
 
 
 @inner

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from curate.text.compiled import inner
+from curate.text.compiled import inner, kernel
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 BASE_2, BASE_3, BASE_4 = (np.uint64(pow(0x9E3779B97F4A7C15, exponent, 1 << 64)) for exponent in (2, 3, 4))
@@ -114,6 +114,17 @@ def find_slot(keys, mask, key):  # type: ignore[no-untyped-def]
     while (keys[slot] != key) & (keys[slot] != 0):  # one branch, which nearly always goes the same way
         slot = (slot + 1) & mask
     return slot
+
+
+@kernel
+def place_words(codes, offsets, keys):  # type: ignore[no-untyped-def]
+    """Put the hash of each word `codes[offsets[i]:offsets[i + 1]]` into `keys`, a table; returns their slots, int64."""
+    slots = np.empty(len(offsets) - 1, dtype=np.int64)
+    for word in range(len(slots)):
+        key = mix(hash_range(codes, offsets[word], offsets[word + 1]))
+        slots[word] = find_slot(keys, len(keys) - 1, key)
+        keys[slots[word]] = key
+    return slots
 
 
 @inner

@@ -70,7 +70,7 @@ COUNTS = (
 """What the kernel counts in a document, in the order of its columns."""
 
 WORDS, NGRAMS = COUNTS.index(WordCounts._fields[0]), COUNTS.index(f"top_{TOP_SIZES[0]}gram_characters")
-NEWLINES, BYTES = COUNTS.index("newlines"), COUNTS.index("bytes")
+NEWLINES, LONGEST = COUNTS.index("newlines"), COUNTS.index("longest_word")
 
 GOPHER = "Gopher (Rae et al. 2021, arXiv:2112.11446) table A1, datatrove's arithmetic"
 FINEWEB = "FineWeb (Penedo et al. 2024, arXiv:2406.17557), datatrove's arithmetic"
@@ -214,10 +214,11 @@ def _count_documents(data, offsets, table, special, stops, power_table, gains, p
         _count_characters(length, characters, power_table, tables, rows, row)
         _count_words(number, characters, words, stops, rows, row + WORDS)
         _count_ngrams(number, words, tables, gains, rows, row + NGRAMS)
-        rows[row + BYTES - 2] = longest
-        rows[row + BYTES - 1] = length - rows[row + NEWLINES]
-        rows[row + BYTES] = end - start
-        rows[row + BYTES + 1] = _compress_document(text, start, end, places)
+        compressed = _compress_document(text, start, end, places)
+        _store(rows, row + LONGEST, (longest, length - rows[row + NEWLINES], end - start, compressed))
+
+
+# Parts of their own: in each few values live at a time, so that the compiler keeps them in registers.
 
 
 @part

@@ -41,7 +41,7 @@ from curate.text.characters import (
 from curate.text.chunks import cut_chunk
 from curate.text.compiled import inner, kernel, pointer
 from curate.text.contractions import may_be_listed, may_have_pieces, special_words
-from curate.text.hashes import find_slot, hash_range, mix
+from curate.text.hashes import find_slot, place_words
 from curate.text.room import character_pointers, room_for
 
 STOP_WORDS = "the be to of and that have with"
@@ -83,16 +83,9 @@ def stop_words() -> npt.NDArray[np.uint64]:
     """An open-addressing table, uint64[2 * 256]: hashes of words, and a bit of its own for each."""
     words = pl.Series(STOP_WORDS.split())
     table = np.zeros(2 * STOP_SLOTS, dtype=np.uint64)
-    _fill_stop_words(*text_buffers(words), table)
+    slots = place_words(*text_buffers(words), table[:STOP_SLOTS])
+    table[STOP_SLOTS + slots] = ONE << np.arange(len(words), dtype=np.uint64)
     return table
-
-
-@kernel
-def _fill_stop_words(data, offsets, table):  # type: ignore[no-untyped-def]
-    for word in range(len(offsets) - 1):
-        key = mix(hash_range(data, offsets[word], offsets[word + 1]))
-        slot = find_slot(table, STOP_SLOTS - 1, key)
-        table[slot], table[STOP_SLOTS + slot] = key, ONE << np.uint64(word)
 
 
 @inner
