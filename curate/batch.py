@@ -49,6 +49,15 @@ class Lost:
     url: str | None = None
 
 
+Pulse = Callable[[], None]
+"""What a reader calls after each megabyte or so of input, or some of inflated bytes, that gave no record yet: whoever
+watches over the time of a document learns that the reader goes on."""
+
+
+def no_pulse() -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document as a user's own per-document filter sees it."""

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from curate import __version__
-from curate.batch import Lost, Record
+from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import find_inputs, read_version
 from curate.engine.plan import FileRange, InputFile, Plan, Split, make_splits, read_plan, target_bytes
 from curate.errors import RunConflict, UsageError
@@ -43,8 +43,10 @@ def make_plan(recipe: Recipe) -> Plan:
     return Plan(digest(recipe), __version__, str(recipe.base), tuple(splits))
 
 
-def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
-    """All records of a split, in order.
+def read_split(
+    split: Split, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
+    """All records of a split, in order; readers call `pulse` while they work on a long one.
 
     Raises:
         RunConflict: an input is not the one that was planned.
@@ -52,7 +54,7 @@ def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[
     reader = _reader(source)
     for piece in split.ranges:
         _check_unchanged(piece.file)
-        yield from _read(reader, piece, source, max_record_bytes)
+        yield from _read(reader, piece, source, max_record_bytes, pulse)
 
 
 @lru_cache(maxsize=2)
@@ -81,10 +83,10 @@ def _cut(reader: ModuleType, file: InputFile, target: int) -> list[tuple[int, in
     return pieces
 
 
-def _read(reader: ModuleType, piece: FileRange, source: Source, max_record_bytes: int) -> Any:
+def _read(reader: ModuleType, piece: FileRange, source: Source, max_record_bytes: int, pulse: Pulse) -> Any:
     if source.read == "warc":
-        return reader.read(piece, source=source.name, max_record_bytes=max_record_bytes)
-    return reader.read(piece, source=source, max_record_bytes=max_record_bytes)
+        return reader.read(piece, source=source.name, max_record_bytes=max_record_bytes, pulse=pulse)
+    return reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
 
 
 def _check_unchanged(file: InputFile) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from curate.batch import Lost, Record
+from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
@@ -31,7 +31,9 @@ def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     return [(0, 1)]
 
 
-def read(range: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+def read(
+    range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
     """The books of one file: one, or as many as an archive has.
 
     Lost: dropped "file_type" or "empty"; quarantined "too_big", "encrypted", "corrupt" or "truncated".

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.batch import Lost, Record
+from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.inflate import COMPRESSED
 from curate.readers.jsonl import cut_jsonl, read_jsonl
@@ -32,7 +32,9 @@ def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     return cut_jsonl(file, target_bytes=target_bytes) if _is_lines(file.name) else [(0, 1)]
 
 
-def read(range: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+def read(
+    range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
     """The rows of one range.
 
     Lost: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "bad_json", "encoding",

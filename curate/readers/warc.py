@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from curate.batch import Lost, Record
+from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.http import BadHttp, looks_like_text, media_type, read_head, read_payload
@@ -42,7 +42,7 @@ XML_BEGIN = re.compile(rb"<(?:\?xml|rss|feed|svg|rdf)\b", re.IGNORECASE)
 FOREIGN = {b"%PDF": "a PDF", b"filedesc://": "an ARC file", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-up"}
 
 
-def read(range: FileRange, *, source: str, max_record_bytes: int) -> Iterator[Record | Lost]:
+def read(range: FileRange, *, source: str, max_record_bytes: int, pulse: Pulse = no_pulse) -> Iterator[Record | Lost]:
     """Every record of the file that starts in the range, and every stretch of it that is none.
 
     Pages come as Record: 2xx responses, `resource` and `conversion` (WET) records with HTML or plain text, their
