@@ -7,7 +7,8 @@ CurateError                     exit
 ├── MachineError                5   the machine failed us (disk full, permission, I/O); resumable
 ├── RunLocked                   6   another run holds the folder
 ├── Interrupted               130   Ctrl-C or SIGTERM; resumable
-└── CheckFailed                 1   `verify` or a test of the data found a difference
+├── CheckFailed                 1   `verify` or a test of the data found a difference
+└── DocumentError               -   one document cannot be finished: it is quarantined, and the run goes on
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Interrupted(CurateError):
 
 class CheckFailed(CurateError):
     exit_code = 1
+
+
+class DocumentError(CurateError):
+    """A library could not finish one document, and says why: the engine looks for it and quarantines it alone."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
