@@ -14,18 +14,22 @@ from typing import Any, Literal
 import polars as pl
 
 
+Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html", "book/xhtml"]
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One thing read from an input, before extraction.
 
     `payload` is text that is ready, bytes whose charset and mark-up are still to be dealt with, or the parts of a
-    book in reading order. `media` says which: "text/plain", "text/html" (its main content is wanted) or
-    "book/html" (all of its text is wanted). `columns` is what the source knows besides: language, licence, …
+    book in reading order. `media` says which: "text/plain", "text/html" or "application/xhtml+xml" (the main content
+    is wanted), "book/html" or "book/xhtml" (all of the text is wanted). XHTML has the syntax of XML, where `<title/>`
+    is whole; parts of books with both are "book/xhtml". `columns` is what the source knows besides: language, licence, …
     """
 
     id: str
     payload: str | bytes | tuple[bytes, ...]
-    media: Literal["text/plain", "text/html", "book/html"] = "text/plain"
+    media: Media = "text/plain"
     url: str | None = None
     timestamp: str | None = None
     charset: str | None = None

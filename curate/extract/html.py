@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
+from curate.extract.xhtml import xhtml_as_html
 
-ENGINES = ("resiliparse", "trafilatura")
-VOID = "area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
-SELF_CLOSED = re.compile(rf"<(?!(?:{VOID})\b)(\w[\w:-]*+)([^<>]*+)(?<=/)>")  # possessive: linear in the length
+Engine = Literal["resiliparse", "trafilatura"]
+ENGINES: tuple[Engine, ...] = ("resiliparse", "trafilatura")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +29,12 @@ class Extraction:
     losses: tuple[str, ...] = ()
 
 
-def extract_html(html: str, *, engine: Literal["resiliparse", "trafilatura"], whole: bool = False) -> Extraction:
+def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bool = False) -> Extraction:
     """The readable text of one page: paragraphs and headings on lines of their own, list items marked.
 
     Comments of readers, alternative texts and targets of links are left out. `whole` keeps all text, navigation
-    included; there is nothing to judge then, and resiliparse does it for both engines.
+    included; there is nothing to judge then, and resiliparse does it for both engines. `is_xhtml` is what the page's
+    media type says, never a guess: the syntax of XML means other things.
 
     The output depends on the page alone: trafilatura's duplicate cache, which lives as long as the process, is off.
     Not for several threads at once with trafilatura, whose parser is one object. Deeply nested pages (5,000 levels)
@@ -46,6 +46,8 @@ def extract_html(html: str, *, engine: Literal["resiliparse", "trafilatura"], wh
     if engine not in ENGINES:
         raise UsageError(f'there is no extraction engine "{engine}"{nearest(engine, ENGINES)}')
     html = _without_surrogates(html)
+    if is_xhtml:
+        html = xhtml_as_html(html)
     if whole:
         return _extract_whole(html)
     return _extract_main_fast(html) if engine == "resiliparse" else _extract_main_reference(html)
@@ -67,7 +69,7 @@ def _extract_whole(html: str) -> Extraction:
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLTree
 
-    tree = HTMLTree.parse(_as_html(html))
+    tree = HTMLTree.parse(html)
     title = _tidy(tree.title)
     text = extract_plain_text(tree, preserve_formatting=True, main_content=False, alt_texts=False, links=False)
     return Extraction(text.strip(), title)
@@ -101,12 +103,6 @@ def _losses(error_log: Any) -> tuple[str, ...]:
     """libxml2 recovers from its own limits, says so in the parser's log only, and drops the rest of the page."""
     limits = [entry.message for entry in error_log if entry.type_name == "ERR_RESOURCE_LIMIT"]
     return tuple(sorted({"deep_nesting" if "depth" in message else "huge_text_node" for message in limits}))
-
-
-def _as_html(html: str) -> str:
-    """XHTML closes empty elements in their start tag. HTML does not know that: `<title/>` would swallow the book."""
-    is_xhtml = html.lstrip("\ufeff \t\r\n").startswith("<?xml") or "http://www.w3.org/1999/xhtml" in html[:2000]
-    return SELF_CLOSED.sub(r"<\1\2></\1>", html) if is_xhtml else html
 
 
 def _without_surrogates(html: str) -> str:

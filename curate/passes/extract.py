@@ -11,17 +11,21 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from curate.batch import Record
+from curate.batch import Media, Record
 from curate.errors import RecipeError
 from curate.extract.charset import UndecodableText, decode
-from curate.extract.html import Extraction, extract_html
+from curate.extract.html import Engine, Extraction, extract_html
 from curate.filters.language import language_chance, load_lid
 from curate.passes.steps import parameters_of
 from curate.readers.gutenberg import unframe
 from curate.recipe import Recipe, Source, mistake
 
+XHTML: tuple[Media, ...] = ("application/xhtml+xml", "book/xhtml")
+BOOKS: tuple[Media, ...] = ("book/html", "book/xhtml")
+
 Row = dict[str, Any]
-Extract = Callable[[str], Extraction]
+Extract = Callable[[str, bool], Extraction]
+"""What turns the mark-up of one page into text, told whether it is XHTML."""
 
 
 def page_extractor(source: Source, recipe: Recipe) -> Extract:
@@ -30,7 +34,7 @@ def page_extractor(source: Source, recipe: Recipe) -> Extract:
     Raises:
         RecipeError: `min_language_chance` has no step "language" to ask, or nothing to spare.
     """
-    extract = partial(extract_html, engine=source.extract)
+    extract = partial(_extract_main, engine=source.extract)
     if not source.min_language_chance:
         return extract
     step = next((step for step in source.steps if step.use == "language"), None)
@@ -38,7 +42,8 @@ def page_extractor(source: Source, recipe: Recipe) -> Extract:
         raise _useless(source, recipe)
     parameters = parameters_of(step, recipe)
     lid, keep = load_lid(parameters["model"]), parameters["keep"]
-    return lambda html: _extract_hopeful(html, extract, lambda text: language_chance(text, lid, keep), source)
+    chance = partial(language_chance, lid=lid, keep=keep)
+    return partial(_extract_hopeful, extract=extract, chance=chance, source=source)
 
 
 def extract_text(record: Record, extract: Extract) -> Row:
@@ -54,12 +59,18 @@ def extract_text(record: Record, extract: Extract) -> Row:
     return {"text": text, "losses": ",".join(sorted(losses)) or None}
 
 
-def _extract_hopeful(html: str, extract: Extract, chance: Callable[[str], float], source: Source) -> Extraction:
+def _extract_main(html: str, is_xhtml: bool, *, engine: Engine) -> Extraction:
+    return extract_html(html, engine=engine, is_xhtml=is_xhtml)
+
+
+def _extract_hopeful(
+    html: str, is_xhtml: bool, *, extract: Extract, chance: Callable[[str], float], source: Source
+) -> Extraction:
     """Most pages of a crawl are in other languages than the wanted ones: a hundredth of the time shows which."""
-    quick = extract_html(html, engine="resiliparse")
+    quick = extract_html(html, engine="resiliparse", is_xhtml=is_xhtml)
     if quick.text and chance(quick.text) < source.min_language_chance:
         return replace(quick, losses=("quick_text",))
-    return extract(html)
+    return extract(html, is_xhtml)
 
 
 def _useless(source: Source, recipe: Recipe) -> RecipeError:
@@ -73,7 +84,7 @@ def _text(record: Record, extract: Extract) -> tuple[str, set[str]]:
     extracted = [_extract(_decoded(part, record), record.media, extract) for part in parts]
     losses = {loss for part in extracted for loss in part.losses}
     text = "\n\n".join(part.text for part in extracted if part.text)
-    framed = unframe(text) if record.media == "book/html" else None
+    framed = unframe(text) if record.media in BOOKS else None
     return (framed.text if framed else text), losses
 
 
@@ -83,10 +94,13 @@ def _decoded(payload: str | bytes, record: Record) -> str:
     return decode(payload, declared=record.charset, html=record.media != "text/plain")[0]
 
 
-def _extract(text: str, media: str, extract: Extract) -> Extraction:
+def _extract(text: str, media: Media, extract: Extract) -> Extraction:
     if media == "text/plain":
         return Extraction(text, None, ())
-    return extract_html(text, engine="resiliparse", whole=True) if media == "book/html" else extract(text)
+    is_xhtml = media in XHTML
+    if media in BOOKS:
+        return extract_html(text, engine="resiliparse", whole=True, is_xhtml=is_xhtml)
+    return extract(text, is_xhtml)
 
 
 def _reason(error: Exception) -> str:
