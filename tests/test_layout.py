@@ -17,6 +17,7 @@ ROOMS = ("readers", "extract", "filters", "dedup", "scrub", "tokenize", "train_m
 
 FLOORS = {
     "errors": 0,
+    "terminal": 0,
     "text": 0,
     "toml_lines": 0,
     "typed": 0,
@@ -29,10 +30,10 @@ FLOORS = {
     **dict.fromkeys(ROOMS, 3),
     "passes": 4,
     "report": 5,
-    "arguments": 5,
-    "cli": 6,
-    "__main__": 7,
-    "__init__": 7,
+    "commands": 6,
+    "cli": 7,
+    "__main__": 8,
+    "__init__": 8,
 }
 """A module may import from its own floor's own folder, and from the floors below."""
 

@@ -1,0 +1,35 @@
+"""`curate check`: what in a recipe can never work, and what each rule takes of a sample."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from curate.commands.arguments import add_command, add_json, positive
+from curate.terminal import OUT
+
+
+def add(commands: Any) -> None:
+    words = "what in a recipe can never work, and what each rule takes of a sample"
+    command = add_command(commands, "check", words, run)
+    command.add_argument("recipe")
+    command.add_argument("--documents", type=positive, default=1000, help="of each source that the steps are tried on")
+    add_json(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from curate.report.check import check, check_values, rates_tables
+
+    checked = check(options.recipe, documents=options.documents)
+    if options.json:
+        OUT.print_json(json.dumps(check_values(checked)))
+        return 1 if checked.has_fault else 0
+    for table in rates_tables(checked.rates):
+        OUT.print(table)
+    for finding in checked.findings:
+        word, style = ("fault", "bold red") if finding.is_fault else ("note", None)
+        OUT.print(f"{word}: {finding.place}: {finding.sentence}", style=style, markup=False, soft_wrap=True)
+    if not checked.has_fault:
+        OUT.print(f"{options.recipe}: nothing that can't work was found.", markup=False)
+    return 1 if checked.has_fault else 0

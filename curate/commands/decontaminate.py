@@ -1,0 +1,53 @@
+"""`curate decontaminate`: which rows of tables hold which items of evaluation sets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from curate.commands.arguments import add_command, add_json
+from curate.terminal import OUT
+
+
+def add(commands: Any) -> None:
+    words = "which rows of tables hold which items of evaluation sets"
+    command = add_command(commands, "decontaminate", words, run)
+    command.add_argument("files", nargs="+", metavar="FILE", help="Parquet or JSON Lines, or folders of them")
+    sets = "evaluation sets: JSON Lines, Parquet, or text with an item a line"
+    command.add_argument("--against", nargs="+", required=True, metavar="FILE", help=sets)
+    command.add_argument("--out", type=Path, required=True, help="the report: a row a document and item, as Parquet")
+    kept = "write the rows that are left, with their texts, as Parquet"
+    command.add_argument("--kept", type=Path, metavar="FILE", help=kept)
+    method = '"ngrams": GPT-3\'s, n-grams are cut; "sampled": decon\'s, documents with most of an item go'
+    command.add_argument("--method", help=method)
+    for name in ("text", "id"):
+        command.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
+    command.add_argument("--columns", nargs="+", metavar="COLUMN", help="of the sets: what an item consists of")
+    others = "others: ngrams.window=100"
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=others)
+    add_json(command, "print the account as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    from curate.engine.ledger import write_table
+    from curate.passes.plain_decontaminate import decontaminate_files
+    from curate.recipe import Decontaminate
+    from curate.report.contamination import set_lines
+    from curate.settings import build_options
+
+    given = {name: getattr(options, name) for name in ("against", "method", "columns")}
+    columns = {name: getattr(options, name) for name in ("text", "id") if getattr(options, name)}
+    decontaminate = build_options(Decontaminate, given, options.set)
+    found = decontaminate_files(options.files, decontaminate, columns=columns, kept=options.kept)
+    write_table(found.report, options.out)
+    if options.json:
+        OUT.print_json(json.dumps(found.counts | {"documents": found.documents, "unreadable": found.unreadable}))
+        return 0
+    OUT.print(f"{found.documents:,} documents", markup=False)
+    for line in (*set_lines(found.counts), f"\n{options.out}: a row a document and item."):
+        OUT.print(line, markup=False, soft_wrap=True)
+    if options.kept:
+        OUT.print(f"{options.kept}: the documents that are left.", markup=False, soft_wrap=True)
+    return 0

@@ -1,0 +1,79 @@
+"""`curate dedup`: a verdict on every row of tables with texts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from curate.commands.arguments import add_command, add_json, positive
+from curate.terminal import OUT
+
+
+def add(commands: Any) -> None:
+    words = "a verdict on every row of tables with texts: which row it repeats, if any"
+    command = add_command(commands, "dedup", words, run)
+    command.add_argument(
+        "files", nargs="+", metavar="FILE", help="Parquet or JSON Lines (.gz, .zst), or folders of them"
+    )
+    command.add_argument("--out", type=Path, required=True, help="the verdicts, as Parquet")
+    command.add_argument(
+        "--method",
+        nargs="+",
+        default=["exact", "minhash"],
+        metavar="METHOD",
+        help="exact, url, minhash, semantic, lines, substring, ngrams: in this order",
+    )
+    for name in ("text", "id", "url", "timestamp"):
+        command.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
+    command.add_argument(
+        "--kept", type=Path, metavar="FILE", help="write the rows that stay, with their texts, as Parquet"
+    )
+    command.add_argument("--ngram", type=positive, help="words a shingle (5)")
+    command.add_argument("--unit", help='"words" or "characters": what a shingle consists of')
+    command.add_argument("--normalise", help='"words", "ccnet" or "none": how much of a text counts')
+    command.add_argument("--bands", type=positive, help="(14)")
+    command.add_argument("--rows", type=positive, help="a band (8)")
+    command.add_argument("--threshold", type=float, help="instead of bands and rows: the similarity to split them for")
+    command.add_argument("--permutations", type=positive, help="for --threshold (128)")
+    command.add_argument("--verify", type=float, help="least true similarity to the copy that stays (0.7); 0: none")
+    command.add_argument("--keep", help='"longest", "latest", "first" or "highest:COLUMN"')
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="others: lines.span=3")
+    command.add_argument("--against", nargs="+", default=[], metavar="DIR", help="indexes, or runs that have one")
+    command.add_argument("--index", type=Path, metavar="DIR", help="against this one too; then add what stays to it")
+    command.add_argument("--workers", type=positive, help="threads (default: all cores); never changes the output")
+    add_json(command, "print the account as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    from curate.engine.ledger import write_table
+    from curate.passes.plain_dedup import dedup_files
+    from curate.passes.run import available_cores
+    from curate.report.dedup import account, account_lines, dedup_of
+
+    dedup = dedup_of(options)
+    columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}
+    verdicts, unreadable = dedup_files(
+        options.files,
+        dedup,
+        columns=columns,
+        against=options.against,
+        index=options.index,
+        kept=options.kept,
+        workers=options.workers or available_cores(),
+        scratch=options.out.parent,
+    )
+    write_table(verdicts, options.out)
+    counts = account(verdicts, unreadable)
+    if options.json:
+        OUT.print_json(json.dumps(counts))
+        return 0
+    for line in account_lines(counts, dedup):
+        OUT.print(line, markup=False, soft_wrap=True)
+    OUT.print(f"\n{options.out}: a row a document; null in duplicate_of: it stays.", markup=False, soft_wrap=True)
+    if options.kept:
+        OUT.print(f"{options.kept}: the documents that stay.", markup=False, soft_wrap=True)
+    elif counts["cuts"]:
+        OUT.print("--kept FILE writes the documents that stay, without what was cut.", markup=False, soft_wrap=True)
+    return 0

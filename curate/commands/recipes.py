@@ -1,0 +1,30 @@
+"""`curate recipes`: the named recipes that ship, or one of them printed."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from curate.commands.arguments import add_command
+from curate.errors import UsageError, nearest
+from curate.terminal import OUT
+
+
+def add(commands: Any) -> None:
+    command = add_command(commands, "recipes", "the named recipes that ship, or one of them printed", run)
+    command.add_argument("name", nargs="?")
+
+
+def run(options: argparse.Namespace) -> int:
+    from curate.recipe_file import shipped_recipes
+
+    shipped = shipped_recipes()
+    if options.name is None:
+        for name, path in shipped.items():
+            first = path.read_text(encoding="utf-8").partition("\n")[0]
+            OUT.print(f"{name:<16}{first.removeprefix('#').strip()}", markup=False)
+        return 0
+    if options.name not in shipped:
+        raise UsageError(f'no recipe "{options.name}" ships{nearest(options.name, shipped)}')
+    OUT.print(shipped[options.name].read_text(encoding="utf-8"), markup=False, soft_wrap=True, end="")
+    return 0

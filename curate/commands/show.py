@@ -1,0 +1,47 @@
+"""`curate show`: the funnel of a run, its tokens and notes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from curate.commands.arguments import add_command, add_json
+from curate.terminal import OUT
+
+
+def add(commands: Any) -> None:
+    words = "the funnel: what came in, what each step dropped, what came out"
+    command = add_command(commands, "show", words, run)
+    command.add_argument("run", type=Path)
+    command.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
+    add_json(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    print_run(options.run, as_json=options.json, reasons=options.reasons)
+    return 0
+
+
+def print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
+    from curate.report.contamination import set_lines
+    from curate.report.dedup import cut_lines
+    from curate.report.show import by_step, funnel, funnel_table, tokens_table
+    from curate.run_folder import Run
+
+    run = Run(folder)
+    if as_json:
+        manifest = run.manifest
+        chosen = {
+            key: manifest.get(key, {}) for key in ("name", "recipe", "counts", "dedup", "contamination", "tokens")
+        }
+        OUT.print_json(json.dumps(chosen | {"mixture": run.mixture}))
+        return
+    rows = funnel(run)
+    OUT.print(funnel_table(rows if reasons else by_step(rows)))
+    OUT.print(tokens_table(run))
+    for line in (*cut_lines(run.manifest["dedup"]), *set_lines(run.manifest.get("contamination", {}))):
+        OUT.print(line, markup=False, soft_wrap=True)
+    for note in run.mixture["mixture"]["notes"]:
+        OUT.print(note, markup=False)

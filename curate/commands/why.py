@@ -1,0 +1,35 @@
+"""`curate why`: one document's way through a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from curate.commands.arguments import add_command, add_json
+from curate.terminal import OUT
+
+
+def add(commands: Any) -> None:
+    command = add_command(commands, "why", "one document's way: every rule, its values, what it repeats", run)
+    command.add_argument("run", type=Path)
+    command.add_argument("document", metavar="ID_OR_URL")
+    add_json(command)
+
+
+def run(options: argparse.Namespace) -> int:
+    from curate.report.why import checks_table, stories, story_lines
+    from curate.run_folder import Run
+
+    found = stories(Run(options.run), options.document)
+    if options.json:
+        OUT.print_json(json.dumps([asdict(story) for story in found]))
+        return 0
+    for story in found:
+        for line in story_lines(story):
+            OUT.print(line, markup=False, soft_wrap=True)
+        if story.checks:
+            OUT.print(checks_table(story))
+    return 0
