@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import polars as pl
 
-
 Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html", "book/xhtml"]
 
 
@@ -24,7 +23,8 @@ class Record:
     `payload` is text that is ready, bytes whose charset and mark-up are still to be dealt with, or the parts of a
     book in reading order. `media` says which: "text/plain", "text/html" or "application/xhtml+xml" (the main content
     is wanted), "book/html" or "book/xhtml" (all of the text is wanted). XHTML has the syntax of XML, where `<title/>`
-    is whole; parts of books with both are "book/xhtml". `columns` is what the source knows besides: language, licence, …
+    is whole; a book with parts of both kinds is "book/xhtml". `columns` is what the source knows besides: language,
+    licence, …
     """
 
     id: str
