@@ -1,6 +1,6 @@
 """XHTML as HTML: what only XML's syntax says is written so that a parser of HTML reads the same page.
 
-    <title/> ─▶ <title></title>    <![CDATA[a < b]]> ─▶ a &lt; b    <h:p> ─▶ <p>    <?…?> <!--…--> <!DOCTYPE […]> ─▶ nothing
+    <title/> ─▶ <title></title>    <![CDATA[a < b]]> ─▶ a &lt; b    <h:p> ─▶ <p>    <?…?>, <!--…--> ─▶ nothing
 
 For a parser of HTML `<title/>`, `<script/>` or `<style/>` begin an element that swallows the rest of the page. This
 is rewriting, not parsing: a page that is XHTML but for an unclosed element or a bare `&` is read to its end, too.
