@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from curate.commands.table import parser
 from curate.errors import CurateError
-from curate.terminal import ERR
+from curate.terminal import warn
 
 RESUMABLE = ("run", "train")
 
@@ -21,11 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         options = parser().parse_args(arguments)
         sys.exit(options.do(options))
     except CurateError as error:
-        ERR.print(f"curate: {error}", style="bold red", markup=False, soft_wrap=True)
+        warn(f"curate: {error}", style="bold red")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         goes_on = "; the same command goes on from here" if options.command in RESUMABLE else ", nothing was written"
-        ERR.print(f"curate: interrupted{goes_on}", style="bold red")
+        warn(f"curate: interrupted{goes_on}", style="bold red")
         sys.exit(130)
     except BrokenPipeError:  # `curate show RUN | head`
         sys.stderr.close()

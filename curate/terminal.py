@@ -1,8 +1,90 @@
-"""The two consoles of the command line: what was asked for goes to OUT, everything else to ERR."""
+"""The two consoles of the command line, and the only way to them: whatever is printed is shown, never obeyed.
+
+line, table's cell, title ─▶ no mark-up, control characters escaped ─▶ OUT (what was asked for) | ERR (the rest)
+
+A page chooses its own address, a program its file names and an exception its words. None of them may move the cursor,
+turn the line around, begin a line of its own or be read as a style.
+"""
 
 from __future__ import annotations
 
-from rich.console import Console
+import json
+import unicodedata
+from typing import Any
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
+from rich.console import Console
+from rich.highlighter import JSONHighlighter
+from rich.table import Table
+from rich.text import Text
+
+HARMLESS = "\u200c\u200d"
+"""They join and part letters in Persian, in Hindi and in emoji, and do nothing else."""
+
+
+class _Shown(Console):
+    """A console to which a string is text: `print`, a table's cells and its titles all come through `render_str`."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text), **how)
+
+
+def _console(*, stderr: bool) -> Console:
+    return _Shown(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+OUT = _console(stderr=False)
+ERR = _console(stderr=True)
+
+
+def say(line: str = "", *, style: str | None = None) -> None:
+    """One line of the answer, however long."""
+    OUT.print(line, style=style, soft_wrap=True)
+
+
+def warn(line: str, *, style: str | None = None) -> None:
+    """One line that is not the answer: a warning, an error, what comes next."""
+    ERR.print(line, style=style, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    OUT.print(table)
+
+
+def say_json(value: Any) -> None:
+    """A value for programs; what a terminal might obey stands there in JSON's own escapes."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    safe = "".join(map(_json_escape, text))
+    OUT.print(JSONHighlighter()(Text(safe)) if OUT.is_terminal else Text(safe), soft_wrap=True)
+
+
+def say_text(text: str) -> None:
+    """A text of many lines, as it is: a file, or what a model wrote."""
+    lines = (printable(line, keep="\t") for line in text.removesuffix("\n").split("\n"))
+    OUT.print(Text("\n".join(lines)), soft_wrap=True)
+
+
+def cell(*lines: str) -> Text:
+    """A table's cell of several lines; a string with line ends would be one line."""
+    return Text("\n".join(map(printable, lines)))
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with everything escaped that is not seen where it stands: controls, line ends, what turns the direction
+    of writing, what has no width, halves of characters, and what Unicode has not given out."""
+    if text.isprintable():
+        return text
+    return "".join(each if _is_seen(each) or each in keep else _escape(each) for each in text)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or character in HARMLESS or unicodedata.category(character) == "Zs"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _json_escape(character: str) -> str:
+    if character == "\n" or _is_seen(character):
+        return character
+    return json.dumps(character)[1:-1].replace("\x7f", r"\u007f")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, positive
-from curate.terminal import OUT
+from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
@@ -23,13 +22,13 @@ def run(options: argparse.Namespace) -> int:
 
     checked = check(options.recipe, documents=options.documents)
     if options.json:
-        OUT.print_json(json.dumps(check_values(checked)))
+        say_json(check_values(checked))
         return 1 if checked.has_fault else 0
     for table in rates_tables(checked.rates):
-        OUT.print(table)
+        show(table)
     for finding in checked.findings:
         word, style = ("fault", "bold red") if finding.is_fault else ("note", None)
-        OUT.print(f"{word}: {finding.place}: {finding.sentence}", style=style, markup=False, soft_wrap=True)
+        say(f"{word}: {finding.place}: {finding.sentence}", style=style)
     if not checked.has_fault:
-        OUT.print(f"{options.recipe}: nothing that can't work was found.", markup=False)
+        say(f"{options.recipe}: nothing that can't work was found.")
     return 1 if checked.has_fault else 0

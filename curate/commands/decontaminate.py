@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json
-from curate.terminal import OUT
+from curate.terminal import say, say_json
 
 
 def add(commands: Any) -> None:
@@ -43,11 +42,11 @@ def run(options: argparse.Namespace) -> int:
     found = decontaminate_files(options.files, decontaminate, columns=columns, kept=options.kept)
     write_table(found.report, options.out)
     if options.json:
-        OUT.print_json(json.dumps(found.counts | {"documents": found.documents, "unreadable": found.unreadable}))
+        say_json(found.counts | {"documents": found.documents, "unreadable": found.unreadable})
         return 0
-    OUT.print(f"{found.documents:,} documents", markup=False)
+    say(f"{found.documents:,} documents")
     for line in (*set_lines(found.counts), f"\n{options.out}: a row a document and item."):
-        OUT.print(line, markup=False, soft_wrap=True)
+        say(line)
     if options.kept:
-        OUT.print(f"{options.kept}: the documents that are left.", markup=False, soft_wrap=True)
+        say(f"{options.kept}: the documents that are left.")
     return 0

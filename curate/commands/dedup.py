@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, positive
-from curate.terminal import OUT
+from curate.terminal import say, say_json
 
 
 def add(commands: Any) -> None:
@@ -67,13 +66,14 @@ def run(options: argparse.Namespace) -> int:
     write_table(verdicts, options.out)
     counts = account(verdicts, unreadable)
     if options.json:
-        OUT.print_json(json.dumps(counts))
+        say_json(counts)
         return 0
     for line in account_lines(counts, dedup):
-        OUT.print(line, markup=False, soft_wrap=True)
-    OUT.print(f"\n{options.out}: a row a document; null in duplicate_of: it stays.", markup=False, soft_wrap=True)
+        say(line)
+    say()
+    say(f"{options.out}: a row a document; null in duplicate_of: it stays.")
     if options.kept:
-        OUT.print(f"{options.kept}: the documents that stay.", markup=False, soft_wrap=True)
+        say(f"{options.kept}: the documents that stay.")
     elif counts["cuts"]:
-        OUT.print("--kept FILE writes the documents that stay, without what was cut.", markup=False, soft_wrap=True)
+        say("--kept FILE writes the documents that stay, without what was cut.")
     return 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, positive
-from curate.terminal import OUT
+from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
@@ -30,10 +29,10 @@ def run(options: argparse.Namespace) -> int:
 
     tried = try_step(options.recipe, options.step, source=options.source, sample=options.sample)
     if options.json:
-        OUT.print_json(json.dumps(tried_values(tried), default=str))
+        say_json(tried_values(tried))
         return 0
-    OUT.print(tried_table(tried))
+    show(tried_table(tried))
     for example in tried.examples:
         if example.outcome == "quarantined":
-            OUT.print(f"quarantined: {example.id}: {example.values[0][1]}", markup=False, soft_wrap=True)
+            say(f"quarantined: {example.id}: {example.values[0][1]}")
     return 0

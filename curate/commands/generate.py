@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, positive
-from curate.terminal import OUT
+from curate.terminal import say_text
 
 
 def add(commands: Any) -> None:
@@ -34,5 +34,5 @@ def run(options: argparse.Namespace) -> int:
         top_k=options.top_k,
         seed=options.seed,
     )
-    OUT.print(text, markup=False, soft_wrap=True)
+    say_text(text)
     return 0

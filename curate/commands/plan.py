@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json
-from curate.terminal import OUT
+from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
@@ -20,8 +19,8 @@ def run(options: argparse.Namespace) -> int:
     from curate.report.plan import plan_tables, plan_values
 
     if options.json:
-        OUT.print_json(json.dumps(plan_values(options.recipe)))
+        say_json(plan_values(options.recipe))
     else:
-        for table in plan_tables(options.recipe):
-            OUT.print(table)
+        for part in plan_tables(options.recipe):
+            say(part) if isinstance(part, str) else show(part)
     return 0

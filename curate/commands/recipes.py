@@ -7,7 +7,7 @@ from typing import Any
 
 from curate.commands.arguments import add_command
 from curate.errors import UsageError, nearest
-from curate.terminal import OUT
+from curate.terminal import say, say_text
 
 
 def add(commands: Any) -> None:
@@ -22,9 +22,9 @@ def run(options: argparse.Namespace) -> int:
     if options.name is None:
         for name, path in shipped.items():
             first = path.read_text(encoding="utf-8").partition("\n")[0]
-            OUT.print(f"{name:<16}{first.removeprefix('#').strip()}", markup=False)
+            say(f"{name:<16}{first.removeprefix('#').strip()}")
         return 0
     if options.name not in shipped:
         raise UsageError(f'no recipe "{options.name}" ships{nearest(options.name, shipped)}')
-    OUT.print(shipped[options.name].read_text(encoding="utf-8"), markup=False, soft_wrap=True, end="")
+    say_text(shipped[options.name].read_text(encoding="utf-8"))
     return 0

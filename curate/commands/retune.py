@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, positive
 from curate.errors import UsageError
-from curate.terminal import ERR, OUT
+from curate.terminal import say, say_json, show, warn
 
 
 def add(commands: Any) -> None:
@@ -33,16 +32,17 @@ def run(options: argparse.Namespace) -> int:
     retuned = retune(run, [parse_change(text) for text in options.set])
     rows, moved, languages = difference(run, retuned), samples(retuned, options.sample), by_language(retuned)
     if options.json:
-        OUT.print_json(json.dumps({"difference": rows, "languages": languages, "samples": moved}))
+        say_json({"difference": rows, "languages": languages, "samples": moved})
     else:
-        OUT.print(difference_table(rows))
+        show(difference_table(rows))
         for line in (*notes(rows, languages), "", *sample_lines(moved)):
-            OUT.print(line, markup=False, soft_wrap=True)
-        OUT.print("\nKept by the filters: copies are looked for in a new run only.", markup=False)
+            say(line)
+        say()
+        say("Kept by the filters: copies are looked for in a new run only.")
     if options.apply:
         base = retuned.recipe.base.resolve()
         if options.apply.resolve().parent != base:
             raise UsageError(f"--apply {options.apply}: the recipe's paths start from {base}; write the new one there")
         options.apply.write_text(to_toml(retuned.recipe), encoding="utf-8")
-        ERR.print(f"wrote {options.apply}; next: curate run {options.apply}", markup=False)
+        warn(f"wrote {options.apply}; next: curate run {options.apply}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 from curate.commands.arguments import add_command, add_json, count
 from curate.commands.show import print_run
 from curate.commands.train import train_on
-from curate.terminal import ERR, OUT
+from curate.terminal import ERR, say, warn
 
 QUARANTINE_EXCEEDED = 3
 
@@ -45,12 +45,13 @@ def run(options: argparse.Namespace) -> int:
             show=show,
         )
     if was_complete:
-        ERR.print(f"{result.folder} is complete already; nothing to do.", markup=False)
+        warn(f"{result.folder} is complete already; nothing to do.")
     print_run(result.folder, as_json=options.json)
     if options.train:
         train_on(result.folder)
     elif not options.json:
-        OUT.print(f"\nNext: curate train {result.folder}", markup=False)
+        say()
+        say(f"Next: curate train {result.folder}")
     return _quarantine_code(result.folder) or _guard_code(result.folder)
 
 
@@ -67,7 +68,7 @@ def _guard_code(folder: Path) -> int:
 
     found = suspicions(Run(folder))
     for suspicion in found:
-        ERR.print(f"curate: {sentence(suspicion)}", style="bold yellow", markup=False)
+        warn(f"curate: {sentence(suspicion)}", style="bold yellow")
     return 1 if any(suspicion.is_fault for suspicion in found) else 0
 
 
@@ -81,11 +82,9 @@ def _quarantine_code(folder: Path) -> int:
     budget = load(folder / "recipe.toml").limits.max_quarantined
     if quarantined <= budget * read:
         return 0
-    ERR.print(
+    warn(
         f"curate: {quarantined:,} of {read:,} records were quarantined, more than max_quarantined = {budget} allows; "
         f'the ledger in {folder / "ledger"} has a row for each (outcome = "quarantined")',
         style="bold yellow",
-        markup=False,
-        soft_wrap=True,
     )
     return QUARANTINE_EXCEEDED

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json
-from curate.terminal import OUT
+from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
@@ -36,12 +35,12 @@ def print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
         chosen = {
             key: manifest.get(key, {}) for key in ("name", "recipe", "counts", "dedup", "contamination", "tokens")
         }
-        OUT.print_json(json.dumps(chosen | {"mixture": run.mixture}))
+        say_json(chosen | {"mixture": run.mixture})
         return
     rows = funnel(run)
-    OUT.print(funnel_table(rows if reasons else by_step(rows)))
-    OUT.print(tokens_table(run))
+    show(funnel_table(rows if reasons else by_step(rows)))
+    show(tokens_table(run))
     for line in (*cut_lines(run.manifest["dedup"]), *set_lines(run.manifest.get("contamination", {}))):
-        OUT.print(line, markup=False, soft_wrap=True)
+        say(line)
     for note in run.mixture["mixture"]["notes"]:
-        OUT.print(note, markup=False)
+        say(note)

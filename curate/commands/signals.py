@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json
-from curate.terminal import OUT
+from curate.terminal import say_json, show
 
 
 def add(commands: Any) -> None:
@@ -19,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     from curate.report.signals import signal_values, signals_table
 
     if options.json:
-        OUT.print_json(json.dumps(signal_values()))
+        say_json(signal_values())
     else:
-        OUT.print(signals_table())
+        show(signals_table())
     return 0

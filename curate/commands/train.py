@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, positive
-from curate.terminal import ERR, OUT
+from curate.terminal import ERR, say, show, warn
 
 
 def add(commands: Any) -> None:
@@ -54,6 +54,7 @@ def train_on(
     with training_progress(ERR) as report:
         result = train(folder, preset=preset, steps=steps, device=device, seed=seed, resume=resume, report=report)
     if result.was_complete:
-        ERR.print(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.", markup=False)
-    OUT.print(scores_table(result))
-    OUT.print(f'\nNext: curate generate {result.checkpoint.parent} "The "', markup=False)
+        warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
+    show(scores_table(result))
+    say()
+    say(f'Next: curate generate {result.checkpoint.parent} "The "')

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command
-from curate.terminal import OUT
+from curate.terminal import say
 
 
 def add(commands: Any) -> None:
@@ -22,10 +22,9 @@ def run(options: argparse.Namespace) -> int:
     run = Run(options.run)
     found = list(differences(run))
     for sentence in found:
-        OUT.print(sentence, markup=False)
+        say(sentence)
     if not found:
-        OUT.print(
+        say(
             f"{options.run}: {len(run.manifest['outputs'])} files and the account are as the manifest says.",
-            markup=False,
         )
     return 1 if found else 0

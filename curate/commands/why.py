@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json
-from curate.terminal import OUT
+from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
@@ -25,11 +24,11 @@ def run(options: argparse.Namespace) -> int:
 
     found = stories(Run(options.run), options.document)
     if options.json:
-        OUT.print_json(json.dumps([asdict(story) for story in found]))
+        say_json([asdict(story) for story in found])
         return 0
     for story in found:
         for line in story_lines(story):
-            OUT.print(line, markup=False, soft_wrap=True)
+            say(line)
         if story.checks:
-            OUT.print(checks_table(story))
+            show(checks_table(story))
     return 0

@@ -25,9 +25,9 @@ def progress_on(console: Console) -> Iterator[Show]:
         yield _Lines(console)
         return
     columns = (
-        TextColumn("{task.description:<10}"),
+        TextColumn("{task.description:<10}", markup=False),
         BarColumn(bar_width=30),
-        TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}"),
+        TextColumn("{task.percentage:>3.0f} %  {task.fields[rate]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -101,7 +101,7 @@ def _label(row: FunnelRow) -> str:
     if row.outcome in ("read", "kept"):
         return row.outcome
     quarantined = " (quarantined)" if row.outcome == "quarantined" else ""
-    return _printable(f"{row.step}{': ' if row.reason else ''}{row.reason}{quarantined}")
+    return f"{row.step}{': ' if row.reason else ''}{row.reason}{quarantined}"
 
 
 def tokens_table(run: Run) -> Table:
@@ -136,8 +136,3 @@ def size(count: int) -> str:
     if count < 10_000:
         return f"{count:,} B"
     return f"{count / 1e3:,.0f} kB" if count < 10_000_000 else f"{count / 1e6:,.0f} MB"
-
-
-def _printable(text: str) -> str:
-    """Nothing in a document's name may move the terminal's cursor, or be read as rich's mark-up."""
-    return "".join(character if character.isprintable() else "?" for character in text).replace("[", r"\[")

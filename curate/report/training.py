@@ -29,7 +29,7 @@ def training_progress(console: Console) -> Iterator[Callable[[StepReport], None]
     columns = (
         TextColumn("train"),
         BarColumn(bar_width=30),
-        TextColumn("{task.completed}/{task.total}  {task.fields[text]}"),
+        TextColumn("{task.completed}/{task.total}  {task.fields[text]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from curate.batch import Rule
 from curate.errors import UsageError, nearest
@@ -21,6 +22,7 @@ from curate.passes.sample import Trial, sample_source, try_steps
 from curate.passes.steps import bind, resolve
 from curate.recipe import Recipe, Source
 from curate.recipe_file import load
+from curate.terminal import cell
 
 DOCUMENTS = 1000
 SHOWN_RULES = 3
@@ -124,11 +126,11 @@ def tried_table(tried: Tried) -> Table:
     return table
 
 
-def _cell(example: Example | None) -> str:
+def _cell(example: Example | None) -> Text:
     if example is None:
-        return ""
-    values = "\n".join(_told(*value) for value in example.values)
-    return f"{example.url or example.id}\n{values}\n{example.text[:SHOWN_CHARACTERS]}".replace("[", r"\[")
+        return Text()
+    values = [_told(*value) for value in example.values]
+    return cell(example.url or example.id, *values, example.text[:SHOWN_CHARACTERS])
 
 
 def _told(rule: str, value: Any, threshold: Any) -> str:
