@@ -11,11 +11,13 @@ The names below are loaded when they are first used, so that `import curate` cos
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # as in `typing`, whose import would be most of this one's time
 if TYPE_CHECKING:
+    from typing import Any
+
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform

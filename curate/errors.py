@@ -6,7 +6,7 @@ CurateError                     exit
 ├── RunConflict                 4   the folder holds another recipe, input or version
 ├── MachineError                5   the machine failed us (disk full, permission, I/O); resumable
 ├── RunLocked                   6   another run holds the folder
-├── Interrupted               130   Ctrl-C or SIGTERM; resumable
+├── Interrupted          130, 143   Ctrl-C, SIGTERM; resumable
 ├── CheckFailed                 1   `verify` or a test of the data found a difference
 └── DocumentError               -   one document cannot be finished: it is quarantined, and the run goes on
 """
@@ -49,7 +49,9 @@ class RunLocked(CurateError):
 
 
 class Interrupted(CurateError):
-    exit_code = 130
+    def __init__(self, message: str, number: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + number
 
 
 class CheckFailed(CurateError):

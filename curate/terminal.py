@@ -8,7 +8,10 @@ turn the line around, begin a line of its own or be read as a style.
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 import unicodedata
 from typing import Any
 
@@ -27,6 +30,9 @@ class _Shown(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(printable(text), **how)
 
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would exit with 1
+
 
 def _console(*, stderr: bool) -> Console:
     return _Shown(stderr=stderr, highlight=False, markup=False, emoji=False)
@@ -34,6 +40,20 @@ def _console(*, stderr: bool) -> Console:
 
 OUT = _console(stderr=False)
 ERR = _console(stderr=True)
+
+
+def escape_the_unencodable() -> None:
+    """What the terminal's own alphabet lacks is escaped, too, and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def hang_up() -> None:
+    """Nobody reads any more: what is still to be written goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def say(line: str = "", *, style: str | None = None) -> None:

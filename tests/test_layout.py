@@ -17,6 +17,7 @@ ROOMS = ("readers", "extract", "filters", "dedup", "scrub", "tokenize", "train_m
 
 FLOORS = {
     "errors": 0,
+    "interrupts": 0,
     "terminal": 0,
     "text": 0,
     "toml_lines": 0,
@@ -31,6 +32,7 @@ FLOORS = {
     "passes": 4,
     "report": 5,
     "commands": 6,
+    "faults": 3,
     "cli": 7,
     "__main__": 8,
     "__init__": 8,

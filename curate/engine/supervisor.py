@@ -12,14 +12,12 @@ No pool of the standard library: one hangs and the other breaks when a worker di
 from __future__ import annotations
 
 import selectors
-import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from curate import errors
@@ -29,12 +27,12 @@ from curate.engine.process import WorkerProcess
 from curate.engine.store import is_done
 from curate.engine.worker import Attempt
 from curate.errors import CurateError, Interrupted, MachineError
+from curate.interrupts import GOES_ON, Note, noted, number_of
 from curate.recipe import Limits
 
 WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
 MAX_DEATHS = 5
-INTERRUPTED = "interrupted; the same command goes on from here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,6 @@ class Supervisor:
     timing: dict[str, dict[str, Any]] = field(default_factory=dict)
     here: Here | None = None
     _pool: list[WorkerProcess] = field(default_factory=list)
-    _stop: bool = False
 
     def run_stage(self, tasks: Sequence[Task]) -> None:
         """Do all tasks, the largest first; returns when each is committed.
@@ -94,8 +91,9 @@ class Supervisor:
             return
         stage = _Stage(self, tasks)
         try:
-            with self._signals() if self.workers else nullcontext():
-                stage.run()
+            with noted() if self.workers else nullcontext(Note()) as note:
+                stage.run(note)
+            note.check()
         finally:
             self._account(stage)
 
@@ -130,28 +128,6 @@ class Supervisor:
         for worker in list(self._pool):
             self.discard(worker)
 
-    @property
-    def stopped(self) -> bool:
-        return self._stop
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Turn Ctrl-C and SIGTERM into a flag that the loop looks at."""
-
-        def stop(number: int, frame: FrameType | None) -> None:
-            self._stop = True
-
-        try:
-            before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:  # not the main thread: whoever owns it deals with signals
-            yield
-            return
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
 
 class _Stage:
     """One stage in progress: what waits, what runs, what is done."""
@@ -167,13 +143,12 @@ class _Stage:
         self.began = time.perf_counter()
         self.steps: dict[str, list[float]] = {}
 
-    def run(self) -> None:
+    def run(self, note: Note) -> None:
         if self.supervisor.workers == 0:
             self._run_here()
             return
         while self.tasks_done < len(self.tasks):
-            if self.supervisor.stopped:
-                raise Interrupted(INTERRUPTED)
+            note.check()
             self._assign()
             self._listen()
             is_due = time.monotonic() - self.watched >= WATCH_SECONDS
@@ -189,7 +164,7 @@ class _Stage:
                 self._answered(here, here.do(self.pending.popleft()))
                 self._show()
         except KeyboardInterrupt as interrupt:
-            raise Interrupted(INTERRUPTED) from interrupt
+            raise Interrupted(GOES_ON, number_of(interrupt)) from interrupt
 
     def _assign(self) -> None:
         while self.pending:

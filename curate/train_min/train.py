@@ -9,25 +9,22 @@ of threads: sums of floats depend on how a machine splits them, so another core 
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import dataclasses
 import json
 import math
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 
 from curate.errors import CheckFailed, Interrupted, UsageError
+from curate.interrupts import Note, noted
 from curate.train_min.checkpoint import (
     State,
     check_same_run,
@@ -141,10 +138,10 @@ def train(
         torch.set_num_threads(threads or usable_cores())
         _keep_freed_memory()
     session = _open_session(config, data, target, out, report)
-    with _stop_signals() as stop:
+    with noted() as note:
         complete = session.progress.step == config.steps
         if not complete:
-            _loop(session, stop)
+            _loop(session, note)
     checkpoint = latest_checkpoint(out)
     assert checkpoint is not None
     parameters = sum(weight.numel() for weight in session.model.parameters())
@@ -229,7 +226,7 @@ def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
 
 
-def _loop(session: _Session, stop: threading.Event) -> None:
+def _loop(session: _Session, note: Note) -> None:
     config, progress = session.config, session.progress
     unigram = unigram_nats(session.data)
     clock = time.perf_counter()
@@ -240,10 +237,11 @@ def _loop(session: _Session, stop: threading.Event) -> None:
         if last or progress.step % config.evaluate_every == 0 or progress.step % config.report_every == 0:
             _report(session, rate, time.perf_counter() - clock, unigram)
             clock = time.perf_counter()
-        if last or progress.step % config.save_every == 0 or stop.is_set():
+        if last or progress.step % config.save_every == 0 or note.number:
             _save(session)
-        if stop.is_set() and not last:
-            raise Interrupted(f"training stopped after step {progress.step} of {config.steps}, and is saved")
+        if note.number and not last:
+            told = f"training stopped after step {progress.step} of {config.steps}, and is saved"
+            raise Interrupted(told, note.number)
 
 
 def _train_step(session: _Session, rate: float) -> None:
@@ -324,25 +322,3 @@ def _cut_log(path: Path, step: int) -> None:
         part = path.with_name(path.name + ".part")
         part.write_text("".join(kept), encoding="utf-8")
         part.replace(path)
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM set the event; a second one acts as before. Only the main thread may listen."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def listen(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, former[signal.Signals(number)])
-
-    try:
-        for number in former:
-            signal.signal(number, listen)
-        yield stop
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
