@@ -103,11 +103,18 @@ class Filter:
     a function that measures it.
 
     `measure` takes a batch and returns the same rows with columns added. It is called only with documents that
-    reach this step; the others have null there. A non-null string in the column `error` quarantines the document.
+    reach this step, and, if it `is_cheap`, with those that an earlier step dropped; the others have null there. A
+    non-null string in the column `error` quarantines the document.
     """
 
     rules: tuple[Rule, ...]
     measure: Measure | None = None
     files: tuple[ModelFile, ...] = ()
     changes_text: bool = False
-    """Signals of the documents that reach it are those of the changed text."""
+    """Signals of the documents that it measures are those of the changed text."""
+    is_cheap: bool = False
+    """Measuring costs little beside reading and the text signals, as with lists, addresses and the shipped language
+    model; patterns, other models and users' code cost more. What an earlier step dropped is measured, too, so that
+    `curate retune` can tell what would become of it."""
+    unwanted: tuple[str, ...] = ()
+    """Rules that take so much that no later step measures what they drop: most of a crawl is in other languages."""

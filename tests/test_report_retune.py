@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,9 +13,16 @@ import pytest
 
 import curate
 from curate.cli import main
+from curate.engine.clock import Clock
 from curate.errors import UsageError
+from curate.passes.decide import decide
+from curate.passes.inputs import make_plan
 from curate.passes.retune import Change, parse_change, retune
 from curate.passes.run import run
+from curate.passes.sample import sample_source
+from curate.passes.steps import bind, resolve
+from curate.recipe import Recipe, Source
+from curate.recipe_file import load
 from curate.report.retune import by_language, difference, samples
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"
@@ -75,6 +83,13 @@ def finished(inputs: Path) -> curate.Run:
     return run(write_recipe(inputs), out=inputs / "run", workers=0)
 
 
+def sampled(path: Path) -> tuple[Source, Recipe, pl.DataFrame]:
+    """The documents of a recipe's only source, with their text signals, before any step."""
+    recipe = resolve(load(path))
+    (source,) = recipe.sources
+    return source, recipe, sample_source(recipe, source, make_plan(recipe), 500)
+
+
 def verdicts(ledger: pl.DataFrame, prefix: str = "") -> dict[str, str]:
     """What the filters made of each document: the step that took it, or "kept"."""
     steps = ledger[f"{prefix}step"].replace(["dedup"], [None]).fill_null("kept")
@@ -113,6 +128,45 @@ def test_the_difference_adds_up_and_names_the_languages(finished: curate.Run) ->
     kept = next(row for row in rows if row["verdict"] == "kept")
     assert 0 < kept["tokens_then"] < kept["tokens"]
     assert {row["language"]: row["kept_then"] for row in by_language(told)} == {"de": 0}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        '"toxicity"',
+        '{ use = "url", words = ["us"] }',
+        '{ use = "c4", terminal_punctuation = false, min_words_per_line = 3 }, "gopher_repetition"',
+        '{ use = "c4", min_sentences = 1 }, { use = "language", keep = ["en"], min_score = 0.9 }, "toxicity"',
+        '{ use = "gopher_repetition", count = "all" }, { use = "licence", keep_unknown = true }, "fineweb2"',
+    ],
+)
+def test_cheap_steps_have_measured_what_an_earlier_step_dropped(inputs: Path, tmp_path: Path, last: str) -> None:
+    """The forecast is complete, and it is what a new run does: one of the two thresholds frees documents, one takes."""
+    (tmp_path / "a.warc.gz").symlink_to(inputs / "a.warc.gz")
+    done = run(write_recipe(tmp_path, min_words=150, last=last), out=tmp_path / "run", workers=0)
+    for min_words, min_score in ((20, 0.65), (20, 0.3), (200, 0.65)):
+        changes = [Change("gopher_quality", "min_words", min_words), Change("language", "min_score", min_score)]
+        told = retune(done, changes)
+        assert "unknown" not in {row["verdict"] for row in difference(done, told)}
+        recipe = write_recipe(tmp_path, min_words=min_words, min_score=min_score, last=last)
+        again = run(recipe, out=tmp_path / f"run-{min_words}-{min_score}", workers=0).ledger().collect()
+        anew = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
+        assert verdicts(told.rows, "new_") == verdicts(anew)
+        assert verdicts(told.rows, "new_") != verdicts(told.rows, "old_")
+
+
+def test_measuring_what_was_dropped_changes_no_outcome(inputs: Path, tmp_path: Path) -> None:
+    last = '{ use = "c4", min_sentences = 1 }, "toxicity", { where = "word_count > 100" }'
+    source, recipe, batch = sampled(write_recipe(inputs, min_words=150, last=last))
+    steps = bind(source, recipe)
+    dear = tuple(replace(step, filter=replace(step.filter, is_cheap=False)) for step in steps)
+    measured, spared = (decide(batch, each, Clock()) for each in (steps, dear))
+    verdict = ("id", "outcome", "step", "reason", "value")
+    assert measured.select(verdict).equals(spared.select(verdict))
+    assert measured.filter(outcome="kept")["text"].equals(spared.filter(outcome="kept")["text"])
+    cheap = measured.filter(step="gopher_quality")
+    assert cheap["toxicity_score"].null_count() == 0
+    assert cheap.height > 0
 
 
 def test_what_a_step_never_saw_is_unknown_and_not_kept(inputs: Path, tmp_path: Path) -> None:

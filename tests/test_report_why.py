@@ -36,6 +36,19 @@ tokenizer = "bytes"
 """
 
 
+OWN = """\
+import curate, polars as pl
+
+@curate.signal(dtype=pl.Float64)
+def length(batch):
+    return batch["word_count"] * 1.0
+
+@curate.transform
+def loud(document):
+    return document.text.upper()
+"""
+
+
 def first_members(count: int) -> bytes:
     """The first gzip members of the sample's WARC, as they stand."""
     data, end = SAMPLE.read_bytes(), 0
@@ -67,6 +80,27 @@ def test_every_dropped_document_names_the_rule_that_its_ledger_row_names(finishe
         position = story.checks.index(culprit)
         assert {check.verdict for check in story.checks[:position]} <= {"kept"}
         assert {check.verdict for check in story.checks[position + 1 :]} <= {"would keep", "would drop"}
+
+
+def test_nothing_would_drop_what_it_has_not_measured(tmp_path: Path) -> None:
+    """A `where` on an own signal takes null for no, in a run: here the signal never saw the document."""
+    (tmp_path / "a.warc.gz").write_bytes(first_members(30))
+    (tmp_path / "mine.py").write_text(OWN, encoding="utf-8")
+    steps = '"mine:length", { where = "length > 1" }, "url", "mine:loud", "gopher_repetition"'
+    recipe = RECIPE.format(tokens=20_000).replace('{ where = "digit_ratio < 0.1" }', steps)
+    (tmp_path / "toy.toml").write_text(recipe, encoding="utf-8")
+    done = run(tmp_path / "toy.toml", out=tmp_path / "run", workers=0)
+    taken = done.ledger().filter(step="gopher_quality").head(1).collect()["id"][0]
+    (story,) = stories(done, taken)
+    told = {check.step: check.verdict for check in story.checks}
+    assert told["where"] == "not measured"
+    assert told["url"] in ("would keep", "would drop")
+    assert told["gopher_repetition"] == "not measured"
+    [wrong] = done.ledger().filter(step="language", reason="keep").head(1).collect()["id"].to_list() or [None]
+    if wrong:
+        (story,) = stories(done, wrong)
+        told = {check.step: check.verdict for check in story.checks}
+        assert (told["url"], told["gopher_quality"]) == ("not measured", "would keep")
 
 
 def test_a_threshold_and_its_value_stand_beside_each_other(finished: curate.Run) -> None:

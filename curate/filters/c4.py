@@ -91,7 +91,8 @@ def c4(
     ):
         if is_wanted:
             rules.insert(0, Rule(name, signal, pl.col(signal) == 0, 0))
-    return Filter(tuple(rules), measure=partial(cut_lines, settings=settings, end_marks=end_marks), changes_text=True)
+    measure = partial(cut_lines, settings=settings, end_marks=end_marks)
+    return Filter(tuple(rules), measure=measure, changes_text=True, is_cheap=True)
 
 
 def cut_lines(batch: pl.DataFrame, settings: Settings, end_marks: tuple[str, ...]) -> pl.DataFrame:

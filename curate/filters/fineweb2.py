@@ -112,7 +112,8 @@ def fineweb2(
             min_stop_words,
         ),
     ]
-    return Filter(tuple(rules), measure=functools.partial(count_stop_words, languages=languages), files=(file,))
+    measure = functools.partial(count_stop_words, languages=languages)
+    return Filter(tuple(rules), measure=measure, files=(file,), is_cheap=True)
 
 
 @functools.cache

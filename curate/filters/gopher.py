@@ -84,6 +84,7 @@ def gopher_repetition(
     prefix = "all_" if count == "all" else ""
     return Filter(
         measure=measure_all_repeats if count == "all" else None,
+        is_cheap=True,
         rules=(
             _at_most("max_duplicate_paragraph_ratio", f"{prefix}duplicate_paragraph_ratio", max_duplicate_paragraph_ratio),
             _at_most(

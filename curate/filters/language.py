@@ -50,7 +50,13 @@ def language(*, keep: tuple[str, ...], min_score: float = 0.65, model: str | Non
         Rule("keep", "language", pl.col("language").is_in(keep), threshold=keep),
         Rule("min_score", "language_score", pl.col("language_score") >= min_score, threshold=min_score),
     )
-    return Filter(rules, measure=lambda batch: measure_language(batch, lid, top), files=(lid.file,))
+    return Filter(
+        rules,
+        measure=lambda batch: measure_language(batch, lid, top),
+        files=(lid.file,),
+        is_cheap=model is None,  # other models may be a thousand times larger
+        unwanted=("keep",),
+    )
 
 
 def load_lid(model: str | None = None) -> FastTextModel:

@@ -33,7 +33,7 @@ def licence(*, allowed: tuple[str, ...] = PERMISSIVE, keep_unknown: bool = False
     """
     keep = pl.col("licence_allowed").fill_null(keep_unknown)
     rule = Rule("allowed", "licence", keep)
-    return Filter((rule,), measure=partial(judge_licences, allowed=frozenset(allowed)))
+    return Filter((rule,), measure=partial(judge_licences, allowed=frozenset(allowed)), is_cheap=True)
 
 
 def judge_licences(batch: pl.DataFrame, allowed: frozenset[str]) -> pl.DataFrame:

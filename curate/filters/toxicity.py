@@ -59,7 +59,7 @@ def toxicity(
         if not _has_list(code):
             raise UsageError(f'there is no word list for "{code}"{nearest(code, known_lists())}')
     files = tuple(_list_file(code) for code in languages or known_lists())
-    return Filter((rule,), measure=lambda batch: measure_words(batch, languages), files=files)
+    return Filter((rule,), measure=lambda batch: measure_words(batch, languages), files=files, is_cheap=True)
 
 
 def measure_words(batch: pl.DataFrame, languages: tuple[str, ...] = ()) -> pl.DataFrame:

@@ -90,7 +90,7 @@ def url(
     measure = functools.partial(
         measure_url, lists=lists, words=words, soft_words=soft_words, strict_words=strict_words
     )
-    return Filter(rules, measure=measure, files=files)
+    return Filter(rules, measure=measure, files=files, is_cheap=True)
 
 
 def measure_url(

@@ -1,5 +1,6 @@
 """The steps of a source over one batch: each measures what it needs, then its rules decide; the first rule that
-fails is the one that the ledger names.
+fails is the one that the ledger names. Cheap steps measure what was dropped before, too, which
+decides nothing (see `reach`).
 
     batch ─▶ step 1: measure the documents that reach it ─▶ rules ─▶ step 2 ─▶ … ─▶ outcome, step, reason, value
 """
@@ -12,43 +13,46 @@ import polars as pl
 
 from curate.batch import Measure, Rule
 from curate.engine.clock import Clock
+from curate.passes.reach import ALIVE, measured_by
 from curate.passes.seen import keep_signals
 from curate.passes.steps import BoundStep
 from curate.text.signals import text_signals
 
-ALIVE = pl.col("outcome").is_null()
-
 
 def decide(batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock) -> pl.DataFrame:
     """The batch with every document's outcome; those that pass all steps are "kept"."""
-    for step in steps:
+    for index, step in enumerate(steps):
         with clock(step.name):
-            batch = apply_rules(measure_step(batch, step), step.name, step.filter.rules)
+            measured = measure_step(batch, step, measured_by(steps, index))
+            batch = apply_rules(measured, step.name, step.filter.rules)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
 
 
-def measure_step(batch: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
-    """The batch with what a step measures; a document on which the user's function failed is quarantined."""
+def measure_step(batch: pl.DataFrame, step: BoundStep, wanted: pl.Expr = ALIVE) -> pl.DataFrame:
+    """The batch with what a step measures on the `wanted` documents; a document on which the user's function failed is
+    quarantined."""
     if step.filter.measure is None:
         return batch
-    measured = _measured(batch, step.filter.measure)
+    measured = _measured(batch, step.filter.measure, wanted)
     if step.filter.changes_text:
         measured = keep_signals(batch, measured, step.name)
     return _quarantined(measured, step.name)
 
 
-def _measured(batch: pl.DataFrame, measure: Measure) -> pl.DataFrame:
-    """Add what the step measures on the documents that reach it; the others have null there."""
+def _measured(batch: pl.DataFrame, measure: Measure, wanted: pl.Expr) -> pl.DataFrame:
+    """Add what the step measures on the wanted documents; the others have null there."""
     numbered = batch.with_row_index("_row")
-    alive = numbered.filter(ALIVE)
-    measured = measure(alive)
-    if not measured["text"].equals(alive["text"]):
-        measured = _remeasured(measured, alive["text"])
-    changed = [name for name in measured.columns if name not in alive.columns or not measured[name].equals(alive[name])]
+    before = numbered.filter(wanted)
+    measured = measure(before)
+    if not measured["text"].equals(before["text"]):
+        measured = _remeasured(measured, before["text"])
+    changed = [
+        name for name in measured.columns if name not in before.columns or not measured[name].equals(before[name])
+    ]
     news = measured.select("_row", *changed)
     joined = numbered.join(news, on="_row", how="left", suffix="_new", maintain_order="left", coalesce=True)
     renewed = [name for name in news.columns if f"{name}_new" in joined.columns]
-    joined = joined.with_columns(pl.when(ALIVE).then(f"{name}_new").otherwise(name).alias(name) for name in renewed)
+    joined = joined.with_columns(pl.when(wanted).then(f"{name}_new").otherwise(name).alias(name) for name in renewed)
     return joined.drop("_row", *(f"{name}_new" for name in renewed))
 
 

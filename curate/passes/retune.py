@@ -16,8 +16,9 @@ import polars as pl
 
 from curate.batch import Filter
 from curate.errors import UsageError, nearest
-from curate.passes.decide import ALIVE, apply_rules
+from curate.passes.decide import apply_rules
 from curate.passes.inputs import open_run
+from curate.passes.reach import ALIVE, measured_though_dropped
 from curate.passes.seen import as_seen
 from curate.passes.steps import BoundStep, bind, resolve
 from curate.recipe import Recipe, Source, Step
@@ -167,8 +168,16 @@ def _through(batch: pl.DataFrame, index: int, pairs: tuple[_Pair, ...]) -> Itera
     saw = batch.filter(pl.col("_place") >= index)
     yield _judged(saw, pair, steps, index) if pair.is_changed else _as_before(saw, index)
     others = batch.filter(pl.col("_place") < index)
-    is_measuring = pair.step.filter.measure is not None
-    yield others.with_columns(_unknown(pair)) if is_measuring else _judged(others, pair, steps, index)
+    is_measured = _is_measured(steps, index)
+    yield _judged(others.filter(is_measured), pair, steps, index)
+    yield others.filter(~is_measured).with_columns(_unknown(pair))
+
+
+def _is_measured(steps: list[BoundStep], index: int) -> pl.Expr:
+    """Whether a document that was dropped before a step has what the step decides by."""
+    if steps[index].filter.measure is None:
+        return pl.lit(True)
+    return measured_though_dropped(steps, index, "old_")
 
 
 def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int) -> pl.DataFrame:

@@ -14,10 +14,11 @@ import polars as pl
 
 from curate.batch import Record
 from curate.engine.plan import Plan, Split
-from curate.passes.decide import ALIVE, apply_rules, measure_step
+from curate.passes.decide import apply_rules, measure_step
 from curate.passes.extract import page_extractor
 from curate.passes.filter import frame_rows, record_row, record_size
 from curate.passes.inputs import read_split
+from curate.passes.reach import ALIVE
 from curate.passes.steps import BoundStep
 from curate.recipe import Recipe, Source
 from curate.text.signals import text_signals

@@ -17,10 +17,12 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.errors import UsageError
+from curate.passes.columns import empty_batch
 from curate.passes.contamination import REPORT
 from curate.passes.dedup import DUPLICATES, cuts_among, rows_among
 from curate.passes.inputs import open_run
 from curate.passes.left import CONTAMINATION
+from curate.passes.reach import is_known_of_dropped
 from curate.passes.seen import as_seen
 from curate.passes.steps import bind
 from curate.report.show import add_column, size
@@ -34,8 +36,8 @@ MAX_CUTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule and this document. What stands behind the step that took it is "would keep" or "would drop": text
-    signals are measured on every document, models and users' functions only on those that reach them."""
+    """One rule and this document. What stands behind the step that took it is "would keep" or "would drop" where it was
+    measured: text signals and what is cheap are, models and users' functions see those that reach them only."""
 
     step: str
     rule: str
@@ -135,15 +137,20 @@ def _checks(run: Run, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Chec
         return
     recipe, _ = open_run(run.folder)
     was_taken = False
-    steps = bind(recipe.source(facts["source"]), recipe)
+    source = recipe.source(facts["source"])
+    steps = bind(source, recipe)
+    always = set(empty_batch(source).columns)
     for index, step in enumerate(steps):
         seen = as_seen(row, steps, index)
+        is_known = not was_taken or is_known_of_dropped(row, steps, index)
         for rule in step.filter.rules:
-            verdict = _verdict(rule, seen, was_taken)
+            value = seen[rule.signal].item() if is_known and rule.signal in seen.columns else None
+            verdict = _verdict(rule, seen, was_taken) if is_known else "not measured"
+            if was_taken and step.filter.measure is None and _lacks_a_value(rule, seen, always):
+                verdict = "not measured"
             is_culprit = (step.name, rule.name) == (facts["step"], facts["reason"])
             if is_culprit:
                 verdict, was_taken = facts["outcome"], True
-            value = seen[rule.signal].item() if rule.signal in seen.columns else None
             yield Check(step.name, rule.name, rule.signal, value, rule.threshold, verdict)
         was_taken = was_taken or step.name == facts["step"]
 
@@ -158,6 +165,12 @@ def _verdict(rule: Rule, row: pl.DataFrame, was_taken: bool) -> Verdict:
     if was_taken:
         return "would keep" if keeps else "would drop"
     return "kept" if keeps else "dropped"
+
+
+def _lacks_a_value(rule: Rule, row: pl.DataFrame, always: set[str]) -> bool:
+    """A `where` takes null for no, but null in a column that a step adds may mean that the step never saw this one."""
+    added = [name for name in rule.keep.meta.root_names() if name not in always]
+    return any(name not in row.columns or row[name].item() is None for name in added)
 
 
 def _verdict_on(run: Run, id: str) -> dict[str, Any]:
