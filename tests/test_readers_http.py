@@ -15,7 +15,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.readers.http import BadHttp, media_type, read_head, read_payload, unchunk
+from curate.readers.http import BadHttp, begins_message, media_type, read_head, read_payload, unchunk
 
 PAGE = b"<html><body>" + Path(__file__).read_bytes() + "<p>Größe, 大きさ</p></body></html>".encode()
 MAX = 1 << 20
@@ -168,3 +168,108 @@ def test_broken_chunks_are_refused(body: bytes) -> None:
     with pytest.raises(BadHttp, match="broken chunks") as caught:
         unchunk(body)
     assert caught.value.reason == "bad_http"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        HEAD,
+        HEAD.replace(b"\r\n", b"\n"),
+        b"HTTP/1.1 200 Connection established\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\r\nProxy-Agent: x\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: /b\r\n\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: x\r\n\r\n" + HEAD,
+    ],
+)
+def test_the_head_of_the_last_answer_counts(before: bytes) -> None:
+    whole = before + HEAD + PAGE
+    head = read_head(whole)
+    assert (head.status, head.fields[b"content-type"]) == (200, b"text/html")
+    assert read_payload(head, whole, max_bytes=MAX) == PAGE
+
+
+def test_an_interim_answer_alone_is_the_answer() -> None:
+    assert read_head(b"HTTP/1.1 100 Continue\r\n\r\n").status == 100
+
+
+def test_a_plain_text_may_show_a_head() -> None:
+    shown = b"HTTP/1.1 404 Not Found\r\nServer: x\r\n\r\nis what you see then."
+    assert payload(shown, "Content-Type: text/plain") == shown
+    for text in (b"HTTP 404 Not Found", b"HTTP/1.1 200 OK<br>", b"HTTP/1.1 404 Not Found"):
+        assert payload(text, "Content-Type: text/html") == text
+
+
+def test_heads_without_an_end_are_refused() -> None:
+    with pytest.raises(BadHttp, match="more than 8 HTTP heads"):
+        read_head(HEAD * 50)
+
+
+def test_a_head_inside_the_chunks_is_seen() -> None:
+    whole = message(chunk(HEAD + PAGE, 100), "Transfer-Encoding: chunked")
+    inner = read_payload(read_head(whole), whole, max_bytes=MAX)
+    assert begins_message(read_head(whole), inner)
+    assert read_payload(read_head(inner), inner, max_bytes=MAX) == PAGE
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: Chunked ;q=1",),
+        ("transfer-encoding: identity, chunked",),
+    ],
+)
+def test_lines_of_one_field_are_one_list(fields: tuple[str, ...]) -> None:
+    assert payload(chunk(PAGE, 100), *fields) == PAGE
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encodings_of_the_transfer_are_undone(name: str) -> None:
+    coding = name.partition(",")[0]
+    coded = ENCODERS[name](PAGE)
+    assert payload(chunk(coded, 100), f"Transfer-Encoding: {coding}, chunked") == PAGE
+    assert payload(coded, f"Transfer-Encoding: {coding}") == PAGE
+    assert payload(chunk(coded, 99), f"Transfer-Encoding: {coding}", "Transfer-Encoding: chunked") == PAGE
+    twice = chunk(ENCODERS[name](gzip.compress(PAGE)), 100)
+    assert payload(twice, f"Transfer-Encoding: {coding}, chunked", "Content-Encoding: gzip") == PAGE
+
+
+def test_an_encoding_of_the_transfer_that_nobody_knows_is_named() -> None:
+    with pytest.raises(BadHttp, match="'made-up' is not known") as caught:
+        payload(chunk(gzip.compress(PAGE), 100), "Transfer-Encoding: made-up, chunked")
+    assert caught.value.reason == "bad_encoding"
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_a_head_without_a_blank_line_ends_where_the_page_begins(end: bytes) -> None:
+    page = b"<!DOCTYPE html>" + end + b"<title>Note: x</title>" + end + end + b"<p>More.</p>"
+    whole = end.join([b"HTTP/1.1 200 OK", b"Content-Type: text/html", b"Server: x", page])
+    assert read_payload(read_head(whole), whole, max_bytes=MAX) == page
+    long = whole + b"<p>and more</p>" * 10_000
+    assert read_payload(read_head(long), long, max_bytes=MAX).startswith(page)
+    text = end.join([b"HTTP/1.1 200 OK", b"Content-Type: text/plain", b"A first line", b"and another.", b"", b"More."])
+    assert read_payload(read_head(text), text, max_bytes=MAX).startswith(b"A first line")
+
+
+def test_a_line_of_a_head_that_is_no_field_is_ignored() -> None:
+    whole = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nnonsense\r\n\r\n" + PAGE
+    assert read_payload(read_head(whole), whole, max_bytes=MAX) == PAGE
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"text/plain, text/html", ("text/html", None)),
+        (b"text/html; charset=koi8-r, text/html", ("text/html", "koi8-r")),
+        (b"text/plain; charset=koi8-r, text/html", ("text/html", None)),
+        (b"text/html, */*", ("text/html", None)),
+    ],
+)
+def test_the_last_type_of_several_counts(value: bytes, expected: tuple[str, str | None]) -> None:
+    assert media_type(value) == expected

@@ -1,9 +1,10 @@
 """The HTTP message inside a response record: its head, and its body as the page was before it was sent.
 
-    block ─▶ status, fields, body ─▶ unchunk ─▶ gzip · deflate · br · zstd undone, never beyond a limit ─▶ payload
+    block ─▶ the last head of several ─▶ body ─▶ unchunk, gzip · deflate · br · zstd undone, within a limit ─▶ payload
 
 Crawlers store messages as sent, half undone, or with heads that no longer fit: a body that is not what its head says,
-but plain, is taken as it is.
+but plain, is taken as it is. Interim answers (1xx), those of a proxy (CONNECT) and heads that stand twice come before
+the head of the page, in the message or in its unchunked body.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ STATUS_LINE = re.compile(rb"(?:HTTP|ICY)(?:/\d(?:\.\d)?)?[ \t]+(\d{3})(?=\D|$)",
 CHUNK_LINE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
 CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 CHARSET = re.compile(rb"charset[ \t]*=[ \t]*[\"']?([^\s\"';,]+)", re.IGNORECASE)
+FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:|[ \t]")  # RFC 9112, 5; or the line before goes on
+INNER_HEAD = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+\d{3}\b[^\r\n<]*\r?\n(?:\r?\n|[\w-]+:)", re.IGNORECASE)
+TAG_IN_HEAD = re.compile(rb"\n(?=<[!?a-zA-Z])")
+LISTS = frozenset({b"transfer-encoding", b"content-encoding", b"content-type"})
 MAX_ENCODINGS = 3
+MAX_HEADS = 8
 STEP = 64 << 10
 
 Inflate = Callable[[bytes], Iterator[tuple[bytes, bool]]]
@@ -49,22 +55,73 @@ class Head:
 
 
 def read_head(message: bytes) -> Head:
-    """Raises BadHttp without a status line, or without an end in 64 KiB."""
-    status = STATUS_LINE.match(message)
+    """The head of the final response; heads of others before it are stepped over.
+
+    Raises:
+        BadHttp: no status line, no end of the head in 64 KiB, or more than eight heads.
+    """
+    head = _read_head(message, 0)
+    for _ in range(MAX_HEADS):
+        if not begins_message(head, message, head.body_start):
+            return head
+        head = _read_head(message, head.body_start)
+    raise BadHttp("bad_http", f"more than {MAX_HEADS} HTTP heads, one after the other")
+
+
+def begins_message(head: Head, body: bytes, start: int = 0) -> bool:
+    """Whether another head stands where the body of this one should. A plain text may well show one."""
+    if 100 <= head.status < 200:
+        return STATUS_LINE.match(body, start) is not None
+    return INNER_HEAD.match(body, start) is not None and not _is_text(head.fields)
+
+
+def _read_head(message: bytes, start: int) -> Head:
+    status = STATUS_LINE.match(message, start)
     if not status:
-        raise BadHttp("bad_http", f"no status line: {message[:40]!r}")
-    end = HEADER_END.search(message, 0, MAX_HEADER)
-    if not end and len(message) >= MAX_HEADER:
+        raise BadHttp("bad_http", f"no status line: {message[start : start + 40]!r}")
+    end = HEADER_END.search(message, start, start + MAX_HEADER)
+    head = message[start : end.end() if end else start + MAX_HEADER]
+    fields = parse_headers(head, LISTS)
+    length = _length_without_page(head, fields)
+    if length == MAX_HEADER and not end:
         raise BadHttp("bad_http", f"no end of the HTTP head in {MAX_HEADER} bytes")
-    body_start = end.end() if end else len(message)
-    return Head(int(status[1]), parse_headers(message[:body_start]), body_start)
+    if length < len(head):
+        fields = parse_headers(head[:length], LISTS)
+    return Head(int(status[1]), fields, start + length)
+
+
+def _length_without_page(head: bytes, fields: dict[bytes, bytes]) -> int:
+    """Where the page begins if no blank line stands before it: at its first tag, or, in plain text, after the last
+    field. Other lines that are no fields are ignored, as browsers do."""
+    if tag := TAG_IN_HEAD.search(head):
+        return tag.end()
+    if not _is_text(fields):
+        return len(head)
+    length = end_of_fields = 0
+    for line in head.splitlines(keepends=True):
+        length += len(line)
+        if FIELD.match(line) or not end_of_fields:
+            end_of_fields = length
+    return end_of_fields if head[end_of_fields:].strip() else len(head)
+
+
+def _is_text(fields: dict[bytes, bytes]) -> bool:
+    return media_type(fields.get(b"content-type", b""))[0] == "text/plain"
 
 
 def media_type(content_type: bytes) -> tuple[str, str | None]:
-    """Type in lower case without parameters, and the charset parameter: `text/html; charset=utf-8`."""
-    charset = CHARSET.search(content_type)
-    mime = re.split(rb"[;,\s]", content_type.strip(), maxsplit=1)[0]
-    return mime.decode("latin-1").lower(), charset[1].decode("latin-1") if charset else None
+    """Type in lower case without parameters, and the charset parameter: `text/html; charset=utf-8`.
+
+    The last of several counts, as in browsers; an earlier one of the same type lends it its charset.
+    """
+    mime, charset = "", None
+    for value in content_type.split(b","):
+        essence = re.split(rb"[;\s]", value.strip(), maxsplit=1)[0].decode("latin-1").lower()
+        if essence and (essence != "*/*" or not mime):
+            found = CHARSET.search(value)
+            charset = found[1].decode("latin-1") if found else charset if essence == mime else None
+            mime = essence
+    return mime, charset
 
 
 def read_payload(head: Head, message: bytes, *, max_bytes: int, is_cut: bool = False) -> bytes:
@@ -77,10 +134,8 @@ def read_payload(head: Head, message: bytes, *, max_bytes: int, is_cut: bool = F
         BadHttp: "bad_http" (broken chunks), "bad_encoding" (broken compression), "too_big" (over `max_bytes`).
     """
     body = message[head.body_start :]
-    if b"chunked" in head.fields.get(b"transfer-encoding", b"").lower():
-        body = unchunk(body, is_cut=is_cut)
     for name in _encodings(head):
-        decoded = _decode(name, body, max_bytes, is_cut)
+        decoded = unchunk(body, is_cut=is_cut) if name == "chunked" else _decode(name, body, max_bytes, is_cut)
         if decoded is None:
             break
         body = decoded
@@ -116,12 +171,17 @@ def _short_chunk(body: bytes, chunks: list[bytes], detail: str, is_cut: bool) ->
 
 
 def _encodings(head: Head) -> list[str]:
-    """The encodings to undo, the last applied first."""
-    names = head.fields.get(b"content-encoding", b"").decode("latin-1").lower().split(",")
-    encodings = [name.strip() for name in names if name.strip() not in ("", "identity", "none", "utf-8")]
-    if len(encodings) > MAX_ENCODINGS:
-        raise BadHttp("bad_encoding", f"{len(encodings)} content encodings, at most {MAX_ENCODINGS} are undone")
-    return encodings[::-1]
+    """The encodings to undo, the last applied first: those of the transfer, then those of the content."""
+    transfer, content = (_names(head.fields.get(field, b"")) for field in (b"transfer-encoding", b"content-encoding"))
+    encodings = [*dict.fromkeys(reversed(transfer)), *reversed(content)]
+    if len(encodings) - ("chunked" in transfer) > MAX_ENCODINGS:
+        raise BadHttp("bad_encoding", f"{', '.join(encodings[:9])}: at most {MAX_ENCODINGS} encodings are undone")
+    return encodings
+
+
+def _names(field: bytes) -> list[str]:
+    names = (name.partition(";")[0].strip() for name in field.decode("latin-1").lower().split(","))
+    return [name for name in names if name not in ("", "identity", "none", "utf-8")]
 
 
 def _decode(name: str, body: bytes, max_bytes: int, is_cut: bool) -> bytes | None:

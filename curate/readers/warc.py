@@ -9,18 +9,16 @@ unit, and reading goes on at the next one that begins with "WARC/". A record cut
 from __future__ import annotations
 
 import base64
-import codecs
 import hashlib
 import itertools
 import math
-import re
 from collections.abc import Iterator
-from typing import Literal
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Lost, Media, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
-from curate.readers.http import BadHttp, looks_like_text, media_type, read_head, read_payload
+from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
+from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
 from curate.readers.members import (
     GZIP,
     Codec,
@@ -34,11 +32,7 @@ from curate.readers.members import (
 )
 from curate.readers.warc_blocks import Block, Damage, read_blocks
 
-Media = Literal["text/plain", "text/html"]
-PAGES: dict[str, Media] = {"text/html": "text/html", "application/xhtml+xml": "text/html", "text/plain": "text/plain"}
-UNKNOWN = frozenset({"", "unknown/unknown", "application/unknown", "application/octet-stream", "*/*", "text", "html"})
-HTML_BEGIN = re.compile(rb"<(?:!doctype[ \t\r\n]+html|html|head|body|title|meta)\b", re.IGNORECASE)
-XML_BEGIN = re.compile(rb"<(?:\?xml|rss|feed|svg|rdf)\b", re.IGNORECASE)
+MAX_MESSAGES = 4  # one inside the other
 FOREIGN = {b"%PDF": "a PDF", b"filedesc://": "an ARC file", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-up"}
 
 
@@ -133,6 +127,10 @@ def _name_foreign(pages: Pages, form: Codec | str) -> Damage | None:
     return Damage((0, 0), "not_warc", f"the file is {what}{inside}: it begins with {head[:32]!r}")
 
 
+Page = tuple[Media, str, str | None, bytes]
+"""How it is to be read, the server's type, charset and payload."""
+
+
 class _Unwanted(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -143,18 +141,19 @@ def judge(block: Block, id: str, *, max_record_bytes: int) -> Record | Lost:
     """The page that a record holds, or why it holds none."""
     url = _url(block.headers)
     try:
-        mime, charset, payload = _open_page(block, max_record_bytes)
-        media = _media(mime, payload)
+        media, mime, charset, payload = _open_page(block, max_record_bytes)
     except _Unwanted as unwanted:
         return Lost(id, "dropped", unwanted.reason, str(unwanted), url)
+    except NoDocument as unwanted:
+        return Lost(id, "dropped", "content_type", str(unwanted), url)
     except BadHttp as bad:
         return Lost(id, "quarantined", bad.reason, str(bad), url)
     timestamp = block.headers.get(b"warc-date", b"").decode("latin-1") or None
     return Record(id, payload, media, url, timestamp, charset, {"mime": mime})
 
 
-def _open_page(block: Block, max_bytes: int) -> tuple[str, str | None, bytes]:
-    """Type, charset and payload of a response, resource or conversion record."""
+def _open_page(block: Block, max_bytes: int) -> Page:
+    """The page of a response, resource or conversion record."""
     kind = block.headers.get(b"warc-type", b"").decode("latin-1").lower()
     if not kind:
         raise BadHttp("bad_header", "no WARC-Type")
@@ -162,27 +161,53 @@ def _open_page(block: Block, max_bytes: int) -> tuple[str, str | None, bytes]:
         raise _Unwanted("record_type", kind)
     mime, charset = media_type(block.headers.get(b"content-type", b""))
     if kind == "response" and (mime == "application/http" or block.body.startswith(b"HTTP/")):
-        return _open_message(block, max_bytes)
-    _check_wanted(block, mime, max_bytes)
-    return mime, charset, block.body
+        return _open_message(block, block.body, max_bytes, MAX_MESSAGES)
+    if not is_candidate(mime, _identified(block)):
+        media_of(mime, _identified(block), block.body)
+    _check_readable(block, max_bytes)
+    if kind == "conversion" and mime in PAGES:  # text taken from a page may well begin with a tag
+        return PAGES[mime], mime, charset, _not_empty(block.body)
+    return media_of(mime, _identified(block), _not_empty(block.body)), mime, charset, block.body
 
 
-def _open_message(block: Block, max_bytes: int) -> tuple[str, str | None, bytes]:
+def _open_message(block: Block, message: bytes, max_bytes: int, left: int) -> Page:
+    """The page of an HTTP message, which may be another message, once the chunks are put together."""
     if not block.length:
         raise _Unwanted("empty_payload", "no HTTP message")
-    head = read_head(block.body)
+    head = read_head(message)
     if not 200 <= head.status < 300:
         raise _Unwanted("http_status", str(head.status))
     mime, charset = media_type(head.fields.get(b"content-type", b""))
-    _check_wanted(block, mime, max_bytes)
+    if not is_candidate(mime, _identified(block)):
+        media_of(mime, _identified(block), _peek(head, message))
+    _check_readable(block, max_bytes)
     is_cut = b"warc-truncated" in block.headers
-    return mime, charset, read_payload(head, block.body, max_bytes=max_bytes, is_cut=is_cut)
+    payload = read_payload(head, message, max_bytes=max_bytes, is_cut=is_cut)
+    if begins_message(head, payload) and left:
+        return _open_message(block, payload, max_bytes, left - 1)
+    return media_of(mime, _identified(block), _not_empty(payload)), mime, charset, payload
 
 
-def _check_wanted(block: Block, mime: str, max_bytes: int) -> None:
-    """The type first: a film is unwanted, however big."""
-    if mime not in PAGES and mime not in UNKNOWN:
-        raise _Unwanted("content_type", mime)
+def _identified(block: Block) -> str:
+    return media_type(block.headers.get(b"warc-identified-payload-type", b""))[0]
+
+
+def _peek(head: Head, message: bytes) -> bytes:
+    """The first bytes of the payload, as far as they can be had without the rest."""
+    try:
+        return read_payload(head, message[: head.body_start + PEEKED], max_bytes=PEEKED << 10, is_cut=True)
+    except BadHttp:
+        return b""
+
+
+def _not_empty(payload: bytes) -> bytes:
+    if not payload or payload.isspace():
+        raise _Unwanted("empty_payload", f"{len(payload)} bytes")
+    return payload
+
+
+def _check_readable(block: Block, max_bytes: int) -> None:
+    """Asked after the type: a film is unwanted, however big."""
     if len(block.body) < block.length:
         raise BadHttp("too_big", f"Content-Length {block.length}, at most {max_bytes} bytes are read")
     if not block.is_checked:
@@ -198,23 +223,6 @@ def _check_digest(block: Block) -> None:
     found = base64.b32encode(sha1.digest()).decode().lower() if len(digest) == 32 else sha1.hexdigest()
     if found != digest:
         raise BadHttp("corrupt", f"WARC-Block-Digest is sha1:{digest}, the bytes have {found}")
-
-
-def _media(mime: str, payload: bytes) -> Media:
-    if not payload or payload.isspace():
-        raise _Unwanted("empty_payload", f"{len(payload)} bytes")
-    if mime in PAGES:
-        return PAGES[mime]
-    return _sniff(mime, payload[:1024].removeprefix(codecs.BOM_UTF8).lstrip())
-
-
-def _sniff(mime: str, begin: bytes) -> Media:
-    """What a page without a usable type is; feeds, pictures and other XML are none."""
-    if HTML_BEGIN.search(begin) or (begin.startswith(b"<") and not XML_BEGIN.match(begin)):
-        return "text/html"
-    if begin.startswith(b"<") or not looks_like_text(begin):
-        raise _Unwanted("content_type", f"{mime or 'none'}, begins with {begin[:16]!r}")
-    return "text/plain"
 
 
 def _url(headers: dict[bytes, bytes]) -> str | None:

@@ -104,14 +104,20 @@ def _read_header(window: _Window) -> bytes:
     return header
 
 
-def parse_headers(head: bytes) -> dict[bytes, bytes]:
-    """The fields of a WARC or HTTP head after its first line, names in lower case, folded lines joined; the first
-    of several with one name counts."""
+def parse_headers(head: bytes, lists: frozenset[bytes] = frozenset()) -> dict[bytes, bytes]:
+    """The fields of a WARC or HTTP head after its first line, names in lower case, folded lines joined.
+
+    The first of several with one name counts; those in `lists` are one list, whose parts commas divide.
+    """
     fields: dict[bytes, bytes] = {}
     for line in _unfold(head).split(b"\n")[1:]:
         name, colon, value = line.partition(b":")
         if colon:
-            fields.setdefault(name.strip().lower(), value.strip())
+            name = name.strip().lower()
+            if name not in fields:
+                fields[name] = value.strip()
+            elif name in lists:
+                fields[name] += b", " + value.strip()
     return fields
 
 
