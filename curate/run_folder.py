@@ -14,6 +14,16 @@ import polars as pl
 
 from curate.errors import UsageError
 
+DOCUMENTS = {
+    "id": pl.String,
+    "source": pl.String,
+    "url": pl.String,
+    "text": pl.String,
+    "byte_count": pl.Int64,
+    "token_count": pl.Int64,
+}
+"""Columns that documents of every source have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -48,8 +58,16 @@ class Run:
         return self._json("timing.json")
 
     def documents(self, source: str | None = None) -> pl.LazyFrame:
-        """Final, scrubbed documents of one source or of all."""
+        """Final, scrubbed documents of one source or of all; none where all were dropped."""
+        if self.is_complete and self._keeps_nothing(source):
+            return pl.LazyFrame(schema=DOCUMENTS)
         return self._scan("documents", source)
+
+    def _keeps_nothing(self, source: str | None) -> bool:
+        counts = self.manifest["counts"]
+        return (source is None or source in counts) and not any(
+            count["kept"] for name, count in counts.items() if source in (None, name)
+        )
 
     def ledger(self, source: str | None = None) -> pl.LazyFrame:
         """One row per record read: id, source, url, outcome, step, reason, value, every signal."""

@@ -52,13 +52,23 @@ def run(options: argparse.Namespace) -> int:
     elif not options.json:
         say()
         say(f"Next: curate train {result.folder}")
-    return _quarantine_code(result.folder) or _guard_code(result.folder)
+    return _quarantine_code(result.folder) or _guard_code(result.folder) or _empty_code(result.folder)
 
 
 def _folder(options: argparse.Namespace) -> Path:
     from curate.recipe_file import load
 
     return Path(options.out) if options.out else Path("runs") / load(options.recipe).name
+
+
+def _empty_code(folder: Path) -> int:
+    """1 when there is nothing to train on."""
+    from curate.run_folder import Run
+
+    if Run(folder).mixture["mixture"]["tokens"]:
+        return 0
+    warn(f"curate: the run ended without a token; curate show {folder} --reasons says what took them", style="bold red")
+    return 1
 
 
 def _guard_code(folder: Path) -> int:

@@ -23,7 +23,6 @@ from curate.engine.ledger import write_table
 from curate.engine.plan import Plan, Split
 from curate.engine.store import attempt_folder, commit, write_json
 from curate.engine.worker import Attempt
-from curate.errors import UsageError
 from curate.passes.inputs import open_run
 from curate.passes.tokenize import PARTS
 from curate.passes.tokenizer import run_tokenizer, tokenizer_name
@@ -113,10 +112,7 @@ def _documents(run: Path, plan: Plan, source: str) -> pl.DataFrame:
 def _mixture(recipe: Recipe, documents: Documents) -> Mixture:
     available = {name: int(frame["tokens"].sum()) for name, frame in documents.items()}
     mix = recipe.mix
-    try:
-        return plan_mixture(available, weights=mix.weights, tokens=mix.tokens, max_epochs=mix.max_epochs)
-    except UsageError as error:
-        raise UsageError(f"{error}; the ledger says which step dropped what") from None
+    return plan_mixture(available, weights=mix.weights, tokens=mix.tokens, max_epochs=mix.max_epochs)
 
 
 def _choose(share: Share, documents: pl.DataFrame, seed: int, folder: Path) -> Held:

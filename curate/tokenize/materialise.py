@@ -47,6 +47,8 @@ def materialise(
         UsageError: sources were tokenized with different widths of a token, or one that is drawn from is missing.
     """
     names = [share.name for share in mixture.shares if share.tokens]
+    if not names:
+        return []
     _check_arrays(names, arrays)
     sequence = _order(names, arrays, mixture, seed)
     paths = []

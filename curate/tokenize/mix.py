@@ -58,24 +58,21 @@ def plan_mixture(
 
     What a source cannot give goes to the others in proportion to their weights (water-filling); when all are at their
     limit, the total is lowered. Without weights, sources weigh what they hold. Weights are divided by their sum.
-    A source that the weights leave out gives nothing. `notes` says what of this happened.
+    A source that the weights leave out gives nothing. Where nobody holds a token, nothing is drawn. `notes` says what
+    of this happened.
 
     Raises:
-        UsageError: a weight is of no known source, negative or not finite; or nothing can be drawn.
+        UsageError: a weight is of no known source, negative or not finite.
     """
     _check_weights(available, weights)
     held = {name: Fraction(available[name]) for name in available}
     parts = {name: Fraction(str(weights.get(name, 0))) for name in available} if weights else held
     total = sum(parts.values())
-    if not total:
-        raise UsageError("nothing can be drawn: no source has both a weight over 0 and tokens")
-    asked = {name: part / total for name, part in parts.items()}
+    asked = {name: part / (total or 1) for name, part in parts.items()}
     wanted = sum(available[name] for name in available if asked[name]) if tokens is None else tokens
     limits = {name: math.floor(held[name] * Fraction(str(max_epochs))) for name in available}
     given = _fill(asked, limits, wanted)
     drawn = sum(given.values())
-    if not drawn:
-        raise UsageError("nothing can be drawn: the sources with a weight over 0 hold no tokens")
     shares = tuple(_share(name, asked[name], given[name], drawn, available[name]) for name in available)
     notes = _notes(available, weights, shares, wanted, max_epochs)
     return Mixture(tokens=drawn, max_epochs=max_epochs, shares=shares, notes=notes)
@@ -114,7 +111,7 @@ def _round(ideal: Mapping[str, Fraction], total: int) -> dict[str, int]:
 
 def _share(name: str, asked: Fraction, tokens: int, total: int, available: int) -> Share:
     epochs = tokens / available if available else 0.0
-    return Share(name, float(asked), tokens / total, tokens, epochs, available)
+    return Share(name, float(asked), tokens / max(total, 1), tokens, epochs, available)
 
 
 def _notes(
@@ -124,6 +121,9 @@ def _notes(
     wanted: int,
     max_epochs: float,
 ) -> tuple[str, ...]:
+    drawn = sum(share.tokens for share in shares)
+    if not drawn:
+        return ("nothing can be drawn: no source has both a weight over 0 and tokens",)
     notes = []
     total = sum(weights.values())
     if weights and abs(total - 1) > 1e-6:
@@ -137,7 +137,6 @@ def _notes(
                 f"{share.name} was asked for {share.asked:.1%} and gives {share.weight:.1%}: "
                 f"{max_epochs:g} epochs of its {share.available:,} tokens; the rest goes to the others"
             )
-    drawn = sum(share.tokens for share in shares)
     if drawn < wanted:
         notes.append(f"every source is at {max_epochs:g} epochs: {drawn:,} tokens are drawn, not {wanted:,}")
     return tuple(notes)

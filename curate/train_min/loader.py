@@ -94,6 +94,8 @@ def open_tokens(run: Path) -> TokenData:
         raise UsageError(f"{run} holds no tokens: there is no {tokens / 'mixture.json'}; run its tokenize pass first")
     record = read_mixture(tokens / "mixture.json")
     drawn = [share.name for share in record.mixture.shares if share.tokens]
+    if not drawn:
+        raise UsageError(f"{run} holds no tokens: its steps kept no document (see curate show {run})")
     train = {name: open_shards(tokens / "train" / name) for name in drawn}
     folders = sorted(path for path in (tokens / "validation").glob("*") if path.is_dir())
     opened = {path.name: open_if_any(path) for path in folders}
