@@ -218,6 +218,8 @@ class Tokenize:
     """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json or tiktoken file."""
 
     tokenizer: TokenizerChoice | str = TokenizerChoice()
+    end_of_text: str | None = None
+    """The token that ends a text (default: the one that the tokenizer's own files declare)."""
     validation: float = field(default=0.005, metadata={"range": (0.0, 0.5)})
 
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from curate.errors import UsageError
 from curate.tokenize import encode
-from curate.tokenize.backends import JsonFile, _byte_alphabet
 from curate.tokenize.encode import Tokenizer, cut_text, load_tokenizer, token_bytes_file
+from curate.tokenize.json_file import JsonFile
 from curate.tokenize.train import train_bpe
+from curate.tokenize.vocabulary import byte_alphabet
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 PROSE = list(topics.topics.values())
@@ -155,7 +156,7 @@ def test_a_tokenizer_whose_words_reach_over_spaces_is_never_cut() -> None:
 
 def test_a_tiktoken_file_gives_the_same_tokens_as_the_merges_it_was_made_from(tmp_path: Path) -> None:
     vocabulary = json.loads(trained())["model"]["vocab"]
-    byte_of = _byte_alphabet()
+    byte_of = byte_alphabet()
     pieces = {number: bytes(byte_of[c] for c in token) for token, number in vocabulary.items() if number}
     path = tmp_path / "cl100k_own.tiktoken"
     path.write_bytes(b"".join(base64.b64encode(pieces[n]) + b" %d\n" % (n - 1) for n in sorted(pieces)))
@@ -195,5 +196,5 @@ def test_what_is_no_tokenizer_is_refused(tmp_path: Path, name: str, content: byt
 def test_a_tokenizer_without_end_of_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizers.Tokenizer(tokenizers.models.BPE({"a": 0}, [])).to_str(), encoding="utf-8")
-    with pytest.raises(UsageError, match="no token for end-of-text"):
+    with pytest.raises(UsageError, match="declares no token that could end a text"):
         load_tokenizer(path)

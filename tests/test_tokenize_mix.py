@@ -223,7 +223,9 @@ def test_a_source_without_shards_is_refused() -> None:
 def test_the_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
     mixture = plan_mixture(gpt3_sizes(), weights=GPT3_WEIGHTS, tokens=10**9, max_epochs=4)
     held = {name: Held(documents=3, tokens=size) for name, size in gpt3_sizes().items()}
-    record = MixtureRecord(mixture, 17, Vocabulary(32_768, 0, "uint16", "ab" * 32, "tokenizer.json"), held)
+    record = MixtureRecord(
+        mixture, 17, Vocabulary(32_768, 0, "<|endoftext|>", "uint16", "ab" * 32, "tokenizer.json"), held
+    )
     path = tmp_path / "mixture.json"
     path.write_text(mixture_json(record), encoding="utf-8")
     assert read_mixture(path) == record

@@ -69,7 +69,7 @@ def write_run(run: Path, *, weights: dict[str, float], tokens: int = 100_000, se
                 held[source] = Held(len(texts), sum(map(len, texts)) + len(texts))
     available = {name: counts.tokens for name, counts in held.items()}
     mixture = plan_mixture(available, weights=weights, tokens=tokens, max_epochs=4)
-    vocabulary = Vocabulary(size=257, end_of_text=END, dtype="uint16", fingerprint="b" * 64, tokenizer="bytes")
+    vocabulary = Vocabulary(257, END, "<|endoftext|>", "uint16", "b" * 64, "bytes")
     plan = mixture_json(MixtureRecord(mixture, seed, vocabulary, held))
     (run / "tokens" / "mixture.json").write_text(plan, encoding="utf-8")
     np.array([1] * 256 + [0], dtype="<u4").tofile(run / "tokens" / "token_bytes.bin")

@@ -16,8 +16,11 @@ from curate.passes.columns import empty_batch
 from curate.passes.evaluations import open_evaluation
 from curate.passes.extract import page_extractor
 from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind, has_own_steps
-from curate.recipe import Recipe, Source
+from curate.recipe import Recipe, Source, TokenizerChoice
 from curate.scrub.pii import scrub_texts
+from curate.tokenize.backends import END_OF_TEXT
+from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.train import check_mark
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -103,12 +106,16 @@ def _check_scrub(recipe: Recipe) -> None:
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
-    choice = recipe.tokenize.tokenizer
-    if isinstance(choice, str) and choice != "bytes" and not (recipe.base / choice).is_file():
-        message = (
-            f'[tokenize]: tokenizer = "{choice}" is neither "bytes" nor a file (looked for {recipe.base / choice})'
-        )
-        raise recipe.mistake(message, "tokenize", "tokenizer")
+    """The file can be read, encodes, and says which token ends a text."""
+    choice, named = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text
+    try:
+        if isinstance(choice, TokenizerChoice):
+            check_mark(named or END_OF_TEXT)
+        else:
+            load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
+    except UsageError as error:
+        key = "tokenizer" if named is None else "end_of_text"
+        raise recipe.mistake(f"[tokenize]: {error}", "tokenize", key) from None
 
 
 def require_torch() -> None:

@@ -50,6 +50,7 @@ def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> 
         "counts": counts,
         "dedup": done["dedup"]["all"].counts if "dedup" in done else {},
         "contamination": done["contamination"]["all"].counts if "contamination" in done else {},
+        "tokenizer": done["tokenizer"]["all"].counts,
         "tokens": done["mix"]["all"].counts,
     }
     write_json(run / "manifest.json", manifest)

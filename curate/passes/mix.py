@@ -133,6 +133,7 @@ def _vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
     return Vocabulary(
         size=tokenizer.vocab_size,
         end_of_text=tokenizer.end_of_text,
+        end_of_text_token=tokenizer.end_of_text_token,
         dtype="uint16" if tokenizer.dtype == np.uint16 else "uint32",
         fingerprint=tokenizer.fingerprint,
         tokenizer=tokenizer_name(recipe),

@@ -21,8 +21,10 @@ from curate.passes.inputs import open_run
 from curate.passes.left import what_is_left
 from curate.recipe import Recipe, TokenizerChoice
 from curate.scrub.pii import scrub_texts
+from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, load_tokenizer
+from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.train import train_bpe
 
 STAGE = "tokenizer"
@@ -31,27 +33,37 @@ STAGE = "tokenizer"
 def tokenizer_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
     """The one task of this stage: RUN/tokenizer.json, or a tiktoken file under its own name."""
     recipe, plan = open_run(run)
-    choice = recipe.tokenize.tokenizer
+    choice, end_of_text = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text or END_OF_TEXT
     folder = attempt_folder(run, STAGE, key)
     if isinstance(choice, TokenizerChoice):
         sample = _sample(run, recipe, plan, choice.train.sample_bytes, clock)
         with clock("train"):
-            text = train_bpe(sample, vocab_size=choice.train.vocab_size)
+            text = train_bpe(sample, vocab_size=choice.train.vocab_size, end_of_text=end_of_text)
         (folder / "tokenizer.json").write_text(text, encoding="utf-8")
     elif choice != "bytes":
-        shutil.copyfile(recipe.base / choice, folder / tokenizer_name(recipe))
-    commit(run, STAGE, key, folder, {})
+        _copy(recipe.base / choice, folder, tokenizer_name(recipe))
+        end_of_text = load_tokenizer(recipe.base / choice, end_of_text=recipe.tokenize.end_of_text).end_of_text_token
+    commit(run, STAGE, key, folder, {"file": tokenizer_name(recipe), "end_of_text": end_of_text})
+
+
+def _copy(path: Path, folder: Path, name: str) -> None:
+    """The file, and what stands beside it and has a say in which of its tokens are control tokens."""
+    shutil.copyfile(path, folder / name)
+    if path.with_name(CONFIG).is_file():
+        shutil.copyfile(path.with_name(CONFIG), folder / CONFIG)
 
 
 def run_tokenizer(run: Path, recipe: Recipe) -> Tokenizer:
     """The tokenizer of a run, once its stage is done; a process opens it once."""
     name = tokenizer_name(recipe)
-    return _open("bytes", 0) if name == "bytes" else _open(str(run / name), (run / name).stat().st_mtime_ns)
+    end_of_text = read_done(run, STAGE)["all"].counts["end_of_text"]
+    path = run / name
+    return load_tokenizer(name) if name == "bytes" else _open(str(path), path.stat().st_mtime_ns, end_of_text)
 
 
 @cache
-def _open(spec: str, changed: int) -> Tokenizer:
-    return load_tokenizer(spec)
+def _open(spec: str, changed: int, end_of_text: str) -> Tokenizer:
+    return load_tokenizer(spec, end_of_text=end_of_text)
 
 
 def tokenizer_name(recipe: Recipe) -> str:

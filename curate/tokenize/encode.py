@@ -16,10 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.errors import UsageError
-from curate.tokenize.backends import Backend, Bytes, JsonFile, TiktokenFile
+from curate.tokenize.backends import Backend, Bytes
+from curate.tokenize.json_file import JsonFile
+from curate.tokenize.rank_file import RankFile, is_rank_file
 
 PIECE_CHARACTERS = 1 << 20
 """Longer documents are encoded in pieces: encoders take many times the memory of their text."""
+MAX_FILE_BYTES = 1 << 28
+"""The largest published ones have some 35 MB."""
+SENTENCEPIECE = b"\n"
+"""The first byte of such a model: a protocol buffer, whose field 1 is the list of pieces."""
 SAFE_CUT = re.compile(r"[^\W_](?=[ \n][^\W\d_])")
 """A letter or digit, then one space or newline, then a letter: every GPT-like split ends a word there."""
 
@@ -39,6 +45,11 @@ class Tokenizer:
     @property
     def end_of_text(self) -> int:
         return self.backend.end_of_text
+
+    @property
+    def end_of_text_token(self) -> str:
+        """How its vocabulary spells it."""
+        return self.backend.end_of_text_token
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -85,23 +96,48 @@ def cut_text(text: str, length: int = PIECE_CHARACTERS) -> Iterator[str]:
     yield text[start:]
 
 
-def load_tokenizer(spec: str | Path) -> Tokenizer:
+def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Tokenizer:
     """ "bytes" (257 ids), the path of a tokenizer.json, or the path of a tiktoken file named after its encoding.
 
+    `end_of_text` is the token that ends a text; without it the files must declare one (see `end_of_text`).
+
     Raises:
-        UsageError: there is no such file, it is neither kind, or it has no end-of-text.
+        UsageError: there is no such file, it is of neither kind or broken, or it does not say what ends a text.
     """
     if spec == "bytes":
+        if end_of_text not in (None, Bytes.end_of_text_token):
+            raise UsageError(f'the tokenizer "bytes" ends a text with the id 256; there is no "{end_of_text}"')
         return Tokenizer("bytes", hashlib.sha256(b"bytes/257").hexdigest(), Bytes())
     path = Path(spec)
+    content = _read(path)
+    return Tokenizer(path.name, hashlib.sha256(content).hexdigest(), _backend(content, path, end_of_text))
+
+
+def _read(path: Path) -> bytes:
     if not path.is_file():
         raise UsageError(
-            f'there is no tokenizer "{spec}": give "bytes", or the path of a tokenizer.json or tiktoken file'
+            f'there is no tokenizer "{path}": give "bytes", or the path of a tokenizer.json or tiktoken file'
         )
-    content = path.read_bytes()
-    is_json = content.lstrip()[:1] == b"{"
-    backend = JsonFile(content.decode("utf-8", "replace"), path) if is_json else TiktokenFile(path)
-    return Tokenizer(path.name, hashlib.sha256(content).hexdigest(), backend)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"{path} has {path.stat().st_size:,} bytes; no tokenizer has more than {MAX_FILE_BYTES:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"the tokenizer {path} cannot be read: {error.strerror}") from error
+
+
+def _backend(content: bytes, path: Path, end_of_text: str | None) -> Backend:
+    """By what the file holds; a name alone says little: Llama 3's `tokenizer.model` is a tiktoken file."""
+    if content.lstrip()[:1] == b"{":
+        return JsonFile(content.decode("utf-8", "replace"), path, end_of_text)
+    if is_rank_file(content) or path.suffix == ".tiktoken":
+        return RankFile(content, path, end_of_text)
+    if content[:1] == SENTENCEPIECE:
+        raise UsageError(
+            f"{path} looks like a SentencePiece model, which is not read here: give the tokenizer.json of the same "
+            f"model, as transformers' save_pretrained writes it"
+        )
+    raise UsageError(f"{path} is neither a tokenizer.json nor a tiktoken file")
 
 
 def token_bytes_file(tokenizer: Tokenizer) -> bytes:

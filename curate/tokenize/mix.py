@@ -201,6 +201,8 @@ class Vocabulary:
 
     size: int
     end_of_text: int
+    end_of_text_token: str
+    """How the vocabulary spells it."""
     dtype: Literal["uint16", "uint32"]
     fingerprint: str
     tokenizer: str

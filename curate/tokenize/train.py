@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from curate.errors import UsageError
+from curate.tokenize.backends import END_OF_TEXT
 
-END_OF_TEXT = "<|endoftext|>"
 MIN_VOCAB_SIZE = 257
 MAX_WORD_CHARACTERS = 512
 """Training time grows faster than the length of a word; longer runs are cut here, in training alone."""
@@ -32,15 +32,16 @@ along, so quotes, brackets and indents do not break it, and runs of spaces and o
 LONG_RUN = re.compile(rf"\S{{{MAX_WORD_CHARACTERS}}}(?=\S)|\s{{{MAX_WORD_CHARACTERS}}}(?=\s)")
 
 
-def train_bpe(texts: Iterable[str], *, vocab_size: int) -> str:
+def train_bpe(texts: Iterable[str], *, vocab_size: int, end_of_text: str = END_OF_TEXT) -> str:
     """The tokenizer as the text of a tokenizer.json; equal texts in equal order give equal bytes on any machine.
 
     Id 0 is end-of-text, 1 to 256 are the bytes, then the merges in their order. Texts that hold too few pairs which
     come twice give a smaller vocabulary than `vocab_size`.
 
     Raises:
-        UsageError: `vocab_size` has no room for the bytes and end-of-text.
+        UsageError: `vocab_size` has no room for the bytes and end-of-text, or a text can hold that as a byte.
     """
+    check_mark(end_of_text)
     if vocab_size < MIN_VOCAB_SIZE:
         raise UsageError(f"a byte-level vocabulary needs at least {MIN_VOCAB_SIZE} ids, not {vocab_size}")
     tokenizer = Tokenizer(models.BPE())
@@ -54,12 +55,18 @@ def train_bpe(texts: Iterable[str], *, vocab_size: int) -> str:
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=2,
-        special_tokens=[END_OF_TEXT],
+        special_tokens=[end_of_text],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(_pieces(texts), trainer)
     return str(tokenizer.to_str(pretty=True)) + "\n"
+
+
+def check_mark(end_of_text: str) -> None:
+    """Raises UsageError where a mark is one character: the alphabet of bytes has it already."""
+    if len(end_of_text) < 2:
+        raise UsageError(f'end_of_text = "{end_of_text}" must have two characters or more, as "{END_OF_TEXT}" has')
 
 
 def _pieces(texts: Iterable[str]) -> Iterator[str]:

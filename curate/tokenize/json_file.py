@@ -1,0 +1,122 @@
+"""A tokenizer.json of Hugging Face's `tokenizers`, encoded by fastokens where it gives the same ids on a probe.
+
+content ─▶ table ─▶ end-of-text ─▶ control tokens ─▶ encoder without them ─▶ ids
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+
+from curate.errors import UsageError
+from curate.tokenize.backends import Encoded, bounds, flat, library_errors
+from curate.tokenize.control import control_tokens, is_text, without_control
+from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
+from curate.tokenize.vocabulary import bytes_of_ids, read_table
+
+LIBRARY_BATCH_CHARACTERS = 1 << 20
+"""The reference library takes about 100 bytes of memory a byte of text; it gets no more at a time."""
+PROBE = (
+    "Don't stop: 12345 naïve cafés — 日本語 हिन्दी\n\n\tint x = 3;  \r\n<|endoftext|> it'S 'LL",
+    "e\u0301 \u00a0\u3000z ½ \t\tend ",
+    "The same text, one word after another, in Ελληνικά and русский языка.\nThe end",
+)
+PROBED_TOKENS = 300
+"""Added tokens whose spelling is in the probe as well, in the order of the file."""
+
+
+class JsonFile:
+    """Encodes by a copy of the file whose model knows no control token; decodes by the file as it is."""
+
+    def __init__(self, content: str, place: Path, end_of_text: str | None = None) -> None:
+        table = read_table(content, place)
+        config = read_config(place)
+        self._place = place
+        self._library = _open(content, place)
+        ids: dict[str, int] = self._library.get_vocab(with_added_tokens=True)
+        self.end_of_text_token = choose_end_of_text(end_of_text, table, config, ids, place)
+        self.end_of_text = ids[self.end_of_text_token]
+        _check_end_of_text(self.end_of_text_token, table, place)
+        control = control_tokens(table, config, self.end_of_text_token)
+        ordinary = {*ordinary_tokens(table)} - control
+        self.pieces = bytes_of_ids(ids, ordinary, control, is_byte_level='"ByteLevel"' in content)
+        encoder = without_control(table, control, ids)
+        self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
+        self._fast = self._checked_fast(encoder, _probe(table))
+        self.splits_at_spaces = self._probe_spaces()
+
+    def encode(self, texts: list[str]) -> Encoded:
+        return flat(self._fast, texts) if self._fast is not None else self._encode_by_library(texts)
+
+    def decode(self, ids: list[int]) -> str:
+        return str(self._library.decode(ids, skip_special_tokens=False))
+
+    def _encode_by_library(self, texts: list[str]) -> Encoded:
+        parts = [np.zeros(0, dtype=np.uint32)]
+        with library_errors(f"{self._place} cannot encode a text"):
+            for group in _groups(texts):
+                encodings = self._encoder.encode_batch_fast(group, add_special_tokens=False)
+                parts += [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
+        return np.concatenate(parts), bounds([len(part) for part in parts[1:]])
+
+    def _checked_fast(self, table: Mapping[str, Any], probe: list[str]) -> Any:
+        """The fast encoder, or None where it does not know this tokenizer or differs on the probe."""
+        import fastokens
+
+        expected = self._encode_by_library(probe)
+        try:
+            with library_errors("fastokens"):
+                fast = fastokens.Tokenizer.from_json_str(json.dumps({**table, "truncation": None, "padding": None}))
+                found = flat(fast, probe)
+        except UsageError:  # it refuses kinds of tokenizers that it does not know; the library then encodes
+            return None
+        same = np.array_equal(found[0], expected[0]) and np.array_equal(found[1], expected[1])
+        return fast if same else None
+
+    def _probe_spaces(self) -> bool:
+        """Whether its own split cuts between a letter and a space or newline before a letter."""
+        splitter = self._library.pre_tokenizer
+        if splitter is None or self._library.normalizer is not None:
+            return False
+        probe = "Ab cd\nef gé\nÉ 日 本\nи a"
+        with library_errors(f"{self._place} cannot split a text"):
+            ends = {end for _, (_, end) in splitter.pre_tokenize_str(probe)}
+        return all(place in ends for place, character in enumerate(probe) if character.isspace())
+
+
+def _open(content: str, place: Path) -> tokenizers.Tokenizer:
+    """Truncation and padding are settings of a model's caller, never of a corpus."""
+    with library_errors(f"{place} is no tokenizer.json"):
+        library = tokenizers.Tokenizer.from_str(content)
+        library.encode_special_tokens = True
+        library.no_truncation()
+        library.no_padding()
+        return library
+
+
+def _check_end_of_text(token: str, table: Mapping[str, Any], place: Path) -> None:
+    if token == unknown_token(table) or is_text(token, table):
+        raise UsageError(f"{place}: {token!r} stands for text, so it cannot be the mark that ends one")
+
+
+def _probe(table: Mapping[str, Any]) -> list[str]:
+    added = [entry["content"] for entry in table.get("added_tokens") or ()]
+    return [*PROBE, *(f"a{token}b {token} c" for token in added[:PROBED_TOKENS])]
+
+
+def _groups(texts: list[str]) -> Iterator[list[str]]:
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        if group and size + len(text) > LIBRARY_BATCH_CHARACTERS:
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group

@@ -1,0 +1,85 @@
+"""The vocabulary that a tokenizer.json writes down: read, measured before anything is built of it, and told in bytes.
+
+content ─▶ table ─▶ ids dense, each once? ─▶ (library) ─▶ bytes of each id
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from curate.errors import UsageError
+from curate.tokenize.backends import NO_BYTES, library_errors
+
+FREE_IDS = 1 << 16
+BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
+"""How vocabularies of SentencePiece write a byte, for characters that they do not have."""
+
+
+def read_table(content: str, place: Path) -> dict[str, Any]:
+    """The JSON of a tokenizer.json whose ids can be counted: no library is asked about a file that is not.
+
+    Raises:
+        UsageError: it is no such table, or its ids leave gaps that would need memory for nothing.
+    """
+    with library_errors(f"{place} is no tokenizer.json"):
+        table: dict[str, Any] = json.loads(content)
+    model = table.get("model") if isinstance(table, dict) else None
+    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
+        raise UsageError(f'{place} is no tokenizer.json: it has no "model" with a "vocab"')
+    _check_added(table.get("added_tokens"), place)
+    _check_ids(model["vocab"], place)
+    return table
+
+
+def _check_added(added: Any, place: Path) -> None:
+    entries = added if isinstance(added, list) else [] if added is None else [added]
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("content"), str):
+            raise UsageError(f'{place} is no tokenizer.json: an entry of "added_tokens" has no "content"')
+
+
+def _check_ids(vocab: dict[str, Any] | list[Any], place: Path) -> None:
+    """The ids of a list are its places; those of a table are what it says."""
+    if isinstance(vocab, list):
+        if not all(isinstance(piece, list) and piece and isinstance(piece[0], str) for piece in vocab):
+            raise UsageError(f"{place} is no tokenizer.json: its vocabulary is a list of something else than pieces")
+        return
+    for token, number in vocab.items():
+        if type(number) is not int or number < 0:
+            raise UsageError(f"{place} is no tokenizer.json: the id of {token!r} is no number from 0 on")
+    if vocab and max(vocab.values()) >= 2 * len(vocab) + FREE_IDS:
+        token = max(vocab, key=vocab.__getitem__)
+        raise UsageError(f"{place}: {token!r} has the id {vocab[token]:,} in a vocabulary of {len(vocab):,} tokens")
+    if len(set(vocab.values())) < len(vocab):
+        raise UsageError(f"{place}: two tokens of its vocabulary have the same id")
+
+
+def bytes_of_ids(
+    ids: Mapping[str, int], ordinary: Set[str], control: Set[str], *, is_byte_level: bool
+) -> tuple[bytes, ...]:
+    """What each id stands for; `ordinary` are added tokens that a text may hold as they are."""
+    byte_of = byte_alphabet()
+    pieces = [NO_BYTES] * (max(ids.values()) + 1)
+    for token, number in ids.items():
+        if token in control:
+            continue
+        if token in ordinary:
+            pieces[number] = token.encode()
+        elif is_byte_level and all(character in byte_of for character in token):
+            pieces[number] = bytes(byte_of[character] for character in token)
+        elif found := BYTE_PIECE.fullmatch(token):
+            pieces[number] = bytes([int(found[1], 16)])
+        else:
+            pieces[number] = token.replace("▁", " ").encode()
+    return tuple(pieces)
+
+
+def byte_alphabet() -> dict[str, int]:
+    """The printable stand-in of each byte in byte-level BPE files (GPT-2's encoder.py) -> the byte."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [value for value in range(256) if value not in printable]
+    return {chr(value): value for value in printable} | {chr(256 + i): value for i, value in enumerate(others)}
