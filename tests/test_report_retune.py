@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,14 +15,17 @@ import pytest
 import curate
 from curate.cli import main
 from curate.engine.clock import Clock
-from curate.errors import UsageError
+from curate.engine.plan import write_plan
+from curate.errors import RunConflict, UsageError
+from curate.passes.apply import write_recipe as write_recipe_of
 from curate.passes.decide import decide
 from curate.passes.inputs import make_plan
+from curate.passes.remeasure import measure_unknown
 from curate.passes.retune import Change, parse_change, retune
 from curate.passes.run import run
 from curate.passes.sample import sample_source
 from curate.passes.steps import bind, resolve
-from curate.recipe import Recipe, Source
+from curate.recipe import Recipe, Source, to_toml
 from curate.recipe_file import load
 from curate.report.retune import by_language, difference, samples
 
@@ -64,16 +68,20 @@ def write_recipe(
     return path
 
 
+def first_pages(count: int) -> bytes:
+    data, end = SAMPLE.read_bytes(), 0
+    for _ in range(count):
+        inflater = zlib.decompressobj(31)
+        inflater.decompress(data[end:])
+        end = len(data) - len(inflater.unused_data)
+    return data[:end]
+
+
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first gzip members of the sample's WARC."""
     folder = tmp_path_factory.mktemp("retune")
-    data, end = SAMPLE.read_bytes(), 0
-    for _ in range(100):
-        inflater = zlib.decompressobj(31)
-        inflater.decompress(data[end:])
-        end = len(data) - len(inflater.unused_data)
-    (folder / "a.warc.gz").write_bytes(data[:end])
+    (folder / "a.warc.gz").write_bytes(first_pages(100))
     (folder / "mine.py").write_text(UPPER, encoding="utf-8")
     return folder
 
@@ -197,6 +205,111 @@ def test_a_threshold_before_a_change_of_texts_is_judged_on_the_old_text(inputs: 
     assert verdicts(told.rows, "new_") == verdicts(ledger)
 
 
+def test_what_is_unknown_is_measured_on_the_documents_read_again(inputs: Path, tmp_path: Path) -> None:
+    """Own code, a transform and patterns are asked only when that is wanted; then the forecast is a new run's."""
+    (tmp_path / "a.warc.gz").write_bytes((inputs / "a.warc.gz").read_bytes())
+    (tmp_path / "mine.py").symlink_to(inputs / "mine.py")
+    last = (
+        '"mine:no_teapots", "refinedweb", { use = "gopher_quality", min_stop_words = 0, min_words = 60 }, "mine:upper"'
+    )
+    done = run(write_recipe(tmp_path, min_words=150, last=last), out=tmp_path / "run", workers=0)
+    changes = [Change("gopher_quality", "min_words", 20), Change("language", "keep", ["en", "de", "es", "fr"])]
+    told = retune(done, changes)
+    assert "unknown" in set(told.rows["new_outcome"])
+    told = measure_unknown(done, told)
+    recipe = write_recipe(tmp_path, min_words=20, last=last)
+    recipe.write_text(recipe.read_text().replace('keep = ["en", "de"]', 'keep = ["en", "de", "es", "fr"]'))
+    again = run(recipe, out=tmp_path / "anew", workers=0).ledger().collect()
+    anew = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
+    assert verdicts(told.rows, "new_") == verdicts(anew)
+    assert "gopher_quality#2" in set(told.rows["new_step"])
+    with (tmp_path / "a.warc.gz").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(RunConflict, match="has changed since this run was planned"):
+        measure_unknown(done, retune(done, changes))
+
+
+def test_the_readmes_example_answers_with_numbers(tmp_path: Path) -> None:
+    """`curate retune runs/quickstart --set gopher_quality.min_words=30`, on a part of the same pages and steps."""
+    recipe = Path(curate.__file__).parent / "recipes" / "quickstart" / "quickstart.toml"
+    (tmp_path / "web.warc.gz").write_bytes(first_pages(120))
+    text = recipe.read_text().replace("vocab_size = 4096", "vocab_size = 300")
+    text = re.sub(r'\[\[source\]\]\nname = "(books|code)"[^[]*(\[[^[]*)*?(?=\[\[|\[dedup)', "", text)
+    text = text.replace('prefer = ["books", "web", "code"]', "").replace(
+        "web = 0.6, books = 0.3, code = 0.1", "web = 1"
+    )
+    (tmp_path / "part.toml").write_text(text, encoding="utf-8")
+    done = run(tmp_path / "part.toml", out=tmp_path / "run", workers=0)
+    told = retune(done, [parse_change("gopher_quality.min_words=30")])
+    assert "unknown" not in set(told.rows["new_outcome"])
+    rows = {row["verdict"]: row for row in difference(done, told)}
+    assert rows["kept"]["documents_then"] > rows["kept"]["documents"]
+
+
+def test_applying_writes_only_what_was_changed(inputs: Path, finished: curate.Run, tmp_path: Path) -> None:
+    (tmp_path / "a.warc.gz").symlink_to(inputs / "a.warc.gz")
+    text = RECIPE.format(min_score=0.65, min_words=80, last='"gopher_repetition",  # as published')
+    text = "# mine\n" + text + "\n[limits]   # none\nmax_drop = 1.0\n"
+    (tmp_path / "toy.toml").write_text(text, encoding="utf-8")
+    done = run(tmp_path / "toy.toml", out=tmp_path / "run", workers=0)
+    changes = [Change("gopher_quality", "min_words", 30), Change("gopher_repetition", "max_top_2gram_ratio", 0.5)]
+    told = retune(done, changes)
+    assert write_recipe_of(done, told, changes, tmp_path / "looser.toml")
+    written = (tmp_path / "looser.toml").read_text(encoding="utf-8")
+    lines = [pair for pair in zip(text.splitlines(), written.splitlines(), strict=True) if pair[0] != pair[1]]
+    assert lines == [
+        ('name = "toy"', 'name = "looser"'),
+        (
+            '  { use = "gopher_quality", min_stop_words = 0, min_words = 80 },',
+            '  { use = "gopher_quality", min_stop_words = 0, min_words = 30 },',
+        ),
+        (
+            '  "gopher_repetition",  # as published',
+            '  { use = "gopher_repetition", max_top_2gram_ratio = 0.5 },  # as published',
+        ),
+    ]
+    assert resolve(load(tmp_path / "looser.toml")).sources == told.recipe.sources
+
+
+def test_applying_to_a_recipe_that_extends_writes_the_steps_out(inputs: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.warc.gz").symlink_to(inputs / "a.warc.gz")
+    own = 'extends = "fineweb"  # all of it\nname = "own"\n[[source]]\nname = "web"\npaths = ["*.gz"]  # here\n'
+    own += '[tokenize]\ntokenizer = "bytes"\n'
+    (tmp_path / "own.toml").write_text(own, encoding="utf-8")
+    done = run(tmp_path / "own.toml", out=tmp_path / "run", workers=0)
+    changes = [Change("language", "min_score", 0.5), Change("fineweb", "max_short_line_ratio", 0.8)]
+    told = retune(done, changes)
+    assert write_recipe_of(done, told, changes, tmp_path / "own-2.toml")
+    written = (tmp_path / "own-2.toml").read_text(encoding="utf-8")
+    assert written.startswith('extends = "fineweb"  # all of it\nname = "own-2"\n')
+    assert '{ use = "fineweb", max_short_line_ratio = 0.8 }' in written
+    assert "max_line_length" not in written
+    assert resolve(load(tmp_path / "own-2.toml")).sources == told.recipe.sources
+    (tmp_path / "own.toml").write_text(own + "validation = 0.1\n", encoding="utf-8")
+    assert not write_recipe_of(done, told, changes, tmp_path / "own-3.toml")
+    assert resolve(load(tmp_path / "own-3.toml")).sources == told.recipe.sources
+
+
+def test_a_shipped_recipes_copy_finds_its_inputs_and_takes_no_runs_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "quickstart-2").mkdir(parents=True)
+    place = tmp_path / "runs" / "quickstart"
+    recipe = resolve(load("quickstart"))
+    write_plan(place, make_plan(recipe))
+    (place / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8")
+    changes = [Change("where", "expression", "word_count > 3"), Change("gopher_quality", "min_words", 30)]
+    told = retune(curate.Run(place), changes)
+    assert told.rows.is_empty()
+    (tmp_path / "other").mkdir()
+    assert write_recipe_of(curate.Run(place), told, changes, tmp_path / "other" / "quickstart.toml")
+    found = load(tmp_path / "other" / "quickstart.toml")
+    assert found.name == "quickstart-3"
+    assert [len(files) for files in make_plan(resolve(found)).inputs().values()] == [1, 2, 1]
+    assert resolve(found).source("code").steps == told.recipe.source("code").steps
+
+
 def test_wrong_changes_say_what_would_be_right(finished: curate.Run) -> None:
     with pytest.raises(UsageError, match='did you mean "gopher_quality"'):
         retune(finished, [Change("gopher_qualty", "min_words", 10)])
@@ -220,6 +333,7 @@ def test_the_command_prints_the_difference_and_writes_a_recipe_that_loads(
         ([], 0),
         (["--json"], 0),
         (["--apply", str(inputs / "new.toml")], 0),
+        (["--apply", str(inputs / "new.toml")], 2),
         (["--apply", str(tmp_path / "x.toml")], 2),
     ):
         with pytest.raises(SystemExit) as exit:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, positive
-from curate.errors import UsageError
 from curate.terminal import say, say_json, show, warn
 
 
@@ -18,18 +18,25 @@ def add(commands: Any) -> None:
         "--set", action="append", required=True, metavar="STEP.PARAMETER=VALUE", help="may be repeated"
     )
     command.add_argument("--sample", type=positive, default=5, help="documents shown of each kind that change sides")
-    command.add_argument("--apply", type=Path, metavar="FILE", help="write the recipe with these values")
+    words = "read what is unknown again, and ask the steps that have not measured it"
+    command.add_argument("--measure", action="store_true", help=words)
+    words = "write a new recipe file with these values, and nothing else changed"
+    command.add_argument("--apply", type=Path, metavar="FILE", help=words)
     add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
+    from curate.passes.apply import write_recipe
+    from curate.passes.remeasure import measure_unknown
     from curate.passes.retune import parse_change, retune
-    from curate.recipe import to_toml
     from curate.report.retune import by_language, difference, difference_table, notes, sample_lines, samples
     from curate.run_folder import Run
 
     run = Run(options.run)
-    retuned = retune(run, [parse_change(text) for text in options.set])
+    changes = [parse_change(text) for text in options.set]
+    retuned = retune(run, changes)
+    if options.measure:
+        retuned = measure_unknown(run, retuned)
     rows, moved, languages = difference(run, retuned), samples(retuned, options.sample), by_language(retuned)
     if options.json:
         say_json({"difference": rows, "languages": languages, "samples": moved})
@@ -40,9 +47,7 @@ def run(options: argparse.Namespace) -> int:
         say()
         say("Kept by the filters: copies are looked for in a new run only.")
     if options.apply:
-        base = retuned.recipe.base.resolve()
-        if options.apply.resolve().parent != base:
-            raise UsageError(f"--apply {options.apply}: the recipe's paths start from {base}; write the new one there")
-        options.apply.write_text(to_toml(retuned.recipe), encoding="utf-8")
-        warn(f"wrote {options.apply}; next: curate run {options.apply}")
+        is_edited = write_recipe(run, retuned, changes, options.apply)
+        how = "" if is_edited else ", with every default filled in: the recipe's own file has changed since the run"
+        warn(f"wrote {options.apply}{how}; next: curate run {shlex.quote(str(options.apply))}")
     return 0

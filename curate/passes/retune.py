@@ -8,11 +8,12 @@ Deduplication is not done again: "kept" means kept by the filters, before copies
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from curate.batch import Filter
 from curate.errors import UsageError, nearest
@@ -25,6 +26,13 @@ from curate.recipe import Recipe, Source, Step
 from curate.run_folder import Run
 from curate.settings import toml_value
 
+VERDICT = ("outcome", "step", "reason", "value")
+EMPTY: Mapping[str, PolarsDataType] = {
+    **dict.fromkeys(("id", "source", "split", "url"), pl.String),
+    "byte_count": pl.Int64,
+    **dict.fromkeys((f"{side}_{name}" for side in ("old", "new") for name in VERDICT), pl.String),
+}
+"""The columns of no documents at all."""
 BEFORE = ("read", "extract")
 """What a source lost before its steps; no threshold brings it back."""
 
@@ -42,7 +50,8 @@ class Change:
 class Retuned:
     """Both verdicts of every document that reached the steps of a source, one row each.
 
-    `rows`: id, source, url, byte_count, language where there is one, and `old_`/`new_` outcome, step, reason, value.
+    `rows`: id, source, split, url, byte_count, language where there is one, and `old_`/`new_` outcome, step, reason,
+    value.
     """
 
     recipe: Recipe
@@ -76,7 +85,10 @@ def retune(run: Run, changes: Sequence[Change]) -> Retuned:
         for file in sorted((run.folder / "ledger" / source.name).glob("*.parquet"))
     ]
     pairs = {source.name: _paired(source, old, new) for source in new.sources}
-    parts = [_redecide(pl.read_parquet(file), pairs[source.name]) for source, file in files]
+    parts = [pl.DataFrame(schema=EMPTY)]
+    for source, file in files:
+        split = pl.lit(f"{source.name}-{file.stem}").alias("split")
+        parts.append(_redecide(pl.read_parquet(file).with_columns(split), pairs[source.name]))
     return Retuned(new, pl.concat(parts, how="diagonal_relaxed"))
 
 
@@ -143,9 +155,9 @@ def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
     batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE).fill_null(False)), names)
     for index in range(len(pairs)):
         batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
-    kept = [name for name in ("id", "source", "url", "byte_count", "language") if name in batch.columns]
+    kept = [name for name in ("id", "source", "split", "url", "byte_count", "language") if name in batch.columns]
     outcome = pl.col("outcome").fill_null("kept").alias("new_outcome")
-    verdicts = [pl.col(name).alias(f"new_{name}") for name in ("step", "reason", "value")]
+    verdicts = [pl.col(name).alias(f"new_{name}") for name in VERDICT[1:]]
     return batch.select(*kept, pl.col("^old_.*$"), outcome, *verdicts).sort("id")
 
 
@@ -156,9 +168,8 @@ def _prepared(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     place = pl.col("step").replace_strict(places, default=len(names), return_dtype=pl.Int32)
     rows = rows.with_columns(place.alias("_place"))
     was_taken = pl.col("_place") < len(names)
-    verdict = ("outcome", "step", "reason", "value")
-    old = [pl.when(was_taken).then(name).alias(f"old_{name}") for name in verdict]
-    blank = [pl.lit(None, pl.String).alias(name) for name in verdict]
+    old = [pl.when(was_taken).then(name).alias(f"old_{name}") for name in VERDICT]
+    blank = [pl.lit(None, pl.String).alias(name) for name in VERDICT]
     return rows.with_columns(old).with_columns(pl.col("old_outcome").fill_null("kept"), *blank)
 
 
@@ -183,10 +194,7 @@ def _is_measured(steps: list[BoundStep], index: int) -> pl.Expr:
 def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int) -> pl.DataFrame:
     """By the step's rules; what a user's function failed on stays quarantined."""
     failed = ALIVE & (pl.col("old_outcome") == "quarantined") & (pl.col("old_step") == pair.step.name)
-    rows = rows.with_columns(
-        pl.when(failed).then(f"old_{name}").otherwise(name).alias(name)
-        for name in ("outcome", "step", "reason", "value")
-    )
+    rows = rows.with_columns(pl.when(failed).then(f"old_{name}").otherwise(name).alias(name) for name in VERDICT)
     try:
         decided = apply_rules(as_seen(rows, steps, index), pair.step.name, pair.step.filter.rules)
     except pl.exceptions.ColumnNotFoundError as error:
@@ -196,10 +204,7 @@ def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int)
 
 def _as_before(rows: pl.DataFrame, index: int) -> pl.DataFrame:
     taken = ALIVE & (pl.col("_place") == index)
-    return rows.with_columns(
-        pl.when(taken).then(f"old_{name}").otherwise(name).alias(name)
-        for name in ("outcome", "step", "reason", "value")
-    )
+    return rows.with_columns(pl.when(taken).then(f"old_{name}").otherwise(name).alias(name) for name in VERDICT)
 
 
 def _unknown(pair: _Pair) -> list[pl.Expr]:

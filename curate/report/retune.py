@@ -29,7 +29,7 @@ def difference(run: Run, retuned: Retuned) -> list[dict[str, Any]]:
     for source in retuned.recipe.sources:
         part = {row["verdict"]: row for row in both.filter(source=source.name).iter_rows(named=True)}
         order = [*step_names(source), "unknown", "kept"]
-        rows += [_row(part[name], density.get(source.name, 0.0)) for name in order if name in part]
+        rows += [_row(part[name], density.get(source.name)) for name in order if name in part]
     return rows
 
 
@@ -42,13 +42,17 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
 
 
 def _tokens_per_byte(run: Run) -> dict[str, float]:
+    """By source; a run that has kept nothing of it cannot tell."""
+    if not any((run.folder / "documents").glob("*/*.parquet")):
+        return {}
     totals = run.documents().group_by("source").agg(pl.col("token_count").sum(), pl.col("byte_count").sum()).collect()
-    return {source: tokens / max(size, 1) for source, tokens, size in totals.iter_rows()}
+    return {source: tokens / size for source, tokens, size in totals.iter_rows() if size}
 
 
-def _row(part: dict[str, Any], density: float) -> dict[str, Any]:
-    tokens = {"tokens": int(part["bytes"] * density), "tokens_then": int(part["bytes_then"] * density)}
-    return part | (tokens if part["verdict"] == "kept" else {"tokens": None, "tokens_then": None})
+def _row(part: dict[str, Any], density: float | None) -> dict[str, Any]:
+    if density is None or part["verdict"] != "kept":
+        return part | {"tokens": None, "tokens_then": None}
+    return part | {"tokens": int(part["bytes"] * density), "tokens_then": int(part["bytes_then"] * density)}
 
 
 def difference_table(rows: list[dict[str, Any]]) -> Table:
@@ -69,10 +73,11 @@ def difference_table(rows: list[dict[str, Any]]) -> Table:
 def notes(rows: list[dict[str, Any]], languages: list[dict[str, Any]]) -> Iterator[str]:
     """What the table does not say: tokens to expect, and who gains or loses."""
     for row in rows:
-        if row["verdict"] == "kept" and row["documents"] != row["documents_then"]:
+        if row["tokens"] is not None and row["documents"] != row["documents_then"]:
             yield f"{row['source']}: about {row['tokens']:,} -> {row['tokens_then']:,} tokens before deduplication"
         if row["verdict"] == "unknown":
-            yield f"{row['source']}: {row['documents_then']:,} would reach a step that has not measured them: unknown"
+            told = f"{row['documents_then']:,} would reach a step that has not measured them: unknown"
+            yield f"{row['source']}: {told}; --measure reads them again and tells"
     for row in languages:
         yield f"{row['source']}, {row['language']}: {row['kept']:,} -> {row['kept_then']:,} documents kept"
 
