@@ -40,7 +40,7 @@ def edited(recipe: Recipe, edits: Iterable[Edit], *, name: str) -> str:
 def with_inputs_of(text: str, base: Path) -> str:
     """A recipe's text for another folder: the paths of its sources start from `base`, as they did."""
     document = tomlkit.parse(text)
-    for source in document["source"]:  # type: ignore[union-attr]
+    for source in document["source"]:
         for number, path in enumerate(source["paths"]):
             mark, plain = ("@", path[1:]) if path.startswith("@") else ("", path)
             if "://" not in plain:
@@ -89,11 +89,11 @@ def _inline(table: Mapping[str, Any]) -> Any:
 
 def _spelled(value: Any) -> str:
     if isinstance(value, Item) and not isinstance(value, InlineTable):
-        return value.as_string()
+        return str(value.as_string())
     if isinstance(value, Mapping):
         return (
             "{ " + ", ".join(f"{tomlkit.key(key).as_string()} = {_spelled(item)}" for key, item in value.items()) + " }"
         )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_spelled, value)) + "]"
-    return tomlkit.item(value).as_string()
+    return str(tomlkit.item(value).as_string())
