@@ -9,11 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
 Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html", "book/xhtml"]
+
+
+class Part(NamedTuple):
+    """One part of a book."""
+
+    data: bytes
+    media: Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +30,12 @@ class Record:
     `payload` is text that is ready, bytes whose charset and mark-up are still to be dealt with, or the parts of a
     book in reading order. `media` says which: "text/plain", "text/html" or "application/xhtml+xml" (the main content
     is wanted), "book/html" or "book/xhtml" (all of the text is wanted). XHTML has the syntax of XML, where `<title/>`
-    is whole; a book with parts of both kinds is "book/xhtml". `columns` is what the source knows besides: language,
+    is whole; each part of a book has a type of its own. `columns` is what the source knows besides: language,
     licence, …
     """
 
     id: str
-    payload: str | bytes | tuple[bytes, ...]
+    payload: str | bytes | tuple[Part, ...]
     media: Media = "text/plain"
     url: str | None = None
     timestamp: str | None = None

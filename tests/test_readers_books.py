@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import unicodedata
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.batch import Lost, Record
+from curate.batch import Lost, Part, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers import books
@@ -130,6 +131,100 @@ def test_the_small_print_of_1993_ends_the_header(tmp_path: Path) -> None:
     assert book.payload == NOVEL.strip("\n") + "\n"
 
 
+SMALL_PRINT = (
+    "***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN EBOOKS**START***\nYou know: lawyers.\n\n"
+    "*BEFORE!* YOU USE OR READ THIS EBOOK\nThe Project Gutenberg Association.\n\n"
+    "*END THE SMALL PRINT! FOR PUBLIC DOMAIN EBOOKS*Ver.02/11/02*END*\n"
+)
+HEADER_OF_2002 = """The Project Gutenberg EBook of Some Verses, by A. Poet
+
+Copyright laws are changing all over the world. Be sure to check them.
+
+**Welcome To The World of Free Plain Vanilla Electronic Texts**
+
+Title: Some Verses
+
+Author: A. Poet
+
+Release Date: December, 2003 [EBook #4688]
+
+"""
+HEADER_OF_1994 = """The Project Gutenberg Etext of Some Verses, by A. Poet
+
+Please take a look at the important information in this header.
+
+Some Verses
+
+by A. Poet
+
+January, 1994  [Etext #98]
+
+"""
+VERSES = "Verse one: the sea was calm.\n\nVerse two: the ships went out at dawn.\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        (HEADER_OF_2002, f"\nEnd of the Project Gutenberg EBook of Some Verses\n\n{SMALL_PRINT}"),
+        (HEADER_OF_2002, f"\n**The Legal Small Print**\n\n(Three Pages)\n\n{SMALL_PRINT}"),
+        (HEADER_OF_2002 + "*** START OF THE PROJECT GUTENBERG EBOOK, SOME VERSES ***\n\n", f"\n{SMALL_PRINT}"),
+        (f"{HEADER_OF_1994}{SMALL_PRINT}\n", "\nEnd of The Project Gutenberg Etext of Some Verses\n"),
+        (
+            f"{HEADER_OF_1994}{SMALL_PRINT}\n\nThis etext was prepared by A. Volunteer,\nsomewhere.\n\n",
+            "\nEnd of Project Gutenberg's Some Verses, by A. Poet\n",
+        ),
+        (HEADER_OF_2002, "\nEnde dieses Project Gutenberg Etextes Some Verses\n\nMehr dazu.\n"),
+        (HEADER_OF_2002, "\nEnde dieses Etextes Some Verses\n"),
+        (HEADER_OF_2002, "\nFin du Projet Gutenberg Etext de Some Verses\n"),
+        (
+            HEADER_OF_2002 + "*** DÉBUT DU PROJET GUTENBERG EBOOK SOME VERSES ***\n\nProduced by A. Volunteer\n\n",
+            "\n*** FIN DU PROJET GUTENBERG EBOOK SOME VERSES ***\n\nLicence\n",
+        ),
+        ("*** BEGINN DIESES PROJEKT GUTENBERG EBOOKS ***\n\n", "\n*** ENDE DIESES PROJEKT GUTENBERG EBOOKS ***\n"),
+        (HEADER_OF_1994, ""),
+    ],
+)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_each_decades_framing_is_cut_and_the_verses_stay(
+    tmp_path: Path, before: str, behind: str, line_end: str
+) -> None:
+    path = write(tmp_path / "verses.txt", (before + VERSES + behind).replace("\n", line_end).encode())
+    [book] = read_one(path)
+    assert isinstance(book, Record)
+    assert book.payload == VERSES
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_mark_in_the_wrong_place_costs_no_book(tmp_path: Path, place: int) -> None:
+    long = NOVEL * 4
+    text = [
+        long + "\n\nEnd of the Project Gutenberg EBook of Persuasion\n\n" + long,
+        long + "\n\n*** START OF THE PROJECT GUTENBERG EBOOK PERSUASION ***\n\n" + long,
+        HEADER_OF_2002 + long + "\n\n" + SMALL_PRINT + "\n" + long,
+        "He had come to the\nend of the Project Gutenberg, and so\n" + NOVEL,
+    ][place]
+    [book] = read_one(write(tmp_path / "odd.txt", text.encode()))
+    assert isinstance(book, Record)
+    assert isinstance(book.payload, str)
+    assert book.payload.count(NOVEL[200:19_000]) == text.count(NOVEL[200:19_000])
+
+
+def test_two_volumes_in_one_file_are_both_kept(tmp_path: Path) -> None:
+    volume = (HEADER + "{body}" + FOOTER).format(this="THE", body="{body}")
+    text = volume.format(body=NOVEL[:9000]) + volume.format(body=NOVEL[9000:])
+    [book] = read_one(write(tmp_path / "two.txt", text.encode()))
+    assert isinstance(book, Record)
+    assert book.payload == NOVEL[:9000].strip("\n") + "\n\n" + NOVEL[9000:].strip("\n") + "\n"
+
+
+def test_a_book_emptied_by_its_framing_is_set_aside_and_not_dropped(tmp_path: Path) -> None:
+    text = "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n*** END OF THE PROJECT GUTENBERG EBOOK A ***\n" + VERSES
+    [lost] = read_one(write(tmp_path / "hollow.txt", text.encode()))
+    assert isinstance(lost, Lost)
+    assert (lost.outcome, lost.reason) == ("quarantined", "framing")
+
+
 def test_a_marker_over_two_lines_is_cut(tmp_path: Path) -> None:
     header = "*** START OF THE PROJECT GUTENBERG EBOOK A VERY\nLONG TITLE OF AN OLD BOOK ***\n\n"
     [book] = read_one(write(tmp_path / "long.txt", (header + NOVEL).encode()))
@@ -160,7 +255,10 @@ def test_an_epub_is_its_parts_in_reading_order(tmp_path: Path) -> None:
     assert isinstance(book, Record)
     assert (book.media, book.payload) == (
         "book/html",
-        (b"<p>Second file, first chapter</p>", b"<p>First file, second chapter</p>"),
+        (
+            Part(b"<p>Second file, first chapter</p>", "book/xhtml"),
+            Part(b"<p>First file, second chapter</p>", "book/xhtml"),
+        ),
     )
     assert book.columns["author"] == "Jane Austen; An Editor"
     assert book.columns["declared_language"] == "en-GB"
@@ -184,6 +282,124 @@ def test_an_encrypted_epub_is_quarantined_but_obfuscated_fonts_are_no_obstacle(t
     ):
         files = EPUB | {"META-INF/encryption.xml": encryption.format(algorithm)}
         assert outcomes(read_one(write(tmp_path / "book.epub", make_zip(files)))) == [expected]
+
+
+ENCRYPTED = (
+    '<encryption xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><EncryptedData '
+    'xmlns="http://www.w3.org/2001/04/xmlenc#"><EncryptionMethod Algorithm="http://www.w3.org/2001/04/xmlenc#aes128-cbc"'
+    '/><CipherData><CipherReference URI="{}"/></CipherData></EncryptedData></encryption>'
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("OPS/fonts/one.otf", "read"),
+        ("OPS/text/chapter%201.xhtml", "encrypted"),
+        ("OPS/text/2.xhtml", "encrypted"),
+        ("OPS/book.opf", "encrypted"),
+    ],
+)
+def test_encryption_is_an_obstacle_only_where_it_hides_a_chapter(tmp_path: Path, place: str, expected: str) -> None:
+    files = EPUB | {"OPS/fonts/one.otf": "?", "META-INF/encryption.xml": ENCRYPTED.format(place)}
+    assert outcomes(read_one(write(tmp_path / "book.epub", make_zip(files)))) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<?xml", "\r\n  <?xml"),
+        ("<dc:creator>Jane", "<dc:publisher>Egerton & Sons, R&D&nbsp;&eacute;</dc:publisher><dc:creator>Jane"),
+        ('<itemref idref="two"/>', '<itemref idref="two"/><itemref idref="nothing"/><itemref/>'),
+        ("<dc:title>", "<dc:description>5 < 6 & a <b</dc:description><dc:title>"),
+        ('media-type="image/svg+xml"', 'media-type=" IMAGE/SVG+XML; q=1"'),
+        ('href="text/2.xhtml#start"', 'href="Text/2.XHTML"'),
+        ('href="text/2.xhtml#start"', 'href="../OPS/./text/2.xhtml"'),
+    ],
+)
+def test_a_book_whose_chapters_are_whole_is_read_whatever_its_package_looks_like(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    assert old in PACKAGE
+    files = EPUB | {
+        "OPS/book.opf": PACKAGE.replace(old, new),
+        "META-INF/container.xml": CONTAINER.replace("<?", " \n<?", 1),
+    }
+    [book] = read_one(write(tmp_path / "book.epub", make_zip(files)))
+    assert isinstance(book, Record)
+    assert [part.data for part in book.payload if isinstance(part, Part)] == [
+        b"<p>Second file, first chapter</p>",
+        b"<p>First file, second chapter</p>",
+    ]
+
+
+def test_a_package_that_lost_a_part_of_its_spine_is_not_recovered(tmp_path: Path) -> None:
+    broken = PACKAGE.replace('<itemref idref="one"/>', '<itemref idref="one')
+    [lost] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": broken})))
+    assert isinstance(lost, Lost)
+    assert (lost.outcome, lost.reason) == ("quarantined", "corrupt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "media"),
+    [
+        ("Application/XHTML+xml; charset=utf-8", "2.xhtml", "book/xhtml"),
+        ("text/x-oeb1-document", "2.xhtml", "book/xhtml"),
+        ("TEXT/XML", "2.xml", "book/xhtml"),
+        ("", "2.xhtml", "book/xhtml"),
+        ("application/octet-stream", "2.bin", "book/xhtml"),
+        ("text/html;charset=x", "2.html", "book/html"),
+        ("Text/Plain", "2.txt", "text/plain"),
+        ("", "2.txt", "text/plain"),
+        ("image/gif", "2.gif", None),
+    ],
+)
+def test_the_spine_decides_what_a_chapter_is_and_its_type_how_it_is_read(
+    tmp_path: Path, kind: str, name: str, media: str | None
+) -> None:
+    package = PACKAGE.replace(
+        'href="text/2.xhtml#start" media-type="application/xhtml+xml"', f'href="{name}" media-type="{kind}"'
+    )
+    files = EPUB | {"OPS/book.opf": package, f"OPS/{name}": "<p>A chapter</p>"}
+    [book] = read_one(write(tmp_path / "book.epub", make_zip(files)))
+    assert isinstance(book, Record)
+    parts = [(part.data, part.media) for part in book.payload if isinstance(part, Part)]
+    assert parts[:-1] == ([(b"<p>A chapter</p>", media)] if media else [])
+
+
+def test_a_picture_in_the_spine_gives_way_to_the_text_that_stands_for_it(tmp_path: Path) -> None:
+    package = PACKAGE.replace('href="cover.svg"', 'href="cover.svg" fallback="told"').replace(
+        "</manifest>", '<item id="told" href="told.xhtml" media-type="application/xhtml+xml"/></manifest>'
+    )
+    files = EPUB | {"OPS/book.opf": package, "OPS/told.xhtml": "<p>Told</p>"}
+    [book] = read_one(write(tmp_path / "book.epub", make_zip(files)))
+    assert isinstance(book, Record)
+    assert book.payload[0] == Part(b"<p>Told</p>", "book/xhtml")
+
+
+def test_a_chapter_of_a_type_that_nobody_can_read_sets_the_whole_book_aside(tmp_path: Path) -> None:
+    package = PACKAGE.replace(
+        'href="text/2.xhtml#start" media-type="application/xhtml+xml"', 'href="2.pdf" media-type="application/pdf"'
+    )
+    files = EPUB | {"OPS/book.opf": package, "OPS/2.pdf": "%PDF-1.7"}
+    [lost] = read_one(write(tmp_path / "book.epub", make_zip(files)))
+    assert isinstance(lost, Lost)
+    assert (lost.outcome, lost.reason) == ("quarantined", "media_type")
+
+
+@pytest.mark.parametrize("page", ["utf-8", "gb18030", "cp932", "cp1251", "mac_roman"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_chapter_is_found_whatever_wrote_its_name_into_the_zip(tmp_path: Path, page: str, form: str) -> None:
+    name = {"gb18030": "第一章", "cp932": "第一話", "cp1251": "Глава"}.get(page, "mère")
+    spelled = unicodedata.normalize(form, name) if page == "utf-8" else name
+    package = PACKAGE.replace('href="text/2.xhtml#start"', f'href="{name}.html"')
+    files = {file: text for file, text in EPUB.items() if file != "OPS/text/2.xhtml"} | {"OPS/book.opf": package}
+    mark = "OPS/" + "x" * len(spelled.encode(page)) + ".html"
+    content = make_zip(files | {mark: "<p>Found</p>"})
+    path = write(tmp_path / "book.epub", content.replace(mark.encode(), b"OPS/" + spelled.encode(page) + b".html"))
+    [book] = read_one(path)
+    assert isinstance(book, Record)
+    assert book.payload[0] == Part(b"<p>Found</p>", "book/xhtml")
 
 
 @pytest.mark.parametrize("gone", ["META-INF/container.xml", "OPS/book.opf", "OPS/text/2.xhtml"])

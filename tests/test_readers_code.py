@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tokenize
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from curate.batch import Lost, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
+from curate.extract.charset import decode
 from curate.readers import code
+from curate.readers.declared import declared_charset
 from curate.readers.languages import language_of, language_table, may_be_code
 from curate.readers.licences import combine, licence_in, recognise
 from curate.recipe import Source
@@ -233,3 +236,66 @@ def test_real_trees_in_nine_languages_are_recognised() -> None:
     }
     kernel = [licence for name, licence in licences.items() if name.startswith("code/linux/")]
     assert sum(licence is not None and "GPL" in licence for licence in kernel) > len(kernel) * 0.6
+
+
+SENTENCES = {
+    "iso-8859-2": "żółw w Łodzi",
+    "cp1250": "žluťoučký kůň",
+    "cp1251": "съешь ещё этих мягких булок",
+    "koi8-r": "съешь ещё этих мягких булок",
+    "shift_jis": "こんにちは世界、テストです",
+    "euc-jp": "こんにちは世界、テストです",
+    "iso-2022-jp": "こんにちは世界、テストです",
+    "gbk": "你好，世界。这是一个测试",
+    "big5": "你好，世界。這是一個測試",
+    "euc-kr": "안녕하세요 세계",
+    "iso-8859-15": "10 € für Œuvres",
+    "iso-8859-7": "Καλημέρα κόσμε",
+}
+
+
+@pytest.mark.parametrize("charset", sorted(SENTENCES))
+@pytest.mark.parametrize(
+    "head", ["# -*- coding: {} -*-\n", "#!/usr/bin/python\n# vim: set fileencoding={} :\n", "\n# encoding: {}\n"]
+)
+def test_a_python_file_is_read_as_python_reads_it(tmp_path: Path, charset: str, head: str) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes((head.format(charset) + f"s = '{SENTENCES[charset]}'\n").encode(charset))
+    [record] = read(path)
+    assert isinstance(record, Record)
+    assert not isinstance(record.payload, tuple)
+    payload = record.payload.encode() if isinstance(record.payload, str) else record.payload
+    with tokenize.open(path) as file:
+        assert decode(payload, declared=record.charset, html=False)[0] == file.read()
+
+
+@pytest.mark.parametrize(
+    ("content", "label"),
+    [
+        ("/* -*- mode: C; coding: latin-2-unix; tab-width: 8 -*- */\nint a;\n", "latin-2"),
+        (";; -*-coding: euc-japan-*-\n(defun a ())\n", "euc-jp"),
+        ("int a;\n" * 30 + "// vim: ts=4 fenc=cp1251\n", "cp1251"),
+        ("int a;\n" * 30 + "/* Local Variables:\n   mode: C\n   coding: koi8-r\n   End: */\n", "koi8-r"),
+        ("\n" * 3 + "// ex: fileencoding=8bit-cp1250:\n", "cp1250"),
+        ('@charset "windows-1252";\nbody { }\n', "windows-1252"),
+        ("<?xml version='1.0' encoding='iso-8859-1'?>\n<a/>\n", "iso-8859-1"),
+        ('<html><head>\n<meta charset="euc-kr">\n', "euc-kr"),
+        ('{% load x %}\n<META http-equiv="Content-Type" content="text/html; charset=gb2312">\n', "gb2312"),
+        ('<%@ page language="java" pageEncoding="EUC-JP" %>\n', "euc-jp"),
+        ("<?php\ndeclare(encoding='ISO-8859-1');\n", "iso-8859-1"),
+        ("\\documentclass{a}\n\\usepackage[latin1]{inputenc}\n", "latin1"),
+        ("# coding: no-such-thing\n# vim: fenc=cp1250\n", "cp1250"),
+        ("int a; // the encoding of a page\n", None),
+        ("", None),
+    ],
+)
+def test_what_editors_and_formats_declare_is_found(content: str, label: str | None) -> None:
+    assert declared_charset(content.encode()) == label
+
+
+def test_utf_8_stays_utf_8_whatever_its_head_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("# -*- coding: latin-1 -*-\ns = 'żółw'\n", encoding="utf-8")
+    [record] = read(path)
+    assert isinstance(record, Record)
+    assert record.payload == path.read_text(encoding="utf-8")

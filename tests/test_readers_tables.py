@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from curate.batch import Lost, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
-from curate.errors import UsageError
 from curate.readers import tables
+from curate.readers.json_items import split_items
 from curate.readers.lines import split_lines
 from curate.recipe import Source
 
@@ -95,11 +95,14 @@ def test_lines_are_those_of_bytes_split(data: bytes, size: int, max_bytes: int) 
     expected = data.split(b"\n")
     expected = expected if expected[-1] else expected[:-1]
     found = list(split_lines(chunks, offset=0, max_bytes=max_bytes))
-    assert [line.data for line in found] == [line if len(line) <= max_bytes else None for line in expected]
+    by_row = {line.row: line.data for line in found}
+    assert [by_row.get(row, b"") for row in range(len(expected))] == [
+        line if len(line) <= max_bytes else None for line in expected
+    ]
     offsets = [0]
     for line in expected:
         offsets.append(offsets[-1] + len(line) + 1)
-    assert [line.offset for line in found] == offsets[: len(found)]
+    assert [line.offset for line in found] == [offsets[line.row] for line in found]
 
 
 @pytest.mark.parametrize("suffix", ["gz", "zst"])
@@ -184,22 +187,97 @@ def test_columns_are_mapped_and_the_others_left_out(tmp_path: Path) -> None:
         assert record.columns == {"original_id": "17", "licence": "MIT", "score": 0.5, "labels": '["x"]'}
 
 
-def test_a_missing_text_column_is_the_users_mistake(tmp_path: Path) -> None:
+def test_a_file_without_a_text_column_is_set_aside_by_its_name(tmp_path: Path) -> None:
     lines_path = write_lines(tmp_path / "news.jsonl", [b'{"body": "x", "link": "y"}'] * 300)
     table_path = tmp_path / "news.parquet"
     pq.write_table(pa.table({"body": ["x"], "link": ["y"]}), table_path)
     for path in (lines_path, table_path):
-        with pytest.raises(UsageError, match=r'no column "text".*known: body, link'):
-            read(path)
+        [lost] = read(path)
+        assert isinstance(lost, Lost)
+        assert (lost.outcome, lost.reason, lost.id) == ("quarantined", "no_text_column", f"news/{path.name}@0")
     pq.write_table(pa.table({"text": [1]}), table_path)
-    with pytest.raises(UsageError, match="holds int64"):
-        read(table_path)
+    [lost] = read(table_path)
+    assert isinstance(lost, Lost)
+    assert "int64" in lost.detail
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.dictionary(pa.int32(), pa.string())])
+def test_only_strings_are_text_and_all_kinds_of_strings_are(tmp_path: Path) -> None:
+    values: list[object] = [[["a", "b"]], {"k": "v"}, 10**30, 1.5, True, "plain", ""]
+    found = read(write_lines(tmp_path / "a.jsonl", [json.dumps({"text": value}).encode() for value in values]))
+    assert outcomes(found) == ["no_text"] * 5 + ["read"] * 2
+    json_path = tmp_path / "json.parquet"
+    pq.write_table(pa.table({"text": pa.ExtensionArray.from_storage(pa.json_(), pa.array(['"a"']))}), json_path)
+    assert outcomes(read(json_path)) == ["no_text_column"]
+    pq.write_table(pa.table({"text": pa.nulls(2), "n": [1, 2]}), tmp_path / "null.parquet")
+    assert outcomes(read(tmp_path / "null.parquet")) == ["no_text", "no_text"]
+
+
+ITEM_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(['"', "\\", "[{", "]},"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    items=st.lists(st.dictionaries(st.text(max_size=4), ITEM_VALUES, max_size=3), max_size=6),
+    indent=st.sampled_from([None, 2]),
+    is_array=st.booleans(),
+    is_ascii=st.booleans(),
+    size=st.integers(1, 20),
+)
+def test_the_items_of_an_array_are_those_that_the_library_reads(
+    items: list[dict[str, object]], indent: int | None, is_array: bool, is_ascii: bool, size: int
+) -> None:
+    whole = [json.dumps(item, indent=indent, ensure_ascii=is_ascii) for item in items]
+    content = (json.dumps(items, indent=indent, ensure_ascii=is_ascii) if is_array else "\n".join(whole)).encode()
+    chunks = (content[start : start + size] for start in range(0, len(content), size))
+    found = list(split_items(chunks, max_bytes=1 << 20))
+    assert [json.loads(line.data or b"") for line in found] == items
+    assert [line.row for line in found] == list(range(len(items)))
+    assert all(content[line.offset :].startswith(line.data or b"?") for line in found)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_an_array_in_a_json_file_is_read_item_by_item(tmp_path: Path, suffix: str) -> None:
+    content = json.dumps([{"text": text} for text in PARAGRAPHS], indent=1).encode()
+    path = tmp_path / f"novel.json{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    found = read(path, target_bytes=5000)
+    assert texts(found) == PARAGRAPHS
+    assert [item.id.rpartition("@")[2] for item in found] == [str(number) for number in range(len(PARAGRAPHS))]
+    path.write_bytes(gzip.compress(content[:-3000]) if suffix else content[:-3000])
+    *rows, lost = read(path)
+    assert isinstance(lost, Lost)
+    assert (lost.reason, texts(rows)) == ("truncated", PARAGRAPHS[: len(rows)])
+
+
+def test_one_object_over_several_lines_is_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    path.write_text(json.dumps({"text": PARAGRAPHS[0], "tags": ["a", "b"]}, indent=2), encoding="utf-8")
+    assert texts(read(path)) == [PARAGRAPHS[0]]
+    path.write_text('{"text": "a"}\n{"text": "b"}\n', encoding="utf-8")
+    assert texts(read(path)) == ["a", "b"]
+
+
+def test_a_too_long_item_of_an_array_costs_itself_alone(tmp_path: Path) -> None:
+    path = tmp_path / "novel.json"
+    path.write_text(json.dumps([{"text": "a"}, {"text": "b" * 5000}, 7, {"text": "c"}]), encoding="utf-8")
+    assert outcomes(read(path, max_record_bytes=1000)) == ["read", "too_big", "bad_json", "read"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view()),
+        *(pa.dictionary(pa.int32(), pa.string()), pa.dictionary(pa.int32(), pa.large_string())),
+    ],
+)
 def test_row_groups_are_read_once_each_whatever_the_cut(tmp_path: Path, kind: pa.DataType) -> None:
     when = [datetime(1803, 1, 1 + number % 28) for number in range(len(PARAGRAPHS))]
-    values = [text.encode() for text in PARAGRAPHS] if pa.types.is_binary(kind) else PARAGRAPHS
+    is_binary = kind in (pa.binary(), pa.large_binary(), pa.binary_view())
+    values = [text.encode() for text in PARAGRAPHS] if is_binary else PARAGRAPHS
     path = tmp_path / "novel.parquet"
     pq.write_table(pa.table({"text": pa.array(values).cast(kind), "timestamp": when}), path, row_group_size=30)
     whole = read(path)

@@ -17,7 +17,7 @@ from curate.extract.charset import UndecodableText, decode
 from curate.extract.html import Engine, Extraction, extract_html
 from curate.filters.language import language_chance, load_lid
 from curate.passes.steps import parameters_of
-from curate.readers.gutenberg import unframe
+from curate.readers.gutenberg import EmptiedBook, unframe
 from curate.recipe import Recipe, Source, mistake
 
 XHTML: tuple[Media, ...] = ("application/xhtml+xml", "book/xhtml")
@@ -80,18 +80,18 @@ def _useless(source: Source, recipe: Recipe) -> RecipeError:
 
 def _text(record: Record, extract: Extract) -> tuple[str, set[str]]:
     """The text, and the names of what a parser is known to have left out of it."""
-    parts = record.payload if isinstance(record.payload, tuple) else (record.payload,)
-    extracted = [_extract(_decoded(part, record), record.media, extract) for part in parts]
+    parts = record.payload if isinstance(record.payload, tuple) else ((record.payload, record.media),)
+    extracted = [_extract(_decoded(data, media, record.charset), media, extract) for data, media in parts]
     losses = {loss for part in extracted for loss in part.losses}
     text = "\n\n".join(part.text for part in extracted if part.text)
     framed = unframe(text) if record.media in BOOKS else None
     return (framed.text if framed else text), losses
 
 
-def _decoded(payload: str | bytes, record: Record) -> str:
+def _decoded(payload: str | bytes, media: Media, declared: str | None) -> str:
     if isinstance(payload, str):
         return payload
-    return decode(payload, declared=record.charset, html=record.media != "text/plain")[0]
+    return decode(payload, declared=declared, html=media != "text/plain")[0]
 
 
 def _extract(text: str, media: Media, extract: Extract) -> Extraction:
@@ -104,6 +104,8 @@ def _extract(text: str, media: Media, extract: Extract) -> Extraction:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, EmptiedBook):
+        return "framing"
     return "encoding" if isinstance(error, UndecodableText) else "exception"
 
 

@@ -132,7 +132,7 @@ def _rows(
 def record_size(record: Record | Lost) -> int:
     """Bytes, or characters of text that is ready."""
     payload = "" if isinstance(record, Lost) else record.payload
-    return sum(map(len, payload)) if isinstance(payload, tuple) else len(payload)
+    return sum(len(part.data) for part in payload) if isinstance(payload, tuple) else len(payload)
 
 
 def record_row(record: Record | Lost, extract: Extract, broken: str | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import io
 import lzma
+import os
 import struct
 import tarfile
 import zipfile
@@ -19,14 +20,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from curate.batch import Lost
+from curate.batch import Lost, Pulse, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import InputFile
-from curate.readers.inflate import InflatedFile, Unreadable, inflate
+from curate.readers.inflate import PULSE_BYTES, InflatedFile, Unreadable, inflate, max_inflated
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 EXTENSION_TYPES = (b"x", b"g", b"X", b"L", b"K")  # pax, Solaris and GNU: what belongs to the next header
 MAX_EXTENSION_BYTES = 1 << 20
+MAX_DIRECTORY_BYTES = 20 << 20  # of a zip; `zipfile` holds ten times that in memory
+END_BYTES = 22 + 0xFFFF + 20 + 56  # the end record, its longest comment, and what ZIP64 puts in front
+FREE_MEMBERS = 100_000
+BYTES_PER_MEMBER = 256
+MEMBERS_PER_PULSE = 1000
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError),
     *(EOFError, NotImplementedError, RuntimeError, ValueError, OverflowError, LookupError),
@@ -48,28 +54,55 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((*TAR_SUFFIXES, ".zip"))
 
 
-def members(file: InputFile, *, id: str, wanted: Callable[[str], bool], max_bytes: int) -> Iterator[Member | Lost]:
+def members(
+    file: InputFile, *, id: str, wanted: Callable[[str], bool], max_bytes: int, pulse: Pulse = no_pulse
+) -> Iterator[Member | Lost]:
     """All files of an archive in its own order; folders are passed over.
 
     A member is dropped as "file_type" (a link or device, or a path that `wanted` refuses) or "empty", and
-    quarantined as "too_big", "encrypted" or "corrupt" (.zip: that member alone). Where a tar is damaged the rest of
-    it is lost: the last item says so, "truncated" or "corrupt", at the offset in the unpacked archive.
+    quarantined as "too_big", "encrypted" or "corrupt" (.zip: that member alone). Where an archive cannot be read any
+    further, the last item says so: a tar is "truncated" or "corrupt" at an offset in the unpacked archive; either kind
+    is a "bomb" (`max_inflated`) or has "too_many" members for its size (`max_members`).
     """
     walk = _walk_zip if file.name.lower().endswith(".zip") else _walk_tar
     seen: dict[str, int] = {}
     with open_input(file.uri) as raw:
-        for path, found in walk(raw, name=file.name, refuse=_refusal(wanted, max_bytes)):
+        for path, found in walk(raw, file=file, refuse=_refusal(wanted, max_bytes), pulse=pulse):
             seen[path] = count = seen.get(path, 0) + 1
             member_id = f"{id}@{path}" + (f"#{count}" if count > 1 else "")
             yield Member(member_id, path, found) if isinstance(found, bytes) else Lost(member_id, *found)
 
 
-def open_zip(stream: Any) -> zipfile.ZipFile:
-    """Raises Unreadable("corrupt") where the directory at the end of the file is missing or broken."""
+def max_members(packed_bytes: int) -> int:
+    """How many members an archive of this size may have: a header alone packs to some tens of bytes."""
+    return FREE_MEMBERS + packed_bytes // BYTES_PER_MEMBER
+
+
+def open_zip(stream: Any, *, max_directory_bytes: int = MAX_DIRECTORY_BYTES) -> zipfile.ZipFile:
+    """Raises Unreadable: "corrupt" where the directory at the end of the file is missing or broken, "too_many" where it
+    is longer than what may be held in memory at once."""
     try:
+        size = _directory_bytes(stream)
+        if size > max_directory_bytes:
+            raise Unreadable("too_many", f"a directory of {size} bytes, the limit is {max_directory_bytes}")
         return zipfile.ZipFile(stream)
     except ZIP_ERRORS as error:
         raise _corrupt(error) from error
+
+
+def _directory_bytes(stream: Any) -> int:
+    """As the record at the end of the file says; 0 where there is none, which `zipfile` tells better."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(size - END_BYTES, 0))
+    tail = stream.read(END_BYTES)
+    found = 0
+    for mark, layout in ((b"PK\5\6", struct.Struct("<12xL")), (b"PK\6\6", struct.Struct("<40xQ"))):
+        at = tail.rfind(mark)
+        if at >= 0 and at + layout.size <= len(tail):
+            [bytes_said] = layout.unpack_from(tail, at)
+            found = max(found, bytes_said if bytes_said != 0xFFFFFFFF else 0)
+    stream.seek(0)
+    return found
 
 
 def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, max_bytes: int) -> bytes:
@@ -112,17 +145,32 @@ def _refusal(wanted: Callable[[str], bool], max_bytes: int) -> _Refuse:
     return refuse
 
 
-def _walk_zip(raw: Any, *, name: str, refuse: _Refuse) -> _Walk:
+def _walk_zip(raw: Any, *, file: InputFile, refuse: _Refuse, pulse: Pulse) -> _Walk:
+    path = "0"
     try:
         archive = open_zip(io.BufferedReader(raw))
-    except Unreadable as error:
-        yield "0", _Problem("quarantined", error.reason, f"{name}: {error.detail}")
-        return
-    for info in archive.infolist():
-        if not info.is_dir():
+        inflated = 0
+        for number, info in enumerate(_checked_count(archive, file)):
+            if number % MEMBERS_PER_PULSE == 0 or info.file_size >= PULSE_BYTES:
+                pulse()
+            if info.is_dir():
+                continue
             is_link = (info.external_attr >> 16) & 0o170000 == 0o120000  # the Unix mode, where the maker wrote one
-            problem = refuse(info.filename, info.file_size, not is_link)
-            yield info.filename, problem or _zip_data(archive, info)
+            path = info.filename
+            problem = refuse(path, info.file_size, not is_link)
+            inflated += 0 if problem else info.file_size
+            if inflated > max_inflated(file.size):
+                raise Unreadable("bomb", f"{file.size} bytes unpack to over {inflated - info.file_size}")
+            yield path, problem or _zip_data(archive, info)
+    except Unreadable as error:
+        yield path, _Problem("quarantined", error.reason, f"{file.name}: {error.detail}")
+
+
+def _checked_count(archive: zipfile.ZipFile, file: InputFile) -> list[zipfile.ZipInfo]:
+    entries = archive.infolist()
+    if len(entries) > max_members(file.size):
+        raise Unreadable("too_many", f"{len(entries)} members in {file.size} bytes")
+    return entries
 
 
 def _zip_data(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | _Problem:
@@ -132,15 +180,17 @@ def _zip_data(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | _Probl
         return _Problem("quarantined", error.reason, error.detail)
 
 
-def _walk_tar(raw: Any, *, name: str, refuse: _Refuse) -> _Walk:
-    chunks = inflate(raw, name=name)
-    tar, place = None, "before the first member"
+def _walk_tar(raw: Any, *, file: InputFile, refuse: _Refuse, pulse: Pulse) -> _Walk:
+    chunks = inflate(raw, name=file.name, pulse=pulse)
+    tar, place, left = None, "before the first member", max_members(file.size)
     try:
         tar = _attempt(lambda: _open_tar(chunks))
         while (info := _attempt(tar.next)) is not None:
             tar.members = []  # tarfile would keep every header
             path = info.name.removeprefix("./")
-            place = f"in or after {path}"
+            place, left = f"in or after {path}", left - 1
+            if left < 0:
+                raise Unreadable("too_many", f"over {max_members(file.size)} members in {file.size} bytes")
             if not info.isdir():
                 yield path, refuse(path, info.size, info.isreg()) or _tar_data(tar, info)
         tar.check_ending()

@@ -3,6 +3,7 @@
     file ─▶ .txt            ─▶ Record "text/plain"  (str; bytes where the charset is to be guessed)
             .epub           ─▶ Record "book/html"   (the parts in reading order)
             .html .htm      ─▶ Record "book/html"   (bytes)
+            .xhtml .xht     ─▶ Record "book/xhtml"  (bytes; so is what begins with "<?xml")
             .tar.* .zip     ─▶ each member as above
             anything else   ─▶ Lost "file_type"
 
@@ -19,11 +20,11 @@ from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
-from curate.readers.epub import read_epub
-from curate.readers.gutenberg import decode_framed, unframe
+from curate.readers.epub import is_xml, read_epub
+from curate.readers.gutenberg import EmptiedBook, decode_framed, unframe
 from curate.recipe import Source
 
-BOOK_SUFFIXES = (".txt", ".epub", ".html", ".htm", ".xhtml")
+BOOK_SUFFIXES = (".txt", ".epub", ".html", ".htm", ".xhtml", ".xht")
 
 
 def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
@@ -36,53 +37,55 @@ def read(
 ) -> Iterator[Record | Lost]:
     """The books of one file: one, or as many as an archive has.
 
-    Lost: dropped "file_type" or "empty"; quarantined "too_big", "encrypted", "corrupt" or "truncated".
+    Lost: dropped "file_type" or "empty"; quarantined "too_big", "encrypted", "corrupt", "truncated" or "framing" (no
+    text is left inside the framing of Project Gutenberg).
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if is_archive(file.name):
-        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes):
+        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes, pulse=pulse):
             if isinstance(member, Lost):
                 yield member
             else:
-                yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes)
+                yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes, pulse=pulse)
     else:
-        yield _read_file(file, id=id, max_bytes=max_record_bytes)
+        yield _read_file(file, id=id, max_bytes=max_record_bytes, pulse=pulse)
 
 
 def _is_book(name: str) -> bool:
     return name.lower().endswith(BOOK_SUFFIXES)
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Lost:
+def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:
     if not _is_book(file.name):
         return Lost(id, "dropped", "file_type", file.name)
     if file.size == 0:
         return Lost(id, "dropped", "empty")
     with open_input(file.uri) as raw:
         if file.name.lower().endswith(".epub"):  # may be larger than a record: most of it are pictures
-            return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes)
+            return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes, pulse=pulse)
         if file.size > max_bytes:
             return Lost(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
-        return _book(raw.read(), file.name, id=id, max_bytes=max_bytes)
+        return _book(raw.read(), file.name, id=id, max_bytes=max_bytes, pulse=pulse)
 
 
-def _book(data: bytes, name: str, *, id: str, max_bytes: int) -> Record | Lost:
+def _book(data: bytes, name: str, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:
     suffix = name[name.rfind(".") :].lower()
     if suffix == ".epub":
-        return read_epub(io.BytesIO(data), id=id, max_bytes=max_bytes)
+        return read_epub(io.BytesIO(data), id=id, max_bytes=max_bytes, pulse=pulse)
     if suffix == ".txt":
         return _text_book(data, id=id)
-    return Record(id, data, media="book/html")
+    return Record(id, data, media="book/xhtml" if suffix in (".xhtml", ".xht") or is_xml(data) else "book/html")
 
 
 def _text_book(data: bytes, *, id: str) -> Record | Lost:
     text = decode_framed(data)
     if text is None:
         return Record(id, data)
-    book = unframe(text)
+    try:
+        book = unframe(text)
+    except EmptiedBook as error:
+        return Lost(id, "quarantined", "framing", str(error))
     if book is None:
         return Record(id, text)
-    if not book.text.strip():
-        return Lost(id, "dropped", "empty", "nothing between Project Gutenberg's markers")
     columns = {"title": book.title, "author": book.author}
     return Record(id, book.text, columns={name: value for name, value in columns.items() if value})

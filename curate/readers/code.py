@@ -1,6 +1,6 @@
 """Source code: files of folders, and members of .tar.* and .zip archives; each is a document with its licence.
 
-    file ─▶ may its name be code? ─▶ binary? ─▶ language (name, content) ─▶ licence (text) ─▶ Record
+    file ─▶ may its name be code? ─▶ binary? ─▶ charset as declared ─▶ language (name, content) ─▶ licence ─▶ Record
 
 Ids are `source/file`, and `source/archive@path` in archives. Columns: `programming_language` (GitHub Linguist's
 name) and `licence` (an SPDX expression, or null where no licence text is recognised).
@@ -16,6 +16,7 @@ from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
+from curate.readers.declared import declared_charset
 from curate.readers.languages import language_of, may_be_code
 from curate.readers.licences import archive_licences, licence_in, local_licence, nearest_licence
 from curate.recipe import Source
@@ -43,8 +44,8 @@ def read(
     if not is_archive(file.name):
         yield _read_file(file, id=id, max_bytes=max_record_bytes)
         return
-    licences = archive_licences(file)
-    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes):
+    licences = archive_licences(file, pulse=pulse)
+    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, pulse=pulse):
         if isinstance(member, Lost):
             yield member
         else:
@@ -69,23 +70,27 @@ def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Lost:
 
 
 def _source_file(data: bytes, path: str, *, id: str, licence_above: Callable[[], str | None]) -> Record | Lost:
-    text = _decode(data)
+    charset = declared_charset(data)
+    text = _decode(data, charset)
     if text is None:
         return Lost(id, "dropped", "binary", path)
     head = data[:HEAD_BYTES]
     language = language_of(path, head)
     if language is None:
         return Lost(id, "dropped", "file_type", path)
-    return Record(id, text, columns={"programming_language": language, "licence": licence_in(head) or licence_above()})
+    columns = {"programming_language": language, "licence": licence_in(head) or licence_above()}
+    return Record(id, text, charset=charset, columns=columns)
 
 
-def _decode(data: bytes) -> str | bytes | None:
-    """Text where the charset is certain, bytes where it is to be guessed, None for what is no text."""
+def _decode(data: bytes, charset: str | None) -> str | bytes | None:
+    """Text where the charset is certain, bytes where it is as declared or to be guessed, None for what is no text."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _decode_utf16(data)
     head = data[:HEAD_BYTES]
     if 0 in head:
         return None
+    if charset is not None and data.isascii() and (b"\x1b" in data or b"~{" in data):
+        return data  # ISO-2022 and HZ write other alphabets in ASCII
     try:
         return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:

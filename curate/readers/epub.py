@@ -1,9 +1,10 @@
 """An EPUB as one record: its parts in reading order, with title, author and language as the book declares them.
 
-    zip ─▶ META-INF/container.xml ─▶ package (OPF) ─▶ spine ─▶ XHTML parts, as they stand
-           META-INF/encryption.xml ─▶ Lost "encrypted"
+    zip ─▶ META-INF/container.xml ─▶ package (OPF) ─▶ spine ─▶ parts, as they stand, each with its type
+           META-INF/encryption.xml ─▶ Lost "encrypted", if a part of the spine is among what it names
 
-EPUB 3.3, https://www.w3.org/TR/epub-33/ (sections 4 and 5). Nothing is unpacked to disk, entities are not resolved.
+The spine decides what is a chapter; a book of which one cannot be read is none. EPUB 3.3,
+https://www.w3.org/TR/epub-33/ (sections 4 and 5). Nothing is unpacked to disk, entities are not resolved.
 """
 
 from __future__ import annotations
@@ -11,75 +12,133 @@ from __future__ import annotations
 import posixpath
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import lxml.etree as etree
-
-from curate.batch import Lost, Record
+from curate.batch import Lost, Media, Part, Pulse, Record, no_pulse
 from curate.readers.archives import open_zip, read_zip_member
+from curate.readers.epub_names import Names
+from curate.readers.epub_xml import parse_package, parse_xml
 from curate.readers.inflate import Unreadable
 
 DC = "{http://purl.org/dc/elements/1.1/}"
-TEXT_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+XML_TYPES = ("application/xhtml+xml", "application/xml", "text/xml", "text/x-oeb1-document", "application/x-dtbook+xml")
+NO_TEXT = ("image/", "audio/", "video/", "font/")
 FONT_OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+MAX_DIRECTORY_BYTES = 4 << 20
+MAX_DESCRIPTION_BYTES = 8 << 20
+MAX_PARTS = 20_000
 
 
-def read_epub(stream: Any, *, id: str, max_bytes: int) -> Record | Lost:
+class _Chapter(NamedTuple):
+    entry: zipfile.ZipInfo
+    media: str
+
+
+def read_epub(stream: Any, *, id: str, max_bytes: int, pulse: Pulse = no_pulse) -> Record | Lost:
     """`stream` is a seekable binary file; `max_bytes` bounds all parts together.
 
-    Lost: quarantined "corrupt" (also where a part of the spine is missing: half a book is none), "encrypted" or
-    "too_big"; dropped "empty" (a spine without text).
+    Lost: quarantined "corrupt" (also where a part of the spine is missing: half a book is none), "media_type" (a part
+    of the spine is of a type that holds no text that we know), "encrypted", "too_many" or "too_big"; dropped "empty"
+    (a spine without text).
     """
     try:
-        with open_zip(stream) as book:
-            return _read_book(book, id=id, max_bytes=max_bytes)
+        with open_zip(stream, max_directory_bytes=MAX_DIRECTORY_BYTES) as archive:
+            return _read_book(archive, id=id, max_bytes=max_bytes, pulse=pulse)
     except Unreadable as error:
         return Lost(id, "quarantined", error.reason, error.detail)
 
 
-def _read_book(book: zipfile.ZipFile, *, id: str, max_bytes: int) -> Record | Lost:
-    _refuse_encrypted(book, max_bytes)
-    package_path = _package_path(book, max_bytes)
-    package = _parse(_read(book, package_path, max_bytes), package_path)
-    parts, left = [], max_bytes
-    for path in _spine(package, posixpath.dirname(package_path)):
-        parts.append(_read(book, path, left))
-        left -= len(parts[-1])
+def _read_book(archive: zipfile.ZipFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:
+    names = Names(archive)
+    package_entry = _package_entry(archive, names)
+    package = parse_package(_description(archive, package_entry), package_entry.filename)
+    chapters = [_chapter(item, posixpath.dirname(package_entry.filename), names) for item in _spine(package)]
+    if len(chapters) > MAX_PARTS:
+        raise Unreadable("too_many", f"the spine has over {MAX_PARTS} parts")
+    _refuse_encrypted(archive, names, {package_entry.filename, *(chapter.entry.filename for chapter in chapters)})
+    parts = tuple(_read_parts(archive, chapters, max_bytes, pulse))
     if not parts:
         return Lost(id, "dropped", "empty", "the spine names no text")
-    return Record(id, tuple(parts), media="book/html", columns=_metadata(package))
+    return Record(id, parts, media="book/html", columns=_metadata(package))
 
 
-def _refuse_encrypted(book: zipfile.ZipFile, max_bytes: int) -> None:
-    path = "META-INF/encryption.xml"
-    if path not in book.NameToInfo:
-        return
-    methods = _parse(_read(book, path, max_bytes), path).iterfind(".//{*}EncryptedData/{*}EncryptionMethod")
-    for algorithm in (method.get("Algorithm", "") for method in methods):
-        if algorithm not in FONT_OBFUSCATION:
-            raise Unreadable("encrypted", f"{path} names {algorithm}")
+def _read_parts(archive: zipfile.ZipFile, chapters: list[_Chapter], max_bytes: int, pulse: Pulse) -> Iterator[Part]:
+    left = max_bytes
+    for chapter in chapters:
+        data = read_zip_member(archive, chapter.entry, max_bytes=left)
+        left -= len(data)
+        pulse()
+        yield Part(data, _media(chapter, data))
 
 
-def _package_path(book: zipfile.ZipFile, max_bytes: int) -> str:
+def _package_entry(archive: zipfile.ZipFile, names: Names) -> zipfile.ZipInfo:
     path = "META-INF/container.xml"
-    rootfile = _parse(_read(book, path, max_bytes), path).find(".//{*}rootfile[@full-path]")
+    rootfile = parse_xml(_description(archive, _entry(names, path)), path).find(".//{*}rootfile[@full-path]")
     if rootfile is None:
         raise Unreadable("corrupt", f"{path} names no package")
-    return str(rootfile.get("full-path"))
+    return _entry(names, str(rootfile.get("full-path")))
 
 
-def _spine(package: Any, folder: str) -> Iterator[str]:
-    """Paths of the text parts in reading order, the table of contents left out."""
+def _spine(package: Any) -> Iterator[Any]:
+    """Items with text in reading order; the table of contents, pictures and references to nothing left out."""
     items = {item.get("id"): item for item in package.iterfind(".//{*}manifest/{*}item")}
     for reference in package.iterfind(".//{*}spine/{*}itemref"):
-        item = items.get(reference.get("idref"))
-        if item is None:
-            raise Unreadable("corrupt", f"the spine names {reference.get('idref')!r}, which the manifest does not have")
-        is_contents = "nav" in (item.get("properties") or "").split()
-        if item.get("media-type") in TEXT_TYPES and not is_contents:
-            href = unquote((item.get("href") or "").partition("#")[0])
-            yield posixpath.normpath(posixpath.join(folder, href))
+        item = _with_text(items.get(reference.get("idref")), items)
+        if item is not None and "nav" not in (item.get("properties") or "").split():
+            yield item
+
+
+def _chapter(item: Any, folder: str, names: Names) -> _Chapter:
+    href = (item.get("href") or "").partition("#")[0]
+    return _Chapter(_entry(names, posixpath.join(folder, href)), _type_of(item))
+
+
+def _with_text(item: Any, items: dict[str, Any]) -> Any:
+    """The item, or the one that stands for it where it is a picture (`fallback`); None for a picture without one."""
+    for _ in range(len(items)):  # no longer than that, if the fallbacks run in a circle
+        if item is None or not _type_of(item).startswith(NO_TEXT):
+            return item
+        item = items.get(item.get("fallback"))
+    return None
+
+
+def _type_of(item: Any) -> str:
+    """As it is compared: without parameters, in small letters."""
+    return str(item.get("media-type") or "").partition(";")[0].strip().lower()
+
+
+def _media(chapter: _Chapter, data: bytes) -> Media:
+    """How a part of the spine is to be read. Where its type says nothing, its name does, and last its first sign."""
+    if chapter.media == "text/plain" or (not chapter.media and chapter.entry.filename.lower().endswith(".txt")):
+        return "text/plain"
+    if chapter.media == "text/html":
+        return "book/xhtml" if is_xml(data) else "book/html"
+    if chapter.media in XML_TYPES or data.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<") or not data.strip():
+        return "book/xhtml"
+    raise Unreadable(
+        "media_type", f"{chapter.entry.filename}, which the spine names, is {chapter.media or 'of no type'}"
+    )
+
+
+def is_xml(data: bytes) -> bool:
+    """Whether a document says so itself, in its first line."""
+    return data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<?xml")
+
+
+def _refuse_encrypted(archive: zipfile.ZipFile, names: Names, needed: set[str]) -> None:
+    """Fonts may be encrypted, and are no obstacle; chapters may not."""
+    path = "META-INF/encryption.xml"
+    entry = names.find(path)
+    if entry is None:
+        return
+    for encrypted in parse_xml(_description(archive, entry), path).iterfind(".//{*}EncryptedData"):
+        method = encrypted.find("{*}EncryptionMethod")
+        algorithm = "" if method is None else method.get("Algorithm", "")
+        found = [names.find(reference.get("URI", "")) for reference in encrypted.iterfind(".//{*}CipherReference")]
+        hidden = {entry.filename for entry in found if entry is not None}
+        if hidden & needed or (not found and algorithm not in FONT_OBFUSCATION):
+            raise Unreadable("encrypted", f"{path} names {algorithm or 'a chapter'}")
 
 
 def _metadata(package: Any) -> dict[str, str]:
@@ -92,16 +151,12 @@ def _metadata(package: Any) -> dict[str, str]:
     return {name: value for name, value in joined.items() if value}
 
 
-def _read(book: zipfile.ZipFile, path: str, max_bytes: int) -> bytes:
-    info = book.NameToInfo.get(path)
-    if info is None:
-        raise Unreadable("corrupt", f"{path!r} is missing")
-    return read_zip_member(book, info, max_bytes=max_bytes)
+def _description(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    return read_zip_member(archive, entry, max_bytes=MAX_DESCRIPTION_BYTES)
 
 
-def _parse(data: bytes, path: str) -> Any:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        return etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Unreadable("corrupt", f"{path}: {error}") from error
+def _entry(names: Names, path: str) -> zipfile.ZipInfo:
+    entry = names.find(path)
+    if entry is None:
+        raise Unreadable("corrupt", f"{unquote(path)!r} is missing")
+    return entry

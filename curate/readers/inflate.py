@@ -17,10 +17,17 @@ from typing import Any
 
 import zstandard
 
+from curate.batch import Pulse, no_pulse
 from curate.errors import MachineError
 
 CHUNK_BYTES = 1 << 18
+MAX_CHUNK_BYTES = 1 << 20
 ZSTD_INPUT_BYTES = 1 << 10  # a zstd block of 4 bytes can unpack to 128 KiB, so 1 KiB of them to 32 MiB
+PULSE_BYTES = 16 << 20
+PULSE_INPUT_BYTES = 1 << 20
+FREE_BYTES = 1 << 30
+MAX_RATIO = 200
+MAX_XZ_MEMORY = 256 << 20  # the strongest preset of xz asks for 65 MiB
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -32,18 +39,35 @@ class Unreadable(Exception):
         self.reason, self.detail = reason, detail
 
 
-def inflate(raw: Any, *, name: str) -> Iterator[bytes]:
+def inflate(raw: Any, *, name: str, pulse: Pulse = no_pulse) -> Iterator[bytes]:
     """Non-empty chunks of the unpacked bytes of a binary file object; several gzip members or frames are one stream.
 
     Raises:
-        Unreadable: "truncated" (the stream stops before its end) or "corrupt".
+        Unreadable: "truncated" (the stream stops before its end), "corrupt", or "bomb" (`max_inflated`).
         MachineError: the file could not be read, whatever it holds.
     """
-    source = _Source(raw)
+    source = _Source(raw, pulse)
     suffix = name[name.rfind(".") :].lower()
-    if suffix in (".zst", ".tzst"):
-        return _zstd_chunks(source)
-    return _chunks(_open(source, suffix))
+    return _watched(_open(source, suffix), source, pulse)
+
+
+def max_inflated(packed_bytes: int) -> int:
+    """What so many packed bytes may unpack to. Text that people wrote packs to a tenth, logs to a hundredth; a file
+    made to fill memories and days goes further."""
+    return FREE_BYTES + MAX_RATIO * packed_bytes
+
+
+def _watched(chunks: Iterator[bytes], source: _Source, pulse: Pulse) -> Iterator[bytes]:
+    inflated = pulsed = 0
+    for chunk in chunks:
+        inflated += len(chunk)
+        if inflated - pulsed >= PULSE_BYTES:
+            pulsed = inflated
+            pulse()
+        if inflated > max_inflated(source.bytes_read):
+            raise Unreadable("bomb", f"{source.bytes_read} bytes unpack to over {inflated - len(chunk)}")
+        for start in range(0, len(chunk), MAX_CHUNK_BYTES):
+            yield chunk[start : start + MAX_CHUNK_BYTES]
 
 
 class InflatedFile(io.RawIOBase):
@@ -68,28 +92,33 @@ class InflatedFile(io.RawIOBase):
 class _Source:
     """A file whose own failures cannot be taken for damage: some decoders report that as OSError too."""
 
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
+    def __init__(self, raw: Any, pulse: Pulse) -> None:
+        self._raw, self._pulse = raw, pulse
+        self.bytes_read = self._pulsed = 0
 
     def read(self, size: int = -1) -> bytes:
         try:
             data: bytes = self._raw.read(size)
         except OSError as error:
             raise MachineError(f"reading failed: {error}") from error
+        self.bytes_read += len(data)
+        if self.bytes_read - self._pulsed >= PULSE_INPUT_BYTES:  # a million empty members give nothing for long
+            self._pulsed = self.bytes_read
+            self._pulse()
         return data
 
     def write(self, data: bytes) -> int:  # bz2 and lzma take only objects with read and write for files
         raise io.UnsupportedOperation("opened for reading")
 
 
-def _open(source: Any, suffix: str) -> Any:
+def _open(source: Any, suffix: str) -> Iterator[bytes]:
     if suffix in (".gz", ".tgz"):
-        return gzip.GzipFile(fileobj=source, mode="rb")
+        return _chunks(gzip.GzipFile(fileobj=source, mode="rb"))
     if suffix in (".bz2", ".tbz2", ".tbz"):
-        return bz2.BZ2File(source)
+        return _chunks(bz2.BZ2File(source))
     if suffix in (".xz", ".txz"):
-        return lzma.LZMAFile(source)
-    return source
+        return _xz_chunks(source)
+    return _zstd_chunks(source) if suffix in (".zst", ".tzst") else _chunks(source)
 
 
 def _chunks(stream: Any) -> Iterator[bytes]:
@@ -104,9 +133,37 @@ def _read(read: Any) -> bytes:
         chunk: bytes = read(CHUNK_BYTES)
     except EOFError as error:
         raise Unreadable("truncated", str(error)) from error
-    except (OSError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, zlib.error) as error:
         raise Unreadable("corrupt", str(error)) from error
     return chunk
+
+
+def _xz_chunks(source: Any) -> Iterator[bytes]:
+    """`lzma.LZMAFile` takes as much memory as the file's header asks for; hence stream by stream here."""
+    data = source.read(CHUNK_BYTES)
+    while data:
+        stream = lzma.LZMADecompressor(memlimit=MAX_XZ_MEMORY)
+        while not stream.eof:
+            if stream.needs_input and not data:
+                raise Unreadable("truncated", "the xz stream stops before its end")
+            if chunk := _unxz(stream, data):
+                yield chunk
+            data = source.read(CHUNK_BYTES) if stream.needs_input and not stream.eof else b""
+        data = _without_padding(stream.unused_data or source.read(CHUNK_BYTES), source)
+
+
+def _without_padding(data: bytes, source: Any) -> bytes:
+    """What follows the zeros that may stand between streams."""
+    while data and not (rest := data.lstrip(b"\0")):
+        data = source.read(CHUNK_BYTES)
+    return rest if data else b""
+
+
+def _unxz(stream: lzma.LZMADecompressor, data: bytes) -> bytes:
+    try:
+        return stream.decompress(data, CHUNK_BYTES)
+    except lzma.LZMAError as error:
+        raise Unreadable("corrupt", str(error)) from error
 
 
 def _zstd_chunks(source: Any) -> Iterator[bytes]:

@@ -2,9 +2,10 @@
 
     [start, end) ─▶ the lines that start there ─▶ UTF-8 ─▶ JSON object ─▶ Record | Lost
                     .gz .zst …: all lines
+                    .json that is an array, or one object over several lines: its items
 
 Ids are `source/file@offset` in plain files, where a range cannot know how many lines stand before it, and
-`source/file@row` (from 0, every line counted) in compressed ones, where nobody can seek to an offset.
+`source/file@row` (from 0, every line counted) in compressed ones, where nobody can seek to an offset, and in arrays.
 """
 
 from __future__ import annotations
@@ -12,97 +13,149 @@ from __future__ import annotations
 import codecs
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from curate.batch import Lost, Record
+from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
+from curate.readers.json_items import split_items
 from curate.readers.lines import Line, split_lines
-from curate.readers.rows import column_names, missing_column, row_record
+from curate.readers.rows import column_names, row_record, without_text
 from curate.recipe import Source
 
-PATIENCE = 100  # rows without a text column before the column is taken to be named wrongly
+PATIENCE = 100  # rows without a text column before the file is taken to have none
+FREE_LINES = 1_000_000
+LINES_PER_PULSE = 10_000
+
+Row = dict[str, Any]
 
 
 def cut_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
-    """Byte ranges of about equal size, at most `target_bytes`, wherever lines end; [(0, 1)] for a compressed file."""
-    if is_compressed(file.name):
+    """Byte ranges of about equal size, at most `target_bytes`, wherever lines end; [(0, 1)] for a file that is read
+    from its beginning."""
+    if is_compressed(file.name) or _has_items(file):
         return [(0, 1)]
     count = max(1, -(-file.size // target_bytes))
     bounds = [file.size * number // count for number in range(count + 1)]
     return list(itertools.pairwise(bounds))
 
 
-def read_jsonl(part: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+def read_jsonl(
+    part: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
     """Lines that start in [start, end); blank ones are no records.
 
     A bad line costs itself alone: quarantined "bad_json", "encoding" or "too_big" (over `max_record_bytes`, skipped
-    without being held). In a damaged file the rows before are kept and one Lost, "truncated" or "corrupt", ends it.
-
-    Raises:
-        UsageError: none of the file's first rows has the text column.
+    without being held). In a damaged file the rows before are kept and one Lost, "truncated", "corrupt", "bomb" or
+    "too_many", ends it; a file, or a part of one, whose rows have no text column is one Lost, "no_text_column".
     """
     id = f"{source.name}/{part.file.name}"
     names = column_names(source.columns)
-    rows, with_text, row = 0, 0, {}
-    for place, line in _lines(part, max_record_bytes):
-        line_id = f"{id}@{place}"
-        found = line if isinstance(line, Unreadable) else _parse(line, max_record_bytes)
-        if isinstance(found, Unreadable):
-            yield Lost(line_id, "quarantined", found.reason, found.detail)
+    early: list[Lost] | None = []  # before the first row that has the column; None once there was one
+    without = 0
+    for place, row in read_rows(part, max_bytes=max_record_bytes, pulse=pulse):
+        item = _item(row, names, id=f"{id}@{place}", max_bytes=max_record_bytes)
+        if early is not None and isinstance(item, Lost) and not _has(row, names["text"]) and len(early) < 10 * PATIENCE:
+            early.append(item)
+            without += isinstance(row, dict)
+            if without == PATIENCE:
+                break
             continue
-        row, rows, with_text = found, rows + 1, with_text + (names["text"] in found)
-        if rows == PATIENCE and not with_text:
-            raise missing_column("text", names["text"], row, file=part.file.name)
-        yield row_record(row, names, id=line_id, max_bytes=max_record_bytes)
-    if rows and not with_text and part.start == 0:
-        raise missing_column("text", names["text"], row, file=part.file.name)
+        yield from early or ()
+        early = None
+        yield item
+    if early and without and (part.start == 0 or without == PATIENCE):
+        yield without_text(names["text"], f"the first {without} rows lack it", id=early[0].id)
+    else:
+        yield from early or ()
+
+
+def _item(row: Row | Unreadable, names: Mapping[str, str], *, id: str, max_bytes: int) -> Record | Lost:
+    if isinstance(row, Unreadable):
+        return Lost(id, "quarantined", row.reason, row.detail)
+    return row_record(row, names, id=id, max_bytes=max_bytes)
+
+
+def _has(row: Row | Unreadable, column: str) -> bool:
+    return isinstance(row, dict) and column in row
+
+
+def read_rows(part: FileRange, *, max_bytes: int, pulse: Pulse = no_pulse) -> Iterator[tuple[int, Row | Unreadable]]:
+    """The rows of a range, each with what stands for it in ids; last the error that ended the file, if one did."""
+    place = part.start
+    with open_input(part.file.uri) as raw:
+        try:
+            for number, (place, line) in enumerate(_lines(raw, part, max_bytes, pulse)):
+                if number % LINES_PER_PULSE == 0:
+                    pulse()
+                if line.data is None or line.data.strip():
+                    yield place, _parse(line.data, max_bytes)
+        except Unreadable as error:
+            yield place + 1, error
 
 
 def is_compressed(name: str) -> bool:
     return name.lower().endswith(COMPRESSED)
 
 
-def _lines(part: FileRange, max_bytes: int) -> Iterator[tuple[int, bytes | Unreadable | None]]:
-    """Lines with what stands for them in ids; None for one that is too long, last the error that ended the file."""
-    place = part.start
-    with open_input(part.file.uri) as raw:
-        lines = _all_lines(raw, part, max_bytes) if is_compressed(part.file.name) else _range(raw, part, max_bytes)
+def _has_items(file: InputFile) -> bool:
+    """Whether a `.json` file is an array, or an object over several lines, and not a line for each row."""
+    plain = file.name.lower()
+    for suffix in COMPRESSED:
+        plain = plain.removesuffix(suffix)
+    if not plain.endswith(".json"):
+        return False
+    with open_input(file.uri) as raw:
         try:
-            for place, line in lines:
-                if line.data is None or line.data.strip():
-                    yield place, line.data
-        except Unreadable as error:
-            yield place + 1, error
+            begin = next(inflate(raw, name=file.name), b"")
+        except Unreadable:
+            return False
+    begin = begin.removeprefix(codecs.BOM_UTF8).lstrip()
+    return begin.startswith(b"[") or begin.split(b"\n", 1)[0].strip() == b"{"
 
 
-def _all_lines(raw: Any, part: FileRange, max_bytes: int) -> Iterator[tuple[int, Line]]:
-    chunks = inflate(raw, name=part.file.name)
-    return enumerate(_without_mark(split_lines(chunks, offset=0, max_bytes=max_bytes)))
+def _lines(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse) -> Iterator[tuple[int, Line]]:
+    if _has_items(part.file):
+        items = split_items(inflate(raw, name=part.file.name, pulse=pulse), max_bytes=max_bytes)
+        return ((line.row, line) for line in _within(items, part))
+    if is_compressed(part.file.name):
+        chunks = inflate(raw, name=part.file.name, pulse=pulse)
+        lines = _without_mark(split_lines(chunks, offset=0, max_bytes=max_bytes))
+        return ((line.row, line) for line in _within(lines, part))
+    return ((line.offset, line) for line in _range(raw, part, max_bytes, pulse))
 
 
-def _range(raw: Any, part: FileRange, max_bytes: int) -> Iterator[tuple[int, Line]]:
+def _within(lines: Iterator[Line], part: FileRange) -> Iterator[Line]:
+    """A file of a megabyte that unpacks to a billion lines was made to be one."""
+    for line in lines:
+        if line.row > FREE_LINES + part.file.size:
+            raise Unreadable("too_many", f"over {line.row} lines in {part.file.size} bytes")
+        yield line
+
+
+def _range(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse) -> Iterator[Line]:
     first = max(part.start - 1, 0)
     raw.seek(first)
-    lines = split_lines(inflate(raw, name=part.file.name), offset=first, max_bytes=max_bytes)
+    lines = split_lines(inflate(raw, name=part.file.name, pulse=pulse), offset=first, max_bytes=max_bytes)
     if part.start > 0:
-        next(lines, None)  # the rest of a line that starts before the range, or the bare line end in front of it
+        # The rest of a line that starts before the range, or the bare line end in front of it.
+        lines = itertools.dropwhile(lambda line: line.offset < part.start, lines)
     for line in _without_mark(lines):
         if line.offset >= part.end:
             return
-        yield line.offset, line
+        yield line
 
 
 def _without_mark(lines: Iterator[Line]) -> Iterator[Line]:
     """Windows programs put a byte order mark before the first line."""
     for line in lines:
         has_mark = line.offset == 0 and line.data is not None
-        yield Line(0, line.data.removeprefix(codecs.BOM_UTF8)) if has_mark and line.data else line
+        yield line._replace(data=line.data.removeprefix(codecs.BOM_UTF8)) if has_mark and line.data else line
 
 
-def _parse(line: bytes | None, max_bytes: int) -> dict[str, Any] | Unreadable:
+def _parse(line: bytes | None, max_bytes: int) -> Row | Unreadable:
     if line is None:
         return Unreadable("too_big", f"the line has over {max_bytes} bytes")
     try:

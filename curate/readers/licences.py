@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from curate.batch import Lost
+from curate.batch import Lost, Pulse, no_pulse
 from curate.engine.plan import InputFile
 from curate.readers.archives import members
 
@@ -89,10 +89,10 @@ def nearest_licence(path: str, licences: Mapping[str, str | None]) -> str | None
     return None
 
 
-def archive_licences(file: InputFile) -> dict[str, str | None]:
+def archive_licences(file: InputFile, *, pulse: Pulse = no_pulse) -> dict[str, str | None]:
     """Folder -> licence, for the folders of an archive that hold licence files: one reading of the archive."""
     found: dict[str, list[tuple[str, bytes]]] = {}
-    for member in members(file, id="", wanted=is_licence_name, max_bytes=MAX_LICENCE_BYTES):
+    for member in members(file, id="", wanted=is_licence_name, max_bytes=MAX_LICENCE_BYTES, pulse=pulse):
         if not isinstance(member, Lost):
             folder, _, name = member.path.rpartition("/")
             found.setdefault(folder, []).append((name, member.data))

@@ -12,11 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.batch import Lost, Record
+from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
-from curate.errors import UsageError
-from curate.readers.rows import column_names, missing_column, row_record
+from curate.readers.rows import column_names, row_record, without_text
 from curate.recipe import Source
 
 BATCH_BYTES = 16 << 20
@@ -42,11 +41,12 @@ def cut_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     return cuts
 
 
-def read_parquet(part: FileRange, *, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+def read_parquet(
+    part: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
     """Rows of the row groups [start, end). Page checksums are verified where the file has them.
 
-    Raises:
-        UsageError: the file lacks the text column, or another one that the recipe maps, or its text is no text.
+    Lost: for the whole file, told once: quarantined "corrupt" or "no_text_column".
     """
     id = f"{source.name}/{part.file.name}"
     names = column_names(source.columns)
@@ -57,23 +57,31 @@ def read_parquet(part: FileRange, *, source: Source, max_record_bytes: int) -> I
             _raise_machine_fault(error)
             yield Lost(f"{id}@0", "quarantined", "corrupt", str(error))
             return
-        _check_columns(table.schema_arrow, names, source.columns, file=part.file.name)
+        if problem := _text_problem(table.schema_arrow, names["text"]):
+            if part.start == 0:
+                yield without_text(names["text"], problem, id=f"{id}@0")
+            return
         for group in range(part.start, min(part.end, table.num_row_groups)):
-            yield from _read_group(table, group, names, id=id, max_bytes=max_record_bytes)
+            yield from _read_group(table, group, names, id=id, max_bytes=max_record_bytes, pulse=pulse)
 
 
-def _check_columns(schema: pa.Schema, names: Mapping[str, str], mapped: Mapping[str, str], *, file: str) -> None:
-    for name in ("text", *mapped):
-        if names[name] not in schema.names:
-            raise missing_column(name, names[name], schema.names, file=file)
-    kind = schema.field(names["text"]).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not _is_text(kind):
-        raise UsageError(f'{file}: the column "{names["text"]}" holds {kind}, and text is needed')
+def _text_problem(schema: pa.Schema, column: str) -> str | None:
+    """What stands where the text should be; a column of nulls is one whose rows have no text."""
+    if column not in schema.names:
+        return f"the columns are {', '.join(schema.names)}"
+    kind = _storage(schema.field(schema.get_field_index(column)).type)
+    return None if _is_text(kind) or pa.types.is_null(kind) else f"it holds {kind}"
+
+
+def _storage(kind: pa.DataType) -> pa.DataType:
+    """The type of the values themselves: in a dictionary, or under a name of their own. JSON is no text."""
+    if pa.types.is_dictionary(kind):
+        return _storage(kind.value_type)
+    return _storage(kind.storage_type) if isinstance(kind, pa.ExtensionType) else kind
 
 
 def _read_group(
-    table: pq.ParquetFile, group: int, names: Mapping[str, str], *, id: str, max_bytes: int
+    table: pq.ParquetFile, group: int, names: Mapping[str, str], *, id: str, max_bytes: int, pulse: Pulse
 ) -> Iterator[Record | Lost]:
     footer = table.metadata
     row = sum(footer.row_group(before).num_rows for before in range(group))
@@ -82,17 +90,23 @@ def _read_group(
     batches = table.iter_batches(_batch_rows(footer.row_group(group)), row_groups=[group], columns=columns)
     while row <= last:
         try:
-            batch = next(batches, None)
+            rows = _next_rows(batches)
         except (pa.ArrowException, OSError) as error:
             _raise_machine_fault(error)
             yield Lost(f"{id}@{row}", "quarantined", "corrupt", f"rows {row} to {last}: {error}")
             return
-        if batch is None:
+        pulse()
+        if not rows:
             yield Lost(f"{id}@{row}", "quarantined", "truncated", f"rows {row} to {last} are missing")
             return
-        for values in _rows(batch):
+        for values in rows:
             yield row_record(values, names, id=f"{id}@{row}", max_bytes=max_bytes)
             row += 1
+
+
+def _next_rows(batches: Iterator[pa.RecordBatch]) -> list[dict[str, Any]]:
+    batch = next(batches, None)
+    return [] if batch is None else list(_rows(batch))
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
@@ -103,6 +117,8 @@ def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
 
 def _values(column: pa.Array) -> list[Any]:
     """Python values; text as bytes, so that one invalid row is found alone and does not take its batch with it."""
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if _is_text(column.type):
@@ -119,7 +135,9 @@ def _value(scalar: pa.Scalar) -> Any:
 
 def _is_text(kind: pa.DataType) -> bool:
     types = pa.types
-    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))
+    strings = (types.is_string, types.is_large_string, types.is_string_view)
+    binaries = (types.is_binary, types.is_large_binary, types.is_binary_view)
+    return any(test(kind) for test in (*strings, *binaries))
 
 
 def _batch_rows(group: Any) -> int:

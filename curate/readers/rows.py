@@ -28,20 +28,27 @@ def missing_column(name: str, column: str, existing: Iterable[str], *, file: str
     )
 
 
+def without_text(name: str, found: str, *, id: str) -> Lost:
+    """A file whose text cannot be found: one odd file among many is set aside, and the rest of the source is read."""
+    return Lost(id, "quarantined", "no_text_column", f'"{name}" is not there as text: {found}')
+
+
 def row_record(row: Mapping[str, Any], names: Mapping[str, str], *, id: str, max_bytes: int) -> Record | Lost:
     """`row` has the table's names; bytes in it are text in UTF-8 that was not decoded yet.
 
     The table's `id` is kept as the column `original_id`. Lost: dropped "no_text"; quarantined "encoding" (invalid
     UTF-8 or a lone surrogate anywhere in the row's used columns) or "too_big".
     """
+    text = row.get(names["text"])
+    if not isinstance(text, str | bytes):  # a list or a number written out would be the table's source, not its text
+        return Lost(
+            id, "dropped", "no_text", f'"{names["text"]}" holds {"null" if text is None else type(text).__name__}'
+        )
     try:
         values = {name: _plain(row.get(column)) for name, column in names.items()}
     except UnicodeError as error:
         return Lost(id, "quarantined", "encoding", str(error))
-    text = values.pop("text")
-    if not isinstance(text, str):
-        found = "null" if text is None else type(text).__name__
-        return Lost(id, "dropped", "no_text", f'"{names["text"]}" holds {found}')
+    text = str(values.pop("text"))
     if len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:  # a character has at most four bytes
         return Lost(id, "quarantined", "too_big", f"the text has over {max_bytes} bytes")
     known = {name: _as_text(values.pop(name)) for name in KNOWN if name in values}

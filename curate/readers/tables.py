@@ -1,7 +1,7 @@
 """Tables: JSON Lines and Parquet, a row a document.
 
-    .jsonl .ndjson .json (.gz .bz2 .xz .zst) ─▶ lines      ─┐
-    .parquet                                 ─▶ row groups ─┴▶ columns by the recipe's names ─▶ Record | Lost
+    .jsonl .ndjson .json (.gz .bz2 .xz .zst) ─▶ lines, or the items of an array (.json) ─┐
+    .parquet .pq                             ─▶ row groups ─▶ rows ─────────────────────┴▶ Record | Lost
 
 Ids are `source/file@row`, counted from 0, in Parquet and compressed JSON Lines, and `source/file@byte offset of the
 line` in plain JSON Lines, whose ranges cannot know how many lines stand before them.
@@ -37,16 +37,13 @@ def read(
 ) -> Iterator[Record | Lost]:
     """The rows of one range.
 
-    Lost: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "bad_json", "encoding",
-    "too_big", "truncated" or "corrupt".
-
-    Raises:
-        UsageError: the text column does not exist; the sentence names those that do.
+    Lost: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "no_text_column" (the whole
+    file), "bad_json", "encoding", "too_big", "truncated", "corrupt", "bomb" or "too_many".
     """
     if _is_parquet(range.file.name):
-        yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes)
+        yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
     elif _is_lines(range.file.name):
-        yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes)
+        yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
     else:
         yield Lost(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)
 
