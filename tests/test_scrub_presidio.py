@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from curate.errors import CurateError, UsageError
+from curate.errors import DocumentError, UsageError
 from curate.scrub import presidio
 from curate.scrub.pii import scrub_texts
 
@@ -82,8 +84,32 @@ def test_a_pattern_that_runs_out_of_time_is_an_error_and_not_a_pass(monkeypatch:
 
     monkeypatch.setattr(pattern_recognizer, "REGEX_TIMEOUT_SECONDS", 1e-9)
     text = "card 4111 1111 1111 1111 " * 20_000
-    with pytest.raises(CurateError, match="did not finish"):
-        presidio.replace_by_presidio(text, entities=("CREDIT_CARD",))
+    with pytest.raises(DocumentError, match="text 1 of 500,000 characters cannot be scrubbed: Presidio did not finish"):
+        scrub_texts(pl.Series(["none", text]), entities=("CREDIT_CARD",), engine="presidio")
+    assert scrub_texts(pl.Series(["none"]), entities=("CREDIT_CARD",), engine="presidio")["text"].to_list() == ["none"]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("installed")
+def test_a_long_text_is_asked_in_pieces_and_nothing_on_their_borders_is_missed() -> None:
+    filler = "plain words and nothing else in them "
+    for place in range(9_970, 10_020, 7):
+        before = (filler * 300)[:place]
+        text = f"{before} 4111 1111 1111 1111 {filler * 600} call +1 212 555 0187 now"
+        pulses = itertools.count()
+        clean, counts = presidio.replace_by_presidio(
+            text, entities=("CREDIT_CARD", "PHONE_NUMBER"), pulse=functools.partial(next, pulses)
+        )
+        assert clean == f"{before} <CREDIT_CARD> {filler * 600} call <PHONE_NUMBER> now"
+        assert counts == {"CREDIT_CARD": 1, "PHONE_NUMBER": 1}
+        assert 2 <= next(pulses) <= 4
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("installed")
+def test_a_missing_text_stays_missing() -> None:
+    found = scrub_texts(pl.Series([None, "call +1 212 555 0187"]), entities=("PHONE_NUMBER",), engine="presidio")
+    assert found.rows() == [(None, 0), ("call <PHONE_NUMBER>", 1)]
 
 
 def test_a_missing_presidio_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

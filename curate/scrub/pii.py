@@ -5,12 +5,14 @@ texts ─▶ documents that can hold one (a cheap test) ─▶ emails, ips ─�
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
 import polars as pl
 
-from curate.errors import UsageError, nearest
+from curate.batch import Pulse, no_pulse
+from curate.errors import DocumentError, UsageError, nearest
 from curate.scrub.emails import replace_emails
 from curate.scrub.ips import replace_ips
 from curate.scrub.presidio import RECOGNIZERS, replace_by_presidio
@@ -23,18 +25,24 @@ CAN_HOLD = {
 
 
 def scrub_texts(
-    texts: pl.Series, *, entities: tuple[str, ...], engine: Literal["patterns", "presidio"] = "patterns"
+    texts: pl.Series,
+    *,
+    entities: tuple[str, ...],
+    engine: Literal["patterns", "presidio"] = "patterns",
+    pulse: Pulse = no_pulse,
 ) -> pl.DataFrame:
     """A frame with `text` (String) and a count `pii_<entity>` (UInt32, name in lower case) for each entity.
 
     "patterns" knows EMAIL_ADDRESS (under a known top-level domain) and IP_ADDRESS: valid public addresses, version 4 or
     6 (`ipaddress.is_global`; of version 6, global unicast, so that `a::b` in code stays). What stands around both
     decides as well, so that "lodash@4.17.21" and "version 4.10.2.1" stay (docs/scrub.md). "presidio" finds these two
-    in the same way, and the other entities by Presidio's pattern recognizers.
+    in the same way, and the other entities by Presidio's pattern recognizers, and calls `pulse` while it works on a
+    long text.
 
     Raises:
         UsageError: an entity that the engine does not know, or Presidio is asked for and not installed.
-        CurateError: Presidio could not finish a text; such a document must not pass.
+        DocumentError: Presidio could not finish a text; it says which by its number. Such a document must not pass, and
+            the others can: asked without it, or one by one, they get the same answers.
     """
     for entity in entities:
         _check_entity(entity, engine)
@@ -43,7 +51,7 @@ def scrub_texts(
         texts, counts[entity] = _replace_pattern(texts, entity)
     others = tuple(name for name in entities if name not in REPLACERS)
     if others:
-        texts, found = _replace_others(texts, others)
+        texts, found = _replace_others(texts, others, pulse)
         counts |= found
     return pl.DataFrame({"text": texts} | {f"pii_{entity.lower()}": counts[entity] for entity in entities})
 
@@ -76,10 +84,23 @@ def _put(column: pl.Series, places: pl.Series, values: pl.Series) -> pl.Series:
     return column.clone().scatter(places, values)
 
 
-def _replace_others(texts: pl.Series, entities: tuple[str, ...]) -> tuple[pl.Series, dict[str, pl.Series]]:
-    replaced = [replace_by_presidio(text or "", entities=entities) for text in texts]
+def _replace_others(
+    texts: pl.Series, entities: tuple[str, ...], pulse: Pulse
+) -> tuple[pl.Series, dict[str, pl.Series]]:
+    replaced = [_replace_in_one(number, text, entities, pulse) for number, text in enumerate(texts)]
     clean = pl.Series(texts.name, [text for text, _ in replaced], dtype=pl.String)
     return clean, {name: pl.Series([found[name] for _, found in replaced], dtype=pl.UInt32) for name in entities}
+
+
+def _replace_in_one(
+    number: int, text: str | None, entities: tuple[str, ...], pulse: Pulse
+) -> tuple[str | None, Counter[str]]:
+    if text is None:
+        return None, Counter()
+    try:
+        return replace_by_presidio(text, entities=entities, pulse=pulse)
+    except DocumentError as error:
+        raise DocumentError(f"text {number} of {len(text):,} characters cannot be scrubbed: {error}") from error
 
 
 REPLACERS: dict[str, Callable[[str], tuple[str, int]]] = {
