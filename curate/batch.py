@@ -16,6 +16,10 @@ import polars as pl
 Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html", "book/xhtml"]
 
 
+HAS_TEXT = "[^\\s\\x00-\\x1f\\x7f-\\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+"""A pattern for Python and for polars: what is in every text that is not empty; spaces and signs of no width are not."""
+
+
 class Part(NamedTuple):
     """One part of a book."""
 

@@ -1,122 +1,76 @@
-"""A run that keeps nothing ends like every other: with its funnel, a manifest, and a folder that can be looked into."""
+"""A text of which nothing is left is no document, wherever it lost the last of it: it is dropped, with its step named."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from curate.cli import main
+from curate.passes.run import run
+from curate.report.verify import differences
 from curate.run_folder import Run
 
-PROSE = "It was the best of times, it was the worst of times, and we had everything before us. " * 4
-RECIPE = """
-name = "empty"
-
-[dedup]
-method = ["exact", "minhash", "lines"]
-
-[scrub]
-
-[tokenize.tokenizer.train]
-vocab_size = 300
-
-[mix]
-{mix}
-
+MENU = "Home About Search Contact Imprint Help"
+WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
+RECIPE = """\
+name = "toy"
 [[source]]
-name = "notes"
+name = "rows"
 read = "tables"
-paths = ["notes.jsonl"]
-steps = [{{ use = "gopher_quality", min_words = {min_words} }}]
+paths = ["rows.jsonl"]
+{steps}
+[tokenize]
+tokenizer = "bytes"
+validation = 0
 {more}
 """
+OWN = """\
+import curate
 
-Answer = tuple[int, str, str]
-
-
-@pytest.fixture
-def curate(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    def call(*words: object) -> Answer:
-        with pytest.raises(SystemExit) as ended:
-            main(list(map(str, words)))
-        out, errors = capsys.readouterr()
-        return int(ended.value.code or 0), out, errors
-
-    return call
+@curate.transform
+def without_menus(document: curate.Document) -> str:
+    return document.text.replace("Home About Search Contact Imprint Help", "")
+"""
 
 
-def write(
-    folder: Path, *, min_words: int = 9000, lines: list[str] | None = None, mix: str = "", more: str = ""
-) -> Path:
-    rows = [json.dumps({"id": f"n{number}", "text": f"{PROSE} {number}."}) for number in range(20)]
-    (folder / "notes.jsonl").write_text("\n".join(rows if lines is None else lines) + "\n")
-    (folder / "recipe.toml").write_text(RECIPE.format(min_words=min_words, mix=mix, more=more))
-    return folder / "recipe.toml"
+def run_texts(folder: Path, texts: list[str], *, steps: str = "", more: str = "") -> Run:
+    lines = [json.dumps({"text": text}) + "\n" for text in texts]
+    (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
+    (folder / "own.py").write_text(OWN, encoding="utf-8")
+    (folder / "toy.toml").write_text(RECIPE.format(steps=steps, more=more), encoding="utf-8")
+    return run(folder / "toy.toml", out=folder / "run", workers=0)
 
 
-def test_a_run_in_which_everything_is_dropped_ends_with_its_funnel(
-    tmp_path: Path, curate: Callable[..., Answer]
-) -> None:
-    code, out, errors = curate("run", write(tmp_path), "--out", tmp_path / "run", "--workers", "1")
-    assert code == 1, errors
-    assert "gopher_quality" in out
-    assert "ended without a token" in errors
-    assert Run(tmp_path / "run").manifest["counts"]["notes"]["dropped"] == 20
+def outcomes(done: Run) -> list[tuple[str, str | None, str | None]]:
+    return list(done.ledger().select("outcome", "step", "reason").collect().iter_rows())
 
 
-def test_its_folder_is_read_by_show_why_retune_and_verify(tmp_path: Path, curate: Callable[..., Answer]) -> None:
-    run = tmp_path / "run"
-    curate("run", write(tmp_path), "--out", run, "--workers", "0")
-    some = Run(run).ledger().collect()["id"][0]
-    assert "gopher_quality: min_words" in curate("show", run, "--reasons")[1]
-    assert json.loads(curate("show", run, "--json")[1])["mixture"]["mixture"]["tokens"] == 0
-    assert "dropped by gopher_quality, min_words" in curate("why", run, some)[1]
-    code, out, errors = curate("retune", run, "--set", "gopher_quality.min_words=30")
-    assert (code, errors) == (0, "")
-    assert "kept" in out
-    assert curate("verify", run)[0] == 0
-    assert Run(run).documents().collect().is_empty()
-    assert Run(run).documents("notes").collect().is_empty()
-    assert curate("run", tmp_path / "recipe.toml", "--out", run)[0] == 1
+KEPT = ("kept", None, None)
 
 
-def test_a_mixture_written_out_of_nothing_is_no_file(tmp_path: Path, curate: Callable[..., Answer]) -> None:
-    recipe = write(tmp_path, mix="materialise = true\ntokens = 1000\nweights = { notes = 1.0 }")
-    assert curate("run", recipe, "--out", tmp_path / "run", "--workers", "0")[0] == 1
-    assert not list((tmp_path / "run" / "tokens").rglob("*.bin.index"))
+@pytest.mark.parametrize("text", ["", " \n\t ", "\u00a0\u2003\u3000", "\u200b\ufeff\u2060", "\x00\x01"])
+def test_white_space_and_signs_of_no_width_are_no_text(tmp_path: Path, text: str) -> None:
+    assert outcomes(run_texts(tmp_path, [text, "A text."])) == [("dropped", "extract", "empty_text"), KEPT]
 
 
-def test_a_source_of_which_nothing_can_be_read_ends_the_same_way(tmp_path: Path, curate: Callable[..., Answer]) -> None:
-    recipe = write(tmp_path, lines=["{", "]", "no JSON"])
-    code, out, errors = curate("run", recipe, "--out", tmp_path / "run", "--workers", "0")
-    assert code == 3, errors
-    assert "quarantined" in out
+def test_a_text_that_a_users_transform_emptied_is_dropped_by_its_step(tmp_path: Path) -> None:
+    done = run_texts(tmp_path, [MENU, f"{MENU} and more"], steps='steps = ["own:without_menus"]')
+    assert outcomes(done) == [("dropped", "own:without_menus", "emptied"), KEPT]
+    assert not list(differences(done))
 
 
-def test_one_empty_source_does_not_keep_the_others_from_their_tokens(
-    tmp_path: Path, curate: Callable[..., Answer]
-) -> None:
-    other = '[[source]]\nname = "all"\nread = "tables"\npaths = ["notes.jsonl"]\n'
-    code, out, errors = curate("run", write(tmp_path, more=other), "--out", tmp_path / "run", "--workers", "0")
-    assert code == 0, errors
-    assert "notes holds no tokens" in out or Run(tmp_path / "run").mixture["mixture"]["tokens"] > 0
-    assert curate("retune", tmp_path / "run", "--set", "gopher_quality.min_words=30")[0] == 0
+def test_a_text_that_was_cut_away_is_dropped_even_where_no_word_must_be_left(tmp_path: Path) -> None:
+    pages = [f"{MENU}\n{' '.join(WORDS[:80])}", MENU]
+    done = run_texts(tmp_path, pages, more='[dedup]\nmethod = ["lines"]\nmin_words_left = 0')
+    assert outcomes(done) == [KEPT, ("dropped", "dedup", "cut_away")]
+    documents = done.documents().collect()
+    assert documents["token_count"].min() > 1
 
 
-def test_training_on_nothing_is_refused_in_one_line(tmp_path: Path, curate: Callable[..., Answer]) -> None:
-    pytest.importorskip("torch")
-    curate("run", write(tmp_path), "--out", tmp_path / "run", "--workers", "0")
-    code, _, errors = curate("train", tmp_path / "run")
-    assert code == 2
-    assert "kept no document" in errors
-
-
-def test_a_plan_over_files_without_a_byte_says_that_nothing_can_be_drawn(
-    tmp_path: Path, curate: Callable[..., Answer]
-) -> None:
-    recipe = write(tmp_path, lines=[])
-    (tmp_path / "notes.jsonl").write_bytes(b"")
-    assert "nothing can be drawn" in curate("plan", recipe)[1]
+def test_a_text_that_decontamination_left_empty_is_dropped(tmp_path: Path) -> None:
+    item = " ".join(WORDS[100:130])
+    (tmp_path / "quiz.jsonl").write_text(json.dumps({"question": item}) + "\n", encoding="utf-8")
+    more = '[decontaminate]\nagainst = ["quiz.jsonl"]\nngrams = { window = 200, min_piece = 0 }'
+    done = run_texts(tmp_path, [item, " ".join(WORDS[:90])], more=more)
+    assert outcomes(done) == [("dropped", "decontaminate", "contaminated"), KEPT]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.batch import Measure, Rule
+from curate.batch import HAS_TEXT, Measure, Rule
 from curate.engine.clock import Clock
 from curate.passes.reach import ALIVE, measured_by
 from curate.passes.seen import keep_signals
@@ -24,7 +24,7 @@ def decide(batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock) -> p
     for index, step in enumerate(steps):
         with clock(step.name):
             measured = measure_step(batch, step, measured_by(steps, index))
-            batch = apply_rules(measured, step.name, step.filter.rules)
+            batch = drop_emptied(apply_rules(measured, step.name, step.filter.rules), step)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
 
 
@@ -91,6 +91,17 @@ def apply_rules(batch: pl.DataFrame, step: str, rules: tuple[Rule, ...]) -> pl.D
     news = {"outcome": pl.lit("dropped"), "step": pl.lit(step), "reason": pl.lit(reasons), "value": pl.lit(values)}
     dropped = pl.lit(pl.Series(is_dropped))
     return batch.with_columns(pl.when(dropped).then(new).otherwise(name).alias(name) for name, new in news.items())
+
+
+def drop_emptied(batch: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
+    """A text of which a step left nothing is no document, whatever its rules say."""
+    if not step.filter.changes_text:
+        return batch
+    is_empty = ALIVE & ~pl.col("text").fill_null("").str.contains(HAS_TEXT)
+    news = {"outcome": "dropped", "step": step.name, "reason": "emptied"}
+    return batch.with_columns(
+        pl.when(is_empty).then(pl.lit(new)).otherwise(name).alias(name) for name, new in news.items()
+    )
 
 
 def _first_failed(batch: pl.DataFrame, rules: tuple[Rule, ...]) -> npt.NDArray[np.intp]:

@@ -6,12 +6,13 @@ Record ─▶ charset ─▶ HTML ─▶ {"text": …} or {"outcome": "quarantin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from curate.batch import Media, Record
+from curate.batch import HAS_TEXT, Media, Record
 from curate.errors import RecipeError
 from curate.extract.charset import UndecodableText, decode
 from curate.extract.html import Engine, Extraction, extract_html
@@ -22,6 +23,8 @@ from curate.recipe import Recipe, Source, mistake
 
 XHTML: tuple[Media, ...] = ("application/xhtml+xml", "book/xhtml")
 BOOKS: tuple[Media, ...] = ("book/html", "book/xhtml")
+
+SIGN = re.compile(HAS_TEXT)
 
 Row = dict[str, Any]
 Extract = Callable[[str, bool], Extraction]
@@ -54,7 +57,7 @@ def extract_text(record: Record, extract: Extract) -> Row:
         raise
     except Exception as error:
         return _lost("quarantined", _reason(error), f"{type(error).__name__}: {error}")
-    if not text.strip():
+    if not SIGN.search(text):
         return _lost("dropped", "empty_text", "")
     return {"text": text, "losses": ",".join(sorted(losses)) or None}
 

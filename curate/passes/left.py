@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from curate.batch import HAS_TEXT
 from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
 from curate.passes.contamination import LEFT, apply_changes
@@ -55,6 +56,8 @@ def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
 def _decontaminated(run: Path, left: Left) -> Left:
     """Documents that hold evaluation items are gone, or have the text that was left of them."""
     changed = rows_among(run / CHANGED, left.documents["id"], LEFT)
+    outcome = pl.when(_has_text()).then("outcome").otherwise(pl.lit("dropped")).alias("outcome")
+    changed = changed.with_columns(outcome)  # a text of which nothing was left is no document
     dropped = changed.filter(pl.col("outcome") == "dropped")
     gone = dropped.select("id", pl.lit("decontaminate").alias("step"), pl.lit("contaminated").alias("reason"), "value")
     return Left(apply_changes(left.documents, changed), pl.concat([left.gone, gone]))
@@ -86,11 +89,15 @@ def cut_documents(
     documents = documents.join(sizes, on="id", how="left", maintain_order="left")
     is_cut = pl.col("cut_bytes").is_not_null()
     documents = documents.with_columns(pl.when(is_cut).then(text).otherwise("text").alias("text"))
-    is_gone = is_cut & (_words(pl.col("text")) < min_words_left)
+    is_gone = is_cut & ((_words(pl.col("text")) < min_words_left) | ~_has_text())
     value = pl.format("{}: {} bytes", "_method", "cut_bytes").alias("value")
     reason = pl.lit("cut_away").alias("reason")
     emptied = documents.filter(is_gone).select("id", pl.lit("dedup").alias("step"), reason, value)
     return documents.filter(~is_gone).drop("_method").with_columns(pl.col("cut_bytes").fill_null(0)), emptied
+
+
+def _has_text() -> pl.Expr:
+    return pl.col("text").fill_null("").str.contains(HAS_TEXT)
 
 
 def _words(text: pl.Expr) -> pl.Expr:

@@ -14,7 +14,7 @@ import polars as pl
 
 from curate.batch import Record
 from curate.engine.plan import Plan, Split
-from curate.passes.decide import apply_rules, measure_step
+from curate.passes.decide import apply_rules, drop_emptied, measure_step
 from curate.passes.extract import page_extractor
 from curate.passes.filter import frame_rows, record_row, record_size
 from curate.passes.inputs import read_split
@@ -56,7 +56,7 @@ def try_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> Iterator[Tri
     """Each step on the documents that reach it, as in a run."""
     for step in steps:
         reaches = batch.select(ALIVE).to_series()
-        batch = apply_rules(measure_step(batch, step), step.name, step.filter.rules)
+        batch = drop_emptied(apply_rules(measure_step(batch, step), step.name, step.filter.rules), step)
         yield Trial(step, batch.filter(reaches))
 
 
