@@ -53,12 +53,12 @@ def _answer(arguments: Sequence[str] | None, signals: Signals) -> int:
 
 
 def _do(arguments: Sequence[str] | None) -> int:
-    from curate.commands.table import parser
+    from curate.commands.table import parse
     from curate.errors import Interrupted
     from curate.terminal import escape_the_unencodable
 
     escape_the_unencodable()
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         code: int = options.do(options)
     except KeyboardInterrupt as interrupt:

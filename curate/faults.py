@@ -14,11 +14,14 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 
-from curate.engine.store import machine_error
+from curate.engine.store import RUST_ERROR, machine_error
 from curate.errors import CurateError, MachineError, UsageError
 
 SHOW_TRACEBACK = "CURATE_TRACEBACK"
 """The environment variable that has every traceback printed, of expected errors too."""
+
+SHOWN = 120
+"""Characters of a long name, on either side."""
 
 WRONG_PLACES = {
     errno.ENOENT: "there is no such file or folder",
@@ -53,24 +56,33 @@ def explain(error: Exception) -> CurateError:
         return error
     if isinstance(error, MemoryError):
         return MachineError("out of memory")
-    return _refused(error) or machine_error(error, "here") or _bug(error)
+    return _refused(error) or machine_error(error, _first_line(error)) or _bug(error)
 
 
 def _refused(error: Exception) -> CurateError | None:
     """What the operating system, or a library in its name, said of a file."""
     if not isinstance(error, OSError):
         return None
-    number = error.errno or NAMELESS.get(type(error))
+    number = _number(error)
     where = error.filename2 or error.filename
     if number in WRONG_PLACES:
-        return UsageError(f"{WRONG_PLACES[number]}: {_name(where) or _first_line(error)}")
+        return UsageError(f"{WRONG_PLACES[number]}: {_short(_name(where) or _first_line(error))}")
     if known := machine_error(error, _first_line(error)):
         return known
     return MachineError(f"{_name(where)}{': ' if where else ''}{error.strerror or _first_line(error)}")
 
 
+def _number(error: OSError) -> int | None:
+    said = RUST_ERROR.search(str(error))
+    return error.errno or (int(said.group(1)) if said else NAMELESS.get(type(error)))
+
+
 def _name(where: object) -> str:
     return os.fsdecode(where) if isinstance(where, str | bytes | os.PathLike) else str(where or "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 2 * SHOWN else f"{text[:SHOWN]}…{text[-SHOWN:]} ({len(text):,} characters)"
 
 
 def _first_line(error: Exception) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
-from curate.errors import UsageError
+from curate.errors import UsageError, nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -14,6 +16,18 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see {self.prog} --help)")
+
+    def check_options(self, words: Sequence[str]) -> None:
+        """
+        Raises:
+            UsageError: there are words that mean nothing to this command.
+        """
+        if not words:
+            return
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        name = words[0].partition("=")[0]
+        hint = nearest(name, known) if name.startswith("-") else ""
+        raise UsageError(f'{self.prog} takes no "{name}"{hint}')
 
 
 def add_command(
@@ -27,6 +41,20 @@ def add_command(
 
 def add_json(command: argparse.ArgumentParser, text: str | None = None) -> None:
     command.add_argument("--json", action="store_true", help=text)
+
+
+def new_file(text: str) -> Path:
+    """A file that can be written when the work is done: what is wrong with the place is said before it begins."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f'expected a file, found the folder "{path}"')
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f'there is no folder "{path.parent}" to write "{path.name}" into')
+    if path.exists() and not path.is_file():  # the new file takes the name, and /dev/null would be gone
+        raise argparse.ArgumentTypeError(f'expected a file, found a pipe or a device, "{path}"')
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f'no permission to write "{path}"')
+    return path
 
 
 def positive(text: str) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json
+from curate.commands.arguments import add_command, add_json, new_file
 from curate.terminal import say, say_json
 
 
@@ -16,9 +15,11 @@ def add(commands: Any) -> None:
     command.add_argument("files", nargs="+", metavar="FILE", help="Parquet or JSON Lines, or folders of them")
     sets = "evaluation sets: JSON Lines, Parquet, or text with an item a line"
     command.add_argument("--against", nargs="+", required=True, metavar="FILE", help=sets)
-    command.add_argument("--out", type=Path, required=True, help="the report: a row a document and item, as Parquet")
+    command.add_argument(
+        "--out", type=new_file, required=True, help="the report: a row a document and item, as Parquet"
+    )
     kept = "write the rows that are left, with their texts, as Parquet"
-    command.add_argument("--kept", type=Path, metavar="FILE", help=kept)
+    command.add_argument("--kept", type=new_file, metavar="FILE", help=kept)
     method = '"ngrams": GPT-3\'s, n-grams are cut; "sampled": decon\'s, documents with most of an item go'
     command.add_argument("--method", help=method)
     for name in ("text", "id"):
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         say_json(found.counts | {"documents": found.documents, "unreadable": found.unreadable})
         return 0
     say(f"{found.documents:,} documents")
-    for line in (*set_lines(found.counts), f"\n{options.out}: a row a document and item."):
+    for line in (*set_lines(found.counts), "", f"{options.out}: one row per document and item."):
         say(line)
     if options.kept:
         say(f"{options.kept}: the documents that are left.")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json, positive
+from curate.commands.arguments import add_command, add_json, new_file, positive
 from curate.terminal import say, say_json
 
 
@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "files", nargs="+", metavar="FILE", help="Parquet or JSON Lines (.gz, .zst), or folders of them"
     )
-    command.add_argument("--out", type=Path, required=True, help="the verdicts, as Parquet")
+    command.add_argument("--out", type=new_file, required=True, help="the verdicts, as Parquet")
     command.add_argument(
         "--method",
         nargs="+",
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     for name in ("text", "id", "url", "timestamp"):
         command.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
     command.add_argument(
-        "--kept", type=Path, metavar="FILE", help="write the rows that stay, with their texts, as Parquet"
+        "--kept", type=new_file, metavar="FILE", help="write the rows that stay, with their texts, as Parquet"
     )
     command.add_argument("--ngram", type=positive, help="words a shingle (5)")
     command.add_argument("--unit", help='"words" or "characters": what a shingle consists of')

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json, positive
+from curate.commands.arguments import add_command, add_json, new_file, positive
 from curate.terminal import say, say_json, show, warn
 
 
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     words = "read what is unknown again, and ask the steps that have not measured it"
     command.add_argument("--measure", action="store_true", help=words)
     words = "write a new recipe file with these values, and nothing else changed"
-    command.add_argument("--apply", type=Path, metavar="FILE", help=words)
+    command.add_argument("--apply", type=new_file, metavar="FILE", help=words)
     add_json(command)
 
 

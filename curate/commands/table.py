@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+from collections.abc import Sequence
+
 from curate import __version__
 from curate.commands import (
     check,
@@ -20,6 +24,7 @@ from curate.commands import (
     why,
 )
 from curate.commands.arguments import Parser
+from curate.errors import UsageError, nearest
 
 COMMANDS = (
     run,
@@ -39,14 +44,21 @@ COMMANDS = (
 )
 
 
-def parser() -> Parser:
-    """The whole command line.
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a command line (None: this process's own); `do` is the function that does the command.
 
-    Its `parse_args` raises UsageError where the words make no command.
+    Raises:
+        UsageError: the words make no command.
     """
     whole = Parser(prog="curate", description="From raw web crawls, books and code to the tokens of a language model.")
     whole.add_argument("--version", action="version", version=f"curate {__version__}")
     commands = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
     for command in COMMANDS:
         command.add(commands)
-    return whole
+    words = sys.argv[1:] if words is None else words
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name is not None and name not in commands.choices:
+        raise UsageError(f'there is no command "{name}"{nearest(name, commands.choices)}')
+    options, unknown = whole.parse_known_args(words)
+    commands.choices[options.command].check_options(unknown)
+    return options
