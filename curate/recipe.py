@@ -94,6 +94,18 @@ class Semantic:
 
 
 @dataclass(frozen=True, slots=True)
+class Verify:
+    """What a near-duplicate must have in common with the copy that stays; 0 asks for nothing."""
+
+    jaccard: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
+    """True Jaccard similarity of their n-grams."""
+    containment: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
+    """The share of its own distinct n-grams of words that stand in the copy that stays, too."""
+    ngram: int = field(default=3, metadata={"range": (1, 100)})
+    """Words of an n-gram of which containment is a share."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dedup:
     """Which documents count as copies, method by method, and which copy stays: the order of sources, then `keep`."""
 
@@ -111,11 +123,14 @@ class Dedup:
     threshold: float | None = field(default=None, metadata={"range": (0.01, 0.99)})
     """Instead of bands and rows: those that err least about this similarity, of `permutations`."""
     permutations: int = field(default=128, metadata={"range": (2, 1024)})
-    verify: float = field(default=0.7, metadata={"range": (0.0, 1.0)})
+    verify: float | Verify = field(default=0.7, metadata={"range": (0.0, 1.0)})
     """The least true Jaccard similarity of a near-duplicate to the copy that stays; 0: a shared band is enough."""
     prefer: tuple[str, ...] = ()
-    keep: str = "longest"
-    """"longest", "latest" (by timestamp), "first" (by id), or "highest:" and a column."""
+    exempt: tuple[str, ...] = ()
+    """Sources whose documents are never removed as near-duplicates ("minhash", "semantic")."""
+    keep: str | tuple[str, ...] = "longest"
+    """"longest", "cleanest" (the longest but for lines that repeat), "latest" (by timestamp), "first" (by id), or
+    "highest:" and a column; or "cleanest" and then one of the last three."""
     lines: Lines = Lines()
     substring: Substring = Substring()
     ngrams: Ngrams = Ngrams()
@@ -130,6 +145,15 @@ class Dedup:
     """Leave an index of the documents that stay in RUN/dedup/index, for later runs."""
     rehydrate: tuple[tuple[int, ...], ...] = ()
     """How often a document goes among the training tokens: pairs of the least cluster size and a number of times."""
+
+    @property
+    def verification(self) -> Verify:
+        """A number by itself is a Jaccard similarity."""
+        return self.verify if isinstance(self.verify, Verify) else Verify(jaccard=self.verify)
+
+    @property
+    def is_verified(self) -> bool:
+        return self.verification.jaccard > 0 or self.verification.containment > 0
 
 
 @dataclass(frozen=True, slots=True)

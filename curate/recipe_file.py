@@ -182,8 +182,9 @@ def _check_names(recipe: Recipe) -> None:
             raise Mismatch(("mix", "weights", name), f'a weight for the unknown source "{name}"{nearest(name, names)}')
         if not recipe.mix.weights[name] >= 0:
             raise Mismatch(("mix", "weights", name), f"a weight cannot be negative, found {recipe.mix.weights[name]}")
-    for number, name in enumerate(recipe.dedup.prefer if recipe.dedup else ()):
-        if name not in names:
-            raise Mismatch(("dedup", "prefer", number), f'unknown source "{name}"{nearest(name, names)}')
+    for key in ("prefer", "exempt"):
+        for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
+            if name not in names:
+                raise Mismatch(("dedup", key, number), f'unknown source "{name}"{nearest(name, names)}')
     if recipe.mix.weights and not sum(recipe.mix.weights.values()) > 0:
         raise Mismatch(("mix", "weights"), "the weights are all zero")

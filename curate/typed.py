@@ -119,7 +119,7 @@ def _convert_literal(value: Any, choices: tuple[Any, ...], path: Path) -> Any:
 
 
 def _check_range(value: Any, limits: tuple[float, float] | None, path: Path) -> None:
-    if limits and value is not None and not limits[0] <= value <= limits[1]:
+    if limits and isinstance(value, int | float) and not limits[0] <= value <= limits[1]:
         raise Mismatch(path, f"{path[-1]} must lie between {limits[0]} and {limits[1]}, found {value}")
 
 

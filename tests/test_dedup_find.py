@@ -134,7 +134,13 @@ def test_no_files_empty_files_and_files_without_duplicates_give_an_empty_table(
     for paths in ([], write_files(alone[:0], tmp_path, pieces=2), write_files(alone, tmp_path, pieces=3)):
         table = find_duplicates(paths, replace(ESTIMATED, method=methods)).verdicts
         assert table.is_empty()
-        assert table.schema == schema | {"similarity": pl.Float32, "method": pl.String, "earlier": pl.Boolean}
+        assert table.schema == schema | {
+            "similarity": pl.Float32,
+            "containment": pl.Float32,
+            "novel_words": pl.Int64,
+            "method": pl.String,
+            "earlier": pl.Boolean,
+        }
 
 
 def test_wrong_calls_are_refused_with_what_was_found(tmp_path: Path) -> None:

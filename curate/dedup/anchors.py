@@ -1,11 +1,12 @@
 """Near-duplicates around anchors: who is similar to a document that stays, and not only to somebody in a chain.
 
-    members, the best first ─▶ the anchors that its buckets know ─▶ similar enough to one? its copy : an anchor itself
+    members, the best first ─▶ the anchors that its buckets know ─▶ enough of it in one? its copy : an anchor itself
                                              ▲                                                          │
                                              └──────── tells its buckets which anchor it has ───────────┘
 
-A bucket (documents with one band in common) only proposes; similarity to the anchor decides. So a template that puts a
-hundred thousand unrelated pages into one bucket joins none of them, and a ~ b ~ c never makes c a copy of a.
+A bucket (documents with one band in common) only proposes; what member and anchor have in common decides: their Jaccard
+similarity, the share of the member's own n-grams that the anchor contains, or both. So a template that puts a hundred
+thousand unrelated pages into one bucket joins none of them, and a ~ b ~ c never makes c a copy of a.
 """
 
 from __future__ import annotations
@@ -24,37 +25,57 @@ nearly the same length. It bounds the work on a bucket of k unrelated pages to 1
 NONE = -1
 
 
-class Evidence(NamedTuple):
-    """What similarity is computed from: sorted sets of shingles (exact), or else signatures (an estimate).
-
-    values: uint32, the sets one after the other; offsets: int64[members], where each starts; sizes: int64[members], -1
-    where a member's set is not known. signatures: uint32[members, permutations], of no permutations where all sets are.
-    """
+class SetsOf(NamedTuple):
+    """Sorted sets of n-grams of some members. values: uint32, one set after the other; offsets: int64[members], where
+    each starts; sizes: int64[members], -1 where a member's set is not known."""
 
     values: npt.NDArray[np.uint32]
     offsets: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
+
+
+class Evidence(NamedTuple):
+    """What decides: sets for Jaccard similarity, others for containment, and instead of sets that are not known
+    signatures, uint32[members, permutations], of no permutations where all are known."""
+
+    similar: SetsOf
+    contained: SetsOf
     signatures: npt.NDArray[np.uint32]
 
 
 class Anchored(NamedTuple):
-    """For each member its anchor (itself, where it is one): int64[members]; float32[members], 1 for itself."""
+    """For each member its anchor (itself, where it is one), int64[members]; how similar it is to that, and how much of
+    it that contains, float32[members]: 1 for itself, nan where nobody asked."""
 
     anchor: npt.NDArray[np.int64]
     similarity: npt.NDArray[np.float32]
+    containment: npt.NDArray[np.float32]
 
 
-def anchor_members(buckets: npt.NDArray[np.int32], evidence: Evidence, *, min_similarity: float) -> Anchored:
-    """Give each member the most similar anchor that its buckets know, if it is similar enough.
+def anchor_members(
+    buckets: npt.NDArray[np.int32],
+    evidence: Evidence,
+    *,
+    min_similarity: float = 0.0,
+    min_containment: float = 0.0,
+    always: npt.NDArray[np.bool_] | None = None,
+) -> Anchored:
+    """Give each member the anchor that its buckets know and that contains most of it (or, where containment is not
+    asked for, is most similar), if it is enough. Members that stand in `always` are anchors in any case.
 
     `buckets` is int32[bands, members], the members in order of rank: which bucket of the band each is in, counted
     through all bands; -1 where it is alone in it.
     """
+    members = buckets.shape[1]
+    found = Anchored(np.empty(members, np.int64), np.ones(members, np.float32), np.ones(members, np.float32))
+    always = np.zeros(members, dtype=bool) if always is None else always
     count = int(buckets.max(initial=NONE)) + 1
-    anchor = np.empty(buckets.shape[1], dtype=np.int64)
-    similarity = np.ones(buckets.shape[1], dtype=np.float32)
-    _anchor(buckets, count, *evidence, min_similarity, anchor, similarity)
-    return Anchored(anchor, similarity)
+    least = (min_similarity, min_containment)
+    _anchor(buckets, count, *evidence.similar, *evidence.contained, evidence.signatures, *least, always, *found)
+    for asked, values in zip(least, found[1:], strict=True):
+        if not asked:
+            values[found.anchor != np.arange(members)] = np.nan
+    return found
 
 
 def number_buckets(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
@@ -72,15 +93,20 @@ def number_buckets(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
 
 
 @kernel
-def _anchor(buckets, count, values, offsets, sizes, signatures, minimum, anchor, similarity):  # type: ignore[no-untyped-def]
+def _anchor(  # type: ignore[no-untyped-def]
+    buckets, count, values, offsets, sizes, parts, begins, lengths, signatures,
+    minimum, least, always, anchor, similarity, containment,
+):  # fmt: skip
+    """`values, offsets, sizes` are the sets for similarity, of at least `minimum`; `parts, begins, lengths` those for
+    containment, of `least`."""
     bands, members = buckets.shape
     heads, pushes = np.full(count, NONE, np.int32), np.zeros(count, np.int32)
     known, links = np.empty(bands * members, np.int32), np.empty(bands * members, np.int32)
     asked = np.full(members, NONE, np.int32)
     entries = 0
     for member in range(members):
-        best, likeness = member, 0.0
-        for band in range(bands):
+        best, likeness, share = member, 0.0, 0.0
+        for band in range(0 if not always[member] else bands, bands):
             entry = heads[buckets[band, member]] if buckets[band, member] >= 0 else NONE
             while entry != NONE:
                 other = known[entry]
@@ -88,12 +114,15 @@ def _anchor(buckets, count, values, offsets, sizes, signatures, minimum, anchor,
                 if asked[other] == member:
                     continue
                 asked[other] = member
-                found = _similarity(values, offsets, sizes, signatures, other, member, minimum)
-                if found >= minimum and (found > likeness or (found == likeness and other < best)):
-                    best, likeness = other, found
+                found = _similarity(values, offsets, sizes, signatures, other, member, minimum) if minimum > 0 else 1.0
+                if found < minimum:
+                    continue
+                held = _containment(parts, begins, lengths, signatures, other, member, least) if least > 0 else found
+                if held >= least and (held > share or (held == share and other < best)):
+                    best, likeness, share = other, found, held
         anchor[member] = best
         if best != member:
-            similarity[member] = likeness
+            similarity[member], containment[member] = likeness, share
         for band in range(bands):
             bucket = buckets[band, member]
             if bucket >= 0:
@@ -151,3 +180,41 @@ def _jaccard(values, first, many, second, more, minimum):  # type: ignore[no-unt
             other += b <= a
     total = many + more - shared
     return shared / total if total else 1.0
+
+
+@inner
+def _containment(values, offsets, sizes, signatures, one, other, least):  # type: ignore[no-untyped-def]
+    """The share of the other's set that stands in the one's; 0 as soon as it is clear that it is below the least."""
+    if sizes[one] < 0 or sizes[other] < 0:
+        return _estimated(signatures, one, other)
+    return _share(values, offsets[one], sizes[one], offsets[other], sizes[other], least)
+
+
+@inner
+def _share(values, first, many, second, more, least):  # type: ignore[no-untyped-def]
+    """|A ∩ B| / |B| of two sorted runs of `values`."""
+    needed = least * more - 1e-6
+    one, other = first, second
+    shared = 0
+    while one < first + many and other < second + more:
+        if shared + min(first + many - one, second + more - other) < needed:
+            return 0.0
+        a, b = values[one], values[other]
+        shared += a == b
+        one += a <= b
+        other += b <= a
+    return shared / more if more else 1.0
+
+
+@inner
+def _estimated(signatures, one, other):  # type: ignore[no-untyped-def]
+    """|A ∩ B| / |B| from signatures: |A ∩ B| is J / (1 + J) of |A| + |B|, and the sizes are as the inverse sums of the
+    minima, each of which is about 2^32 / |A|."""
+    permutations = signatures.shape[1]
+    equal, ours, theirs = 0, 1.0, 1.0
+    for at in range(permutations):
+        equal += signatures[one, at] == signatures[other, at]
+        ours += signatures[one, at]
+        theirs += signatures[other, at]
+    similarity = equal / permutations
+    return min(similarity / (1.0 + similarity) * (1.0 + theirs / ours), 1.0)

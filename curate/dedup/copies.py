@@ -18,44 +18,61 @@ METHODS = (*COPY_METHODS, *TEXT_METHODS)
 """The first find documents that repeat others, the rest parts of texts that do."""
 
 
+UNKNOWN = -1
+
+
 def cuts_texts(dedup: Dedup) -> bool:
     return not set(TEXT_METHODS).isdisjoint(dedup.method)
 
 
 @dataclass(slots=True)
 class Copies:
-    """What each document repeats so far: `original` int64[n] (itself, where nothing), `similarity` float32[n] (nan:
-    unknown), `method` int8[n] (place in METHODS, -1: none); and `gone` bool[n]: all of the text was cut."""
+    """What each document repeats so far: `original` int64[n] (itself, where nothing), `similarity` and `containment`
+    float32[n] (nan: unknown), `novel` int64[n] (words that the original does not have; UNKNOWN), `method` int8[n]
+    (place in METHODS, -1: none); and `gone` bool[n]: all of the text was cut."""
 
     original: npt.NDArray[np.int64]
     similarity: npt.NDArray[np.float32]
+    containment: npt.NDArray[np.float32]
+    novel: npt.NDArray[np.int64]
     method: npt.NDArray[np.int8]
     gone: npt.NDArray[np.bool_]
 
     @classmethod
     def none(cls, count: int) -> Copies:
         nothing = np.full(count, -1, dtype=np.int8)
-        return cls(np.arange(count), np.ones(count, dtype=np.float32), nothing, np.zeros(count, dtype=bool))
+        ones = np.ones(count, dtype=np.float32)
+        return cls(np.arange(count), ones, ones.copy(), np.zeros(count, np.int64), nothing, np.zeros(count, dtype=bool))
 
     @property
     def stays(self) -> npt.NDArray[np.bool_]:
         return np.asarray((self.original == np.arange(len(self.original))) & ~self.gone)
 
     def add(
-        self, copies: npt.NDArray[np.int64], originals: npt.NDArray[np.int64], similarity: npt.ArrayLike, method: str
+        self,
+        copies: npt.NDArray[np.int64],
+        originals: npt.NDArray[np.int64],
+        method: str,
+        *,
+        similarity: npt.ArrayLike = np.nan,
+        containment: npt.ArrayLike = np.nan,
+        novel: npt.ArrayLike = UNKNOWN,
     ) -> None:
         """Documents that stayed so far turn out to repeat others that stay."""
         self.original[copies] = originals
         self.similarity[copies] = np.asarray(similarity, dtype=np.float32)
+        self.containment[copies] = np.asarray(containment, dtype=np.float32)
+        self.novel[copies] = np.asarray(novel, dtype=np.int64)
         self.method[copies] = METHODS.index(method)
 
     def settle(self) -> None:
-        """A copy of a copy repeats what stays. How similar it is to that is known where one of the two is an equal
-        text, and not otherwise."""
+        """A copy of a copy repeats what stays. How similar it is to that, and what it has of its own, is known where one
+        of the two is an equal text, and not otherwise."""
         for _ in METHODS:
             over = self.original[self.original]
             moved = np.flatnonzero(over != self.original)
-            first, second = self.similarity[moved], self.similarity[self.original[moved]]
-            equal = (first == 1) | (second == 1)
-            self.similarity[moved] = np.where(equal, np.minimum(first, second), np.nan)
+            between = self.original[moved]
+            first, second = self.similarity[moved] == 1, self.similarity[between] == 1
+            for values, unknown in ((self.similarity, np.nan), (self.containment, np.nan), (self.novel, UNKNOWN)):
+                values[moved] = np.where(first, values[between], np.where(second, values[moved], unknown))
             self.original = over

@@ -19,18 +19,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.copies import METHODS, TEXT_METHODS, Copies
+from curate.dedup.copies import METHODS, TEXT_METHODS, UNKNOWN, Copies
 from curate.dedup.cuts import NOBODY, Cuts, add_cuts
 from curate.dedup.minhash import band_names
 from curate.dedup.near import find_similar
 from curate.dedup.parts import cut_by
-from curate.dedup.ranking import KEEP, rank_documents
+from curate.dedup.ranking import CLEANEST, KEEP, keep_word, keeps_cleanest, rank_documents
 from curate.dedup.semantic import EMBEDDING, find_alike
 from curate.dedup.sets import Texts
 from curate.dedup.signatures import ACCOUNT, SignatureFiles
 from curate.errors import UsageError, nearest
 from curate.recipe import Dedup
 
+COMPARED = ("similarity", "containment", "novel_words")
+"""Columns of a verdict that say how a copy compares with what stays."""
 EQUAL_KEYS = {"exact": ("hash_high", "hash_low"), "url": ("url_hash",)}
 
 
@@ -61,9 +63,10 @@ def find_duplicates(
 
     `verdicts`, sorted by id, has a row for each document of a cluster of two or more: `id`, `duplicate_of` (the id
     that stays; null for itself), `cluster` (the id that stays, for every member), `size` (UInt32, members of the
-    cluster), `similarity` (Float32: Jaccard similarity to what stays, with "semantic" the cosine, 1.0 for an equal text;
-    null where unknown, and for itself), `method` (which found it; null for what stays) and `earlier` (whether what stays
-    is an earlier document).
+    cluster), `similarity` (Float32: Jaccard similarity to what stays, with "semantic" the cosine, 1.0 for an equal
+    text), `containment` (Float32: which share of its distinct word n-grams, by default 3-grams, stands in what stays),
+    `novel_words` (Int64: distinct words that what stays does not have), `method` (which found it) and `earlier` (whether
+    what stays is an earlier document). What is not known is null, and so are these columns for what stays.
 
     `cuts`, sorted by id and start, has a row for each part that goes: `id`, `start`, `end` (Int64, bytes of the text;
     no two overlap), `method`, and `held_by` (the id of the document in which it stays; null where the method does not
@@ -73,11 +76,12 @@ def find_duplicates(
         UsageError: an unknown method, a column missing in a file, an id that stands twice, or no texts where all are
             needed.
     """
-    _check_methods(dedup.method, texts)
-    account = [*ACCOUNT, *(() if dedup.keep in ("longest", "first") else (KEEP,))]
+    _check_methods(dedup, texts)
+    word = keep_word(dedup)
+    account = [*ACCOUNT, *(() if word in ("longest", "first") else (KEEP,))]
     columns = _columns(dedup, has_texts=texts is not None, has_index=bool(earlier))
     files = SignatureFiles.open(signature_files, columns=columns, account=account, earlier=earlier)
-    rank = rank_documents(files.documents, prefer=dedup.prefer, keep=dedup.keep)
+    rank = rank_documents(files.documents, prefer=dedup.prefer, keep=word)
     copies, cuts = Copies.none(len(rank)), Cuts.none()
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
         for number, method in enumerate(dedup.method):
@@ -88,15 +92,17 @@ def find_duplicates(
             elif method == "minhash":
                 find_similar(files, rank, copies, dedup, texts, place, cores)
             elif method == "semantic":
-                find_alike(files, rank, copies, dedup.semantic, place)
+                find_alike(files, rank, copies, dedup, place)
             elif texts is not None:
                 cuts = add_cuts(cuts, cut_by(method, files, texts, rank, copies, cuts, dedup, place))
     copies.settle()
     return Found(_verdicts(files.documents, copies), _cuts(files.documents, cuts))
 
 
-def _check_methods(methods: Sequence[str], texts: Texts | None) -> None:
-    for method in methods:
+def _check_methods(dedup: Dedup, texts: Texts | None) -> None:
+    if keeps_cleanest(dedup) and texts is None:
+        raise UsageError(f'keep = "{CLEANEST}" compares texts, and there are none')
+    for method in dedup.method:
         if method not in METHODS:
             raise UsageError(f'no deduplication method "{method}"{nearest(method, METHODS)}')
         if method in TEXT_METHODS and texts is None:
@@ -104,7 +110,7 @@ def _check_methods(methods: Sequence[str], texts: Texts | None) -> None:
 
 
 def _columns(dedup: Dedup, *, has_texts: bool, has_index: bool) -> list[str]:
-    wide = ["signature"] if has_index or not has_texts or not dedup.verify else []
+    wide = ["signature"] if has_index or not has_texts or not dedup.is_verified else []
     known = {**EQUAL_KEYS, "minhash": (*band_names(dedup.bands), *wide), "semantic": (EMBEDDING,)}
     return [name for method in dedup.method for name in known.get(method, ())]
 
@@ -119,7 +125,10 @@ def _find_equal(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copi
     best = shared.with_columns(place).select("document", first)
     found = best.filter(pl.col("document") != pl.col("best"))
     one, other = (found[name].cast(pl.Int64).to_numpy() for name in ("document", "best"))
-    copies.add(one, other, 1.0 if method == "exact" else np.nan, method)
+    if method == "exact":
+        copies.add(one, other, method, similarity=1.0, containment=1.0, novel=0)
+    else:
+        copies.add(one, other, method)
 
 
 def _verdicts(documents: pl.DataFrame, copies: Copies) -> pl.DataFrame:
@@ -133,12 +142,14 @@ def _verdicts(documents: pl.DataFrame, copies: Copies) -> pl.DataFrame:
             "cluster": ids.gather(original),
             "size": sizes[found],
             "similarity": pl.Series(copies.similarity[found]).fill_nan(None),
+            "containment": pl.Series(copies.containment[found]).fill_nan(None),
+            "novel_words": pl.Series(copies.novel[found]).replace(UNKNOWN, None),
             "method": _names(np.maximum(copies.method[found], 0)),
             "earlier": earlier[original],
         }
     )
     original_id = pl.when(is_copy).then("cluster").alias("duplicate_of")
-    hidden = [pl.when(is_copy).then(name).alias(name) for name in ("similarity", "method")]
+    hidden = [pl.when(is_copy).then(name).alias(name) for name in (*COMPARED, "method")]
     return table.select("id", original_id, "cluster", "size", *hidden, "earlier")
 
 

@@ -1,24 +1,30 @@
-"""Near-duplicates by MinHash: who shares a band with whom, and who is really similar to what stays.
+"""Near-duplicates by MinHash: who shares a band with whom, and how much of it stands in what stays.
 
-bands ─▶ components ─▶ their members, chunk by chunk: buckets, sets of shingles or signatures ─▶ anchors ─▶ Copies
+bands ─▶ components ─▶ their members, chunk by chunk: buckets, sets of n-grams or signatures ─▶ anchors ─▶ Pairs
+                                 ▲                                                                     │
+                                 └── keep = "cleanest": once more, in the order that lines decide ─────┤
+                                                                   what each loses ─▶ Copies ◀─────────┘
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.dedup.anchors import Evidence, anchor_members, number_buckets
+from curate.dedup.anchors import Evidence, SetsOf, anchor_members, number_buckets
+from curate.dedup.cleanest import rank_cleanest
 from curate.dedup.clusters import components
 from curate.dedup.copies import Copies
+from curate.dedup.losses import measure_losses
 from curate.dedup.minhash import band_names
+from curate.dedup.ranking import keeps_cleanest
 from curate.dedup.scratch import Scratch
-from curate.dedup.sets import UNKNOWN, Texts, write_sets
+from curate.dedup.sets import Gram, Sets, Texts, write_sets
 from curate.dedup.signatures import SignatureFiles
 from curate.recipe import Dedup
 
@@ -31,9 +37,48 @@ class Signatures(NamedTuple):
     rows: Scratch
     row: npt.NDArray[np.int64]
 
+    @classmethod
+    def none(cls, members: int) -> Signatures:
+        return cls(Scratch(np.empty((1, 0), dtype=np.uint32), None), np.zeros(members, np.int64))
+
     def of(self, part: slice) -> npt.NDArray[np.uint32]:
         found: npt.NDArray[np.uint32] = self.rows.array[self.row[part]]
         return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Documents of components of two or more, component by component, in each the best first; and what is known of
+    them for verification."""
+
+    members: npt.NDArray[np.int64]
+    component: npt.NDArray[np.int64]
+    similar: Sets
+    contained: Sets
+    signatures: Signatures
+
+    def in_order_of(self, rank: npt.NDArray[np.int64]) -> Candidates:
+        order = np.lexsort((rank[self.members], self.component))
+        similar, contained = (
+            sets._replace(offsets=sets.offsets[order], sizes=sets.sizes[order])
+            for sets in (self.similar, self.contained)
+        )
+        signatures = self.signatures._replace(row=self.signatures.row[order])
+        return Candidates(self.members[order], self.component[order], similar, contained, signatures)
+
+    def forget(self) -> None:
+        for scratch in (self.similar.values, self.contained.values, self.signatures.rows):
+            scratch.forget()
+
+
+class Pairs(NamedTuple):
+    """Documents that repeat others, and what those are; how similar each is and how much of it they contain: nan where
+    nobody asked."""
+
+    copy: npt.NDArray[np.int64]
+    original: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float32]
+    containment: npt.NDArray[np.float32]
 
 
 def find_similar(
@@ -45,16 +90,53 @@ def find_similar(
     folder: Path,
     cores: int,
 ) -> None:
-    """Add the near-duplicates to `copies`: each of the anchor that it is similar to, or with `verify = 0` of the best of
-    its component. Texts of candidates are read once; without `texts` similarity is estimated from signatures. `folder` is an
-    empty one, for what memory should not hold."""
-    names = band_names(dedup.bands)
-    component = components(files.bands(names, copies.stays), len(rank))
+    """Add the near-duplicates to `copies`: each of the anchor that holds enough of it, or with `verify = 0` of the best of
+    its component. Texts of candidates are read; without `texts` everything is estimated from signatures. `folder` is
+    an empty one, for what memory should not hold."""
+    component = components(files.bands(band_names(dedup.bands), copies.stays), len(rank))
+    candidates = _candidates(files, component, rank, dedup, texts, folder, cores)
+    is_exempt = files.documents["source"].is_in(list(dedup.exempt)).to_numpy() if dedup.exempt else None
+    found = _find(files, candidates, is_exempt, dedup, folder)
+    if keeps_cleanest(dedup) and texts is not None and len(found.copy):
+        stays = copies.stays
+        stays[found.copy] = False
+        rank = rank_cleanest(files, texts, stays, candidates.members, dedup, cores)
+        found = _find(files, candidates.in_order_of(rank), is_exempt, dedup, folder)
+    if texts is None or not dedup.is_verified or not len(found.copy):
+        copies.add(found.copy, found.original, "minhash", similarity=found.similarity, containment=found.containment)
+        return
+    losses = measure_losses(files, *found[:3], texts, dedup, scratch=folder / "losses", cores=cores)
+    containment = np.where(np.isnan(losses.containment), found.containment, losses.containment)
+    told = {"similarity": losses.similarity, "containment": containment, "novel": losses.novel}
+    copies.add(found.copy, found.original, "minhash", **told)
+
+
+def _candidates(
+    files: SignatureFiles,
+    component: npt.NDArray[np.int64],
+    rank: npt.NDArray[np.int64],
+    dedup: Dedup,
+    texts: Texts | None,
+    folder: Path,
+    cores: int,
+) -> Candidates:
     members = _members(component, rank)
-    if dedup.verify:
-        _find_anchored(files, members, component, copies, dedup, texts, folder, cores)
-    else:
-        _find_chained(files, members, component, copies, folder)
+    similar, contained, signatures = (
+        Sets.unknown(len(members)),
+        Sets.unknown(len(members)),
+        Signatures.none(len(members)),
+    )
+    if dedup.is_verified and texts is not None:
+        asked = dedup.verification
+        grams = [Gram(dedup.ngram, dedup.unit)] * (asked.jaccard > 0) + [Gram(asked.ngram, "words")] * (
+            asked.containment > 0
+        )
+        sets = write_sets(files, members, texts, grams, dedup.normalise, scratch=folder / "sets", cores=cores)
+        similar = sets[0] if asked.jaccard else similar
+        contained = sets[-1] if asked.containment else contained
+    if not dedup.is_verified or texts is None or files.documents["earlier"].gather(members).any():
+        signatures = _signatures_of(files, members, folder)
+    return Candidates(members, component[members], similar, contained, signatures)
 
 
 def _members(component: npt.NDArray[np.int64], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -64,53 +146,81 @@ def _members(component: npt.NDArray[np.int64], rank: npt.NDArray[np.int64]) -> n
     return members[np.lexsort((rank[members], component[members]))]
 
 
+def _find(
+    files: SignatureFiles,
+    candidates: Candidates,
+    is_exempt: npt.NDArray[np.bool_] | None,
+    dedup: Dedup,
+    folder: Path,
+) -> Pairs:
+    if not dedup.is_verified:
+        return _find_chained(candidates, is_exempt)
+    return _find_anchored(files, candidates, is_exempt, dedup, folder)
+
+
 def _find_anchored(
     files: SignatureFiles,
-    members: npt.NDArray[np.int64],
-    component: npt.NDArray[np.int64],
-    copies: Copies,
+    candidates: Candidates,
+    is_exempt: npt.NDArray[np.bool_] | None,
     dedup: Dedup,
-    texts: Texts | None,
     folder: Path,
-    cores: int,
-) -> None:
+) -> Pairs:
+    members, asked = candidates.members, dedup.verification
     keys = _keys_of(files, members, dedup.bands, folder)
-    offsets, sizes = np.zeros_like(members), np.full_like(members, UNKNOWN)
-    values = Scratch(np.empty(0, dtype=np.uint32), None)
-    if texts is not None:
-        values, offsets, sizes = write_sets(files, members, texts, dedup, scratch=folder / "sets", cores=cores)
-    signatures = Signatures(Scratch(np.empty((1, 0), dtype=np.uint32), None), np.zeros_like(members))
-    if (sizes == UNKNOWN).any():
-        signatures = _signatures_of(files, members, folder)
-    for part in _chunks(component[members]):
-        evidence = Evidence(values.array, offsets[part], sizes[part], signatures.of(part))
-        buckets = number_buckets(keys.array[:, part])
-        anchor, similarity = anchor_members(buckets, evidence, min_similarity=dedup.verify)
+    found = []
+    for part in _chunks(candidates.component):
+        similar, contained = (
+            SetsOf(sets.values.array, sets.offsets[part], sets.sizes[part])
+            for sets in (candidates.similar, candidates.contained)
+        )
         which = members[part]
-        moved = np.flatnonzero(anchor != np.arange(len(anchor)))
-        copies.add(which[moved], which[anchor[moved]], similarity[moved], "minhash")
-        for scratch in (keys, signatures.rows, values):
-            scratch.forget()
+        anchored = anchor_members(
+            number_buckets(keys.array[:, part]),
+            Evidence(similar, contained, candidates.signatures.of(part)),
+            min_similarity=asked.jaccard,
+            min_containment=asked.containment,
+            always=None if is_exempt is None else is_exempt[which],
+        )
+        moved = np.flatnonzero(anchored.anchor != np.arange(len(which)))
+        original = anchored.anchor[moved]
+        similarity = anchored.similarity[moved]
+        if not asked.jaccard and candidates.signatures.rows.array.shape[1]:
+            similarity = _estimate(candidates.signatures.of(part), moved, original)
+        found.append(Pairs(which[moved], which[original], similarity, anchored.containment[moved]))
+        keys.forget()
+        candidates.forget()
+    return _join(found)
 
 
-def _find_chained(
-    files: SignatureFiles,
-    members: npt.NDArray[np.int64],
-    component: npt.NDArray[np.int64],
-    copies: Copies,
-    folder: Path,
-) -> None:
+def _find_chained(candidates: Candidates, is_exempt: npt.NDArray[np.bool_] | None) -> Pairs:
     """Whole components are clusters; similarity to what stays is estimated, but decides nothing."""
-    signatures = _signatures_of(files, members, folder)
-    for part in _chunks(component[members]):
-        cluster = component[members[part]]
+    found = []
+    for part in _chunks(candidates.component):
+        cluster, which = candidates.component[part], candidates.members[part]
         starts = np.flatnonzero(np.diff(cluster, prepend=-1))
         first = np.repeat(starts, np.diff([*starts, len(cluster)]))
-        moved = np.flatnonzero(first != np.arange(len(first)))
-        ours = signatures.of(part)
-        equal = (ours[moved] == ours[first[moved]]).mean(axis=1, dtype=np.float32) if len(moved) else moved
-        copies.add(members[part][moved], members[part][first[moved]], equal, "minhash")
-        signatures.rows.forget()
+        is_copy = first != np.arange(len(first))
+        moved = np.flatnonzero(is_copy if is_exempt is None else is_copy & ~is_exempt[which])
+        ours = candidates.signatures.of(part)
+        equal = _estimate(ours, moved, first[moved])
+        found.append(Pairs(which[moved], which[first[moved]], equal, np.full(len(moved), np.nan, np.float32)))
+        candidates.forget()
+    return _join(found)
+
+
+def _estimate(
+    signatures: npt.NDArray[np.uint32], one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """Jaccard similarity: the share of rows that agree."""
+    if not len(one):
+        return np.empty(0, dtype=np.float32)
+    return np.asarray((signatures[one] == signatures[other]).mean(axis=1, dtype=np.float32))
+
+
+def _join(found: list[Pairs]) -> Pairs:
+    nothing = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
+    columns: list[Any] = [np.concatenate(column) for column in zip(nothing, *found, strict=True)]
+    return Pairs._make(columns)
 
 
 def _chunks(component: npt.NDArray[np.int64]) -> Iterator[slice]:

@@ -20,7 +20,7 @@ from curate.dedup.copies import Copies
 from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
 from curate.errors import UsageError, nearest
-from curate.recipe import Dedup, Semantic
+from curate.recipe import Dedup
 from curate.text.compiled import inner, kernel
 
 EMBEDDING = "embedding"
@@ -59,16 +59,15 @@ def _check_column(column: str, columns: Sequence[str]) -> None:
         raise UsageError(f'semantic: there is no column "{column}" of embeddings{nearest(column, columns)}')
 
 
-def find_alike(
-    files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copies, semantic: Semantic, scratch: Path
-) -> None:
-    """Add the documents that are near to one that stays. One without an embedding, or with one of no length, is near to
-    nothing; embeddings in different cells are not compared.
+def find_alike(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copies, dedup: Dedup, scratch: Path) -> None:
+    """Add the documents that are near to one that stays, but for those of exempt sources. One without an embedding, or
+    with one of no length, is near to nothing; embeddings in different cells are not compared.
 
     Raises:
         UsageError: embeddings differ in length, or no document has one.
     """
-    documents = np.flatnonzero(copies.stays)
+    documents, semantic = np.flatnonzero(copies.stays), dedup.semantic
+    is_exempt = files.documents["source"].is_in(list(dedup.exempt)).to_numpy()
     vectors, row = _vectors(files, documents, scratch)
     if not len(documents):
         return
@@ -81,9 +80,9 @@ def find_alike(
     bounds = np.append(np.flatnonzero(np.diff(cell[order], prepend=-1)), len(order))
     for first, last in zip(bounds, bounds[1:], strict=False):
         which = order[first:last]
-        anchor, similarity = _anchored(vectors.array[row[which]], semantic.min_similarity)
+        anchor, similarity = _anchored(vectors.array[row[which]], is_exempt[members[which]], semantic.min_similarity)
         moved = np.flatnonzero(anchor != np.arange(len(anchor)))
-        copies.add(members[which[moved]], members[which[anchor[moved]]], similarity[moved], "semantic")
+        copies.add(members[which[moved]], members[which[anchor[moved]]], "semantic", similarity=similarity[moved])
         vectors.forget()
 
 
@@ -111,9 +110,7 @@ def _vectors(
     return vectors, np.flatnonzero(known)
 
 
-def _centres(
-    vectors: npt.NDArray[np.float32], row: npt.NDArray[np.int64], cells: int
-) -> npt.NDArray[np.float32]:
+def _centres(vectors: npt.NDArray[np.float32], row: npt.NDArray[np.int64], cells: int) -> npt.NDArray[np.float32]:
     """float32[cells, dimensions], of length 1: spherical k-means on some of the rows."""
     sample = vectors[row[np.sort(_shuffled(len(row))[: SAMPLES_A_CELL * cells])]]
     centres = sample[_shuffled(len(sample))[:cells]]
@@ -136,10 +133,10 @@ def _assign(vectors: npt.NDArray[np.float32], centres: npt.NDArray[np.float32]) 
 
 
 def _anchored(
-    vectors: npt.NDArray[np.float32], minimum: float
+    vectors: npt.NDArray[np.float32], always: npt.NDArray[np.bool_], minimum: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     anchor, similarity = np.empty(len(vectors), np.int64), np.ones(len(vectors), np.float32)
-    _anchor(vectors, minimum, anchor, similarity)
+    _anchor(vectors, always, minimum, anchor, similarity)
     return anchor, similarity
 
 
@@ -152,8 +149,8 @@ def _nearest(vectors, columns, cell):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _anchor(vectors, minimum, anchor, similarity):  # type: ignore[no-untyped-def]
-    """Each vector, in order, joins the anchor that it is nearest to, or becomes one."""
+def _anchor(vectors, always, minimum, anchor, similarity):  # type: ignore[no-untyped-def]
+    """Each vector, in order, joins the anchor that it is nearest to, or becomes one; those of `always` do."""
     count, dimensions = vectors.shape
     columns = np.empty((dimensions, count), dtype=np.float32)
     who, products = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.float32)
@@ -164,7 +161,7 @@ def _anchor(vectors, minimum, anchor, similarity):  # type: ignore[no-untyped-de
         for number in range(anchors):
             if products[number] >= minimum and (best < 0 or products[number] > products[best]):
                 best = number
-        if best >= 0:
+        if best >= 0 and not always[document]:
             anchor[document], similarity[document] = who[best], products[best]
         else:
             anchor[document] = document

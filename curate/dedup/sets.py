@@ -1,14 +1,16 @@
-"""The shingle sets of some documents in a scratch file, for the exact similarity of candidates.
+"""Sets of n-grams of some documents in scratch files, for what candidates really have in common.
 
-texts of the members, split by split ─▶ shingles ─▶ sorted, each once ─▶ values on disk; offset and size a member
+texts of the members, split by split ─▶ n-grams ─▶ sorted, each once ─▶ values on disk; offset and size of each member
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,36 +19,63 @@ import polars as pl
 from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
 from curate.engine.threads import in_order
-from curate.recipe import Dedup
 from curate.text.compiled import kernel
-from curate.text.shingles import shingles
+from curate.text.folding import Normalise
+from curate.text.shingles import Unit, shingles
 
 Texts = Callable[[int, npt.NDArray[np.int64]], pl.Series]
 """The texts of some rows (int64) of signature file number k, in their order."""
 Batch = tuple[npt.NDArray[np.int64], pl.Series]
+Written = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
+"""Sets one after the other, and the size of each."""
 TEXT_BYTES_AT_ONCE = 16 << 20
 UNKNOWN = -1
+
+
+class Gram(NamedTuple):
+    """What sets consist of: n-grams of words, or of characters."""
+
+    ngram: int
+    unit: Unit
+
+
+class Sets(NamedTuple):
+    """Sorted sets, one after the other in a scratch file; offset and size of each, -1 where a set is not known."""
+
+    values: Scratch
+    offsets: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
+
+    @classmethod
+    def unknown(cls, count: int) -> Sets:
+        return cls(Scratch(np.empty(0, np.uint32), None), np.zeros(count, np.int64), np.full(count, UNKNOWN))
 
 
 def write_sets(
     files: SignatureFiles,
     members: npt.NDArray[np.int64],
     texts: Texts,
-    dedup: Dedup,
+    grams: Sequence[Gram],
+    normalise: Normalise,
     *,
     scratch: Path,
     cores: int = 1,
-) -> tuple[Scratch, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The sets of `members` (documents): values (mapped from `scratch`), and offset and size of each member's set, -1
-    for earlier documents, whose texts are not there."""
-    offsets, sizes = np.zeros(len(members), dtype=np.int64), np.full(len(members), UNKNOWN, dtype=np.int64)
-    written = 0
-    with scratch.open("wb") as file:
-        for which, values, counts in in_order(partial(_sets, dedup), _batches(files, members, texts), cores):
-            offsets[which], sizes[which] = written + np.cumsum(counts) - counts, counts
-            written += len(values)
-            file.write(values.data)
-    return Scratch.open(scratch, np.uint32), offsets, sizes
+) -> list[Sets]:
+    """For each kind of n-grams the sets of `members` (documents), whose texts are read once for all kinds. Those of
+    earlier documents, whose texts are not there, are not known. `scratch` is an empty folder's place."""
+    scratch.mkdir()
+    found, written = [Sets.unknown(len(members)) for _ in grams], [0] * len(grams)
+    with ExitStack() as stack:
+        opened = [stack.enter_context((scratch / str(kind)).open("wb")) for kind in range(len(grams))]
+        work = partial(_sets, grams, normalise)
+        for which, parts in in_order(work, _batches(files, members, texts), cores):
+            for kind, (values, counts) in enumerate(parts):
+                ends = written[kind] + np.cumsum(counts)
+                found[kind].offsets[which], found[kind].sizes[which] = ends - counts, counts
+                written[kind] += len(values)
+                opened[kind].write(values.data)
+    kinds = enumerate(found)
+    return [sets._replace(values=Scratch.open(scratch / str(kind), np.uint32)) for kind, sets in kinds]
 
 
 def _batches(files: SignatureFiles, members: npt.NDArray[np.int64], texts: Texts) -> Iterator[Batch]:
@@ -79,18 +108,20 @@ def _parts(texts: pl.Series) -> list[slice]:
     return [slice(start, end) for start, end in zip(bounds, bounds[1:], strict=False)]
 
 
-def _sets(
-    dedup: Dedup, batch: Batch
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """The places of a batch, the sets of its texts one after the other, and the size of each."""
+def _sets(grams: Sequence[Gram], normalise: Normalise, batch: Batch) -> tuple[npt.NDArray[np.int64], list[Written]]:
+    """The places of a batch, and for each kind of n-grams the sets of its texts."""
     which, texts = batch
-    found = shingles(texts, ngram=dedup.ngram, unit=dedup.unit, normalise=dedup.normalise)
+    return which, [_sets_of(texts, gram, normalise) for gram in grams]
+
+
+def _sets_of(texts: pl.Series, gram: Gram, normalise: Normalise) -> Written:
+    found = shingles(texts, ngram=gram.ngram, unit=gram.unit, normalise=normalise)
     sizes = np.empty(len(texts), dtype=np.int64)
     values = np.array(found.values)
     for start, end in pairwise(found.offsets.tolist()):
         values[start:end].sort()  # numpy's sort is vectorised, the compiler's is not: ten times as fast
     length = _close_gaps(values, found.offsets, sizes)
-    return which, values[:length], sizes
+    return values[:length], sizes
 
 
 @kernel

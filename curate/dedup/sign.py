@@ -11,7 +11,7 @@ import polars as pl
 
 from curate.dedup.exact import hash_texts
 from curate.dedup.minhash import sign
-from curate.dedup.ranking import KEEP
+from curate.dedup.ranking import CLEANEST, KEEP, keep_word
 from curate.dedup.s_curve import split_permutations
 from curate.dedup.semantic import embeddings
 from curate.dedup.urls import hash_urls
@@ -60,12 +60,19 @@ def with_bands(dedup: Dedup) -> Dedup:
 
 def check_keep(dedup: Dedup, columns: list[str]) -> None:
     """Raises UsageError where `keep` is no word that it may be, or names none of the columns."""
-    keep = dedup.keep
-    if keep in ("longest", "latest", "first"):
+    words = [dedup.keep] if isinstance(dedup.keep, str) else list(dedup.keep)
+    if len(words) != 1 and not (len(words) == 2 and words[0] == CLEANEST and words[1] != CLEANEST):
+        raise UsageError(f'keep = {words}: expected one word, or "{CLEANEST}" and what decides then')
+    for word in words:
+        _check_word(word, columns)
+
+
+def _check_word(keep: str, columns: list[str]) -> None:
+    if keep in ("longest", CLEANEST, "latest", "first"):
         return
     name = keep.removeprefix(HIGHEST)
     if name == keep:
-        choices = ["longest", "latest", "first", HIGHEST + "COLUMN"]
+        choices = ["longest", CLEANEST, "latest", "first", HIGHEST + "COLUMN"]
         raise UsageError(f'keep = "{keep}": expected one of {", ".join(choices)}{nearest(keep, choices)}')
     if name not in columns:
         raise UsageError(f'keep = "{keep}": there is no column "{name}"{nearest(name, columns)}')
@@ -84,7 +91,7 @@ def _signatures(texts: pl.Series, dedup: Dedup) -> pl.DataFrame:
 
 def _keep_value(documents: pl.DataFrame, dedup: Dedup) -> list[pl.DataFrame]:
     check_keep(dedup, documents.columns)
-    keep = dedup.keep
+    keep = keep_word(dedup)
     if keep == "latest":
         moment = pl.col("timestamp").str.slice(0, 19)
         seconds = pl.coalesce(moment.str.to_datetime(form, strict=False) for form in DATES).dt.epoch("s")

@@ -19,8 +19,9 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.copies import cuts_texts
-from curate.dedup.find import Found, find_duplicates
+from curate.dedup.find import COMPARED, Found, find_duplicates
 from curate.dedup.index import PARAMETERS, open_index, write_index
+from curate.dedup.ranking import keep_word, keeps_cleanest
 from curate.dedup.sets import Texts
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
 from curate.engine.plan import Plan, Split
@@ -31,7 +32,7 @@ from curate.passes.plain_tables import SOURCE, no_rows, read_rows, write_tables
 from curate.recipe import Dedup, Recipe, Source
 
 TEXTS_AT_ONCE = 10_000
-VERDICT = ("id", "duplicate_of", "cluster", "size", "similarity", "method", "earlier")
+VERDICT = ("id", "duplicate_of", "cluster", "size", *COMPARED, "method", "earlier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
     column = pl.Series("text", texts, dtype=pl.String)
     ids = pl.Series("id", np.arange(len(column))).cast(pl.String).str.zfill(10)
     table = pl.DataFrame({"id": ids, "source": pl.repeat(SOURCE, len(column), eager=True), "text": column})
-    if not {"url", "semantic"}.isdisjoint(dedup.method) or dedup.keep not in ("longest", "first"):
+    if not {"url", "semantic"}.isdisjoint(dedup.method) or keep_word(dedup) not in ("longest", "first"):
         raise UsageError("texts alone have no URL, no date and no other column: give them in a file to curate dedup")
     with tempfile.TemporaryDirectory(prefix="curate-dedup-") as folder:
         path = Path(folder) / "signatures.parquet"
@@ -119,18 +120,19 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
         found = find_duplicates([path], dedup, texts=texts_of_rows, scratch=Path(folder))
     places = [pl.col(name).cast(pl.UInt32) for name in ("duplicate_of", "cluster")]
     table = _every_row(ids, found, dedup)
-    return table.select(*places, "size", "similarity", "method", *table.columns[len(VERDICT) :])
+    return table.select(*places, "size", *COMPARED, "method", *table.columns[len(VERDICT) :])
 
 
 def _columns(columns: Mapping[str, str], dedup: Dedup) -> dict[str, str]:
-    own = [dedup.keep.removeprefix(HIGHEST)] if dedup.keep.startswith(HIGHEST) else []
+    word = keep_word(dedup)
+    own = [word.removeprefix(HIGHEST)] if word.startswith(HIGHEST) else []
     own += [dedup.semantic.column] if "semantic" in dedup.method else []
     return dict(columns) | {name: name for name in own}
 
 
 def _texts_needed(dedup: Dedup, texts: Texts) -> Texts | None:
     """Without verification and where no method cuts texts, nobody reads them again."""
-    return texts if dedup.verify or cuts_texts(dedup) else None
+    return texts if dedup.is_verified or keeps_cleanest(dedup) or cuts_texts(dedup) else None
 
 
 def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path) -> Signed:

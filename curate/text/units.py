@@ -82,6 +82,11 @@ def take_windows(texts: TextBuffers, span: Span, sketch: npt.NDArray[np.uint8]) 
     return Windows._make(column[:count] for column in found)
 
 
+def all_windows(texts: TextBuffers, span: Span) -> Windows:
+    """Every window: to this sketch all of them occur twice."""
+    return take_windows(texts, span, np.full(16, 0b10101010, dtype=np.uint8))
+
+
 def _scratch(texts: TextBuffers) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     most = int(np.diff(texts.offsets).max(initial=0)) // 2 + 2
     return np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.int32)
