@@ -34,7 +34,10 @@ def build_options(kind: type[T], given: Mapping[str, Any], settings: Sequence[st
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: expected NAME=VALUE")
-        _put(table, name.strip().split("."), toml_value(value))
+        try:
+            _put(table, name.strip().split("."), toml_value(value))
+        except TypeError:
+            raise UsageError(f"--set {text}: what stands before the last dot has a value of its own already") from None
     try:
         return build(kind, table, ())
     except Mismatch as mismatch:
@@ -45,4 +48,6 @@ def build_options(kind: type[T], given: Mapping[str, Any], settings: Sequence[st
 def _put(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for part in path[:-1]:
         table = table.setdefault(part, {})
+        if not isinstance(table, dict):
+            raise TypeError(part)
     table[path[-1]] = value

@@ -24,7 +24,7 @@ from curate.dedup.exact import hash_texts
 from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_names, sign, unpack_signatures
 from curate.dedup.s_curve import candidate_probability
-from curate.recipe import Dedup
+from curate.recipe import Dedup, Verify
 from curate.text.shingles import shingles
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -68,9 +68,9 @@ def extract(html: bytes) -> str:
     return str(extract_plain_text(bytes_to_str(html, detect_encoding(html)), main_content=True))
 
 
-def word_ngrams(text: str) -> set[tuple[str, ...]]:
+def word_ngrams(text: str, ngram: int = NGRAM) -> set[tuple[str, ...]]:
     words = re.findall(r"[぀-ヿ㐀-鿿]|[^\W_぀-ヿ㐀-鿿]+", text.casefold())
-    return {tuple(words[i : i + NGRAM]) for i in range(max(len(words) - NGRAM + 1, 1))}
+    return {tuple(words[i : i + ngram]) for i in range(max(len(words) - ngram + 1, 1))}
 
 
 def pass_1(pages: dict[str, str]) -> pl.DataFrame:
@@ -86,7 +86,7 @@ def share_a_band(crawl: Crawl) -> npt.NDArray[np.bool_]:
     return np.asarray((keys[one] == keys[other]).any(axis=1))
 
 
-def find(crawl: Crawl, folder: Path, *methods: str, verify: float = 0.0) -> pl.DataFrame:
+def find(crawl: Crawl, folder: Path, *methods: str, verify: float | Verify = 0.0) -> pl.DataFrame:
     halves = [crawl.table[::2], crawl.table[1::2]]
     paths = [folder / "0.parquet", folder / "1.parquet"]
     for half, path in zip(halves, paths, strict=True):
@@ -144,6 +144,29 @@ def test_verified_copies_are_as_similar_as_asked_and_none_of_a_near_pair_is_left
     assert len(near) > 40
     for one, other in near:
         assert urls[int(one)] in removed or urls[int(other)] in removed
+
+
+def test_pages_go_only_where_three_quarters_of_them_stand_in_the_page_that_stays(
+    crawl: Crawl, tmp_path: Path
+) -> None:
+    found = find(crawl, tmp_path, "exact", "minhash", verify=Verify(containment=0.75))
+    texts = dict(crawl.table.select("id", "text").iter_rows())
+    trigrams = {url: word_ngrams(text, 3) for url, text in texts.items()}
+    words = {url: word_ngrams(text, 1) for url, text in texts.items()}
+    copies = found.filter(pl.col("method") == "minhash")
+    assert copies.height > 60
+    for row in copies.iter_rows(named=True):
+        mine, theirs = trigrams[row["id"]], trigrams[row["duplicate_of"]]
+        assert row["containment"] == pytest.approx(len(mine & theirs) / len(mine), abs=0.01)
+        assert row["containment"] >= 0.75
+        assert row["novel_words"] == pytest.approx(len(words[row["id"]] - words[row["duplicate_of"]]), abs=3)
+    # Nothing stays beside a page of its bucket that holds more than that of it, as brute force sees it.
+    kept = set(crawl.table["id"]) - set(found.filter(pl.col("duplicate_of").is_not_null())["id"])
+    urls = crawl.table["id"]
+    for one, other in crawl.pairs[share_a_band(crawl)]:
+        a, b = trigrams[urls[int(one)]], trigrams[urls[int(other)]]
+        if min(len(a & b) / len(a), len(a & b) / len(b)) > 0.77:
+            assert not {urls[int(one)], urls[int(other)]} <= kept
 
 
 def test_clusters_are_those_of_datasketch_s_index_over_the_same_hashes(crawl: Crawl, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 import curate
+from curate.cli import main
 from curate.errors import RecipeError, UsageError
 from curate.passes.run import run
 from curate.report.plan import plan_values
@@ -184,3 +186,48 @@ def test_mistakes_in_the_recipe_are_found_before_a_run(tmp_path: Path, dedup: st
     with pytest.raises(RecipeError, match=words):
         curate.run(recipe(tmp_path, dedup), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_greatest_losses_are_shown_scrubbed_and_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recipe(tmp_path, "verify = { containment = 0.75 }\nbands = 60\nrows = 2")
+    path.write_text(path.read_text() + '[scrub]\nentities = ["EMAIL_ADDRESS"]\n')
+    part = " ".join(WORDS[10:120])
+    rows = [PAGES[0], part + " Ask jane.doe@fee.example \x1b[31m about red tape", " ".join(WORDS[20:90]), PAGES[1]]
+    pl.DataFrame({"text": rows}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    assert not list(differences(done))
+    with pytest.raises(SystemExit, match="0"):
+        main(["show", str(done.folder), "--pairs", "--json"])
+    [row] = json.loads(capsys.readouterr().out)  # the third has no word of its own
+    assert (row["id"], row["duplicate_of"]) == ("web/rows.parquet@1", "web/rows.parquet@0")
+    assert row["containment"] > 0.75 > 0.7 > row["similarity"]
+    assert row["novel_words"] >= 5
+    assert "red tape" in row["excerpt"]
+    assert "jane" not in row["excerpt"]
+    with pytest.raises(SystemExit, match="0"):
+        main(["show", str(done.folder), "--pairs"])
+    said = capsys.readouterr().out
+    assert "removed web/rows.parquet@1" in said
+    assert "\x1b" not in said
+    story = "\n".join(story_lines(stories(done, "web/rows.parquet@1")[0]))
+    assert f"of it contained, {row['novel_words']} words of its own" in story
+
+
+def test_losses_of_a_run_that_compared_no_texts_are_not_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for table, words in (
+        ("verify = 0", "compared no texts (verify = 0)"),
+        ('method = ["exact"]', "no near-duplicates"),
+    ):
+        done = run(recipe(tmp_path / table[:4], table), out=tmp_path / table[:4] / "run", workers=0)
+        with pytest.raises(SystemExit, match="2"):
+            main(["show", str(done.folder), "--pairs"])
+        assert words in capsys.readouterr().err
+
+
+def test_exempt_sources_must_exist_and_keep_their_near_duplicates(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match='unknown source "wep"; did you mean "web"'):
+        run(recipe(tmp_path, 'exempt = ["wep"]'), out=tmp_path / "run", workers=0)
+    done = run(recipe(tmp_path, 'exempt = ["web"]'), out=tmp_path / "run", workers=0)
+    assert done.manifest["dedup"]["removed"] == 0

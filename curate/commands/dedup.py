@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, new_file, positive
+from curate.settings import toml_value
 from curate.terminal import say, say_json
 
 
@@ -36,8 +37,10 @@ def add(commands: Any) -> None:
     command.add_argument("--rows", type=positive, help="a band (8)")
     command.add_argument("--threshold", type=float, help="instead of bands and rows: the similarity to split them for")
     command.add_argument("--permutations", type=positive, help="for --threshold (128)")
-    command.add_argument("--verify", type=float, help="least true similarity to the copy that stays (0.7); 0: none")
-    command.add_argument("--keep", help='"longest", "latest", "first" or "highest:COLUMN"')
+    verify = "least true similarity to the copy that stays (0.7), or { containment = 0.75 }; 0: none"
+    command.add_argument("--verify", type=toml_value, help=verify)
+    keep = '"longest", "cleanest", "latest", "first" or "highest:COLUMN"; or "cleanest" and another'
+    command.add_argument("--keep", nargs="+", help=keep)
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="others: lines.span=3")
     command.add_argument("--against", nargs="+", default=[], metavar="DIR", help="indexes, or runs that have one")
     command.add_argument("--index", type=Path, metavar="DIR", help="against this one too; then add what stays to it")

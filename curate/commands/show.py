@@ -15,12 +15,29 @@ def add(commands: Any) -> None:
     command = add_command(commands, "show", words, run)
     command.add_argument("run", type=Path)
     command.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
+    pairs = "instead: the 20 near-duplicates with most words that the copy that stays doesn't have"
+    command.add_argument("--pairs", action="store_true", help=pairs)
     add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.pairs:
+        _print_pairs(options.run, as_json=options.json)
+        return 0
     print_run(options.run, as_json=options.json, reasons=options.reasons)
     return 0
+
+
+def _print_pairs(folder: Path, *, as_json: bool) -> None:
+    from curate.report.dedup import loss_lines, losses
+    from curate.run_folder import Run
+
+    rows = losses(Run(folder))
+    if as_json:
+        say_json(rows)
+        return
+    for line in loss_lines(rows):
+        say(line)
 
 
 def print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:

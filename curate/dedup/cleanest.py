@@ -3,9 +3,9 @@
 documents that would stay by length ─▶ lines, each once a document ─▶ in how many documents each stands
 candidates ─▶ bytes of their lines that few documents have, each line once ─▶ rank
 
-In how many members of its own cluster a line stands says nothing: near-duplicates share their content, and each may bring
-a menu of its own. What stands in several documents that are no copies of one another is a menu, a footer, a licence;
-whichever copy stays, it is not lost.
+In how many members of its own cluster a line stands says nothing: near-duplicates share their content, and each may
+bring a menu of its own. What stands in several documents that are no copies of one another is a menu, a footer, a
+licence; whichever copy stays, it is not lost.
 """
 
 from __future__ import annotations

@@ -66,8 +66,8 @@ class Copies:
         self.method[copies] = METHODS.index(method)
 
     def settle(self) -> None:
-        """A copy of a copy repeats what stays. How similar it is to that, and what it has of its own, is known where one
-        of the two is an equal text, and not otherwise."""
+        """A copy of a copy repeats what stays. How similar it is to that, and what it has of its own, is known where
+        one of the two is an equal text, and not otherwise."""
         for _ in METHODS:
             over = self.original[self.original]
             moved = np.flatnonzero(over != self.original)

@@ -65,8 +65,8 @@ def find_duplicates(
     that stays; null for itself), `cluster` (the id that stays, for every member), `size` (UInt32, members of the
     cluster), `similarity` (Float32: Jaccard similarity to what stays, with "semantic" the cosine, 1.0 for an equal
     text), `containment` (Float32: which share of its distinct word n-grams, by default 3-grams, stands in what stays),
-    `novel_words` (Int64: distinct words that what stays does not have), `method` (which found it) and `earlier` (whether
-    what stays is an earlier document). What is not known is null, and so are these columns for what stays.
+    `novel_words` (Int64: distinct words that what stays does not have), `method` (which found it) and `earlier`
+    (whether what stays is an earlier document). What is not known is null, and so are these columns for what stays.
 
     `cuts`, sorted by id and start, has a row for each part that goes: `id`, `start`, `end` (Int64, bytes of the text;
     no two overlap), `method`, and `held_by` (the id of the document in which it stays; null where the method does not

@@ -20,7 +20,7 @@ from curate.dedup.anchors import Evidence, SetsOf, anchor_members, number_bucket
 from curate.dedup.cleanest import rank_cleanest
 from curate.dedup.clusters import components
 from curate.dedup.copies import Copies
-from curate.dedup.losses import measure_losses
+from curate.dedup.losses import containment, jaccard, novel
 from curate.dedup.minhash import band_names
 from curate.dedup.ranking import keeps_cleanest
 from curate.dedup.scratch import Scratch
@@ -55,19 +55,20 @@ class Candidates:
     component: npt.NDArray[np.int64]
     similar: Sets
     contained: Sets
+    words: Sets
     signatures: Signatures
 
     def in_order_of(self, rank: npt.NDArray[np.int64]) -> Candidates:
         order = np.lexsort((rank[self.members], self.component))
-        similar, contained = (
+        similar, contained, words = (
             sets._replace(offsets=sets.offsets[order], sizes=sets.sizes[order])
-            for sets in (self.similar, self.contained)
+            for sets in (self.similar, self.contained, self.words)
         )
         signatures = self.signatures._replace(row=self.signatures.row[order])
-        return Candidates(self.members[order], self.component[order], similar, contained, signatures)
+        return Candidates(self.members[order], self.component[order], similar, contained, words, signatures)
 
     def forget(self) -> None:
-        for scratch in (self.similar.values, self.contained.values, self.signatures.rows):
+        for scratch in (self.similar.values, self.contained.values, self.words.values, self.signatures.rows):
             scratch.forget()
 
 
@@ -90,8 +91,8 @@ def find_similar(
     folder: Path,
     cores: int,
 ) -> None:
-    """Add the near-duplicates to `copies`: each of the anchor that holds enough of it, or with `verify = 0` of the best of
-    its component. Texts of candidates are read; without `texts` everything is estimated from signatures. `folder` is
+    """Add the near-duplicates to `copies`: each of the anchor that holds enough of it, or with `verify = 0` of the best
+    of its component. Texts of candidates are read; without `texts` everything is estimated from signatures. `folder` is
     an empty one, for what memory should not hold."""
     component = components(files.bands(band_names(dedup.bands), copies.stays), len(rank))
     candidates = _candidates(files, component, rank, dedup, texts, folder, cores)
@@ -101,14 +102,9 @@ def find_similar(
         stays = copies.stays
         stays[found.copy] = False
         rank = rank_cleanest(files, texts, stays, candidates.members, dedup, cores)
-        found = _find(files, candidates.in_order_of(rank), is_exempt, dedup, folder)
-    if texts is None or not dedup.is_verified or not len(found.copy):
-        copies.add(found.copy, found.original, "minhash", similarity=found.similarity, containment=found.containment)
-        return
-    losses = measure_losses(files, *found[:3], texts, dedup, scratch=folder / "losses", cores=cores)
-    containment = np.where(np.isnan(losses.containment), found.containment, losses.containment)
-    told = {"similarity": losses.similarity, "containment": containment, "novel": losses.novel}
-    copies.add(found.copy, found.original, "minhash", **told)
+        candidates = candidates.in_order_of(rank)
+        found = _find(files, candidates, is_exempt, dedup, folder)
+    _add(found, candidates, copies, dedup)
 
 
 def _candidates(
@@ -121,22 +117,34 @@ def _candidates(
     cores: int,
 ) -> Candidates:
     members = _members(component, rank)
-    similar, contained, signatures = (
-        Sets.unknown(len(members)),
-        Sets.unknown(len(members)),
-        Signatures.none(len(members)),
-    )
+    sets, signatures = [Sets.unknown(len(members))] * 3, Signatures.none(len(members))
     if dedup.is_verified and texts is not None:
-        asked = dedup.verification
-        grams = [Gram(dedup.ngram, dedup.unit)] * (asked.jaccard > 0) + [Gram(asked.ngram, "words")] * (
-            asked.containment > 0
-        )
+        grams = [Gram(dedup.ngram, dedup.unit), Gram(dedup.verification.ngram, "words"), Gram(1, "words")]
         sets = write_sets(files, members, texts, grams, dedup.normalise, scratch=folder / "sets", cores=cores)
-        similar = sets[0] if asked.jaccard else similar
-        contained = sets[-1] if asked.containment else contained
     if not dedup.is_verified or texts is None or files.documents["earlier"].gather(members).any():
         signatures = _signatures_of(files, members, folder)
-    return Candidates(members, component[members], similar, contained, signatures)
+    similar, contained, words = sets
+    return Candidates(members, component[members], similar, contained, words, signatures)
+
+
+def _add(found: Pairs, candidates: Candidates, copies: Copies, dedup: Dedup) -> None:
+    """The pairs with what each loses, as far as both texts are there."""
+    order = np.argsort(candidates.members)
+    one, other = (order[np.searchsorted(candidates.members, which, sorter=order)] for which in found[:2])
+    similarity = found.similarity
+    if not dedup.verification.jaccard:
+        exact = jaccard(candidates.similar, one, other)
+        similarity = np.where(np.isnan(exact), similarity, exact)
+    exact = containment(candidates.contained, one, other)
+    copies.add(
+        found.copy,
+        found.original,
+        "minhash",
+        similarity=similarity,
+        containment=np.where(np.isnan(exact), found.containment, exact),
+        novel=novel(candidates.words, one, other),
+    )
+    candidates.forget()
 
 
 def _members(component: npt.NDArray[np.int64], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -21,7 +21,7 @@ from curate.dedup.signatures import SignatureFiles
 from curate.engine.threads import in_order
 from curate.text.compiled import kernel
 from curate.text.folding import Normalise
-from curate.text.shingles import Unit, shingles
+from curate.text.shingles import Shingles, Unit, shingles_of_lengths
 
 Texts = Callable[[int, npt.NDArray[np.int64]], pl.Series]
 """The texts of some rows (int64) of signature file number k, in their order."""
@@ -111,12 +111,16 @@ def _parts(texts: pl.Series) -> list[slice]:
 def _sets(grams: Sequence[Gram], normalise: Normalise, batch: Batch) -> tuple[npt.NDArray[np.int64], list[Written]]:
     """The places of a batch, and for each kind of n-grams the sets of its texts."""
     which, texts = batch
-    return which, [_sets_of(texts, gram, normalise) for gram in grams]
+    found: dict[Gram, Shingles] = {}
+    for unit in {gram.unit: None for gram in grams}:
+        kinds = [gram for gram in grams if gram.unit == unit]
+        lengths = [gram.ngram for gram in kinds]
+        found |= dict(zip(kinds, shingles_of_lengths(texts, lengths, unit=unit, normalise=normalise), strict=True))
+    return which, [_sorted_once(found[gram]) for gram in grams]
 
 
-def _sets_of(texts: pl.Series, gram: Gram, normalise: Normalise) -> Written:
-    found = shingles(texts, ngram=gram.ngram, unit=gram.unit, normalise=normalise)
-    sizes = np.empty(len(texts), dtype=np.int64)
+def _sorted_once(found: Shingles) -> Written:
+    sizes = np.empty(len(found.offsets) - 1, dtype=np.int64)
     values = np.array(found.values)
     for start, end in pairwise(found.offsets.tolist()):
         values[start:end].sort()  # numpy's sort is vectorised, the compiler's is not: ten times as fast

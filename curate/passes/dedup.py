@@ -1,11 +1,13 @@
 """Pass 2: which document repeats which, from the signatures of all splits, and from texts where those are asked for.
 
 work/filter/*.signatures.parquet ─▶ candidates ─▶ *.documents.parquet: their texts ─▶ dedup/{duplicates,cuts}.parquet
+                                                   the greatest losses, with excerpts ─▶ dedup/losses.parquet
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.copies import TEXT_METHODS
+from curate.dedup.excerpts import greatest_losses, with_excerpts
 from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import IN_RUN, open_index, write_index
 from curate.engine.clock import Clock
@@ -21,13 +24,17 @@ from curate.engine.cursor import Cursor
 from curate.engine.ledger import write_table
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
+from curate.errors import CurateError, UsageError
 from curate.passes.inputs import open_run
-from curate.recipe import Dedup
+from curate.recipe import Dedup, Recipe, Scrub
+from curate.scrub.pii import scrub_texts
 
 STAGE = "dedup"
 DUPLICATES = "dedup/duplicates.parquet"
 CUTS = "dedup/cuts.parquet"
+LOSSES = "dedup/losses.parquet"
 VERDICT = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
+VERDICT |= {"containment": pl.Float32, "novel_words": pl.Int64}
 CUT = {"id": pl.String, "start": pl.Int64, "end": pl.Int64, "method": pl.String, "held_by": pl.String}
 
 
@@ -51,10 +58,38 @@ def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Cloc
         folder = attempt_folder(run, STAGE, key)
         write_table(found.verdicts, folder / DUPLICATES)
         write_table(found.cuts, folder / CUTS)
+        write_table(_losses(found.verdicts, splits, recipe), folder / LOSSES)
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
             write_index(folder / IN_RUN, dedup, files, copies["id"])
         commit(run, STAGE, key, folder, _counts(found, copies, dedup))
+
+
+def _losses(verdicts: pl.DataFrame, splits: Sequence[Path], recipe: Recipe) -> pl.DataFrame:
+    """The removals that lose most, with a piece of what they lose; the texts go with the intermediate files."""
+    assert recipe.dedup is not None
+    losses = greatest_losses(verdicts)
+    ids = pl.concat([losses["id"], losses["duplicate_of"]]).unique().to_list()
+    files = [f"{split}.documents.parquet" for split in splits] if ids else []
+    found = [
+        pl.scan_parquet(file, glob=False).filter(pl.col("id").is_in(ids)).select("id", "text").collect()
+        for file in files
+    ]
+    texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
+    return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe.scrub))
+
+
+def _scrubbed(scrub: Scrub | None, text: str) -> str:
+    """Nothing at all where the engine could not finish the text."""
+    if scrub is None:
+        return text
+    try:
+        found = scrub_texts(pl.Series("text", [text]), entities=scrub.entities, engine=scrub.engine)
+    except UsageError:
+        raise
+    except CurateError:
+        return ""
+    return str(found["text"][0])
 
 
 def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
@@ -69,7 +104,7 @@ def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
 
 
 def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
-    """The verdicts on some documents, where there are any: id, duplicate_of, size, similarity, method."""
+    """The verdicts on some documents, where there are any; the columns are those of VERDICT."""
     return rows_among(run / DUPLICATES, ids, VERDICT)
 
 

@@ -6,7 +6,7 @@ verdicts ─▶ documents, copies and cuts by method, clusters     bands, rows �
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -14,8 +14,12 @@ import polars as pl
 from curate.dedup.copies import TEXT_METHODS
 from curate.dedup.s_curve import candidate_probability
 from curate.dedup.sign import with_bands
-from curate.recipe import Dedup
+from curate.errors import UsageError
+from curate.passes.dedup import LOSSES
+from curate.passes.inputs import open_run
+from curate.recipe import Dedup, Verify
 from curate.report.show import size
+from curate.run_folder import Run
 from curate.settings import build_options
 
 SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -83,6 +87,44 @@ def cut_lines(counts: Mapping[str, Any]) -> Iterator[str]:
             yield f"Dedup, {method}: {cut['parts']:,} parts of texts cut {where}, {size(cut['bytes'])}"
 
 
+def losses(run: Run) -> list[dict[str, Any]]:
+    """The near-duplicates with most words of their own, the greatest loss first.
+
+    Raises:
+        UsageError: the run has no deduplication by similarity, or did not read the texts.
+    """
+    dedup = open_run(run.folder)[0].dedup
+    if dedup is None or "minhash" not in dedup.method:
+        raise UsageError(f'{run.folder} has no near-duplicates: its recipe has no [dedup] with the method "minhash"')
+    if not dedup.is_verified:
+        raise UsageError(f"{run.folder} compared no texts (verify = 0), so nobody knows what its near-duplicates lose")
+    path = run.folder / LOSSES
+    if not path.is_file():
+        raise UsageError(f"{run.folder} has no {LOSSES} yet: deduplication has not finished there")
+    return pl.read_parquet(path).to_dicts()
+
+
+def loss_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not rows:
+        yield "No near-duplicate had a word that the copy that stays doesn't have."
+    for row in rows:
+        shares = [f"{row['containment']:.0%} contained"] if row["containment"] is not None else []
+        shares += [f"similarity {row['similarity']:.2f}"] if row["similarity"] is not None else []
+        yield f"{row['novel_words']:,} novel words, {', '.join(shares)}"
+        yield f"  removed {row['id']}"
+        yield f"  kept    {row['duplicate_of']}"
+        if row["excerpt"]:
+            yield f"  lost    {row['excerpt']}"
+
+
+def _check(asked: Verify) -> str:
+    """What verification keeps apart, in words."""
+    parts = [f"below {asked.jaccard}"] if asked.jaccard else []
+    if asked.containment:
+        parts.append(f"where less than {asked.containment:.0%} of the {asked.ngram}-grams stand in what stays")
+    return f"kept apart {' or '.join(parts)}" if parts else "not verified"
+
+
 def s_curve_line(dedup: Dedup) -> str:
     """How often pairs of some similarities become candidates, and what then decides."""
     chances = [candidate_probability(similarity, bands=dedup.bands, rows=dedup.rows) for similarity in SIMILARITIES]
@@ -90,5 +132,5 @@ def s_curve_line(dedup: Dedup) -> str:
         f"{similarity}: {chance:.1%}" if chance < 0.9995 else f"{similarity}: over 99.9%"
         for similarity, chance in zip(SIMILARITIES, chances, strict=True)
     ]
-    check = f"kept apart below {dedup.verify}" if dedup.verify else "not verified"
+    check = _check(dedup.verification)
     return f"{dedup.bands} bands of {dedup.rows} rows find pairs of similarity {', '.join(found)}; {check}"

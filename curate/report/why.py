@@ -73,6 +73,8 @@ class Story:
     checks: tuple[Check, ...]
     duplicate_of: str | None
     similarity: float | None
+    containment: float | None
+    novel_words: int | None
     method: str | None
     is_earlier: bool
     copies: int
@@ -122,6 +124,8 @@ def _story(run: Run, row: pl.DataFrame) -> Story:
         checks=tuple(_checks(run, row, facts)),
         duplicate_of=duplicate.get("duplicate_of"),
         similarity=duplicate.get("similarity"),
+        containment=duplicate.get("containment"),
+        novel_words=duplicate.get("novel_words"),
         method=duplicate.get("method"),
         is_earlier=bool(duplicate.get("earlier")),
         copies=_count_copies(run, facts["id"]),
@@ -240,8 +244,16 @@ def story_lines(story: Story) -> Iterator[str]:
 
 def _likeness(story: Story) -> str:
     if story.similarity is not None:
-        return f"similarity {story.similarity:.2f}"
+        return ", ".join([f"similarity {story.similarity:.2f}", *_lost(story)])
     return "the same page" if story.method == "url" else "through another copy"
+
+
+def _lost(story: Story) -> Iterator[str]:
+    """What of the document does not stand in the one that it repeats."""
+    if story.containment is not None:
+        yield f"{story.containment:.0%} of it contained"
+    if story.novel_words:
+        yield f"{story.novel_words:,} words of its own"
 
 
 def _outcome(story: Story) -> str:

@@ -5,6 +5,7 @@ UTF-8 bytes ─▶ codes (text/folding) ─▶ one 64-bit hash a word, or a char
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -53,27 +54,36 @@ def shingles(texts: pl.Series, *, ngram: int, unit: Unit = "words", normalise: N
     Raises:
         UsageError: `ngram` is less than 1, or there is no such normalisation.
     """
-    if ngram < 1:
-        raise UsageError(f"ngram is {ngram}; a shingle has at least 1 word")
+    return shingles_of_lengths(texts, [ngram], unit=unit, normalise=normalise)[0]
+
+
+def shingles_of_lengths(
+    texts: pl.Series, ngrams: Sequence[int], *, unit: Unit = "words", normalise: Normalise = "words"
+) -> list[Shingles]:
+    """`shingles` of several lengths, for which words are hashed once."""
+    if min(ngrams) < 1:
+        raise UsageError(f"ngram is {min(ngrams)}; a shingle has at least 1 word")
     data, offsets = text_buffers(texts)
     lengths = np.diff(offsets)
     # A word takes two bytes at least: a letter and a separator, or a character of a script without spaces.
     most = lengths // 2 + 1 if unit == "words" else lengths + 1
-    values = np.empty(int(most.sum()), dtype=np.uint32)
+    values = np.empty((len(ngrams), int(most.sum())), dtype=np.uint32)
     hashes = np.empty(int(most.max(initial=1)), dtype=np.uint64)
-    ends = np.zeros(len(offsets), dtype=np.int64)
-    _shingle_documents(data, offsets, code_table(normalise), ngram, unit == "words", hashes, values, ends)
-    return Shingles(values[: ends[-1]], ends)
+    ends = np.zeros((len(ngrams), len(offsets)), dtype=np.int64)
+    lengths = np.array(ngrams, dtype=np.int64)
+    _shingle_documents(data, offsets, code_table(normalise), lengths, unit == "words", hashes, values, ends)
+    return [Shingles(row[: bounds[-1]], bounds) for row, bounds in zip(values, ends, strict=True)]
 
 
 @kernel
-def _shingle_documents(data, offsets, table, ngram, are_words, hashes, values, ends):  # type: ignore[no-untyped-def]
+def _shingle_documents(data, offsets, table, ngrams, are_words, hashes, values, ends):  # type: ignore[no-untyped-def]
     for document in range(len(offsets) - 1):
         if are_words:
             count = hash_words(data, offsets[document], offsets[document + 1], table, hashes)
         else:
             count = _hash_characters(data, offsets[document], offsets[document + 1], table, hashes)
-        ends[document + 1] = _roll(hashes, count, ngram, values, ends[document])
+        for kind in range(len(ngrams)):
+            ends[kind, document + 1] = _roll(hashes, count, ngrams[kind], values[kind], ends[kind, document])
 
 
 @inner
