@@ -17,7 +17,7 @@ Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html",
 
 
 HAS_TEXT = "[^\\s\\x00-\\x1f\\x7f-\\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-"""A pattern for Python and for polars: what is in every text that is not empty; spaces and signs of no width are not."""
+"""A pattern for Python and polars: what every text that is not empty has; spaces and signs of no width do not count."""
 
 
 class Part(NamedTuple):

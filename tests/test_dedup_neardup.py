@@ -146,9 +146,7 @@ def test_verified_copies_are_as_similar_as_asked_and_none_of_a_near_pair_is_left
         assert urls[int(one)] in removed or urls[int(other)] in removed
 
 
-def test_pages_go_only_where_three_quarters_of_them_stand_in_the_page_that_stays(
-    crawl: Crawl, tmp_path: Path
-) -> None:
+def test_pages_go_only_where_three_quarters_of_them_stand_in_the_page_that_stays(crawl: Crawl, tmp_path: Path) -> None:
     found = find(crawl, tmp_path, "exact", "minhash", verify=Verify(containment=0.75))
     texts = dict(crawl.table.select("id", "text").iter_rows())
     trigrams = {url: word_ngrams(text, 3) for url, text in texts.items()}
