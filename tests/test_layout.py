@@ -24,6 +24,7 @@ FLOORS = {
     "typed": 0,
     "batch": 1,
     "recipe": 1,
+    "recipe_edit": 1,
     "recipe_file": 1,
     "run_folder": 1,
     "settings": 1,
