@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Place, Places, Recipe, Source, Step, mistake, nearest_place
+from curate.recipe import MIXED, Place, Places, Recipe, Source, Step, mistake, nearest_place
 from curate.toml_lines import value_lines
 from curate.typed import Mismatch, build, describe
 
@@ -174,9 +174,13 @@ def _step(step: Any, path: tuple[str | int, ...], places: Places) -> Step:
 
 def _check_names(recipe: Recipe) -> None:
     names = [source.name for source in recipe.sources]
+    folded = [name.lower() for name in names]
     for number, name in enumerate(names):
-        if name in names[:number]:
+        if folded[number] in folded[:number]:  # folders of some file systems do not tell capitals from small letters
             raise Mismatch(("source", number, "name"), f'the source "{name}" stands twice')
+        if folded[number] == MIXED:
+            message = f'"{name}" is the folder of the mixed sequence, so no source can have this name'
+            raise Mismatch(("source", number, "name"), message)
     for name in recipe.mix.weights:
         if name not in names:
             raise Mismatch(("mix", "weights", name), f'a weight for the unknown source "{name}"{nearest(name, names)}')

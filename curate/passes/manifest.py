@@ -36,6 +36,7 @@ def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> 
     counts = _counts(done["tokenize"])
     for source, count in counts.items():
         check_account(count, source)
+        count["tokens"] |= done["mix"]["all"].counts["parts"].get(source, {})
     outputs = {
         name: entry for stage in done.values() for task in stage.values() for name, entry in task.outputs.items()
     }

@@ -205,14 +205,14 @@ def _items(run: Run, id: str) -> Iterator[str]:
 
 
 def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
-    """How many tokens it has, by the part that it is in."""
+    """How many tokens it has, by the parts that it is in: the end of a document may be held out."""
+    counts: dict[str, int] = {}
     for part in ("train", "validation"):
-        files = sorted((run.folder / "tokens" / part / source).glob("*.docs.parquet"))
-        for file in files:
+        for file in sorted((run.folder / "tokens" / part / source).glob("*.docs.parquet")):
             found = pl.scan_parquet(file).filter(pl.col("id") == id).select("tokens").collect()
             if found.height:
-                return {part: int(found.item())}
-    return None
+                counts[part] = counts.get(part, 0) + int(found["tokens"].sum())
+    return counts or None
 
 
 def story_lines(story: Story) -> Iterator[str]:

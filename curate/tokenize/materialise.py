@@ -1,6 +1,8 @@
-"""The mixture as files: one shuffled sequence of whole documents, for trainers that read from front to back.
+"""The mixture as files: one shuffled sequence of documents, for trainers that read from front to back.
 
 shards of each source ─▶ repeats per document ─▶ keyed order over all ─▶ NNNNN.bin and its views, in that order
+
+Documents are whole, but for the one of each source with which its share is met to the token.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.errors import UsageError
-from curate.tokenize.choose import choose_documents, hash_ids
+from curate.tokenize.choose import choose_tokens, hash_ids, take_head
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
 from curate.tokenize.shards import TokenArray, write_index
+
+Int64s = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,28 @@ class Sequence:
     number: npt.NDArray[np.int64]
     """Of the document in its source."""
     epoch: npt.NDArray[np.int32]
-    tokens: npt.NDArray[np.int64]
+    tokens: Int64s
+    """How many are taken of it, with its end-of-text."""
 
     def __getitem__(self, which: slice | npt.NDArray[np.int64]) -> Sequence:
         return Sequence(self.source[which], self.number[which], self.epoch[which], self.tokens[which])
 
 
 def materialise(
-    arrays: Mapping[str, TokenArray], mixture: Mixture, *, seed: int, folder: Path, max_shard_tokens: int
+    arrays: Mapping[str, TokenArray],
+    mixture: Mixture,
+    *,
+    seed: int,
+    folder: Path,
+    max_shard_tokens: int,
+    token_bytes: Int64s,
 ) -> list[Path]:
     """Write the mixture into an existing folder as shards 00000, 00001, …; returns the paths of all files.
 
     A source that gives e epochs has each document floor(e) times, and once more those that a keyed hash chooses, until
-    its tokens are met within half a document. The order is that of a keyed hash of (id, epoch). The table beside a
-    shard has two more columns, `source` and `epoch`. In memory are some 60 bytes a document, never the tokens.
+    its tokens are met: the last of these is cut there, before its end-of-text. The order is that of a keyed hash of
+    (id, epoch). The table beside a shard has two more columns, `source` and `epoch`; `bytes` of a document that is cut
+    are those of its tokens (`token_bytes`, by id). In memory are some 60 bytes a document, never the tokens.
 
     Raises:
         UsageError: sources were tokenized with different widths of a token, or one that is drawn from is missing.
@@ -53,7 +65,7 @@ def materialise(
     sequence = _order(names, arrays, mixture, seed)
     paths = []
     for number, piece in enumerate(_cut(sequence, max_shard_tokens)):
-        paths += _write(folder, f"{number:05}", piece, names, arrays)
+        paths += _write(folder, f"{number:05}", piece, names, arrays, token_bytes)
     return paths
 
 
@@ -92,10 +104,12 @@ def _repeat(source: int, array: TokenArray, hashes: npt.NDArray[np.uint64], targ
     """Every document of a source as often as its share needs it, epoch by epoch."""
     tokens = np.diff(array.ends, prepend=0)
     epochs, rest = divmod(target, len(array))
-    extra = np.flatnonzero(choose_documents(scramble(hashes), tokens, rest))
+    taken = choose_tokens(scramble(hashes), tokens, rest)
+    extra = np.flatnonzero(taken)
     number = np.concatenate([np.tile(np.arange(len(tokens)), epochs), extra])
     epoch = np.repeat(np.arange(epochs + 1), [*[len(tokens)] * epochs, len(extra)])
-    return Sequence(np.full(len(number), source, np.int16), number, epoch.astype(np.int32), tokens[number])
+    kept = np.concatenate([np.tile(tokens, epochs), taken[extra]])
+    return Sequence(np.full(len(number), source, np.int16), number, epoch.astype(np.int32), kept)
 
 
 def _cut(sequence: Sequence, max_shard_tokens: int) -> Iterator[Sequence]:
@@ -109,15 +123,27 @@ def _cut(sequence: Sequence, max_shard_tokens: int) -> Iterator[Sequence]:
         first = last
 
 
-def _write(folder: Path, name: str, piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> list[Path]:
+def _write(
+    folder: Path,
+    name: str,
+    piece: Sequence,
+    names: list[str],
+    arrays: Mapping[str, TokenArray],
+    token_bytes: Int64s,
+) -> list[Path]:
     payload = folder / f"{name}.bin"
-    with payload.open("wb") as file:
-        for source, number in zip(piece.source.tolist(), piece.number.tolist(), strict=True):
-            file.write(arrays[names[source]].document(number).data)
     table = _table(piece, names, arrays)
+    sizes = table["bytes"].to_numpy().copy()
+    with payload.open("wb") as file:
+        for place, (source, number, kept) in enumerate(zip(piece.source, piece.number, piece.tokens, strict=True)):
+            document = arrays[names[source]].document(int(number))
+            if kept < len(document):
+                document = take_head(document, int(kept))
+                sizes[place] = token_bytes[document].sum()
+            file.write(document.data)
     dtype = arrays[names[0]].dtype
     extra = table.select("source", "epoch")
-    return [payload, *write_index(folder, name, piece.tokens, dtype, table["id"], table["bytes"], extra)]
+    return [payload, *write_index(folder, name, piece.tokens, dtype, table["id"], pl.Series(sizes), extra)]
 
 
 def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> pl.DataFrame:

@@ -112,6 +112,10 @@ class Shard:
     tokens: Tokens
     ends: npt.NDArray[np.uint64]
 
+    def document(self, number: int) -> Tokens:
+        """The tokens of one document, end-of-text included: a view, no copy."""
+        return self.tokens[int(self.ends[number - 1]) if number else 0 : int(self.ends[number])]
+
     def documents(self) -> pl.DataFrame:
         """The table beside it: id, bytes, tokens of each document."""
         return pl.read_parquet(self.path.with_suffix(".docs.parquet"))
@@ -173,9 +177,7 @@ class TokenArray:
     def document(self, number: int) -> Tokens:
         """The tokens of one document, end-of-text included: a view, no copy."""
         shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
-        local = number - int(self._document_bounds[shard])
-        ends = self.shards[shard].ends
-        return self.shards[shard].tokens[int(ends[local - 1]) if local else 0 : int(ends[local])]
+        return self.shards[shard].document(number - int(self._document_bounds[shard]))
 
     def gather(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
         """Row i is the `length` tokens from `starts[i]` on, as int64[n, length]; rows go on over shards and the end."""

@@ -1,0 +1,128 @@
+"""How much of each training document is trained on, and whether its end is held out instead.
+
+tokens of a source's documents ─▶ no whole one held out? the end of one ─▶ heads up to the source's share ─▶ Portions
+
+A document that is cut has end-of-text at the end of either part; `documents/` keeps its whole text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from curate.engine.plan import Plan, Split
+from curate.recipe import Recipe
+from curate.tokenize.backends import Backend
+from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
+from curate.tokenize.mix import Held, Share
+from curate.tokenize.shards import open_shard, write_shard
+
+COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "row": pl.Int64}
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """`documents` of one source: `id`, `split` and its `row` there, `tokens` of the whole document; `head`, how many of
+    them are trained on, and `tail`, how many at its end are held out. `note` says so where the end of one is."""
+
+    documents: pl.DataFrame
+    is_cut: bool = False
+    note: str | None = None
+
+    @property
+    def available(self) -> int:
+        return int(self.documents["head"].sum())
+
+    @property
+    def held(self) -> Held:
+        return Held(int((self.documents["head"] > 0).sum()), self.available)
+
+    @property
+    def held_out(self) -> int:
+        return int(self.documents["tail"].sum())
+
+    def splits_of(self, part: str) -> set[str]:
+        """The splits of which a "head" or "tail" is taken."""
+        return set(self.documents.filter(pl.col(part) > 0)["split"])
+
+    def parts(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """By split: what is taken of its rows; nothing where all documents stay as they are."""
+        frames = self.documents.partition_by("split", maintain_order=True) if self.is_cut else []
+        yield from ((frame["split"][0], frame.select("head", "tail")) for frame in frames)
+
+
+def portions_of(run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+    """All training documents of a source; where validation is asked for and no document is in it, the end of one is."""
+    frames = [pl.DataFrame(schema=COLUMNS)]
+    has_validation = False
+    for split in plan.of(source):
+        has_validation |= shard_path(run, split, "validation").is_file()
+        path = shard_path(run, split, "train").with_suffix(".docs.parquet")
+        if path.is_file():
+            rows = pl.read_parquet(path).select("id", "tokens", pl.lit(split.key).alias("split"))
+            frames.append(rows.with_columns(pl.Series("row", np.arange(rows.height), dtype=pl.Int64)))
+    documents = pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
+    whole = Portions(documents)
+    if has_validation or not recipe.tokenize.validation or documents.is_empty():
+        return whole
+    return _with_tail(whole, run, plan, source, recipe, backend)
+
+
+def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+    documents = whole.documents
+    hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
+    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
+    if chosen is None:
+        note = f"{source} has no validation tokens: its documents are too short to hold out the end of one"
+        return replace(whole, note=note)
+    number, wanted = chosen
+    row = documents.row(number, named=True)
+    shard = open_shard(shard_path(run, plan.split(row["split"]), "train"))
+    tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
+    is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
+    is_it = pl.int_range(pl.len()) == number
+    documents = documents.with_columns(
+        pl.when(is_same).then(pl.col("tokens") - tail + 1).otherwise("head").alias("head"),
+        pl.when(is_it).then(tail).otherwise(0).cast(pl.Int64).alias("tail"),
+    )
+    note = f"{source} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
+    return Portions(documents, is_cut=True, note=note)
+
+
+def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
+    """What a share of less than an epoch needs; all of the others."""
+    documents = portions.documents
+    if not share.tokens:
+        return replace(portions, documents=documents.with_columns(head=pl.lit(0, pl.Int64)), is_cut=True)
+    if share.epochs >= 1:
+        return portions
+    hashes = hash_ids(documents["id"], seed=seed, purpose="mix")
+    heads = choose_tokens(hashes, documents["head"].to_numpy(), share.tokens)
+    return replace(portions, documents=documents.with_columns(pl.Series("head", heads)), is_cut=True)
+
+
+def write_portion(origin: Path, target: Path, name: str, rows: pl.DataFrame, part: str, sizes: np.ndarray) -> None:
+    """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; `sizes` are the bytes that
+    each id stands for."""
+    shard = open_shard(origin)
+    column = rows["head" if part == "train" else "tail"].to_numpy()
+    numbers = np.flatnonzero(column)
+    pieces = [_piece(shard.document(number), int(column[number]), part) for number in numbers.tolist()]
+    table = shard.documents()[numbers]
+    is_whole = column[numbers] == table["tokens"].to_numpy()
+    bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
+    offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
+    write_shard(target, name, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64))
+
+
+def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
+    return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
+
+
+def shard_path(run: Path, split: Split, part: str) -> Path:
+    """Where pass 3 leaves the tokens of a split."""
+    return run / "work" / "tokens" / part / split.source / f"{split.number:05}.bin"
