@@ -51,6 +51,9 @@ class Source:
     language that the step "language" keeps. 0: always."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables: the column of curate -> the column of the file, e.g. {"text": "content"}."""
+    split: Literal["chapters", "words"] | None = None
+    """For books: a document for each chapter, or for each run of paragraphs of `split_words` words; else one each."""
+    split_words: int = field(default=2000, metadata={"range": (1, 100_000_000)})
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
     place: Place | None = field(default=None, compare=False, metadata={"toml": False})
 

@@ -149,6 +149,8 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) 
         name = rest["name"]
         raise Mismatch(path, f'the source "{name}" has no paths: add [[source]] name = "{name}", paths = […]')
     source = build(Source, rest, path)
+    if source.split and source.read != "books":
+        raise Mismatch((*path, "split"), f'split is for books, and this source reads "{source.read}"')
     if not source.name.replace("-", "").replace("_", "").isalnum() or not source.name.isascii():
         raise Mismatch(
             (*path, "name"), f'a source\'s name has letters, digits, "-" and "_" only, found "{source.name}"'

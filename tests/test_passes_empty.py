@@ -1,4 +1,4 @@
-"""A text of which nothing is left is no document, wherever it lost the last: it is dropped, with its step named."""
+"""A text of which nothing is left is no document, wherever it lost the last of it: it is dropped by its step's name."""
 
 from __future__ import annotations
 

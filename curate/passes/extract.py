@@ -26,6 +26,8 @@ BOOKS: tuple[Media, ...] = ("book/html", "book/xhtml")
 
 SIGN = re.compile(HAS_TEXT)
 
+PART_END = "\n\n\x1e\n\n"  # ASCII's own sign for it
+
 Row = dict[str, Any]
 Extract = Callable[[str, bool], Extraction]
 """What turns the mark-up of one page into text, told whether it is XHTML."""
@@ -49,10 +51,15 @@ def page_extractor(source: Source, recipe: Recipe) -> Extract:
     return partial(_extract_hopeful, extract=extract, chance=chance, source=source)
 
 
-def extract_text(record: Record, extract: Extract) -> Row:
+def extract_book(record: Record) -> Row:
+    """As `extract_text`, with `PART_END` between the parts of a book that has several."""
+    return extract_text(record, _extract_main, joint=PART_END)
+
+
+def extract_text(record: Record, extract: Extract, *, joint: str = "\n\n") -> Row:
     """The columns that extraction adds to a record's row; an exception of a parser costs this record only."""
     try:
-        text, losses = _text(record, extract)
+        text, losses = _text(record, extract, joint)
     except MemoryError:
         raise
     except Exception as error:
@@ -62,7 +69,7 @@ def extract_text(record: Record, extract: Extract) -> Row:
     return {"text": text, "losses": ",".join(sorted(losses)) or None}
 
 
-def _extract_main(html: str, is_xhtml: bool, *, engine: Engine) -> Extraction:
+def _extract_main(html: str, is_xhtml: bool, *, engine: Engine = "resiliparse") -> Extraction:
     return extract_html(html, engine=engine, is_xhtml=is_xhtml)
 
 
@@ -81,12 +88,12 @@ def _useless(source: Source, recipe: Recipe) -> RecipeError:
     return mistake(f'source "{source.name}": min_language_chance needs {wanted}', source.place, recipe.file)
 
 
-def _text(record: Record, extract: Extract) -> tuple[str, set[str]]:
+def _text(record: Record, extract: Extract, joint: str) -> tuple[str, set[str]]:
     """The text, and the names of what a parser is known to have left out of it."""
     parts = record.payload if isinstance(record.payload, tuple) else ((record.payload, record.media),)
     extracted = [_extract(_decoded(data, media, record.charset), media, extract) for data, media in parts]
     losses = {loss for part in extracted for loss in part.losses}
-    text = "\n\n".join(part.text for part in extracted if part.text)
+    text = joint.join(part.text for part in extracted if part.text)
     framed = unframe(text) if record.media in BOOKS else None
     return (framed.text if framed else text), losses
 

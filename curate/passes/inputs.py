@@ -17,6 +17,7 @@ from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import find_inputs, read_version
 from curate.engine.plan import FileRange, InputFile, Plan, Split, make_splits, read_plan, target_bytes
 from curate.errors import RunConflict, UsageError
+from curate.passes.chapters import split_books
 from curate.recipe import Recipe, Source, digest, mistake
 from curate.recipe_file import load
 
@@ -54,7 +55,8 @@ def read_split(
     reader = _reader(source)
     for piece in split.ranges:
         _check_unchanged(piece.file)
-        yield from _read(reader, piece, source, max_record_bytes, pulse)
+        found = _read(reader, piece, source, max_record_bytes, pulse)
+        yield from split_books(found, source) if source.split else found
 
 
 @lru_cache(maxsize=2)

@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "madlad": "curate.filters.madlad:madlad",
     "code": "curate.filters.code:code",
     "licence": "curate.filters.licence:licence",
+    "books": "curate.filters.books:books",
     "fineweb": "curate.filters.fineweb:fineweb",
     "fineweb2": "curate.filters.fineweb2:fineweb2",
     "redpajama_v2": "curate.filters.redpajama:redpajama_v2",
