@@ -134,7 +134,7 @@ def test_counts_close_or_the_commit_is_refused() -> None:
             "byte_count": [10, 5, None, None],
         }
     )
-    counts = count_outcomes(ledger)
+    counts = count_outcomes(ledger, ["url"])
     assert counts["steps"] == {
         "dropped/read/http_status": [1, 0],
         "dropped/url/words": [1, 5],

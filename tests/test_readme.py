@@ -14,7 +14,7 @@ import pytest
 import curate
 from curate.passes.steps import resolve
 from curate.recipe_file import load
-from curate.report.show import by_step, funnel
+from curate.report.funnel import by_step, funnel
 from curate.report.why import stories
 
 ROOT = Path(__file__).resolve().parents[1]

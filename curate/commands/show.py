@@ -41,9 +41,12 @@ def _print_pairs(folder: Path, *, as_json: bool) -> None:
 
 
 def print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
+    from dataclasses import asdict
+
     from curate.report.contamination import set_lines
     from curate.report.dedup import cut_lines
-    from curate.report.show import by_step, funnel, funnel_table, tokens_table
+    from curate.report.funnel import by_step, funnel, totals
+    from curate.report.show import funnel_table, tokens_table
     from curate.run_folder import Run
 
     run = Run(folder)
@@ -52,10 +55,11 @@ def print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
         chosen = {
             key: manifest.get(key, {}) for key in ("name", "recipe", "counts", "dedup", "contamination", "tokens")
         }
-        say_json(chosen | {"mixture": run.mixture})
+        say_json(chosen | {"mixture": run.mixture, "funnel": [asdict(row) for row in funnel(run)]})
         return
     rows = funnel(run)
-    show(funnel_table(rows if reasons else by_step(rows)))
+    shown = rows if reasons else by_step(rows)
+    show(funnel_table([*shown, *(totals(rows) if len({row.source for row in rows}) > 1 else [])]))
     show(tokens_table(run))
     for line in (*cut_lines(run.manifest["dedup"]), *set_lines(run.manifest.get("contamination", {}))):
         say(line)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from curate.errors import CurateError, UsageError
 from curate.passes.inputs import open_run
-from curate.passes.retune import Change, Retuned, step_names
-from curate.passes.steps import resolve
+from curate.passes.retune import Change, Retuned
+from curate.passes.steps import resolve, step_names
 from curate.recipe import Recipe, digest, to_toml
 from curate.recipe_edit import Edit, edited, with_inputs_of
 from curate.recipe_file import SHIPPED, load, shipped_recipes

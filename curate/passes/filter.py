@@ -25,14 +25,14 @@ from curate.engine.cursor import Cursor
 from curate.engine.files import open_input
 from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
+from curate.engine.sizes import BEFORE
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
 from curate.passes.columns import LEDGER_HEAD, batch_head
 from curate.passes.decide import decide
 from curate.passes.extract import Extract, extract_text, page_extractor
 from curate.passes.inputs import open_run, read_split
-from curate.passes.seen import PREFIX
-from curate.passes.steps import BoundStep, bind, has_own_steps
+from curate.passes.steps import BoundStep, bind, has_own_steps, step_names
 from curate.passes.user_errors import ENOUGH, ROWS, check_user_errors
 from curate.recipe import Dedup, Recipe, Source
 from curate.text.signals import SIGNALS, text_signals
@@ -83,7 +83,7 @@ def _commit(run: Path, split: Split, parts: Parts) -> None:
     folder = attempt_folder(run, STAGE, split.key)
     for name in ("documents", "signatures", "ledger"):
         write_table(getattr(parts, name), folder / "work" / STAGE / f"{split.key}.{name}.parquet")
-    counts = count_outcomes(parts.ledger)
+    counts = count_outcomes(parts.ledger, step_names(open_run(run)[0].source(split.source)))
     check_account(counts, split.key)
     commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "inputs": _input_digests(split)})
 
@@ -188,7 +188,7 @@ def _ledger(batch: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
 def _documents(kept: pl.DataFrame) -> pl.DataFrame:
     """What survives, with what its source knows; the signals stay in the ledger."""
     unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
-    return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(PREFIX))
+    return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(BEFORE))
 
 
 def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:

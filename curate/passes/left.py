@@ -14,6 +14,7 @@ import polars as pl
 from curate.batch import HAS_TEXT
 from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
+from curate.engine.sizes import AFTER
 from curate.passes.contamination import LEFT, apply_changes
 from curate.passes.dedup import cuts_among, rows_among, verdicts_among
 from curate.recipe import Recipe
@@ -26,10 +27,12 @@ CHANGED = "work/contamination.parquet"
 
 class Left(NamedTuple):
     """`documents`: those that stay, in their order, with `cluster_size` (how many each stands for, itself among them)
-    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and step, reason and value for the ledger."""
+    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and step, reason and value for the ledger. `changed`: id,
+    and after_dedup or after_decontaminate, the bytes of a text that was changed and went on."""
 
     documents: pl.DataFrame
     gone: pl.DataFrame
+    changed: tuple[pl.DataFrame, ...] = ()
 
 
 def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame, *, decontaminated: bool = True) -> Left:
@@ -50,7 +53,7 @@ def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
     if recipe.dedup is None or not cuts_texts(recipe.dedup):
         return Left(documents, gone)
     documents, emptied = cut_documents(documents, cuts_among(run, documents["id"]), recipe.dedup.min_words_left)
-    return Left(documents, pl.concat([gone, emptied]))
+    return Left(documents, pl.concat([gone, emptied]), (_sizes(documents.filter(pl.col("cut_bytes") > 0), "dedup"),))
 
 
 def _decontaminated(run: Path, left: Left) -> Left:
@@ -60,7 +63,13 @@ def _decontaminated(run: Path, left: Left) -> Left:
     changed = changed.with_columns(outcome)  # a text of which nothing was left is no document
     dropped = changed.filter(pl.col("outcome") == "dropped")
     gone = dropped.select("id", pl.lit("decontaminate").alias("step"), pl.lit("contaminated").alias("reason"), "value")
-    return Left(apply_changes(left.documents, changed), pl.concat([left.gone, gone]))
+    documents = apply_changes(left.documents, changed)
+    sizes = _sizes(documents.join(changed, on="id", how="semi", maintain_order="left"), "decontaminate")
+    return Left(documents, pl.concat([left.gone, gone]), (*left.changed, sizes))
+
+
+def _sizes(documents: pl.DataFrame, stage: str) -> pl.DataFrame:
+    return documents.select("id", pl.col("text").str.len_bytes().cast(pl.Int64).alias(f"{AFTER}{stage}"))
 
 
 def _copies(copies: pl.DataFrame) -> pl.DataFrame:

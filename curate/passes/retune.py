@@ -21,7 +21,7 @@ from curate.passes.decide import apply_rules
 from curate.passes.inputs import open_run
 from curate.passes.reach import ALIVE, measured_though_dropped
 from curate.passes.seen import as_seen
-from curate.passes.steps import BoundStep, bind, resolve
+from curate.passes.steps import BoundStep, bind, resolve, step_names
 from curate.recipe import Recipe, Source, Step
 from curate.run_folder import Run
 from curate.settings import toml_value
@@ -112,13 +112,6 @@ def _with_change(source: Source, change: Change) -> Source:
 
 def _set(step: Step, change: Change) -> Step:
     return replace(step, parameters={**step.parameters, change.parameter: change.value})
-
-
-def step_names(source: Source) -> list[str]:
-    """As the ledger calls the steps: the second `where` is "where#2"."""
-    uses = [step.use for step in source.steps]
-    counts = [uses[: number + 1].count(use) for number, use in enumerate(uses)]
-    return [use if count == 1 else f"{use}#{count}" for use, count in zip(uses, counts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

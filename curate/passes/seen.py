@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from curate.engine.sizes import BEFORE
 from curate.passes.steps import BoundStep
 from curate.text.signals import SIGNALS
 
-PREFIX = "before_"
 NAMES = tuple(signal.name for signal in SIGNALS)
 
 
@@ -23,13 +23,13 @@ def keep_signals(before: pl.DataFrame, after: pl.DataFrame, step: str) -> pl.Dat
     known = [name for name in NAMES if name in before.columns]
     if not known or not is_changed.any():
         return after
-    old = before.select(pl.when(is_changed).then(pl.struct(known)).alias(f"{PREFIX}{step}"))
+    old = before.select(pl.when(is_changed).then(pl.struct(known)).alias(f"{BEFORE}{step}"))
     return after.hstack(old)
 
 
 def as_seen(rows: pl.DataFrame, steps: Sequence[BoundStep], index: int) -> pl.DataFrame:
     """Rows of a ledger with the signals that `steps[index]` decided on."""
-    later = [f"{PREFIX}{step.name}" for step in steps[index + 1 :] if step.filter.changes_text]
+    later = [f"{BEFORE}{step.name}" for step in steps[index + 1 :] if step.filter.changes_text]
     for column in reversed([name for name in later if name in rows.columns]):
         known = [field.name for field in rows.schema[column].fields]  # type: ignore[attr-defined]
         rows = rows.with_columns(

@@ -67,11 +67,18 @@ def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
     Raises:
         RecipeError: a step cannot be used as it is written; with file and line.
     """
-    names = _unique([step.use for step in source.steps])
+    names = step_names(source)
     return tuple(
         BoundStep(name, at_line(step, recipe, lambda step=step: _filter(step, recipe)))  # type: ignore[misc]
         for name, step in zip(names, source.steps, strict=True)
     )
+
+
+def step_names(source: Source) -> list[str]:
+    """As the ledger calls the steps: the second `where` is "where#2"."""
+    uses = [step.use for step in source.steps]
+    counts = [uses[: number + 1].count(use) for number, use in enumerate(uses)]
+    return [use if count == 1 else f"{use}#{count}" for use, count in zip(uses, counts, strict=True)]
 
 
 def has_own_steps(source: Source) -> bool:
@@ -150,12 +157,3 @@ def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
         if isinstance(error, RecipeError):
             raise
         raise mistake(str(error), step.place, recipe.file) from None
-
-
-def _unique(names: list[str]) -> list[str]:
-    counts: dict[str, int] = {}
-    unique = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        unique.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
-    return unique

@@ -18,11 +18,13 @@ from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
+from curate.engine.sizes import AFTER
 from curate.engine.store import attempt_folder, commit
 from curate.engine.worker import Attempt
 from curate.errors import CurateError, UsageError
 from curate.passes.inputs import open_run
 from curate.passes.left import Left, what_is_left
+from curate.passes.steps import step_names
 from curate.passes.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe, Scrub
 from curate.scrub.pii import scrub_texts
@@ -60,7 +62,7 @@ def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock:
     if attempt.only is None:
         with clock("write"):
             broken = _broken(documents, attempt)
-            _commit(run, split, batches, _ledger(run, key, left, broken), tokenizer)
+            _commit(run, split, batches, _ledger(run, key, left, broken, batches), tokenizer)
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -133,14 +135,18 @@ def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"id": pl.String, "broken": pl.String})
 
 
-def _ledger(run: Path, key: str, left: Left, broken: pl.DataFrame) -> pl.DataFrame:
-    """The ledger of pass 1 with the outcomes of passes 2 and 3."""
+def _ledger(run: Path, key: str, left: Left, broken: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
+    """The ledger of pass 1 with the outcomes of passes 2 and 3, and the sizes of the texts that these changed."""
     ledger = pl.read_parquet(run / "work" / "filter" / f"{key}.ledger.parquet")
     gone = left.gone.select("id", pl.struct("step", "reason", "value").alias("_gone"))
     ledger = ledger.join(gone, on="id", how="left", maintain_order="left")
     ledger = ledger.join(broken, on="id", how="left", maintain_order="left")
     if "cut_bytes" in left.documents.columns:
         ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
+    final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
+    is_scrubbed = open_run(run)[0].scrub is not None and final
+    for changed in (*left.changed, *([pl.concat(final)] if is_scrubbed else [])):
+        ledger = ledger.join(changed, on="id", how="left", maintain_order="left")
     is_gone, is_broken = pl.col("_gone").is_not_null(), pl.col("broken").is_not_null()
     dropped, quarantined = pl.lit("dropped"), pl.lit("quarantined")
     told = {name: pl.col("_gone").struct.field(name) for name in ("step", "reason", "value")}
@@ -163,7 +169,7 @@ def _commit(run: Path, split: Split, batches: list[Encoded], ledger: pl.DataFram
         write_table(documents, folder / "documents" / split.source / f"{name}.parquet")
         tokens = {part: _write_part(folder, split, part, batches, tokenizer) for part in PARTS}
         pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
-    counts = count_outcomes(ledger)
+    counts = count_outcomes(ledger, step_names(open_run(run)[0].source(split.source)))
     check_account(counts, split.key)
     commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from curate.passes.inputs import open_run
 from curate.passes.steps import bind
-from curate.report.show import by_step, funnel
+from curate.report.funnel import by_step, funnel
 from curate.run_folder import Run
 
 MIN_REACHED = 100
@@ -34,12 +34,17 @@ def suspicions(run: Run) -> list[Suspicion]:
     """The steps of a finished run that dropped more than `[limits] max_drop` of what reached them, and those that
     dropped nothing of at least `LARGE` documents."""
     recipe, _ = open_run(run.folder)
-    dropped = {(row.source, row.step): row.documents for row in by_step(funnel(run)) if row.outcome == "dropped"}
-    lost = {(row.source, row.step): row.documents for row in by_step(funnel(run)) if row.outcome == "quarantined"}
+    rows = by_step(funnel(run))
+    dropped, lost, apart = (
+        {(row.source, row.step): row.documents for row in rows if row.outcome == outcome}
+        for outcome in ("dropped", "quarantined", "apart")
+    )
     found: list[Suspicion] = []
     for source in recipe.sources:
         left = run.manifest["counts"][source.name]["read"]
-        left -= sum(taken.get((source.name, name), 0) for taken in (dropped, lost) for name in ("read", "extract"))
+        left -= sum(
+            taken.get((source.name, name), 0) for taken in (dropped, lost, apart) for name in ("read", "extract")
+        )
         for step in bind(source, recipe):
             key = (source.name, step.name)
             count = dropped.get(key, 0)

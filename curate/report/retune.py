@@ -12,7 +12,8 @@ import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.passes.retune import Retuned, step_names
+from curate.passes.retune import Retuned
+from curate.passes.steps import step_names
 from curate.report.show import add_column, size
 from curate.run_folder import Run
 

@@ -1,107 +1,61 @@
-"""The funnel of a run as a table: what came in, what each step dropped, what came out.
+"""The funnel of a run and its tokens as tables for a terminal.
 
-manifest.json ─▶ FunnelRow per source and step ─▶ rich tables
+FunnelRow per source and step, manifest.json, mixture.json ─▶ rich tables
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.recipe_file import load
+from curate.report.funnel import FunnelRow, documents_read
 from curate.run_folder import Run
 
 
-@dataclass(frozen=True, slots=True)
-class FunnelRow:
-    """One line of the funnel: documents and extracted bytes that a step took out, and what was left after it."""
-
-    source: str
-    step: str
-    reason: str
-    outcome: str
-    documents: int
-    bytes: int
-    left: int
-
-
-def funnel(run: Run) -> list[FunnelRow]:
-    """All rows, sources in the recipe's order, steps in the order in which they decide.
-
-    Raises:
-        UsageError: the run is not complete.
-    """
-    counts = run.manifest["counts"]
-    recipe = load(run.folder / "recipe.toml")
-    return [
-        row
-        for source in recipe.sources
-        for row in _rows(source.name, [step.use for step in source.steps], counts[source.name])
-    ]
-
-
-def _rows(source: str, steps: list[str], counts: Mapping[str, Any]) -> Iterator[FunnelRow]:
-    order = ["read", "extract", *steps, "dedup", "decontaminate", "scrub"]
-    left = counts["read"]
-    yield FunnelRow(source, "read", "", "read", counts["read"], counts["read_bytes"], left)
-    keys = sorted(counts["steps"], key=lambda key: _position(key, order))
-    for key in keys:
-        outcome, step, reason = key.split("/", 2)
-        documents, size = counts["steps"][key]
-        left -= documents
-        yield FunnelRow(source, step, reason, outcome, documents, size, left)
-    yield FunnelRow(source, "kept", "", "kept", counts["kept"], counts["kept_bytes"], left)
-
-
-def _position(key: str, order: list[str]) -> tuple[int, str, str]:
-    _, step, reason = key.split("/", 2)
-    name, _, number = step.partition("#")
-    places = [place for place, known in enumerate(order) if known == name]
-    return (places[int(number or 1) - 1] if places else len(order), step, reason)
-
-
-def by_step(rows: list[FunnelRow]) -> list[FunnelRow]:
-    """One row a step: the reasons of each added up."""
-    merged: list[FunnelRow] = []
-    for row in rows:
-        last = merged[-1] if merged else None
-        if last and (last.source, last.step, last.outcome) == (row.source, row.step, row.outcome):
-            documents, size = last.documents + row.documents, last.bytes + row.bytes
-            merged[-1] = replace(row, reason="", documents=documents, bytes=size)
-        else:
-            merged.append(replace(row, reason=""))
-    return merged
-
-
-def funnel_table(rows: list[FunnelRow]) -> Table:
+def funnel_table(rows: Sequence[FunnelRow]) -> Table:
     """The funnel for a terminal: a row for each of `rows`, with the reasons where they have one."""
-    table = Table(title="What came in, what each step took out, what is left", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("source", "step", "documents", "share", "text", "left"):
+    title = "What came in, what each step took out, what is left"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("source", "step", "docs", "share", "text", "left", "text left"):
         add_column(table, name, is_text=name in ("source", "step"))
-    shown, read = "", 1
-    for row in rows:
-        is_first = row.source != shown
-        if is_first:
-            read = max(row.documents, 1)
-        is_total = row.outcome in ("read", "kept")
-        style = "bold" if is_total else "yellow" if row.outcome == "quarantined" else None
-        cells = (f"{'' if is_total else '-'}{row.documents:,}", f"{row.documents / read:.1%}", size(row.bytes))
-        table.add_row(row.source if is_first else "", _label(row), *cells, f"{row.left:,}", style=style)
-        if row.outcome == "kept":
-            table.add_section()
-        shown = row.source
+    for _, group in groupby(rows, key=lambda row: row.source):
+        of_source = list(group)
+        read = documents_read(of_source)
+        for number, row in enumerate(of_source):
+            name = row.source if number == 0 else ""
+            style = {"read": "bold", "kept": "bold", "quarantined": "yellow"}.get(row.outcome)
+            left = (f"{row.left:,}", size(row.left_bytes))
+            table.add_row(name, _label(row), *_taken(row, read), *left, style=style)
+        table.add_section()
     return table
 
 
+def _taken(row: FunnelRow, read: int) -> tuple[str, str, str]:
+    """Documents, their share of what was read, and text; what leaves has a minus."""
+    if row.outcome in ("read", "apart"):
+        return (f"{'-' * (row.outcome == 'apart')}{row.documents:,}", "", size(row.bytes) if row.bytes else "")
+    if row.outcome == "kept":
+        return (f"{row.documents:,}", f"{row.documents / max(read, 1):.1%}", size(row.bytes))
+    text = f"-{size(row.bytes)}" if row.bytes >= 0 else f"+{size(-row.bytes)}"
+    if row.outcome == "cut":
+        return ("", "", text)
+    return (f"-{row.documents:,}", f"{row.documents / max(read, 1):.1%}", text if row.bytes else "")
+
+
 def _label(row: FunnelRow) -> str:
-    if row.outcome in ("read", "kept"):
-        return row.outcome
-    quarantined = " (quarantined)" if row.outcome == "quarantined" else ""
-    return f"{row.step}{': ' if row.reason else ''}{row.reason}{quarantined}"
+    step = "reading" if row.step == "read" else row.step
+    reason = f": {row.reason}" if row.reason else ""
+    if row.outcome == "apart":
+        return f"no document{reason}"
+    if row.outcome == "cut":
+        return f"{step} (cut in {row.documents:,})" if step else f"cut in {row.documents:,}"
+    if row.outcome == "quarantined":
+        return f"{step}{reason} (quarantined)" if step else "quarantined"
+    return f"{step}{reason}" if row.outcome == "dropped" and step else row.outcome
 
 
 def tokens_table(run: Run) -> Table:
