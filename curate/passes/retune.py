@@ -192,7 +192,19 @@ def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int)
         decided = apply_rules(as_seen(rows, steps, index), pair.step.name, pair.step.filter.rules)
     except pl.exceptions.ColumnNotFoundError as error:
         raise UsageError(f"{pair.step.name}: the run did not measure what this needs ({error})") from None
-    return rows.with_columns(decided.select("outcome", "step", "reason", "value"))
+    return rows.with_columns(_emptied(decided, pair.step).select(VERDICT))
+
+
+def _emptied(rows: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
+    """A text of which the step leaves nothing is no document, whatever its rules say."""
+    if not step.filter.changes_text:
+        return rows
+    was_emptied = (pl.col("old_step") == step.name) & (pl.col("old_reason") == "emptied")
+    is_empty = ALIVE & ((pl.col("byte_count") == 0) | was_emptied)
+    news = {"outcome": "dropped", "step": step.name, "reason": "emptied"}
+    return rows.with_columns(
+        pl.when(is_empty).then(pl.lit(new)).otherwise(name).alias(name) for name, new in news.items()
+    )
 
 
 def _as_before(rows: pl.DataFrame, index: int) -> pl.DataFrame:
