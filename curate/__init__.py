@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from curate.filters.custom import filter, signal, transform
     from curate.passes.plain_dedup import dedup_texts
     from curate.passes.run import run
+    from curate.passes.subset import subset
     from curate.recipe import Recipe
     from curate.recipe_file import load
     from curate.run_folder import Run
@@ -38,6 +39,7 @@ __all__ = [
     "load",
     "run",
     "signal",
+    "subset",
     "transform",
 ]
 
@@ -51,6 +53,7 @@ _HOMES = {
     "load": "curate.recipe_file",
     "run": "curate.passes.run",
     "signal": "curate.filters.custom",
+    "subset": "curate.passes.subset",
     "transform": "curate.filters.custom",
 }
 
