@@ -19,6 +19,8 @@ MAGIC, VERSIONS = 793712314, (11, 12)
 SUPERVISED = 3
 HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 LABEL = 1
+MAX_DIM, MAX_BUCKET = 1 << 16, 1 << 26
+"""Published models have up to 300 numbers in a vector, and 10 million places for n-grams."""
 CENTROIDS = 256
 MOST_SEEN = 10**15
 """A node of the tree of labels that is not made yet weighs so much."""
@@ -31,8 +33,8 @@ class NotSupervised(ValueError):
 class FastTextTables(NamedTuple):
     """`words` and `labels` in the order of their ids, `label_counts` how often each was seen in training.
 
-    The first rows of `matrix` (float32[rows, dim]) are the words', then come those of hashed n-grams: `rows_of` int32[bucket]
-    has each hash's row or -1, or is empty where each hash has its own. `output` is float32[labels, dim].
+    The first rows of `matrix` (float32[rows, dim]) are the words', then come those of hashed n-grams: `rows_of`
+    int32[bucket] has each hash's row or -1, or is empty where each hash has its own. `output` is float32[labels, dim].
     """
 
     words: list[bytes]
@@ -58,7 +60,7 @@ def read_tables(data: bytes | mmap.mmap) -> FastTextTables:
         tables = _read(Reader(data))
         _check_shapes(tables)
         return tables
-    except (struct.error, ValueError, IndexError) as error:
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
         if isinstance(error, NotSupervised):
             raise
         raise NotSupervised(f"it ends too early, or is damaged ({error})") from error
@@ -76,6 +78,8 @@ class Reader:
         return found
 
     def array(self, dtype: str, count: int) -> npt.NDArray[Any]:
+        if not 0 <= count <= len(self.data):  # numpy takes -1 for all that is left
+            raise NotSupervised(f"it should hold {count:,} numbers in {len(self.data):,} bytes")
         found = np.frombuffer(self.data, dtype=np.dtype(dtype).newbyteorder("<"), count=count, offset=self.at)
         self.at += found.nbytes
         return np.require(found, requirements="A")  # strings before it may leave it anywhere
@@ -93,14 +97,16 @@ def _read(reader: Reader) -> FastTextTables:
     magic, version = reader.numbers("2i")
     if magic != MAGIC or version not in VERSIONS:
         raise NotSupervised(f"it begins with {magic}, version {version}; {MAGIC}, version 12 would be right")
-    _, _, _, _, _, word_ngrams, loss, kind, bucket, min_ngram, max_ngram, _, _ = reader.numbers("12id")
+    dim, _, _, _, _, word_ngrams, loss, kind, bucket, min_ngram, max_ngram, _, _ = reader.numbers("12id")
     if kind != SUPERVISED:
         raise NotSupervised("it was trained for word vectors, not for labels")
+    if not (0 < dim <= MAX_DIM and 0 <= bucket <= MAX_BUCKET):
+        raise NotSupervised(f"its vectors have {dim:,} numbers, and there are {bucket:,} places for n-grams")
     entries, rows_of = _read_dictionary(reader, bucket)
     words = [word for word, _, kind in entries if kind != LABEL]
     labels = [(word.decode("utf-8", "replace"), count) for word, count, kind in entries if kind == LABEL]
-    matrix = _read_matrix(reader)
-    output = _read_matrix(reader)
+    matrix = _read_matrix(reader, dim)
+    output = _read_matrix(reader, dim)
     return FastTextTables(
         words,
         [label for label, _ in labels],
@@ -148,29 +154,40 @@ def _read_dictionary(reader: Reader, bucket: int) -> tuple[list[tuple[bytes, int
     return entries, rows_of
 
 
-def _read_matrix(reader: Reader) -> npt.NDArray[np.float32]:
+def _read_matrix(reader: Reader, dim: int) -> npt.NDArray[np.float32]:
     (is_quantized,) = reader.numbers("?")
     if is_quantized:
-        return _read_quantized(reader)
+        return _read_quantized(reader, dim)
     rows, columns = reader.numbers("2q")
+    _check_columns(columns, dim)
     return reader.array("f4", rows * columns).reshape(rows, columns)
 
 
-def _read_quantized(reader: Reader) -> npt.NDArray[np.float32]:
+def _check_columns(columns: int, dim: int) -> None:
+    """Before anything is built: a damaged size would ask for more memory than there is."""
+    if columns != dim:
+        raise NotSupervised(f"a matrix has {columns:,} columns where vectors have {dim:,} numbers")
+
+
+def _read_quantized(reader: Reader, dim: int) -> npt.NDArray[np.float32]:
     """Each row as parts, each part one of 256 centroids (product quantization, Jégou et al. 2011), times its norm."""
     has_norms, rows, columns, size = reader.numbers("?2qi")
+    _check_columns(columns, dim)
     codes = reader.array("u1", size).reshape(rows, -1)
-    matrix = np.concatenate(list(_parts(reader, codes)), axis=1)
+    matrix = np.concatenate(list(_parts(reader, codes, dim)), axis=1)
     if has_norms:
         norms = reader.array("u1", rows).reshape(rows, 1)
-        matrix *= np.concatenate(list(_parts(reader, norms)), axis=1)
+        matrix *= np.concatenate(list(_parts(reader, norms, 1)), axis=1)
     if matrix.shape != (rows, columns):
         raise NotSupervised(f"a matrix has the shape {matrix.shape}, not {(rows, columns)}")
     return matrix
 
 
-def _parts(reader: Reader, codes: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.float32]]:
+def _parts(reader: Reader, codes: npt.NDArray[np.uint8], dim: int) -> Iterator[npt.NDArray[np.float32]]:
     columns, parts, width, last_width = reader.numbers("4i")
+    is_whole = min(parts, width, last_width) > 0 and (parts - 1) * width + last_width == columns == dim
+    if not is_whole or codes.shape[1] != parts:
+        raise NotSupervised(f"{parts:,} parts of {width:,} numbers, the last of {last_width:,}, are no vector")
     centroids = reader.array("f4", columns * CENTROIDS)
     for part in range(parts):
         wide = width if part + 1 < parts else last_width

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,9 +17,9 @@ from curate.errors import CurateError, UsageError
 END_OF_TEXT = "<|endoftext|>"
 """The name of the mark in the vocabularies that are made here, and in those of tiktoken."""
 NO_BYTES = b""
+MAX_TOKEN = 60
 MAX_SENTENCE = 300
 """Characters of a library's own error that are repeated."""
-
 Encoded = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 
 
@@ -88,6 +87,7 @@ def library_errors(sentence: str) -> Iterator[None]:
         raise UsageError(f"{sentence}: {lines[0][:MAX_SENTENCE] or type(error).__name__}") from error
 
 
-def printable(path: Path | str) -> str:
-    """A name that a file of somebody else gives, fit for a sentence: lone surrogates cannot be written."""
-    return str(path).encode("utf-8", "replace").decode()
+def printable(token: object) -> str:
+    """A token of somebody else's file, fit for a sentence: lone surrogates cannot be written, and some are long."""
+    text = str(token).encode("utf-8", "replace").decode()
+    return text if len(text) <= MAX_TOKEN else text[:MAX_TOKEN] + "…"

@@ -45,8 +45,8 @@ def _known(token: str, table: Mapping[str, Any], ids: Mapping[str, int], sentenc
     if token in ids:
         return token
     known = [added for added in (*special_tokens(table), *ordinary_tokens(table)) if added in ids]
-    hint = nearest(token, known[:SHOWN]) if known else ""
-    raise UsageError(f'{sentence} "{printable(token)}"{printable(hint)}')
+    hint = nearest(token, [printable(name) for name in known[:SHOWN]]) if known else ""
+    raise UsageError(f'{sentence} "{printable(token)}"{hint}')
 
 
 def _choice(candidates: list[str]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import tokenizers
 
 from curate.errors import UsageError
-from curate.tokenize.backends import Encoded, bounds, flat, library_errors
+from curate.tokenize.backends import Encoded, bounds, flat, library_errors, printable
 from curate.tokenize.control import control_tokens, is_text, without_control
 from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
 from curate.tokenize.vocabulary import bytes_of_ids, read_table
@@ -101,7 +101,7 @@ def _open(content: str, place: Path) -> tokenizers.Tokenizer:
 
 def _check_end_of_text(token: str, table: Mapping[str, Any], place: Path) -> None:
     if token == unknown_token(table) or is_text(token, table):
-        raise UsageError(f"{place}: {token!r} stands for text, so it cannot be the mark that ends one")
+        raise UsageError(f'{place}: "{printable(token)}" stands for text, so it cannot be the mark that ends one')
 
 
 def _probe(table: Mapping[str, Any]) -> list[str]:

@@ -91,9 +91,7 @@ def _read_ranks(content: bytes, path: Path) -> dict[int, bytes]:
         except (ValueError, binascii.Error) as error:
             raise UsageError(f"{path}:{number}: not a base64 token and a rank") from error
         if not piece or place in pieces:
-            raise UsageError(
-                f"{path}:{number}: {'rank ' + str(place) + ' stands twice' if piece else 'an empty token'}"
-            )
+            raise UsageError(f"{path}:{number}: an empty token, or a rank that stands above as well")
         pieces[place] = piece
     if len(pieces) < 256:
         raise UsageError(f"{path} has {len(pieces)} ranks; a tiktoken file has at least the 256 bytes")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import UsageError
-from curate.tokenize.backends import NO_BYTES, library_errors
+from curate.tokenize.backends import NO_BYTES, library_errors, printable
 
 FREE_IDS = 1 << 16
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
@@ -30,16 +30,26 @@ def read_table(content: str, place: Path) -> dict[str, Any]:
     model = table.get("model") if isinstance(table, dict) else None
     if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
         raise UsageError(f'{place} is no tokenizer.json: it has no "model" with a "vocab"')
-    _check_added(table.get("added_tokens"), place)
     _check_ids(model["vocab"], place)
+    _check_added(table.get("added_tokens"), len(model["vocab"]), place)
+    _check_merges(model, place)
     return table
 
 
-def _check_added(added: Any, place: Path) -> None:
+def _check_added(added: Any, size: int, place: Path) -> None:
     entries = added if isinstance(added, list) else [] if added is None else [added]
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("content"), str):
             raise UsageError(f'{place} is no tokenizer.json: an entry of "added_tokens" has no "content"')
+        number = entry.get("id", 0)
+        if type(number) is not int or number < 0:
+            raise UsageError(f'{place} is no tokenizer.json: the id of "{printable(entry["content"])}" is no number')
+        _check_far(entry["content"], number, size + len(entries), place)
+
+
+def _check_far(token: str, number: int, size: int, place: Path) -> None:
+    if number >= 2 * size + FREE_IDS:
+        raise UsageError(f'{place}: "{printable(token)}" has the id {number:,} in a vocabulary of {size:,} tokens')
 
 
 def _check_ids(vocab: dict[str, Any] | list[Any], place: Path) -> None:
@@ -50,12 +60,22 @@ def _check_ids(vocab: dict[str, Any] | list[Any], place: Path) -> None:
         return
     for token, number in vocab.items():
         if type(number) is not int or number < 0:
-            raise UsageError(f"{place} is no tokenizer.json: the id of {token!r} is no number from 0 on")
-    if vocab and max(vocab.values()) >= 2 * len(vocab) + FREE_IDS:
-        token = max(vocab, key=vocab.__getitem__)
-        raise UsageError(f"{place}: {token!r} has the id {vocab[token]:,} in a vocabulary of {len(vocab):,} tokens")
+            raise UsageError(f'{place} is no tokenizer.json: the id of "{printable(token)}" is no number from 0 on')
+        _check_far(token, number, len(vocab), place)
     if len(set(vocab.values())) < len(vocab):
         raise UsageError(f"{place}: two tokens of its vocabulary have the same id")
+
+
+def _check_merges(model: dict[str, Any], place: Path) -> None:
+    """Pairs of tokens, the second one with the prefix of pieces that go on, which the library cuts off unseen."""
+    merges, prefix = model.get("merges") or [], model.get("continuing_subword_prefix") or ""
+    if not isinstance(merges, list) or not isinstance(prefix, str):
+        raise UsageError(f"{place} is no tokenizer.json: its merges are no list")
+    for merge in merges:
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        is_pair = isinstance(pair, list) and len(pair) == 2 and all(isinstance(token, str) for token in pair)
+        if not is_pair or not pair[1].startswith(prefix):
+            raise UsageError(f"{place} is no tokenizer.json: the merge {printable(merge)} is no pair of tokens")
 
 
 def bytes_of_ids(
