@@ -106,6 +106,13 @@ class ModelFile:
 
 
 Measure = Callable[[pl.DataFrame], pl.DataFrame]
+Visit = Callable[[int], None]
+"""What a measure that takes one document after the other calls before each, with the number of its row."""
+MeasureEach = Callable[[pl.DataFrame, Visit], pl.DataFrame]
+
+
+def unwatched(row: int) -> None:
+    """Nobody watches over single documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,8 @@ class Filter:
     rules: tuple[Rule, ...]
     measure: Measure | None = None
     files: tuple[ModelFile, ...] = ()
+    measure_each: MeasureEach | None = None
+    """The same as `measure` where it takes one document after the other: so the one that hangs can be named."""
     changes_text: bool = False
     """Signals of the documents that it measures are those of the changed text."""
     is_cheap: bool = False

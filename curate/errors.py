@@ -5,6 +5,7 @@ CurateError                     exit
 │   └── RecipeError             2   a wrong recipe; says the file and the line
 ├── RunConflict                 4   the folder holds another recipe, input or version
 ├── MachineError                5   the machine failed us (disk full, permission, I/O); resumable
+│   └── RottenFile                  a bit has flipped between two stages; the run does that part again
 ├── RunLocked                   6   another run holds the folder
 ├── Interrupted          130, 143   Ctrl-C, SIGTERM; resumable
 ├── CheckFailed                 1   `verify` or a test of the data found a difference
@@ -56,6 +57,17 @@ class Interrupted(CurateError):
 
 class CheckFailed(CurateError):
     exit_code = 1
+
+
+class RottenFile(MachineError):
+    """A file between two stages is not as it was committed: the task that wrote it is to be done again."""
+
+    def __init__(self, stage: str, key: str, name: str) -> None:
+        super().__init__(stage, key, name)
+        self.stage, self.key, self.name = stage, key, name
+
+    def __str__(self) -> str:
+        return f"{self.name} is damaged: it is not as {self.stage} of {self.key} wrote it"
 
 
 class DocumentError(CurateError):

@@ -12,7 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from curate.errors import UsageError
+from curate.engine.sealed import read_sealed
+from curate.errors import CheckFailed, UsageError
+
+MANIFEST = "manifest.json"
 
 DOCUMENTS = {
     "id": pl.String,
@@ -38,7 +41,7 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        return (self.folder / "manifest.json").is_file()
+        return (self.folder / MANIFEST).is_file()
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -46,8 +49,10 @@ class Run:
 
         Raises:
             UsageError: the run is not complete.
+            CheckFailed: the file is damaged.
         """
-        return self._json("manifest.json")
+        self._look_for(MANIFEST)
+        return read_sealed(self.folder / MANIFEST)
 
     @property
     def mixture(self) -> dict[str, Any]:
@@ -74,11 +79,16 @@ class Run:
         return self._scan("ledger", source)
 
     def _json(self, name: str) -> dict[str, Any]:
-        path = self.folder / name
-        if not path.is_file():
-            raise UsageError(f'{self.folder} has no {name} yet: "curate run" has not finished there')
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self._look_for(name)
+        try:
+            table: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise CheckFailed(f"{self.folder / name} is damaged: {error}") from error
         return table
+
+    def _look_for(self, name: str) -> None:
+        if not (self.folder / name).is_file():
+            raise UsageError(f'{self.folder} has no {name} yet: "curate run" has not finished there')
 
     def _scan(self, room: str, source: str | None) -> pl.LazyFrame:
         files = sorted((self.folder / room).glob(f"{source or '*'}/*.parquet"))

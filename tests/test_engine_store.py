@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +12,12 @@ import polars as pl
 import pytest
 
 from curate.engine.clock import Clock
-from curate.engine.cursor import Cursor
 from curate.engine.files import find_inputs, open_input
 from curate.engine.ledger import add_counts, check_account, count_outcomes
 from curate.engine.plan import InputFile, Plan, check_plan, make_splits, read_plan, write_plan
-from curate.engine.store import attempt_folder, commit, locked, machine_error, read_done, sweep
-from curate.errors import CheckFailed, MachineError, RunConflict, RunLocked, UsageError
+from curate.engine.sealed import read_sealed, write_sealed
+from curate.engine.store import attempt_folder, commit, intact, locked, machine_error, read_done, sweep
+from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, RunLocked, UsageError
 
 
 def put(run: Path, stage: str, key: str, name: str, content: str) -> None:
@@ -160,13 +159,34 @@ def test_nested_steps_share_out_the_time_without_loss() -> None:
     assert all(wall > 0 and cpu > 0 for wall, cpu in seconds.values())
 
 
-def test_the_cursor_is_seen_from_the_other_side(tmp_path: Path) -> None:
-    worker, supervisor = Cursor(tmp_path / "cursor"), Cursor(tmp_path / "cursor")
-    assert supervisor.read()[:2] == (-1, -1)
-    worker.at(5)
-    assert supervisor.read()[:2] == (5, 5)
-    worker.at(2, 7)
-    assert (supervisor.read().first, supervisor.read().last, supervisor.read().documents) == (2, 7, 5)
-    worker.idle()
-    assert supervisor.read().first == -1
-    assert os.path.getsize(tmp_path / "cursor") < 100
+def test_one_flipped_bit_of_a_sealed_file_is_seen_wherever_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    write_sealed(path, {"recipe": "ab", "sizes": [1, 2.5, None], "naïve": {"a": True}})
+    whole = path.read_bytes()
+    assert read_sealed(path) == {"recipe": "ab", "sizes": [1, 2.5, None], "naïve": {"a": True}}
+    for place in range(len(whole)):
+        for bit in (0, 3, 5):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            with pytest.raises(CheckFailed, match=r"plan\.json is damaged"):
+                read_sealed(path)
+
+
+def test_a_file_that_changed_after_its_commit_is_not_read(tmp_path: Path) -> None:
+    put(tmp_path, "filter", "a", "work/filter/a.txt", "hello")
+    path = intact(tmp_path, "filter", "a", "work/filter/a.txt")
+    assert path.read_text() == "hello"
+    path.write_text("hallo")
+    with pytest.raises(RottenFile, match=r"work/filter/a\.txt is damaged: it is not as filter of a wrote it"):
+        intact(tmp_path, "filter", "a", "work/filter/a.txt")
+    with pytest.raises(RottenFile):
+        intact(tmp_path, "filter", "b", "work/filter/b.txt")
+
+
+def test_a_damaged_record_counts_for_nothing_and_is_swept_away_with_its_files(tmp_path: Path) -> None:
+    put(tmp_path, "filter", "a", "work/filter/a.txt", "hello")
+    record = tmp_path / "done" / "filter" / "a.json"
+    record.write_bytes(record.read_bytes().replace(b"hello", b"hallo").replace(b'"read": 1', b'"read": 3'))
+    assert read_done(tmp_path, "filter") == {}
+    assert sweep(tmp_path) == 2
+    assert not record.exists()
+    assert not (tmp_path / "work/filter/a.txt").exists()

@@ -14,115 +14,158 @@ import psutil
 import pytest
 
 from curate.engine.cursor import Cursor
-from curate.engine.supervisor import Progress, Supervisor, Task
+from curate.engine.supervisor import Progress, Said, Supervisor
+from curate.engine.task import Task
 from curate.errors import CurateError, Interrupted, MachineError, UsageError
 from curate.recipe import Limits
 
 TASKS = '''
 import ctypes, errno, os, signal, time
+import polars as pl
 from pathlib import Path
 from curate.engine.store import attempt_folder, commit
 from curate.errors import UsageError
 
-def go_through(run, key, attempt, cursor, clock, hurt=lambda number: None):
+def go_through(run, key, walk, clock, hurt=lambda number: None):
     """Ten documents, one at a time; each may hurt."""
     seen = []
     for number in range(10):
-        cursor.at(number)
-        if attempt.only is not None and attempt.only != number:
+        walk.at(number, step="hurt")
+        if not walk.wants(number):
             continue
-        if number in attempt.skip:
-            seen.append(f"{number}:{attempt.skip[number]}")
+        if culprit := walk.culprit(number):
+            seen.append(f"{number}:{culprit.reason}")
             continue
         with clock("work"):
             hurt(number)
         seen.append(str(number))
-    cursor.idle()
-    if attempt.only is None:
+    walk.idle()
+    if not walk.is_confirming:
         folder = attempt_folder(run, "toy", key)
         (folder / "documents").mkdir()
         (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
         commit(run, "toy", key, folder, {"read": len(seen)})
 
-def fine(run, key, attempt, cursor, clock):
-    go_through(run, key, attempt, cursor, clock)
+def fine(run, key, walk, clock):
+    go_through(run, key, walk, clock)
 
-def segfault(run, key, attempt, cursor, clock):
-    go_through(run, key, attempt, cursor, clock, lambda number: ctypes.string_at(0) if number == 3 else None)
+def segfault(run, key, walk, clock):
+    go_through(run, key, walk, clock, lambda number: ctypes.string_at(0) if number == 3 else None)
 
-def hang(run, key, attempt, cursor, clock):
+def hang(run, key, walk, clock):
     def hurt(number):
         while number == 4:
             pass
-    go_through(run, key, attempt, cursor, clock, hurt)
+    go_through(run, key, walk, clock, hurt)
 
-def grow(run, key, attempt, cursor, clock):
+def grow(run, key, walk, clock):
     def hurt(number):
         blocks = []
         while number == 5:
             blocks.append(b"x" * 20_000_000)
             time.sleep(0.01)
-    go_through(run, key, attempt, cursor, clock, hurt)
+    go_through(run, key, walk, clock, hurt)
 
-def raises(run, key, attempt, cursor, clock):
+def raises(run, key, walk, clock):
     def hurt(number):
         if number in (2, 7):
             raise ValueError("this document")
-    go_through(run, key, attempt, cursor, clock, hurt)
+    go_through(run, key, walk, clock, hurt)
 
-def slow(run, key, attempt, cursor, clock):
-    go_through(run, key, attempt, cursor, clock, lambda number: time.sleep(0.05))
+def sleeps(run, key, walk, clock):
+    go_through(run, key, walk, clock, lambda number: time.sleep(3600) if number == 4 else None)
 
-def ctrl_c(run, key, attempt, cursor, clock):
+def closes(run, key, walk, clock):
+    go_through(run, key, walk, clock, lambda number: os.closerange(0, 200) if number == 5 else None)
+
+def only_in_company(run, key, walk, clock):
+    """Document 7 breaks the worker if others came before it."""
+    came = []
+    def hurt(number):
+        came.append(number)
+        if number == 7 and len(came) > 1:
+            os._exit(9)
+    go_through(run, key, walk, clock, hurt)
+
+def reads(run, key, walk, clock):
+    """Two files of five records; the reader of the first hangs at its third."""
+    seen, number = [], 0
+    for piece in range(2):
+        for record in range(6):
+            if culprit := walk.given_up(piece, number):
+                seen.append(f"rest:{culprit.reason}:{culprit.step}")
+                number += 1
+                break
+            walk.reading(number, piece)
+            while (piece, record) == (0, 2):
+                pass
+            if record == 5:
+                break
+            if walk.wants(number):
+                seen.append(f"{piece}.{record}")
+            number += 1
+    walk.idle()
+    if not walk.is_confirming:
+        folder = attempt_folder(run, "toy", key)
+        (folder / "documents").mkdir()
+        (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
+        commit(run, "toy", key, folder, {"read": len(seen)})
+
+def prints(run, key, walk, clock):
+    def hurt(number):
+        if number in (3, 4):
+            print(f"document {number}\\nis fine")
+    go_through(run, key, walk, clock, hurt)
+
+def slow(run, key, walk, clock):
+    go_through(run, key, walk, clock, lambda number: time.sleep(0.05))
+
+def ctrl_c(run, key, walk, clock):
     """Interrupted once, at document 3 of b."""
     def hurt(number):
         if key == "b" and number == 3 and not (run / "first").exists():
             (run / "first").touch()
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)
-    go_through(run, key, attempt, cursor, clock, hurt)
+    go_through(run, key, walk, clock, hurt)
 
-def unlucky(run, key, attempt, cursor, clock):
+def unlucky(run, key, walk, clock):
     """Killed from outside twice: at document 3, and on the way to 3 when it is to be confirmed."""
     for when, number in (("first", 3), ("second", 1)):
-        if attempt.only == (None if when == "first" else 3) and not (run / when).exists():
+        if walk.attempt.confirm == (None if when == "first" else 3) and not (run / when).exists():
             (run / when).touch()
-            cursor.at(number)
+            walk.at(number, step="hurt")
             os.kill(os.getpid(), signal.SIGKILL)
-    go_through(run, key, attempt, cursor, clock)
+    go_through(run, key, walk, clock)
 
-def dies_committed(run, key, attempt, cursor, clock):
+def dies_committed(run, key, walk, clock):
     with (run / "attempts").open("a") as attempts:
         attempts.write("x")
-    fine(run, key, attempt, cursor, clock)
+    fine(run, key, walk, clock)
     os.kill(os.getpid(), signal.SIGKILL)
 
-def full_disk(run, key, attempt, cursor, clock):
+def full_disk(run, key, walk, clock):
     raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-def refuses(run, key, attempt, cursor, clock):
+def refuses(run, key, walk, clock):
     raise UsageError("cannot do this")
 
-def broken(run, key, attempt, cursor, clock):
-    cursor.idle()
+def broken(run, key, walk, clock):
+    walk.idle()
     raise KeyError("a bug of ours")
 
-def batch(run, key, attempt, cursor, clock):
+def batch(run, key, walk, clock):
     """All ten at once, unless some are to be looked at closely; document 6 exits."""
-    seen, careful = [], attempt.careful
-    groups = [[n] for n in range(10)] if careful or attempt.only is not None else [list(range(10))]
-    for group in groups:
-        cursor.at(group[0], group[-1])
-        for number in group:
-            if attempt.only in (None, number):
-                if number in attempt.skip:
-                    seen.append(f"{number}:{attempt.skip[number]}")
-                    continue
-                if number == 6:
-                    os._exit(7)
-                seen.append(str(number))
-    cursor.idle()
-    if attempt.only is None:
+    seen = []
+    for stretch, part in walk.through(pl.DataFrame({"text": list("0123456789")}), max_documents=100, max_bytes=100):
+        stretch.at("hurt")
+        if "6" in part["text"]:
+            os._exit(7)
+        seen += part["text"].to_list()
+    seen += [f"{number}:{culprit.reason}" for number, culprit in walk.attempt.quarantined.items()]
+    seen.sort()
+    walk.idle()
+    if not walk.is_confirming:
         folder = attempt_folder(run, "toy", key)
         (folder / "documents").mkdir()
         (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
@@ -169,6 +212,10 @@ def test_all_tasks_are_done_once_whatever_the_number_of_workers(run: Path) -> No
         ("grow", "0 1 2 3 4 5:memory 6 7 8 9"),
         ("raises", "0 1 2:exception 3 4 5 6 7:exception 8 9"),
         ("batch", "0 1 2 3 4 5 6:crash 7 8 9"),
+        ("sleeps", "0 1 2 3 4:timeout 5 6 7 8 9"),
+        ("closes", "0 1 2 3 4 5:crash 6 7 8 9"),
+        ("only_in_company", "0 1 2 3 4 5 6 7:crash 8 9"),
+        ("reads", "0.0 0.1 rest:timeout:read 1.0 1.1 1.2 1.3 1.4"),
     ],
 )
 def test_the_document_that_breaks_a_worker_is_found_and_only_it_is_lost(
@@ -272,9 +319,20 @@ def test_sigterm_ends_a_stage_resumably_and_leaves_no_worker(run: Path) -> None:
         assert text(run, key) == "0 1 2 3 4 5 6 7 8 9"
 
 
+def test_what_a_task_prints_is_shown_with_the_step_that_printed_it(run: Path) -> None:
+    shown: list[Progress | Said] = []
+    supervisor = Supervisor(run, 1, Limits(), shown.append)
+    try:
+        supervisor.run_stage([Task("toy", "a", "toy_tasks:prints")])
+    finally:
+        supervisor.close()
+    said = [(each.step, each.line) for each in shown if isinstance(each, Said)]
+    assert said == [("hurt", "document 3"), ("hurt", "is fine"), ("hurt", "document 4"), ("hurt", "is fine")]
+
+
 def test_progress_is_shown_up_to_the_end(run: Path) -> None:
     seen: list[Progress] = []
-    supervisor = Supervisor(run, 1, Limits(), seen.append)
+    supervisor = Supervisor(run, 1, Limits(), lambda shown: seen.append(shown) if isinstance(shown, Progress) else None)
     try:
         supervisor.run_stage([Task("toy", key, "toy_tasks:fine", size=10) for key in "ab"])
     finally:

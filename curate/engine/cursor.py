@@ -1,6 +1,7 @@
 """Where a worker is: a few numbers in a memory-mapped file that its supervisor reads while it works.
 
-worker ── at(index) ──▶ [first, last, CPU seconds at start, documents done, bytes] ◀── supervisor looks every second
+worker ── at(index, step) ──▶ [first, last, piece, CPU seconds at start, documents done, bytes, step]
+                                              ◀── the supervisor looks every second
 """
 
 from __future__ import annotations
@@ -9,21 +10,11 @@ import mmap
 import struct
 import time
 from pathlib import Path
-from typing import NamedTuple
 
-LAYOUT = struct.Struct("<qqdqq")
-IDLE = -1
+from curate.engine.task import NOBODY, Position
 
-
-class Position(NamedTuple):
-    """Documents first…last of the split are at work since `started` seconds of CPU time; (-1, -1) means none is."""
-
-    first: int
-    last: int
-    started: float
-    documents: int
-    size: int
-    """Bytes of the documents at work: long ones may take longer."""
+STEP_BYTES = 120
+LAYOUT = struct.Struct(f"<qqqdqq{STEP_BYTES}s")
 
 
 class Cursor:
@@ -31,24 +22,44 @@ class Cursor:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(LAYOUT.pack(IDLE, IDLE, 0.0, 0, 0))
+            path.write_bytes(_packed(Position()))
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), LAYOUT.size)
+        self._documents = 0
+        self._last = NOBODY
 
-    def at(self, first: int, last: int | None = None, *, size: int = 0) -> None:
-        """Before work on one document, or on a batch of several, of `size` bytes."""
-        documents = max(self.read().documents, first)
-        self._memory[:] = LAYOUT.pack(first, first if last is None else last, time.process_time(), documents, size)
+    def at(self, first: int, last: int | None = None, *, step: str, size: int = 0, piece: int = NOBODY) -> None:
+        """Before a step's work on one document, or on a batch of several, of `size` bytes."""
+        self._documents = max(self._documents, first)
+        self._last = first if last is None else last
+        self._put(Position(first, self._last, step, piece, time.process_time(), self._documents, size))
+
+    def pulse(self) -> None:
+        """The work goes on, and its time begins anew: a reader has come through another stretch of its file."""
+        self._memory[TIME_AT : TIME_AT + 8] = struct.pack("<d", time.process_time())
 
     def idle(self) -> None:
         """Work that belongs to no document: no limit applies."""
-        before = self.read()
-        documents = max(before.documents, before.last + 1)
-        self._memory[:] = LAYOUT.pack(IDLE, IDLE, time.process_time(), documents, 0)
+        self._documents = max(self._documents, self._last + 1)
+        self._put(Position(started=time.process_time(), documents=self._documents))
 
     def reset(self) -> None:
         """Before the next split."""
-        self._memory[:] = LAYOUT.pack(IDLE, IDLE, time.process_time(), 0, 0)
+        self._documents, self._last = 0, NOBODY
+        self._put(Position(started=time.process_time()))
 
     def read(self) -> Position:
-        return Position(*LAYOUT.unpack(self._memory[:]))
+        first, last, piece, started, documents, size, step = LAYOUT.unpack(self._memory[:])
+        return Position(first, last, step.rstrip(b"\0").decode(errors="ignore"), piece, started, documents, size)
+
+    def _put(self, position: Position) -> None:
+        self._memory[:] = _packed(position)
+
+
+TIME_AT = struct.calcsize("<qqq")
+"""Where `started` stands."""
+
+
+def _packed(position: Position) -> bytes:
+    numbers = (position.first, position.last, position.piece, position.started, position.documents, position.size)
+    return LAYOUT.pack(*numbers, position.step.encode()[:STEP_BYTES])

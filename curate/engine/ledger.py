@@ -77,4 +77,6 @@ def add_counts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
 def write_table(frame: pl.DataFrame, path: Path) -> None:
     """Parquet with fixed options: equal rows are equal bytes on every machine with these versions."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.write_parquet(path, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP)
+    frame.rechunk().write_parquet(
+        path, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
+    )

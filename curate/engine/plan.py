@@ -6,15 +6,15 @@ paths ─▶ inputs (sorted, with size and version) ─▶ ranges (cut by the re
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.engine.store import write_json
+from curate.engine.sealed import read_sealed, write_sealed
 from curate.errors import RunConflict
 
+PLAN = "plan.json"
 SPLITS_WANTED = 64
 MIN_SPLIT_BYTES = 4 << 20
 MAX_SPLIT_BYTES = 128 << 20
@@ -68,6 +68,10 @@ class Plan:
     base: str
     """The folder that relative paths of the recipe start from."""
     splits: tuple[Split, ...]
+    files: tuple[tuple[str, str], ...] = ()
+    """Names and SHA-256 of all that decides bytes besides recipe and inputs: own modules, models, lists, …"""
+    recipe_file: str = ""
+    """The SHA-256 of the run's recipe.toml, whose `[train]` may be another one tomorrow: it decides no bytes."""
 
     def split(self, key: str) -> Split:
         return next(split for split in self.splits if split.key == key)
@@ -112,16 +116,22 @@ def make_splits(source: str, inputs: Sequence[InputFile], cut: Cut, target: int)
 
 def write_plan(run: Path, plan: Plan) -> None:
     """`plan.json`: written once, before any work."""
-    write_json(run / "plan.json", dataclasses.asdict(plan))
+    write_sealed(run / PLAN, dataclasses.asdict(plan))
 
 
 def read_plan(run: Path) -> Plan | None:
-    """The plan of a run that was begun, or None."""
-    path = run / "plan.json"
+    """The plan of a run that was begun, or None.
+
+    Raises:
+        CheckFailed: the file is not as it was written.
+    """
+    path = run / PLAN
     if not path.is_file():
         return None
-    table = json.loads(path.read_text())
-    return Plan(table["recipe"], table["version"], table["base"], tuple(map(_split, table["splits"])))
+    table = read_sealed(path)
+    files = tuple((name, sha256) for name, sha256 in table["files"])
+    splits = tuple(map(_split, table["splits"]))
+    return Plan(table["recipe"], table["version"], table["base"], splits, files, table["recipe_file"])
 
 
 def _split(table: Mapping[str, Any]) -> Split:
@@ -130,7 +140,7 @@ def _split(table: Mapping[str, Any]) -> Split:
 
 
 def check_plan(old: Plan, new: Plan, run: Path) -> None:
-    """A folder goes on only with the recipe, version and inputs that it began with.
+    """A folder goes on only with the recipe, version, files and inputs that it began with.
 
     Raises:
         RunConflict: one of them is another now; says which.
@@ -139,6 +149,9 @@ def check_plan(old: Plan, new: Plan, run: Path) -> None:
         raise RunConflict(f"{run} was begun with another recipe (see {run / 'recipe.toml'}); choose another --out")
     if old.version != new.version:
         raise RunConflict(f"{run} was begun with curate {old.version}, this is {new.version}; choose another --out")
+    if old.files != new.files:
+        changed = sorted({name for name, _ in set(old.files) ^ set(new.files)})
+        raise RunConflict(f"{run} was begun with another {', another '.join(changed)}; choose another --out")
     if old.splits != new.splits:
         raise RunConflict(f"{run} was begun with other inputs: {_difference(old, new)}; choose another --out")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,17 +16,24 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from curate.engine.cursor import IDLE, Cursor, Position
+from curate.engine.cursor import Cursor
+from curate.engine.task import READ, Position, attempt_to_json
 from curate.recipe import Limits
 
 WALL_FACTOR = 5
-"""Wall time is only the backstop for a document that sleeps: a busy machine must not change the result."""
-BATCH_FACTOR = 10
-SECONDS_PER_BATCHED_DOCUMENT = 0.1
+WALL_GRACE = 30.0
+"""Wall time is only the last backstop, at five times the limit and these seconds: a busy machine must not change the
+result."""
+SHARE_OF_BATCHED_DOCUMENT = 0.01
+"""Of a document's limit, what each document of a batch adds to the limit of a step's work on all of them."""
 LONG_DOCUMENT = 10 << 20
 """Bytes that a document's limit is meant for; a longer one gets time in proportion."""
+ASLEEP_CPU = 0.02
+"""CPU seconds between two looks below which a process that the system calls sleeping does nothing."""
+MAX_LOOK = 2.0
+"""Seconds that one look at a sleeping process may count: a machine that stood still was not the document's fault."""
 
-NOWHERE = Position(IDLE, IDLE, 0.0, 0, 0)
+NOWHERE = Position()
 
 SINGLE_THREADED = {
     "POLARS_MAX_THREADS": "1",
@@ -42,15 +50,16 @@ SINGLE_THREADED = {
 
 def command_for(assignment: Any) -> dict[str, Any]:
     """What a worker is told: the task's function and key, and how to go through the split."""
-    task, attempt = assignment.task, assignment.attempt
-    return {
-        "function": task.function,
-        "key": task.key,
-        "skip": attempt.skip,
-        "cores": attempt.cores,
-        "only": attempt.only,
-        "careful": attempt.careful,
-    }
+    task = assignment.task
+    return {"function": task.function, "key": task.key, "attempt": attempt_to_json(assignment.attempt)}
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why a worker must go: "crash" (it is gone), "memory" or "timeout", and what was seen."""
+
+    reason: str
+    detail: str
 
 
 @dataclass(slots=True)
@@ -69,6 +78,10 @@ class WorkerProcess:
     _unread: bytes = b""
     _seen: Position = NOWHERE
     _seen_at: float = field(default_factory=time.monotonic)
+    _looked_at: float = field(default_factory=time.monotonic)
+    _cpu: float = 0.0
+    _asleep: float = 0.0
+    """Seconds for which the process has slept over the same work."""
 
     @classmethod
     def start(cls, run: Path, number: int) -> WorkerProcess:
@@ -121,32 +134,40 @@ class WorkerProcess:
         """Wall and CPU seconds from the start of the process to its first answer."""
         return [time.perf_counter() - self.began, cpu]
 
-    def verdict(self, limits: Limits) -> str | None:
-        """Why this worker must go: "crash" (it is gone), "memory", "timeout"; None: it may work on."""
+    def death(self, limits: Limits) -> Death | None:
+        """Why this worker must go; None: it may work on."""
         if self.process.poll() is not None:
-            return "crash"
+            return Death("crash", _told(self.process.returncode))
         if self.assignment is None:
             return None
         try:
             with self._watched.oneshot():
                 times, memory = self._watched.cpu_times(), self._watched.memory_info().rss
+                is_asleep = self._watched.status() == psutil.STATUS_SLEEPING
         except psutil.NoSuchProcess:
-            return "crash"
+            return Death("crash", "it is gone")
         if memory > limits.worker_memory:
-            return "memory"
-        return "timeout" if self._is_late(times.user + times.system, limits) else None
+            return Death("memory", f"{memory >> 20:,} MB, at most {limits.worker_memory >> 20:,} are allowed")
+        return self._lateness(times.user + times.system, is_asleep, limits)
 
-    def _is_late(self, cpu: float, limits: Limits) -> bool:
-        position = self.cursor.read()
+    def _lateness(self, cpu: float, is_asleep: bool, limits: Limits) -> Death | None:
+        """Whether the work that the cursor names has taken too long: computing, asleep, or at all."""
+        position, now = self.cursor.read(), time.monotonic()
         if position != self._seen:
-            self._seen, self._seen_at = position, time.monotonic()
-        if position.first == IDLE:
-            return False
-        count = position.last - position.first + 1
-        batch = 0.0 if count == 1 else BATCH_FACTOR * limits.document_seconds + SECONDS_PER_BATCHED_DOCUMENT * count
-        limit = limits.document_seconds * max(1.0, position.size / LONG_DOCUMENT) + batch
-        wall = time.monotonic() - self._seen_at
-        return cpu - position.started > limit or wall > WALL_FACTOR * limit + 30
+            self._seen, self._seen_at, self._asleep = position, now, 0.0
+        elif is_asleep and cpu - self._cpu < ASLEEP_CPU:
+            self._asleep += min(now - self._looked_at, MAX_LOOK)
+        self._cpu, self._looked_at = cpu, now
+        if position.is_idle:
+            return None
+        limit = limit_of(position, limits.document_seconds)
+        if cpu - position.started > limit:
+            return Death("timeout", f"over {limit:.3g} s of CPU time in {position.step}")
+        if self._asleep > limit and position.step != READ:  # a reader may wait for the network
+            return Death("timeout", f"asleep for over {limit:.3g} s in {position.step}")
+        if now - self._seen_at > WALL_FACTOR * limit + WALL_GRACE:
+            return Death("timeout", f"over {WALL_FACTOR * limit + WALL_GRACE:.3g} s in {position.step}")
+        return None
 
     def kill(self) -> None:
         self.process.kill()
@@ -155,3 +176,20 @@ class WorkerProcess:
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+
+def limit_of(position: Position, document_seconds: float) -> float:
+    """Seconds that one step may take over the documents at work."""
+    count = position.last - position.first + 1
+    batched = SHARE_OF_BATCHED_DOCUMENT * count if count > 1 else 0.0
+    return document_seconds * (max(1.0, position.size / LONG_DOCUMENT) + batched)
+
+
+def _told(code: int) -> str:
+    """How a process ended, for people."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"signal {-code}"

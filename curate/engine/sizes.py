@@ -29,7 +29,7 @@ class Sizes:
 def sizes(columns: Collection[str], steps: Sequence[str]) -> Sizes:
     """For a ledger with these columns, of a source with these steps. What takes a document takes its text as it came to
     it; what later steps would have cut counts for nothing."""
-    order = (*steps, *LATER)
+    order = (*steps, "sign", *LATER, "encode")  # every name under which a document can leave
     places = {name: number for number, name in enumerate(order)}
     place = pl.col("step").replace_strict(places, default=-1, return_dtype=pl.Int32)
     place = pl.when(pl.col("outcome") == "kept").then(len(order)).otherwise(place)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import functools
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.errors import CurateError, MachineError, RunLocked
+from curate.engine.sealed import read_sealed, write_sealed
+from curate.engine.whole import sync
+from curate.errors import CheckFailed, CurateError, MachineError, RottenFile, RunLocked
 
 SWEPT = ("work", "documents", "ledger", "dedup", "tokens")
 RUST_ERROR = re.compile(r"\(os error (\d+)\)")
@@ -62,44 +64,70 @@ def commit(run: Path, stage: str, key: str, folder: Path, counts: Mapping[str, A
         if path.is_file():
             name = path.relative_to(folder).as_posix()
             outputs[name] = {"size": path.stat().st_size, "sha256": file_digest(path)}
-            _sync(path)
+            sync(path)
             (run / name).parent.mkdir(parents=True, exist_ok=True)
             path.replace(run / name)
     for parent in {(run / name).parent for name in outputs}:
-        _sync(parent)
+        sync(parent)
     done = Done(stage, key, outputs, counts)
     record = {"stage": stage, "key": key, "outputs": outputs, "counts": counts}
-    write_json(_done_file(run, stage, key), record)
+    write_sealed(_done_file(run, stage, key), record)
     shutil.rmtree(folder, ignore_errors=True)
     return done
 
 
 def read_done(run: Path, stage: str) -> dict[str, Done]:
-    """The committed tasks of a stage, by key."""
-    records = (json.loads(path.read_text()) for path in sorted((run / "done" / stage).glob("*.json")))
-    return {record["key"]: Done(**record) for record in records}
+    """The committed tasks of a stage, by key. A record that is damaged says nothing: its task was not done."""
+    records = (_read_record(path) for path in sorted((run / "done" / stage).glob("*.json")))
+    return {done.key: done for done in records if done is not None}
 
 
 def is_done(run: Path, stage: str, key: str) -> bool:
-    return _done_file(run, stage, key).is_file()
+    return read_one(run, stage, key) is not None
+
+
+def read_one(run: Path, stage: str, key: str) -> Done | None:
+    """The record of one task, or None where it is not done."""
+    path = _done_file(run, stage, key)
+    return _read_record(path) if path.is_file() else None
+
+
+def _read_record(path: Path) -> Done | None:
+    try:
+        return Done(**read_sealed(path))
+    except (CheckFailed, TypeError):
+        return None
+
+
+def forget(run: Path, stage: str, key: str) -> None:
+    """A task is to be done again: what it wrote counts no more."""
+    _done_file(run, stage, key).unlink(missing_ok=True)
+
+
+def intact(run: Path, stage: str, key: str, name: str) -> Path:
+    """The path of a file that a task has committed, after a look at its content: a bit may have flipped since.
+
+    Raises:
+        RottenFile: it is not as it was committed; the task is to be done again.
+    """
+    done, path = read_one(run, stage, key), run / name
+    expected = done.outputs.get(name) if done is not None else None
+    if expected is None or not path.is_file():
+        raise RottenFile(stage, key, name)
+    facts = path.stat()
+    if facts.st_size != expected["size"] or _digest_of(path, facts.st_size, facts.st_mtime_ns) != expected["sha256"]:
+        raise RottenFile(stage, key, name)
+    return path
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest_of(path: Path, size: int, changed: int) -> str:
+    """Some files are read by every task of a process; one look at each content is enough."""
+    return file_digest(path)
 
 
 def _done_file(run: Path, stage: str, key: str) -> Path:
     return run / "done" / stage / f"{key}.json"
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Sorted keys, so that equal content is equal bytes; whole or not at all."""
-    write_file(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    _sync(part)
-    part.replace(path)
-    _sync(path.parent)
 
 
 def sweep(run: Path) -> int:
@@ -113,6 +141,7 @@ def sweep(run: Path) -> int:
         if path.is_file() and path.relative_to(run).as_posix() not in known and "timing" not in path.parts
     ]
     strays += [*(run / "done").rglob("*.part"), *run.glob("*.part")]
+    strays += [path for path in (run / "done").rglob("*.json") if _read_record(path) is None]
     for path in strays:
         path.unlink()
     return len(strays)
@@ -126,15 +155,6 @@ def _stages(run: Path) -> list[str]:
 def file_digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Make a file's content, or a folder's names, survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -22,10 +22,11 @@ from typing import Any
 
 from curate import errors
 from curate.engine.clock import add_seconds
-from curate.engine.here import Here
-from curate.engine.process import WorkerProcess
+from curate.engine.culprit import after_break, after_confirmation
+from curate.engine.inline import InlineWorker
+from curate.engine.process import Death, WorkerProcess
 from curate.engine.store import is_done
-from curate.engine.worker import Attempt
+from curate.engine.task import Attempt, Position, Task
 from curate.errors import CurateError, Interrupted, MachineError
 from curate.interrupts import GOES_ON, Note, noted, number_of
 from curate.recipe import Limits
@@ -33,16 +34,6 @@ from curate.recipe import Limits
 WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
 MAX_DEATHS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One split of one stage, and the function ("module:function") that does it."""
-
-    stage: str
-    key: str
-    function: str
-    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +49,25 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A line that a task printed, and the step that did."""
+
+    step: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
     task: Task
     attempt: Attempt
     deaths: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.task.stage} of {self.task.key}"
 
-Show = Callable[[Progress], None]
+
+Show = Callable[[Progress | Said], None]
+"""Where the run says what happens: how far it is, and what users' own functions print."""
 
 
 @dataclass(slots=True)
@@ -76,7 +79,7 @@ class Supervisor:
     limits: Limits
     show: Show
     timing: dict[str, dict[str, Any]] = field(default_factory=dict)
-    here: Here | None = None
+    inline: InlineWorker | None = None
     _pool: list[WorkerProcess] = field(default_factory=list)
 
     def run_stage(self, tasks: Sequence[Task]) -> None:
@@ -137,7 +140,7 @@ class _Stage:
         self.tasks = tasks
         by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
         cores = max(supervisor.workers, 1) if len(tasks) == 1 else 1
-        self.pending = deque(Assignment(task, Attempt({}, cores=cores)) for task in by_size)
+        self.pending = deque(Assignment(task, Attempt(cores=cores)) for task in by_size)
         self.bytes_done = self.tasks_done = self.documents_done = self.lost = 0
         self.watched = 0.0
         self.began = time.perf_counter()
@@ -145,7 +148,7 @@ class _Stage:
 
     def run(self, note: Note) -> None:
         if self.supervisor.workers == 0:
-            self._run_here()
+            self._run_inline()
             return
         while self.tasks_done < len(self.tasks):
             note.check()
@@ -157,11 +160,11 @@ class _Stage:
                 self._watch()
                 self._show()
 
-    def _run_here(self) -> None:
-        here = self.supervisor.here = self.supervisor.here or Here.start(self.supervisor.run)
+    def _run_inline(self) -> None:
+        inline = self.supervisor.inline = self.supervisor.inline or InlineWorker.start(self.supervisor.run)
         try:
             while self.pending:
-                self._answered(here, here.do(self.pending.popleft()))
+                self._answered(inline, inline.do(self.pending.popleft()))
                 self._show()
         except KeyboardInterrupt as interrupt:
             raise Interrupted(GOES_ON, number_of(interrupt)) from interrupt
@@ -193,27 +196,30 @@ class _Stage:
     def _heard(self, worker: WorkerProcess, answer: Mapping[str, Any]) -> None:
         if "ready" in answer:
             add_seconds(self.steps, {"start": worker.started_in(answer["ready"])})
+        elif "said" in answer:
+            is_first = worker.assignment is not None and worker.assignment.attempt.confirm is None
+            if is_first:  # a document that is confirmed has said it before
+                self.supervisor.show(Said(answer["step"], answer["said"]))
         else:
             self._answered(worker, answer)
 
-    def _answered(self, worker: WorkerProcess | Here, answer: Mapping[str, Any]) -> None:
+    def _answered(self, worker: WorkerProcess | InlineWorker, answer: Mapping[str, Any]) -> None:
         assignment: Assignment = worker.assignment
         worker.assignment = None
         if "done" in answer:
             add_seconds(self.steps, answer["done"])
             self._finished(assignment, answer["documents"])
         elif "failed" in answer:
-            raise getattr(errors, answer["failed"], CurateError)(answer["message"])
+            raise getattr(errors, answer["failed"], CurateError)(*answer["arguments"])
         else:
-            position = worker.cursor.read()
-            if position.first < 0:
-                where = f"{assignment.task.stage} of {assignment.task.key}"
-                raise CurateError(f"internal error in {where}: {answer['message']} (traceback in {worker.log})")
-            self._broke(assignment, (position.first, position.last), answer["broke"])
+            position = Position(**answer["position"])
+            if position.is_idle:
+                raise CurateError(f"internal error in {assignment}: {answer['message']} (traceback in {worker.log})")
+            self._broke(assignment, position, answer["broke"], answer["message"])
 
     def _finished(self, assignment: Assignment, documents: int) -> None:
-        if assignment.attempt.only is not None:  # innocent: the worker died of something else
-            self._again(assignment, replace(assignment.attempt, only=None))
+        if assignment.attempt.confirm is not None:
+            self._again(assignment, after_confirmation(assignment.attempt), "it died of something else")
             return
         self.tasks_done += 1
         self.bytes_done += assignment.task.size
@@ -222,48 +228,43 @@ class _Stage:
     def _watch(self) -> None:
         """Kill what hangs or grows; notice what died."""
         for worker in list(self.supervisor.pool):
-            reason = worker.verdict(self.supervisor.limits)
-            if reason is None:
+            death = worker.death(self.supervisor.limits)
+            if death is None:
                 continue
             assignment: Assignment | None = worker.assignment
             position = worker.cursor.read()
             self.book_time(worker)
             self.supervisor.discard(worker)
             if assignment is None:
-                self._worker_lost()
+                self._worker_lost(death)
             elif is_done(self.supervisor.run, assignment.task.stage, assignment.task.key):
                 self._finished(assignment, position.documents)  # it died between its commit and its answer
-            elif position.first < 0:
-                self._again(assignment, assignment.attempt)
+            elif position.is_idle:
+                self._again(assignment, assignment.attempt, death.detail)
             else:
-                self._broke(assignment, (position.first, position.last), reason)
+                self._broke(assignment, position, death.reason, death.detail)
 
-    def _worker_lost(self) -> None:
+    def _worker_lost(self, death: Death) -> None:
         """A worker that dies before it takes work: once or twice may be somebody's kill, always is a fault."""
         self.lost += 1
         if self.lost > MAX_DEATHS:
-            raise MachineError(f"workers die before they start; their last words are in {self.supervisor.run / 'work'}")
+            words = self.supervisor.run / "work" / "workers"
+            raise MachineError(f"workers die before they start ({death.detail}); their last words are in {words}")
 
-    def _broke(self, assignment: Assignment, documents: tuple[int, int], reason: str) -> None:
-        """Documents first…last were at work when a worker broke: confirm one alone, or look closer at many."""
-        first, last = documents
-        attempt = assignment.attempt
-        if attempt.only == first == last:
-            skip = {**attempt.skip, first: reason}
-            fresh = Attempt(skip, cores=attempt.cores)
-            self.pending.appendleft(Assignment(assignment.task, fresh, assignment.deaths))
-        elif first == last:  # while another was to be confirmed, too: that one did not get its turn
-            self._again(assignment, replace(attempt, only=first))
+    def _broke(self, assignment: Assignment, position: Position, reason: str, detail: str) -> None:
+        """Documents were at work when a worker broke: look closer at many, confirm one, or go on without it."""
+        attempt = after_break(assignment.attempt, position, reason, detail)
+        if attempt.culprits > assignment.attempt.culprits:
+            self.pending.appendleft(replace(assignment, attempt=attempt))
         else:
-            self._again(assignment, replace(attempt, careful=(first, last)))
+            self._again(assignment, attempt, f"{reason} in {position.step}: {detail}")
 
-    def _again(self, assignment: Assignment, attempt: Attempt) -> None:
-        if assignment.deaths >= MAX_DEATHS + 2 * len(attempt.skip):
-            where = f"{assignment.task.stage} of {assignment.task.key}"
-            raise MachineError(
-                f"{where} was given up after {assignment.deaths} tries: its workers keep dying (of what?)"
-            )
-        self.pending.appendleft(Assignment(assignment.task, attempt, assignment.deaths + 1))
+    def _again(self, assignment: Assignment, attempt: Attempt, why: str) -> None:
+        """Once more, as long as it is not always in vain; each culprit that was found has cost a few tries."""
+        if assignment.deaths >= MAX_DEATHS + 3 * attempt.culprits:
+            tries = f"{assignment} was given up after {assignment.deaths} tries that no document explains"
+            raise MachineError(f"{tries}; the last: {why}. The same command goes on from here.")
+        self.pending.appendleft(replace(assignment, attempt=attempt, deaths=assignment.deaths + 1))
 
     def _show(self) -> None:
         at_work = sum(worker.cursor.read().documents for worker in self.supervisor.pool if worker.assignment)

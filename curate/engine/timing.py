@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from curate.engine.clock import add_seconds
-from curate.engine.store import write_json
+from curate.engine.whole import write_json
 
 NAME = "timing.json"
 
@@ -34,9 +35,10 @@ def merge_timing(run: Path, stages: Mapping[str, Mapping[str, Any]], own: list[f
 
 def read_timing(run: Path) -> dict[str, Any]:
     path = run / NAME
-    if path.is_file():
+    with contextlib.suppress(OSError, ValueError):  # an account of time that is lost, or damaged, must not stop a run
         table: dict[str, Any] = json.loads(path.read_text())
-        return table
+        if table.keys() >= {"wall", "cpu", "supervisor_cpu", "stages"}:
+            return table
     return {"wall": 0.0, "cpu": 0.0, "supervisor_cpu": 0.0, "explained": 0.0, "stages": {}}
 
 

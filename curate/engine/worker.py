@@ -9,7 +9,9 @@ Started as `python -m curate.engine.worker RUN CURSOR PARENT`.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import importlib
+import io
 import json
 import os
 import resource
@@ -18,35 +20,22 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.store import machine_error
-from curate.errors import CurateError
+from curate.engine.task import attempt_from_json
+from curate.engine.walk import Walk, trust
+from curate.errors import CurateError, DocumentError
 
 PR_SET_PDEATHSIG = 1
+LOST_FILES = 73
+"""The exit code of a worker whose own files somebody closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How a split is to be gone through this time.
-
-    `skip` names documents (by their number in the split) that are known to break a worker, and why; they are
-    quarantined unseen. `only` asks for one document alone, to confirm that it is the culprit; nothing is
-    committed. Documents first…last in `careful` go through the pass one at a time, to find which one breaks it.
-    `cores` are how many threads it may use: all of the run's, where the task is alone in its stage.
-    """
-
-    skip: Mapping[int, str]
-    only: int | None = None
-    careful: tuple[int, int] | None = None
-    cores: int = 1
-
-
-TaskFunction = Callable[[Path, str, Attempt, Cursor, Clock], None]
+TaskFunction = Callable[[Path, str, Walk, Clock], None]
 
 
 def main() -> None:
@@ -54,37 +43,71 @@ def main() -> None:
     _die_with_parent(parent)
     answers = _private_stdout()
     cursor = Cursor(cursor_path)
+    sys.stdout = Said(answers, cursor)
     _answer(answers, {"ready": time.process_time()})
     for line in sys.stdin:
-        _answer(answers, work(run, json.loads(line), cursor))
+        _answer(answers, work(run, json.loads(line), cursor, check_files=lambda: _check_files(answers)))
 
 
-def work(run: Path, command: Mapping[str, Any], cursor: Cursor) -> dict[str, Any]:
-    """Run one task; its exceptions become answers."""
+def work(
+    run: Path, command: Mapping[str, Any], cursor: Cursor, *, check_files: Callable[[], None] = trust
+) -> dict[str, Any]:
+    """Run one task; its exceptions become answers, with the position where they were raised."""
     clock = Clock()
     cursor.reset()
-    skip = {int(number): reason for number, reason in command["skip"].items()}
-    careful = tuple(command["careful"]) if command["careful"] else None
-    attempt = Attempt(skip, command["only"], careful, command["cores"])
+    walk = Walk(attempt_from_json(command["attempt"]), cursor, check_files)
     try:
         with clock("other"):
             with clock("load"):
                 function = _function(command["function"])
-            function(run, command["key"], attempt, cursor, clock)
+            function(run, command["key"], walk, clock)
+    except DocumentError as error:
+        return _broke("exception", error, cursor)
     except CurateError as error:
-        return {"failed": type(error).__name__, "message": str(error)}
+        return {"failed": type(error).__name__, "arguments": list(error.args)}
     except Exception as error:
-        return _failure(error, run)
+        return _failure(error, run, cursor)
     return {"done": clock.seconds(), "documents": cursor.read().documents}
 
 
-def _failure(error: Exception, run: Path) -> dict[str, Any]:
+def _failure(error: Exception, run: Path, cursor: Cursor) -> dict[str, Any]:
     traceback.print_exc()
     sys.stderr.flush()
     if known := machine_error(error, run):
-        return {"failed": type(known).__name__, "message": str(known)}
-    reason = "memory" if isinstance(error, MemoryError) else "exception"
-    return {"broke": reason, "message": f"{type(error).__name__}: {error}"}
+        return {"failed": type(known).__name__, "arguments": list(known.args)}
+    return _broke("memory" if isinstance(error, MemoryError) else "exception", error, cursor)
+
+
+def _broke(reason: str, error: Exception, cursor: Cursor) -> dict[str, Any]:
+    told = str(error) if isinstance(error, DocumentError) else f"{type(error).__name__}: {error}"
+    return {"broke": reason, "message": told, "position": dataclasses.asdict(cursor.read())}
+
+
+class Said(io.TextIOBase):
+    """What a task prints: whole lines go to the supervisor with the step that printed them, who shows them."""
+
+    def __init__(self, answers: TextIO, cursor: Cursor) -> None:
+        self._answers, self._cursor, self._rest = answers, cursor, ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        step = self._cursor.read().step
+        for line in lines:
+            _answer(self._answers, {"said": line, "step": step})
+        return len(text)
+
+
+def _check_files(answers: TextIO) -> None:
+    """A document that closes descriptors takes the worker's pipes with it. Nothing can be said any more then, but the
+    cursor still names who did it."""
+    try:
+        os.fstat(0)
+        os.fstat(answers.fileno())
+    except OSError:
+        os._exit(LOST_FILES)
 
 
 def _function(name: str) -> TaskFunction:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -16,7 +17,7 @@ import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,6 +28,7 @@ from polars._typing import PolarsDataType
 
 from curate.batch import Filter, ModelFile
 from curate.errors import UsageError, nearest
+from curate.filters.custom_files import module_files
 from curate.filters.custom_measures import filter_batches, filter_documents, signal_batches, transform_documents
 from curate.typed import Mismatch, convert
 
@@ -76,7 +78,7 @@ def resolve_custom(use: str, parameters: Mapping[str, Any], *, base: Path) -> Fi
 
     `base` is the recipe's folder: "my_filters:f" is looked for in `base/my_filters.py` first. A function without a
     decorator is taken for a per-document filter if its first parameter is the only one without a default. The file
-    that holds the function is named in `files`; what it imports is not.
+    that holds the function is named in `files`, and what it imports from the recipe's folder.
 
     An exception in a function costs the document that caused it: it stands in the column `error`, with its last line
     of the traceback.
@@ -87,7 +89,7 @@ def resolve_custom(use: str, parameters: Mapping[str, Any], *, base: Path) -> Fi
     function = find_function(use, base)
     mark = _mark_of(function, use)
     bound = functools.partial(function, **_checked(function, parameters, use))
-    files = (_source_file(function, use),)
+    files = _source_files(function, use, base)
     if mark.kind == "filter":
         return filter_documents(bound, function.__name__, files)
     if mark.kind == "batch_filter":
@@ -144,7 +146,8 @@ def _find_by_name(name: str) -> Callable[..., Any]:
 def _find_module(name: str, base: Path) -> ModuleType:
     path = base / (name if name.endswith(".py") else name.replace(".", "/") + ".py")
     if path.is_file():
-        return _load_file(str(path.resolve()), _digest(path))
+        files = module_files(path, base, name)
+        return _load_file(str(path.resolve()), str(base.resolve()), tuple(file.sha256 for file in files))
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -152,20 +155,46 @@ def _find_module(name: str, base: Path) -> ModuleType:
 
 
 @functools.cache
-def _load_file(path: str, sha256: str) -> ModuleType:
-    """The file as a module under a name of its own: `sys.path` stays as it is, and no other module is hidden."""
-    name = f"curate_custom_{Path(path).stem}_{sha256[:12]}"
+def _load_file(path: str, base: str, digests: tuple[str, ...]) -> ModuleType:
+    """The file as a module under a name of its own, which hides no other; loaded anew when one of its files has other
+    content. While it is loaded, and only then, it may import what lies in the recipe's folder."""
+    name = f"curate_custom_{Path(path).stem}_{hashlib.sha256(''.join(digests).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
+        with _importing_from(base):
+            spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
+
+
+@contextlib.contextmanager
+def _importing_from(base: str) -> Iterator[None]:
+    """Modules of the folder can be imported, and are forgotten afterwards: another version of them, or another
+    recipe's folder with the same names, may come later in this process."""
+    before, writes_none = set(sys.modules), sys.dont_write_bytecode
+    sys.path.insert(0, base)
+    sys.dont_write_bytecode = True  # bytecode is told from its source by the second: an edit may come sooner
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(base)
+        sys.dont_write_bytecode = writes_none
+        for name in set(sys.modules) - before:
+            if _lies_below(sys.modules[name], base):
+                del sys.modules[name]
+
+
+def _lies_below(module: ModuleType, base: str) -> bool:
+    """Whether a module is the recipe's own; an environment of installed packages may lie in the same folder."""
+    file = getattr(module, "__file__", None) or ""
+    return file.startswith(base + os.sep) and "site-packages" not in file
 
 
 def _mark_of(function: Callable[..., Any], use: str) -> Mark:
@@ -203,10 +232,6 @@ def _parameters(function: Callable[..., Any], use: str) -> Mapping[str, inspect.
     return parameters
 
 
-def _source_file(function: Callable[..., Any], use: str) -> ModelFile:
+def _source_files(function: Callable[..., Any], use: str, base: Path) -> tuple[ModelFile, ...]:
     path = Path(inspect.getsourcefile(inspect.unwrap(function)) or "")
-    return ModelFile(use, str(path), _digest(path) if path.is_file() else "")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return module_files(path, base, use) if path.is_file() else (ModelFile(use, str(path), ""),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 from polars.exceptions import PolarsError
 
-from curate.batch import Document, Filter, ModelFile, Rule
+from curate.batch import Document, Filter, ModelFile, Rule, Visit, unwatched
 from curate.errors import CurateError, UsageError
 
 MAX_FRAMES = 10
@@ -29,23 +30,23 @@ def filter_documents(function: PerDocument, name: str, files: Files) -> Filter:
     """A per-document filter: its answers in a Boolean column `name`."""
     _check_name(name)
 
-    def measure(batch: pl.DataFrame) -> pl.DataFrame:
-        answers, errors = _call_each(function, batch, _as_bool)
+    def measure_each(batch: pl.DataFrame, visit: Visit) -> pl.DataFrame:
+        answers, errors = _call_each(function, batch, _as_bool, visit)
         return _with_errors(batch.with_columns(pl.Series(name, answers, dtype=pl.Boolean)), errors)
 
-    return Filter((Rule(name, name, pl.col(name)),), measure, files)
+    return Filter((Rule(name, name, pl.col(name)),), partial(measure_each, visit=unwatched), files, measure_each)
 
 
 def transform_documents(function: PerDocument, files: Files) -> Filter:
     """A transform: its answers are the new texts; where it fails the text stays as it is."""
 
-    def measure(batch: pl.DataFrame) -> pl.DataFrame:
-        texts, errors = _call_each(function, batch, _as_str)
+    def measure_each(batch: pl.DataFrame, visit: Visit) -> pl.DataFrame:
+        texts, errors = _call_each(function, batch, _as_str, visit)
         return _with_errors(
             batch.with_columns(pl.Series("text", texts, dtype=pl.String).fill_null(batch["text"])), errors
         )
 
-    return Filter((), measure, files, changes_text=True)
+    return Filter((), partial(measure_each, visit=unwatched), files, measure_each, changes_text=True)
 
 
 def filter_batches(function: PerBatch, name: str, files: Files) -> Filter:
@@ -66,11 +67,12 @@ def documents(batch: pl.DataFrame) -> Iterator[Document]:
 
 
 def _call_each(
-    function: PerDocument, batch: pl.DataFrame, check: Callable[[Any], Any]
+    function: PerDocument, batch: pl.DataFrame, check: Callable[[Any], Any], visit: Visit
 ) -> tuple[list[Any], list[str | None]]:
     answers: list[Any] = []
     errors: list[str | None] = []
-    for document in documents(batch):
+    for row, document in enumerate(documents(batch)):
+        visit(row)
         try:
             answers.append(check(function(document)))
             errors.append(None)

@@ -11,6 +11,8 @@ from curate.recipe import Source
 from curate.text.signals import SIGNALS
 
 LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")
+BEFORE_STEPS = ("read", "extract", "signals")
+"""What a source loses before the recipe's own steps: no threshold brings it back."""
 KNOWN_BY_READER: Mapping[str, tuple[str, ...]] = {
     "warc": ("mime",),
     "books": ("title", "author", "declared_language"),
@@ -28,3 +30,11 @@ def empty_batch(source: Source) -> pl.DataFrame:
     """A batch of no documents with all text signals: for checking expressions before a run."""
     signals = {signal.name: signal.dtype for signal in SIGNALS}
     return pl.DataFrame(schema=batch_head(source) | signals | {"byte_count": pl.Int64})
+
+
+def in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns in the one order that depends on their names alone: head, what readers know, signals, all others."""
+    by_readers: list[str] = [name for names in KNOWN_BY_READER.values() for name in names]
+    first = [*LEDGER_HEAD, "text", "timestamp", *by_readers, "byte_count", *(signal.name for signal in SIGNALS)]
+    known: dict[str, int] = {name: number for number, name in enumerate(dict.fromkeys(first))}
+    return frame.select(sorted(frame.columns, key=lambda name: (known.get(str(name), len(known)), str(name))))

@@ -13,30 +13,75 @@ import polars as pl
 
 from curate.batch import HAS_TEXT, Measure, Rule
 from curate.engine.clock import Clock
+from curate.engine.walk import Stretch
 from curate.passes.reach import ALIVE, measured_by
 from curate.passes.seen import keep_signals
 from curate.passes.steps import BoundStep
 from curate.text.signals import text_signals
 
+NONE = pl.lit(False)
 
-def decide(batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock) -> pl.DataFrame:
-    """The batch with every document's outcome; those that pass all steps are "kept"."""
+
+def decide(
+    batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock, stretch: Stretch | None = None
+) -> pl.DataFrame:
+    """The batch with every document's outcome; those that pass all steps are "kept". `stretch` is told which step works
+    on which of its documents, and knows those that break one."""
     for index, step in enumerate(steps):
+        wanted = measured_by(steps, index)
         with clock(step.name):
-            measured = measure_step(batch, step, measured_by(steps, index))
+            if stretch is not None:
+                batch = quarantine_culprits(batch, stretch, step.name)
+                wanted = wanted & ~_breaking(batch, stretch, step.name)
+                stretch.at(step.name, size=int(batch["byte_count"].sum()))
+            measured = measure_step(batch, step, wanted, stretch)
             batch = drop_emptied(apply_rules(measured, step.name, step.filter.rules), step)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
 
 
-def measure_step(batch: pl.DataFrame, step: BoundStep, wanted: pl.Expr = ALIVE) -> pl.DataFrame:
+def quarantine_culprits(batch: pl.DataFrame, stretch: Stretch, step: str) -> pl.DataFrame:
+    """Documents that are known to break this step do not reach it."""
+    culprits = stretch.culprits(step)
+    if not culprits:
+        return batch
+    reasons = pl.Series([culprits[row].reason if row in culprits else None for row in range(batch.height)])
+    details = pl.Series([culprits[row].detail if row in culprits else None for row in range(batch.height)])
+    told = {"outcome": pl.lit("quarantined"), "step": pl.lit(step), "reason": pl.lit(reasons), "value": pl.lit(details)}
+    reached = _breaking(batch, stretch, step) & (ALIVE | (pl.col("outcome") == "kept"))
+    return batch.with_columns(pl.when(reached).then(new).otherwise(name).alias(name) for name, new in told.items())
+
+
+def _breaking(batch: pl.DataFrame, stretch: Stretch, step: str) -> pl.Expr:
+    """The documents that break a step, also those that a step before has dropped and this one would only measure."""
+    culprits = stretch.culprits(step)
+    return pl.lit(pl.Series([row in culprits for row in range(batch.height)], dtype=pl.Boolean)) if culprits else NONE
+
+
+def measure_step(
+    batch: pl.DataFrame, step: BoundStep, wanted: pl.Expr = ALIVE, stretch: Stretch | None = None
+) -> pl.DataFrame:
     """The batch with what a step measures on the `wanted` documents; a document on which the user's function failed is
     quarantined."""
     if step.filter.measure is None:
         return batch
-    measured = _measured(batch, step.filter.measure, wanted)
+    measured = _measured(batch, _measure_of(step, stretch), wanted)
     if step.filter.changes_text:
         measured = keep_signals(batch, measured, step.name)
     return _quarantined(measured, step.name)
+
+
+def _measure_of(step: BoundStep, stretch: Stretch | None) -> Measure:
+    """The step's measure; where it takes one document after the other, and somebody watches, each is announced."""
+    measure, measure_each = step.filter.measure, step.filter.measure_each
+    assert measure is not None
+    if measure_each is None or stretch is None:
+        return measure
+
+    def announced(part: pl.DataFrame) -> pl.DataFrame:
+        rows, sizes = part["_row"].to_list(), part["byte_count"].to_list()
+        return measure_each(part, lambda row: stretch.one(rows[row], step.name, size=sizes[row] or 0))
+
+    return announced
 
 
 def _measured(batch: pl.DataFrame, measure: Measure, wanted: pl.Expr) -> pl.DataFrame:

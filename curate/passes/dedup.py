@@ -20,11 +20,12 @@ from curate.dedup.excerpts import greatest_losses, with_excerpts
 from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import IN_RUN, open_index, write_index
 from curate.engine.clock import Clock
-from curate.engine.cursor import Cursor
 from curate.engine.ledger import write_table
 from curate.engine.store import attempt_folder, commit
-from curate.engine.worker import Attempt
 from curate.errors import CurateError, UsageError
+from curate.engine.walk import Walk
+from curate.passes.deciding_files import check_as_planned, index_files
+from curate.passes.filtered import filtered
 from curate.passes.inputs import open_run
 from curate.recipe import Dedup, Recipe, Scrub
 from curate.scrub.pii import scrub_texts
@@ -38,22 +39,24 @@ VERDICT |= {"containment": pl.Float32, "novel_words": pl.Int64}
 CUT = {"id": pl.String, "start": pl.Int64, "end": pl.Int64, "method": pl.String, "held_by": pl.String}
 
 
-def dedup_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def dedup_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """The one task of pass 2."""
     recipe, plan = open_run(run)
     dedup = recipe.dedup
     assert dedup is not None, "the stage is only planned for recipes with [dedup]"
-    splits = [run / "work" / "filter" / split.key for split in plan.splits]
+    keys = [split.key for split in plan.splits]
 
     def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
         """Rows of the documents file are those of the signature file."""
         with clock("read"):
-            return pl.read_parquet(f"{splits[number]}.documents.parquet", columns=["text"])["text"].gather(rows)
+            return pl.read_parquet(filtered(run, keys[number], "documents"), columns=["text"])["text"].gather(rows)
 
-    files = [f"{split}.signatures.parquet" for split in splits]
+    with clock("read"):
+        check_as_planned(plan, index_files(recipe))
+        files = [str(filtered(run, key, "signatures")) for key in keys]
     with clock("clusters"):
         earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
-        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier, cores=attempt.cores)
+        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier, cores=walk.cores)
     with clock("write"):
         folder = attempt_folder(run, STAGE, key)
         write_table(found.verdicts, folder / DUPLICATES)

@@ -16,28 +16,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from curate.batch import Lost, Record
 from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
-from curate.engine.cursor import Cursor
 from curate.engine.files import open_input
 from curate.engine.ledger import check_account, count_outcomes, write_table
-from curate.engine.plan import Split
+from curate.engine.plan import FileRange, Split
 from curate.engine.sizes import BEFORE
 from curate.engine.store import attempt_folder, commit
-from curate.engine.worker import Attempt
-from curate.passes.columns import LEDGER_HEAD, batch_head
-from curate.passes.decide import decide
+from curate.engine.task import Culprit
+from curate.engine.walk import Stretch, Walk
+from curate.passes.columns import BEFORE_STEPS, LEDGER_HEAD, batch_head, in_order
+from curate.passes.decide import decide, quarantine_culprits
+from curate.passes.deciding_files import check_as_planned
 from curate.passes.extract import Extract, extract_text, page_extractor
-from curate.passes.inputs import open_run, read_split
+from curate.passes.filtered import STAGE, Kind, filtered_name
+from curate.passes.inputs import open_run, read_piece
 from curate.passes.steps import BoundStep, bind, has_own_steps, step_names
 from curate.passes.user_errors import ENOUGH, ROWS, check_user_errors
 from curate.recipe import Dedup, Recipe, Source
 from curate.text.signals import SIGNALS, text_signals
 
-STAGE = "filter"
+KINDS: tuple[Kind, ...] = ("documents", "signatures", "ledger")
 MAX_BATCH_DOCUMENTS = 2_000
 MAX_BATCH_BYTES = 16 << 20
 
@@ -51,21 +54,22 @@ class Parts:
     signatures: pl.DataFrame
 
 
-def filter_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def filter_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """The task of pass 1."""
     with clock("load"):
         recipe, plan = open_run(run)
         split = plan.split(key)
         source = recipe.source(split.source)
         steps = bind(source, recipe)
+        check_as_planned(plan, [file for step in steps for file in step.filter.files])
         _load_kernels(run)
     with clock("batch"):
-        batches = _batches(_rows(split, source, recipe, attempt, cursor, clock), attempt, cursor)
-        processed = (_process(rows, source, steps, recipe, clock) for rows in batches)
+        batches = _batches(_rows(split, source, recipe, walk, clock))
+        processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
         parts = list(_watched(processed, steps, recipe) if has_own_steps(source) else processed)
-        parts = parts or [_process([], source, steps, recipe, clock)]  # a split may lie within one long line
-    cursor.idle()
-    if attempt.only is None:
+        parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
+    walk.idle()
+    if not walk.is_confirming:
         with clock("write"):
             _commit(run, split, _join(parts))
 
@@ -81,52 +85,70 @@ def _watched(parts: Iterator[Parts], steps: tuple[BoundStep, ...], recipe: Recip
 
 def _commit(run: Path, split: Split, parts: Parts) -> None:
     folder = attempt_folder(run, STAGE, split.key)
-    for name in ("documents", "signatures", "ledger"):
-        write_table(getattr(parts, name), folder / "work" / STAGE / f"{split.key}.{name}.parquet")
+    for name in KINDS:
+        write_table(getattr(parts, name), folder / filtered_name(split.key, name))
     counts = count_outcomes(parts.ledger, step_names(open_run(run)[0].source(split.source)))
     check_account(counts, split.key)
     commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "inputs": _input_digests(split)})
 
 
-def _batches(
-    numbered: Iterator[tuple[int, dict[str, Any]]], attempt: Attempt, cursor: Cursor
-) -> Iterator[list[dict[str, Any]]]:
-    """Rows of extracted documents and lost records, bounded in number and in bytes."""
+def _batches(numbered: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
+    """Rows of extracted documents and lost records with their numbers, bounded in number and in bytes. Where batches
+    end depends on the rows alone, never on which documents are under suspicion: what is written depends on it."""
+    numbers: list[int] = []
     rows: list[dict[str, Any]] = []
-    first = size = 0
+    size = 0
     for number, row in numbered:
+        numbers.append(number)
         rows.append(row)
         size += len(row.get("text") or "")
-        alone = attempt.careful is not None and attempt.careful[0] <= number <= attempt.careful[1]
-        if alone or len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
-            cursor.at(first if not alone else number, number, size=size)
-            yield rows
-            rows, first, size = [], number + 1, 0
+        if len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
+            yield numbers, rows
+            numbers, rows, size = [], [], 0
     if rows:
-        cursor.at(number if len(rows) == 1 else first, number, size=size)
-        yield rows
+        yield numbers, rows
 
 
 def _rows(
-    split: Split, source: Source, recipe: Recipe, attempt: Attempt, cursor: Cursor, clock: Clock
+    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each record of the split as a row of the batch, under the watch of the cursor."""
-    records = read_split(split, source, recipe.limits.max_record_bytes)
+    """Each record of the split, with its number, as a row of the batch."""
     with clock("load"):
         extract = page_extractor(source, recipe)
-    number = 0
-    while True:
-        cursor.at(number)
-        with clock("read"):
-            record = next(records, None)
-        if record is None:
-            return
-        if attempt.only is None or attempt.only == number:
-            cursor.at(number, size=record_size(record))
+    for number, record in _records(split, source, recipe, walk, clock):
+        if walk.wants(number):
+            walk.at(number, step="extract", size=record_size(record))
             with clock("extract"):
-                row = record_row(record, extract, attempt.skip.get(number))
+                row = record_row(record, extract, walk.culprit(number))
             yield number, row
-        number += 1
+
+
+def _records(
+    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock
+) -> Iterator[tuple[int, Record | Lost]]:
+    """The records of all pieces of a split. One that cannot be read to its end ends with the record that says so."""
+    number = 0
+    for index, piece in enumerate(split.ranges):
+        records = read_piece(piece, source, recipe.limits.max_record_bytes, pulse=walk.cursor.pulse)
+        while True:
+            if culprit := walk.given_up(index, number):
+                yield number, rest_of_piece(piece, source, number, culprit)
+                number += 1
+                break
+            walk.reading(number, index)
+            with clock("read"):
+                record = next(records, None)
+            if record is None:
+                break
+            yield number, record
+            number += 1
+
+
+def rest_of_piece(piece: FileRange, source: Source, number: int, culprit: Culprit) -> Lost:
+    """What stands in the ledger for the records of a file that nobody can read."""
+    id = f"{source.name}/{piece.file.name}@{piece.start}-{piece.end}"
+    told = f"what follows record {number} of this split cannot be read: {culprit.detail}"
+    return Lost(id, "quarantined", culprit.reason, told)
 
 
 def record_size(record: Record | Lost) -> int:
@@ -135,28 +157,50 @@ def record_size(record: Record | Lost) -> int:
     return sum(len(part.data) for part in payload) if isinstance(payload, tuple) else len(payload)
 
 
-def record_row(record: Record | Lost, extract: Extract, broken: str | None) -> dict[str, Any]:
+def record_row(record: Record | Lost, extract: Extract, culprit: Culprit | None) -> dict[str, Any]:
+    """A record as a row; one that breaks extraction, or what comes before the recipe's steps, is not extracted."""
     if isinstance(record, Lost):
         lost = {"id": record.id, "url": record.url, "outcome": record.outcome, "step": "read"}
         return lost | {"reason": record.reason, "value": record.detail}
     row: dict[str, Any] = {"id": record.id, "url": record.url, "timestamp": record.timestamp, **record.columns}
-    if broken is not None:
-        return row | {"outcome": "quarantined", "step": "extract", "reason": broken}
+    if culprit is not None and culprit.step in BEFORE_STEPS:
+        told = {"step": culprit.step, "reason": culprit.reason, "value": culprit.detail}
+        return row | {"outcome": "quarantined", **told}
     return row | extract_text(record, extract)
 
 
 def _process(
-    rows: list[dict[str, Any]], source: Source, steps: tuple[BoundStep, ...], recipe: Recipe, clock: Clock
+    numbers: list[int],
+    rows: list[dict[str, Any]],
+    source: Source,
+    steps: tuple[BoundStep, ...],
+    recipe: Recipe,
+    walk: Walk,
+    clock: Clock,
 ) -> Parts:
-    """Measure, decide and sign one batch."""
+    """Measure, decide and sign one batch; what is written of it does not depend on how the walk goes through it."""
     with clock("batch"):
         batch = frame_rows(rows, source)
+    parts = [
+        _process_stretch(batch[stretch.rows], stretch, steps, recipe, clock)
+        for stretch in walk.stretches(np.array(numbers, dtype=np.int64))
+    ]
+    return parts[0] if len(parts) == 1 else _join(parts)
+
+
+def _process_stretch(
+    batch: pl.DataFrame, stretch: Stretch, steps: tuple[BoundStep, ...], recipe: Recipe, clock: Clock
+) -> Parts:
+    size = int(batch["byte_count"].sum())
     with clock("signals"):
+        stretch.at("signals", size=size)
         batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
-    batch = decide(batch, steps, clock)
+    batch = decide(batch, steps, clock, stretch)
     with clock("batch"):
+        batch = quarantine_culprits(batch, stretch, "sign")
         kept = batch.filter(pl.col("outcome") == "kept")
     with clock("sign"):
+        stretch.at("sign", size=size)
         signatures = _sign(kept, recipe.dedup)
     with clock("batch"):
         return Parts(_ledger(batch, recipe.dedup), _documents(kept), signatures)
@@ -175,14 +219,8 @@ def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
 
 def _ledger(batch: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
     """One row per record: outcome and signals, no text, and no embedding, which may be longer than it."""
-    unneeded = {
-        *LEDGER_HEAD,
-        "text",
-        "error",
-        *((dedup.semantic.column,) if dedup and "semantic" in dedup.method else ()),
-    }
-    rest = [name for name in batch.columns if name not in unneeded]
-    return batch.select(*LEDGER_HEAD, *rest)
+    unneeded = {"text", "error", *((dedup.semantic.column,) if dedup and "semantic" in dedup.method else ())}
+    return in_order(batch.select(name for name in batch.columns if name not in unneeded))
 
 
 def _documents(kept: pl.DataFrame) -> pl.DataFrame:
@@ -197,7 +235,9 @@ def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
 
 
 def _join(parts: list[Parts]) -> Parts:
-    return Parts(*(pl.concat([getattr(part, name) for part in parts], how="diagonal_relaxed") for name in PARTS))
+    """Several as one. Not every batch has every column, so their order must not be that of the first to have one."""
+    joined = (pl.concat([getattr(part, name) for part in parts], how="diagonal_relaxed") for name in PARTS)
+    return Parts(*map(in_order, joined))
 
 
 PARTS = ("ledger", "documents", "signatures")

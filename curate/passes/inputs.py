@@ -5,8 +5,10 @@ Source.paths ─▶ inputs ─▶ splits          FileRange ─▶ reader ─▶
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -15,11 +17,16 @@ from typing import Any
 from curate import __version__
 from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import find_inputs, read_version
-from curate.engine.plan import FileRange, InputFile, Plan, Split, make_splits, read_plan, target_bytes
-from curate.errors import RunConflict, UsageError
+from curate.engine.plan import PLAN, FileRange, InputFile, Plan, Split, make_splits, read_plan, target_bytes
+from curate.engine.store import file_digest
+from curate.errors import CheckFailed, RunConflict, UsageError
 from curate.passes.chapters import split_books
-from curate.recipe import Recipe, Source, digest, mistake
+from curate.passes.deciding_files import deciding_files, digests_of
+from curate.recipe import Recipe, Source, digest, mistake, to_toml
 from curate.recipe_file import load
+
+RECIPE = "recipe.toml"
+Identity = tuple[int, int, int]
 
 READERS: Mapping[str, str] = {
     "warc": "curate.readers.warc",
@@ -41,32 +48,59 @@ def make_plan(recipe: Recipe) -> Plan:
     for source in recipe.sources:
         reader = _reader(source)
         splits += make_splits(source.name, inputs[source.name], partial(_cut, reader), target)
-    return Plan(digest(recipe), __version__, str(recipe.base), tuple(splits))
+    files = digests_of(deciding_files(recipe))
+    recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
+    return Plan(digest(recipe), __version__, str(recipe.base), tuple(splits), files, recipe_file)
 
 
-def read_split(
-    split: Split, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
-    """All records of a split, in order; readers call `pulse` while they work on a long one.
+def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+    """All records of a split, in order.
 
     Raises:
         RunConflict: an input is not the one that was planned.
     """
-    reader = _reader(source)
     for piece in split.ranges:
-        _check_unchanged(piece.file)
-        found = _read(reader, piece, source, max_record_bytes, pulse)
-        yield from split_books(found, source) if source.split else found
+        yield from read_piece(piece, source, max_record_bytes)
+
+
+def read_piece(
+    piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
+    """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
+
+    Raises:
+        RunConflict: the input is not the one that was planned.
+    """
+    _check_unchanged(piece.file)
+    found = _read(_reader(source), piece, source, max_record_bytes, pulse)
+    yield from split_books(found, source) if source.split else found
+
+
+def open_run(run: Path) -> tuple[Recipe, Plan]:
+    """The resolved recipe and the plan of a run; a process reads them once, and again where the folder was made anew.
+
+    Raises:
+        UsageError: the folder is not a run's.
+        CheckFailed: one of the two files is damaged.
+    """
+    if not (run / PLAN).is_file():
+        raise UsageError(f"{run} is not a run's folder: it has no {PLAN}")
+    return _open_run(run, _identity(run / PLAN), _identity(run / RECIPE))
 
 
 @lru_cache(maxsize=2)
-def open_run(run: Path) -> tuple[Recipe, Plan]:
-    """The resolved recipe and the plan of a run, read once per process."""
+def _open_run(run: Path, plan_identity: Identity, recipe_identity: Identity) -> tuple[Recipe, Plan]:
     plan = read_plan(run)
-    if plan is None:
-        raise UsageError(f"{run} is not a run's folder: it has no plan.json")
-    recipe = load(run / "recipe.toml")
-    return Recipe(**{name: getattr(recipe, name) for name in recipe.__slots__} | {"base": Path(plan.base)}), plan
+    assert plan is not None, "the caller has seen it"
+    if not (run / RECIPE).is_file() or file_digest(run / RECIPE) != plan.recipe_file:
+        raise CheckFailed(f"{run / RECIPE} is damaged: it is not the one that the plan was made for")
+    return replace(load(run / RECIPE), base=Path(plan.base)), plan
+
+
+def _identity(path: Path) -> Identity:
+    """What tells a file from another one that had the same path before."""
+    facts = path.stat() if path.is_file() else None
+    return (facts.st_ino, facts.st_mtime_ns, facts.st_size) if facts else (0, 0, 0)
 
 
 def _find(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:

@@ -15,20 +15,24 @@ from curate.batch import HAS_TEXT
 from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
 from curate.engine.sizes import AFTER
+from curate.engine.store import intact
 from curate.passes.contamination import LEFT, apply_changes
-from curate.passes.dedup import cuts_among, rows_among, verdicts_among
+from curate.passes.dedup import CUTS, DUPLICATES, cuts_among, rows_among, verdicts_among
 from curate.recipe import Recipe
 
 REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike"}
 CONTAMINATION = "dedup/contamination.parquet"
 CHANGED = "work/contamination.parquet"
 """What decontamination leaves of the documents that it changes."""
+BROKEN = "work/contamination_broken.parquet"
+"""The documents that break it."""
+TOLD = dict.fromkeys(("id", "step", "reason", "value"), pl.String)
 
 
 class Left(NamedTuple):
     """`documents`: those that stay, in their order, with `cluster_size` (how many each stands for, itself among them)
-    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and step, reason and value for the ledger. `changed`: id,
-    and after_dedup or after_decontaminate, the bytes of a text that was changed and went on."""
+    and, where the recipe cuts texts, `cut_bytes`. `gone`: id, and outcome, step, reason and value for the ledger.
+    `changed`: id, and after_dedup or after_decontaminate, the bytes of a text that was changed and went on."""
 
     documents: pl.DataFrame
     gone: pl.DataFrame
@@ -43,29 +47,42 @@ def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame, *, decontam
 
 
 def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
+    if recipe.dedup is not None:
+        intact(run, "dedup", "all", DUPLICATES)
+        intact(run, "dedup", "all", CUTS)
     verdicts = verdicts_among(run, documents["id"])
     sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
     documents = documents.join(sizes, on="id", how="left", maintain_order="left")
     documents = documents.with_columns(pl.col("cluster_size").fill_null(1))
     copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
     documents = documents.join(copies, on="id", how="anti", maintain_order="left")
-    gone = _copies(copies)
+    gone = as_gone(_copies(copies), "dropped")
     if recipe.dedup is None or not cuts_texts(recipe.dedup):
         return Left(documents, gone)
     documents, emptied = cut_documents(documents, cuts_among(run, documents["id"]), recipe.dedup.min_words_left)
-    return Left(documents, pl.concat([gone, emptied]), (_sizes(documents.filter(pl.col("cut_bytes") > 0), "dedup"),))
+    gone = pl.concat([gone, as_gone(emptied, "dropped")])
+    return Left(documents, gone, (_sizes(documents.filter(pl.col("cut_bytes") > 0), "dedup"),))
 
 
 def _decontaminated(run: Path, left: Left) -> Left:
     """Documents that hold evaluation items are gone, or have the text that was left of them."""
+    for name in (CHANGED, BROKEN):
+        intact(run, "contamination", "all", name)
     changed = rows_among(run / CHANGED, left.documents["id"], LEFT)
     outcome = pl.when(_has_text()).then("outcome").otherwise(pl.lit("dropped")).alias("outcome")
     changed = changed.with_columns(outcome)  # a text of which nothing was left is no document
     dropped = changed.filter(pl.col("outcome") == "dropped")
     gone = dropped.select("id", pl.lit("decontaminate").alias("step"), pl.lit("contaminated").alias("reason"), "value")
-    documents = apply_changes(left.documents, changed)
+    broken = rows_among(run / BROKEN, left.documents["id"], TOLD)
+    documents = apply_changes(left.documents.join(broken, on="id", how="anti", maintain_order="left"), changed)
     sizes = _sizes(documents.join(changed, on="id", how="semi", maintain_order="left"), "decontaminate")
-    return Left(documents, pl.concat([left.gone, gone]), (*left.changed, sizes))
+    gone = pl.concat([left.gone, as_gone(gone, "dropped"), as_gone(broken)])
+    return Left(documents, gone, (*left.changed, sizes))
+
+
+def as_gone(rows: pl.DataFrame, outcome: str = "quarantined") -> pl.DataFrame:
+    """Rows of `Left.gone` from id, step, reason and value."""
+    return rows.select("id", pl.lit(outcome).alias("outcome"), "step", "reason", "value")
 
 
 def _sizes(documents: pl.DataFrame, stage: str) -> pl.DataFrame:

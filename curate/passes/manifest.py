@@ -1,6 +1,6 @@
-"""The end of a run: `manifest.json`, which names everything that went in and came out.
+"""The end of a run: `manifest.json`, which names everything that went in and came out, under a seal of its own.
 
-done records ─▶ inputs (sha256), outputs (size, sha256), counts per source and step, versions, models
+done records ─▶ inputs (sha256), outputs and records (size, sha256), counts per source and step, versions, models
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import Any
 
 from curate import __version__
 from curate.engine.ledger import add_counts, check_account
-from curate.engine.plan import Plan
-from curate.engine.store import read_done, write_json
-from curate.passes.evaluations import evaluation_files
-from curate.passes.steps import bind
+from curate.engine.plan import PLAN, Plan
+from curate.engine.sealed import write_sealed
+from curate.engine.store import file_digest, read_done
+from curate.passes.deciding_files import deciding_files
+from curate.passes.inputs import RECIPE
 from curate.recipe import Recipe, digest
+from curate.run_folder import MANIFEST
 
 LIBRARIES = (
     "numpy",
@@ -46,6 +48,7 @@ def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> 
         "curate": __version__,
         "libraries": {name: version(name) for name in LIBRARIES},
         "models": _models(recipe),
+        "records": _records(run),
         "inputs": _inputs(plan, done["filter"]),
         "outputs": {name: entry for name, entry in outputs.items() if not name.startswith("work/")},
         "counts": counts,
@@ -54,7 +57,7 @@ def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> 
         "tokenizer": done["tokenizer"]["all"].counts,
         "tokens": done["mix"]["all"].counts,
     }
-    write_json(run / "manifest.json", manifest)
+    write_sealed(run / MANIFEST, manifest)
 
 
 def _counts(done: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -79,8 +82,13 @@ def _inputs(plan: Plan, done: dict[str, Any]) -> dict[str, list[dict[str, Any]]]
 
 
 def _models(recipe: Recipe) -> list[dict[str, str]]:
-    """Every file that a step, or decontamination, reads: by name and checksum, without its place."""
-    files = {file for source in recipe.sources for step in bind(source, recipe) for file in step.filter.files}
-    files |= set(evaluation_files(recipe.decontaminate, recipe.base) if recipe.decontaminate else ())
-    entries = [dataclasses.asdict(file) for file in sorted(files, key=lambda file: (file.name, file.sha256))]
+    """Every file that decides: by name and checksum, without its place."""
+    entries = [dataclasses.asdict(file) for file in deciding_files(recipe)]
     return [{key: value for key, value in entry.items() if key != "path"} for entry in entries]
+
+
+def _records(run: Path) -> dict[str, dict[str, Any]]:
+    """The run's own papers: what it was asked, its plan, and what each task has done."""
+    files = [run / RECIPE, run / PLAN, *sorted((run / "done").rglob("*.json"))]
+    sizes = ((file, {"size": file.stat().st_size, "sha256": file_digest(file)}) for file in files)
+    return {file.relative_to(run).as_posix(): entry for file, entry in sizes}

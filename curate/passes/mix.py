@@ -19,13 +19,13 @@ import numpy as np
 import polars as pl
 
 from curate.engine.clock import Clock
-from curate.engine.cursor import Cursor
 from curate.engine.ledger import write_table
 from curate.engine.plan import Plan, Split
-from curate.engine.store import attempt_folder, commit, write_json
-from curate.engine.worker import Attempt
+from curate.engine.store import attempt_folder, commit, intact, read_one
+from curate.engine.walk import Walk
+from curate.engine.whole import write_json
 from curate.passes.inputs import open_run
-from curate.passes.portions import Portions, portions_of, shard_path, up_to_share, write_portion
+from curate.passes.portions import Portions, portions_of, tokenized, up_to_share, write_portion
 from curate.passes.tokenize import PARTS
 from curate.passes.tokenizer import run_tokenizer, tokenizer_name
 from curate.recipe import MIXED, Recipe
@@ -42,11 +42,11 @@ from curate.tokenize.mix import (
 )
 from curate.tokenize.shards import open_shards
 
-SUFFIXES = (".bin", ".bin.index", ".idx", ".docs.parquet")
 TABLE = "work/mix/shards.json"
+MIXTURE, TOKEN_BYTES = "tokens/mixture.json", "tokens/token_bytes.bin"
 
 
-def mix_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def mix_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """Plan the mixture from what pass 3 counted, and how much of each document this needs."""
     recipe, plan = open_run(run)
     folder = attempt_folder(run, "mix", key)
@@ -82,11 +82,11 @@ def _counts(mixture: Mixture, whole: Mapping[str, Portions]) -> dict[str, Any]:
     return {"drawn": drawn, "tokens": mixture.tokens, "parts": parts}
 
 
-def shards_of_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def shards_of_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """The final shards of one split: as pass 3 wrote them, or with the part of each document that is needed."""
     _, plan = open_run(run)
     split = plan.split(key)
-    numbering = json.loads((run / TABLE).read_text())
+    numbering = json.loads(intact(run, "mix", "all", TABLE).read_text())
     folder = attempt_folder(run, "shards", key)
     with clock("write"):
         for part in PARTS:
@@ -96,20 +96,29 @@ def shards_of_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock
         commit(run, "shards", key, folder, {})
 
 
-def materialise_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def materialise_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """Write the mixed, globally shuffled sequence itself."""
-    recipe, _ = open_run(run)
-    record = read_mixture(run / "tokens" / "mixture.json")
+    recipe, plan = open_run(run)
+    record = read_mixture(intact(run, "mix", "all", MIXTURE))
     folder = attempt_folder(run, "materialise", key)
     place = folder / "tokens" / "train" / MIXED
     place.mkdir(parents=True)
     with clock("write"):
         names = [share.name for share in record.mixture.shares if share.tokens]
+        _check_shards(run, plan)
         arrays = {name: open_shards(run / "tokens" / "train" / name) for name in names}
         limit = recipe.mix.max_shard_tokens
-        sizes = read_token_bytes(run / "tokens" / "token_bytes.bin")
+        sizes = read_token_bytes(intact(run, "mix", "all", TOKEN_BYTES))
         materialise(arrays, record.mixture, seed=recipe.seed, folder=place, max_shard_tokens=limit, token_bytes=sizes)
         commit(run, "materialise", key, folder, {})
+
+
+def _check_shards(run: Path, plan: Plan) -> None:
+    """What is mixed is what was committed."""
+    for split in plan.splits:
+        done = read_one(run, "shards", split.key)
+        for name in done.outputs if done is not None else ():
+            intact(run, "shards", split.key, name)
 
 
 def _mixture(recipe: Recipe, portions: Mapping[str, Portions]) -> Mixture:
@@ -139,7 +148,7 @@ def _numbering(run: Path, plan: Plan, portions: Mapping[str, Portions]) -> dict[
         splits = plan.of(source)
         table["train"][source] = [split.number for split in splits if split.key in heads]
         table["validation"][source] = [
-            split.number for split in splits if split.key in tails or shard_path(run, split, "validation").is_file()
+            split.number for split in splits if split.key in tails or tokenized(run, split, "validation") is not None
         ]
     return table
 
@@ -148,14 +157,22 @@ def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> None:
     """Put one shard at its final place below `folder`."""
     target = folder / "tokens" / part / split.source
     target.mkdir(parents=True)
-    origin = shard_path(run, split, part)
-    rows = run / "work" / "mix" / f"{split.key}.parquet"
-    if rows.is_file() and (part == "train" or not origin.is_file()):
-        sizes = read_token_bytes(run / "tokens" / "token_bytes.bin")
-        write_portion(shard_path(run, split, "train"), target, name, pl.read_parquet(rows), part, sizes)
+    origin, rows = tokenized(run, split, part), _portion_of(run, split.key)
+    if rows is not None and (part == "train" or origin is None):
+        sizes = read_token_bytes(intact(run, "mix", "all", TOKEN_BYTES))
+        whole = tokenized(run, split, "train")
+        assert whole is not None, "a part is taken of something"
+        write_portion(whole, target, name, pl.read_parquet(rows), part, sizes)
         return
+    assert origin is not None, "the numbering holds splits with tokens only"
     for suffix in SUFFIXES:
         _link(origin.with_suffix(suffix), target / f"{name}{suffix}")
+
+
+def _portion_of(run: Path, key: str) -> Path | None:
+    """What is taken of a split's rows; None where all documents stay as they are."""
+    done, name = read_one(run, "mix", "all"), f"work/mix/{key}.parquet"
+    return intact(run, "mix", "all", name) if done is not None and name in done.outputs else None
 
 
 def _link(origin: Path, target: Path) -> None:

@@ -15,12 +15,14 @@ import numpy as np
 import polars as pl
 
 from curate.engine.plan import Plan, Split
+from curate.engine.store import intact, read_one
 from curate.recipe import Recipe
 from curate.tokenize.backends import Backend
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
 from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
 
+SUFFIXES = (".bin", ".bin.index", ".idx", ".docs.parquet")
 COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "row": pl.Int64}
 
 
@@ -60,10 +62,10 @@ def portions_of(run: Path, plan: Plan, source: str, recipe: Recipe, backend: Bac
     frames = [pl.DataFrame(schema=COLUMNS)]
     has_validation = False
     for split in plan.of(source):
-        has_validation |= shard_path(run, split, "validation").is_file()
-        path = shard_path(run, split, "train").with_suffix(".docs.parquet")
-        if path.is_file():
-            rows = pl.read_parquet(path).select("id", "tokens", pl.lit(split.key).alias("split"))
+        has_validation |= tokenized(run, split, "validation") is not None
+        path = tokenized(run, split, "train")
+        if path is not None:
+            rows = pl.read_parquet(path.with_suffix(".docs.parquet")).select("id", "tokens", pl.lit(split.key).alias("split"))
             frames.append(rows.with_columns(pl.Series("row", np.arange(rows.height), dtype=pl.Int64)))
     documents = pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
     whole = Portions(documents)
@@ -81,7 +83,7 @@ def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Reci
         return replace(whole, note=note)
     number, wanted = chosen
     row = documents.row(number, named=True)
-    shard = open_shard(shard_path(run, plan.split(row["split"]), "train"))
+    shard = open_shard(run / shard_name(plan.split(row["split"]), "train"))
     tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
     is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
     is_it = pl.int_range(pl.len()) == number
@@ -123,6 +125,20 @@ def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
     return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
 
 
-def shard_path(run: Path, split: Split, part: str) -> Path:
-    """Where pass 3 leaves the tokens of a split."""
-    return run / "work" / "tokens" / part / split.source / f"{split.number:05}.bin"
+def shard_name(split: Split, part: str) -> str:
+    """Where pass 3 leaves the tokens of a split, below the run."""
+    return f"work/tokens/{part}/{split.source}/{split.number:05}.bin"
+
+
+def tokenized(run: Path, split: Split, part: str) -> Path | None:
+    """The shard that pass 3 has written of a split, as it was written; None where the split has no such tokens.
+
+    Raises:
+        RottenFile: one of its files is not as it was committed.
+    """
+    name, done = shard_name(split, part), read_one(run, "tokenize", split.key)
+    if done is None or name not in done.outputs:
+        return None
+    for suffix in SUFFIXES:
+        intact(run, "tokenize", split.key, name.removesuffix(".bin") + suffix)
+    return run / name

@@ -17,6 +17,7 @@ from polars._typing import PolarsDataType
 
 from curate.batch import Filter
 from curate.errors import UsageError, nearest
+from curate.passes.columns import BEFORE_STEPS
 from curate.passes.decide import apply_rules
 from curate.passes.inputs import open_run
 from curate.passes.reach import ALIVE, measured_though_dropped
@@ -33,8 +34,6 @@ EMPTY: Mapping[str, PolarsDataType] = {
     **dict.fromkeys((f"{side}_{name}" for side in ("old", "new") for name in VERDICT), pl.String),
 }
 """The columns of no documents at all."""
-BEFORE = ("read", "extract")
-"""What a source lost before its steps; no threshold brings it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def _same_rules(one: Filter, other: Filter) -> bool:
 def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
     """The rows of one ledger file that reached the steps, with both verdicts."""
     names = [pair.step.name for pair in pairs]
-    batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE).fill_null(False)), names)
+    batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE_STEPS).fill_null(False)), names)
     for index in range(len(pairs)):
         batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
     kept = [name for name in ("id", "source", "split", "url", "byte_count", "language") if name in batch.columns]

@@ -1,7 +1,7 @@
 """A whole run: the three passes in order, each stage's tasks that are not done yet, and the manifest at the end.
 
-recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards (─▶ materialise)
-  ─▶ manifest.json
+recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) (─▶ sample) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards
+  (─▶ materialise) ─▶ manifest.json
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from pathlib import Path
 import polars as pl
 
 from curate.engine.plan import Plan, check_plan, read_plan, write_plan
-from curate.engine.store import locked, machine_errors, read_done, sweep, write_file
-from curate.engine.supervisor import Progress, Show, Supervisor, Task
+from curate.engine.store import forget, locked, machine_errors, read_done, sweep
+from curate.engine.supervisor import Progress, Said, Show, Supervisor
+from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
-from curate.errors import UsageError
+from curate.engine.whole import write_file
+from curate.errors import MachineError, RottenFile, UsageError
 from curate.passes.check import check_recipe
+from curate.passes.filtered import filtered
 from curate.passes.inputs import make_plan
 from curate.passes.manifest import write_manifest
 from curate.passes.steps import bind, has_own_steps, resolve
 from curate.passes.user_errors import ROWS, check_user_errors
-from curate.recipe import Recipe, to_toml
+from curate.recipe import Recipe, TokenizerChoice, to_toml
 from curate.recipe_file import load
-from curate.run_folder import Run
+from curate.run_folder import MANIFEST, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,19 @@ class Stage:
     per_split: bool
 
 
+MAX_ROTTEN = 100
+"""Damaged files that are made anew before the disk is blamed."""
+
+SAMPLE = Stage("sample", "curate.passes.tokenizer:sample_split", True)
+
+
 def stages(recipe: Recipe) -> tuple[Stage, ...]:
     """What this recipe's run consists of."""
     return (
         Stage("filter", "curate.passes.filter:filter_split", True),
         *((Stage("dedup", "curate.passes.dedup:dedup_run", False),) if recipe.dedup else ()),
         *(_decontamination() if recipe.decontaminate else ()),
+        *((SAMPLE,) if isinstance(recipe.tokenize.tokenizer, TokenizerChoice) else ()),
         Stage("tokenizer", "curate.passes.tokenizer:tokenizer_run", False),
         Stage("tokenize", "curate.passes.tokenize:tokenize_split", True),
         Stage("mix", "curate.passes.mix:mix_run", False),
@@ -87,7 +97,7 @@ def run(
         _check_folder(folder)
         with locked(folder):
             plan = _begin(folder, resolved)
-            if not (folder / "manifest.json").is_file():
+            if not (folder / MANIFEST).is_file():
                 _work(
                     folder,
                     resolved,
@@ -104,7 +114,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _silent(progress: Progress) -> None:
+def _silent(progress: Progress | Said) -> None:
     pass
 
 
@@ -131,21 +141,39 @@ def _work(folder: Path, recipe: Recipe, plan: Plan, workers: int, keep_intermedi
     sweep(folder)
     supervisor = Supervisor(folder, workers, recipe.limits, show)
     with _timed(folder, supervisor):
-        for stage in stages(recipe):
-            done = read_done(folder, stage.name)
-            supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
-            if stage.name == "filter":
-                _check_user_errors(folder, recipe, plan)
+        _do_and_mend(folder, recipe, plan, supervisor)
     write_manifest(folder, recipe, plan, [stage.name for stage in stages(recipe)])
     if not keep_intermediate:
         shutil.rmtree(folder / "work")
 
 
+def _do_and_mend(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor) -> None:
+    """All stages. Where a task finds a file damaged that another one wrote, that one is done again before."""
+    for _ in range(MAX_ROTTEN):
+        try:
+            _run_stages(folder, recipe, plan, supervisor)
+            return
+        except RottenFile as rotten:
+            supervisor.close()
+            forget(folder, rotten.stage, rotten.key)
+    raise MachineError(f"files in {folder} keep changing between stages; is its disk failing?")
+
+
+def _run_stages(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor) -> None:
+    """All tasks that are not done, stage by stage."""
+    for stage in stages(recipe):
+        done = read_done(folder, stage.name)
+        supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
+        if stage.name == "filter":
+            _check_user_errors(folder, recipe, plan)
+
+
 def _check_user_errors(folder: Path, recipe: Recipe, plan: Plan) -> None:
     """Of each source as a whole; a part of it was watched as it was read."""
     for source in filter(has_own_steps, recipe.sources):
-        files = [folder / "work" / "filter" / f"{split.key}.ledger.parquet" for split in plan.of(source.name)]
-        rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files if file.exists()])
+        keys = [split.key for split in plan.of(source.name)]
+        files = [filtered(folder, key, "ledger") for key in keys]
+        rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files])
         check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
 
 
@@ -165,6 +193,6 @@ def _timed(folder: Path, supervisor: Supervisor) -> Iterator[None]:
         yield
     finally:
         supervisor.close()
-        in_tasks = supervisor.here.cpu if supervisor.here else 0.0
+        in_tasks = supervisor.inline.cpu if supervisor.inline else 0.0
         own = [time.perf_counter() - started, time.process_time() - cpu - in_tasks]
         write_timing(folder, merge_timing(folder, supervisor.timing, own))

@@ -15,15 +15,14 @@ import numpy as np
 import polars as pl
 
 from curate.engine.clock import Clock
-from curate.engine.cursor import Cursor
 from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
 from curate.engine.sizes import AFTER
 from curate.engine.store import attempt_folder, commit
-from curate.engine.worker import Attempt
-from curate.errors import CurateError, UsageError
+from curate.engine.walk import Stretch, Walk
+from curate.passes.filtered import filtered
 from curate.passes.inputs import open_run
-from curate.passes.left import Left, what_is_left
+from curate.passes.left import Left, as_gone, what_is_left
 from curate.passes.steps import step_names
 from curate.passes.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe, Scrub
@@ -47,22 +46,22 @@ class Encoded:
     offsets: np.ndarray
 
 
-def tokenize_split(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def tokenize_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """The task of pass 3."""
     recipe, plan = open_run(run)
     split = plan.split(key)
     with clock("load"):
         tokenizer = run_tokenizer(run, recipe)
     with clock("read"):
-        documents = pl.read_parquet(run / "work" / "filter" / f"{key}.documents.parquet")
+        documents = pl.read_parquet(filtered(run, key, "documents"))
         left = what_is_left(run, recipe, documents)
         documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
-    batches = [_process(batch, recipe, tokenizer, clock) for batch in _batches(documents, attempt, cursor)]
-    cursor.idle()
-    if attempt.only is None:
+    stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
+    batches = [_process(batch, recipe, tokenizer, stretch, clock) for stretch, batch in stretches]
+    if not walk.is_confirming:
         with clock("write"):
-            broken = _broken(documents, attempt)
-            _commit(run, split, batches, _ledger(run, key, left, broken, batches), tokenizer)
+            gone = pl.concat([left.gone, as_gone(walk.broken(documents, STAGE))])
+            _commit(run, split, batches, _ledger(run, key, left, gone, batches), tokenizer)
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -79,37 +78,14 @@ def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
         yield pl.Series("times", times_by_size(sizes, recipe.dedup.rehydrate))
 
 
-def _batches(documents: pl.DataFrame, attempt: Attempt, cursor: Cursor) -> Iterator[pl.DataFrame]:
-    """Slices bounded in documents and bytes, without the documents to be skipped."""
-    for first, last in _bounds(documents["byte_count"].to_list(), attempt):
-        wanted = [number for number in range(first, last + 1) if number not in attempt.skip]
-        if wanted:
-            cursor.at(first, last, size=int(documents["byte_count"][first : last + 1].sum()))
-            yield documents[wanted]
-
-
-def _bounds(sizes: list[int], attempt: Attempt) -> Iterator[tuple[int, int]]:
-    if attempt.only is not None:
-        yield attempt.only, attempt.only
-        return
-    first = size = 0
-    careful = attempt.careful or (-1, -1)
-    for number, more in enumerate(sizes):
-        is_full = number - first >= MAX_BATCH_DOCUMENTS or size + more > MAX_BATCH_BYTES
-        is_apart = careful[0] <= number <= careful[1] + 1 or careful[0] <= number - 1 <= careful[1]
-        if number > first and (is_full or is_apart):
-            yield first, number - 1
-            first, size = number, 0
-        size += more
-    if sizes:
-        yield first, len(sizes) - 1
-
-
-def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, clock: Clock) -> Encoded:
+def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch: Stretch, clock: Clock) -> Encoded:
+    size = int(batch["byte_count"].sum())
     if recipe.scrub is not None:
         with clock("scrub"):
+            stretch.at("scrub", size=size)
             batch = batch.with_columns(_scrubbed(batch["text"], recipe.scrub))
     with clock("encode"):
+        stretch.at("encode", size=size)
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
     counts = np.diff(offsets)
     batch = batch.with_columns(
@@ -120,42 +96,26 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, clock: C
 
 
 def _scrubbed(texts: pl.Series, scrub: Scrub) -> pl.DataFrame:
-    """Fails closed: a text that the engine could not finish must not pass, and it costs that document only."""
-    try:
-        return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)
-    except UsageError:
-        raise
-    except CurateError as error:
-        raise RuntimeError(str(error)) from error  # the supervisor finds the document, as with every exception
+    """Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only."""
+    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)
 
 
-def _broken(documents: pl.DataFrame, attempt: Attempt) -> pl.DataFrame:
-    """Documents that break a worker here, and why."""
-    rows = {"id": [documents["id"][number] for number in attempt.skip], "broken": list(attempt.skip.values())}
-    return pl.DataFrame(rows, schema={"id": pl.String, "broken": pl.String})
-
-
-def _ledger(run: Path, key: str, left: Left, broken: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
+def _ledger(run: Path, key: str, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
     """The ledger of pass 1 with the outcomes of passes 2 and 3, and the sizes of the texts that these changed."""
-    ledger = pl.read_parquet(run / "work" / "filter" / f"{key}.ledger.parquet")
-    gone = left.gone.select("id", pl.struct("step", "reason", "value").alias("_gone"))
-    ledger = ledger.join(gone, on="id", how="left", maintain_order="left")
-    ledger = ledger.join(broken, on="id", how="left", maintain_order="left")
+    ledger = pl.read_parquet(filtered(run, key, "ledger"))
+    told = gone.select("id", pl.struct("outcome", "step", "reason", "value").alias("_gone"))
+    ledger = ledger.join(told, on="id", how="left", maintain_order="left")
     if "cut_bytes" in left.documents.columns:
         ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
     final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
     is_scrubbed = open_run(run)[0].scrub is not None and final
     for changed in (*left.changed, *([pl.concat(final)] if is_scrubbed else [])):
         ledger = ledger.join(changed, on="id", how="left", maintain_order="left")
-    is_gone, is_broken = pl.col("_gone").is_not_null(), pl.col("broken").is_not_null()
-    dropped, quarantined = pl.lit("dropped"), pl.lit("quarantined")
-    told = {name: pl.col("_gone").struct.field(name) for name in ("step", "reason", "value")}
+    is_gone = pl.col("_gone").is_not_null()
     return ledger.with_columns(
-        pl.when(is_gone).then(dropped).when(is_broken).then(quarantined).otherwise("outcome").alias("outcome"),
-        pl.when(is_gone).then(told["step"]).when(is_broken).then(pl.lit("scrub")).otherwise("step").alias("step"),
-        pl.when(is_gone).then(told["reason"]).when(is_broken).then("broken").otherwise("reason").alias("reason"),
-        pl.when(is_gone).then(told["value"]).otherwise("value").alias("value"),
-    ).drop("broken", "_gone")
+        pl.when(is_gone).then(pl.col("_gone").struct.field(name)).otherwise(name).alias(name)
+        for name in ("outcome", "step", "reason", "value")
+    ).drop("_gone")
 
 
 def _commit(run: Path, split: Split, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> None:

@@ -1,6 +1,7 @@
 """Between pass 2 and pass 3: the tokenizer, trained on a seeded sample of what survives, or taken as it is.
 
-documents of all splits ─▶ keyed hash of the id under the sample's share ─▶ scrubbed ─▶ BPE ─▶ tokenizer.json
+each split's documents ─▶ keyed hash of the id under the sample's share ─▶ scrubbed ─▶ work/sample/<split>.parquet
+all of them ─▶ BPE ─▶ tokenizer.json
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from curate.engine.clock import Clock
-from curate.engine.cursor import Cursor
+from curate.engine.ledger import write_table
 from curate.engine.plan import Plan
-from curate.engine.store import attempt_folder, commit, read_done
-from curate.engine.worker import Attempt
+from curate.engine.store import attempt_folder, commit, intact, read_done
+from curate.engine.walk import Walk
+from curate.passes.deciding_files import check_as_planned, tokenizer_files
+from curate.passes.filtered import filtered
 from curate.passes.inputs import open_run
 from curate.passes.left import what_is_left
 from curate.recipe import Recipe, TokenizerChoice
@@ -27,20 +30,40 @@ from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.train import train_bpe
 
-STAGE = "tokenizer"
+STAGE, SAMPLE = "tokenizer", "sample"
+MAX_BATCH_DOCUMENTS = 500
+MAX_BATCH_BYTES = 8 << 20
 
 
-def tokenizer_run(run: Path, key: str, attempt: Attempt, cursor: Cursor, clock: Clock) -> None:
+def sample_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+    """The tokenizer's sample of one split: scrubbed texts, of each source the share that it has in the mixture. A
+    document that cannot be scrubbed is not among them; pass 3 will find it, too, and say so."""
+    recipe, plan = open_run(run)
+    with clock("sample"):
+        chosen = _chosen(run, recipe, key, _sample_shares(run, recipe)[plan.split(key).source])
+        texts = [pl.Series("text", [], dtype=pl.String)]
+        for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
+            stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
+            texts.append(_scrubbed(part["text"], recipe))
+    if not walk.is_confirming:
+        with clock("write"):
+            folder = attempt_folder(run, SAMPLE, key)
+            write_table(pl.concat(texts).to_frame(), folder / _sample_file(key))
+            commit(run, SAMPLE, key, folder, {})
+
+
+def tokenizer_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     """The one task of this stage: RUN/tokenizer.json, or a tiktoken file under its own name."""
     recipe, plan = open_run(run)
     choice, end_of_text = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text or END_OF_TEXT
     folder = attempt_folder(run, STAGE, key)
     if isinstance(choice, TokenizerChoice):
-        sample = _sample(run, recipe, plan, choice.train.sample_bytes, clock)
+        sample = _sample(run, plan, clock)
         with clock("train"):
             text = train_bpe(sample, vocab_size=choice.train.vocab_size, end_of_text=end_of_text)
         (folder / "tokenizer.json").write_text(text, encoding="utf-8")
     elif choice != "bytes":
+        check_as_planned(plan, tokenizer_files(recipe))
         _copy(recipe.base / choice, folder, tokenizer_name(recipe))
         end_of_text = load_tokenizer(recipe.base / choice, end_of_text=recipe.tokenize.end_of_text).end_of_text_token
     commit(run, STAGE, key, folder, {"file": tokenizer_name(recipe), "end_of_text": end_of_text})
@@ -56,9 +79,11 @@ def _copy(path: Path, folder: Path, name: str) -> None:
 def run_tokenizer(run: Path, recipe: Recipe) -> Tokenizer:
     """The tokenizer of a run, once its stage is done; a process opens it once."""
     name = tokenizer_name(recipe)
+    if name == "bytes":
+        return load_tokenizer(name)
     end_of_text = read_done(run, STAGE)["all"].counts["end_of_text"]
-    path = run / name
-    return load_tokenizer(name) if name == "bytes" else _open(str(path), path.stat().st_mtime_ns, end_of_text)
+    path = intact(run, STAGE, "all", name)
+    return _open(str(path), path.stat().st_mtime_ns, end_of_text)
 
 
 @cache
@@ -77,26 +102,35 @@ def keyed_share(ids: pl.Series, *, seed: int, purpose: str) -> pl.Series:
     return pl.Series(hash_ids(ids, seed=seed, purpose=purpose) / 2**64, dtype=pl.Float64)
 
 
-def _sample(run: Path, recipe: Recipe, plan: Plan, sample_bytes: int, clock: Clock) -> Iterator[str]:
-    """Texts of the sample, split by split; each source has the share that it has in the mixture."""
-    shares = _sample_shares(run, recipe, sample_bytes)
+def _chosen(run: Path, recipe: Recipe, key: str, share: float) -> pl.DataFrame:
+    """Documents of a split, chosen by a keyed hash of their ids, without copies and parts that were cut."""
+    documents = pl.scan_parquet(filtered(run, key, "documents")).select("id", "text").collect()
+    chosen = documents.filter(keyed_share(documents["id"], seed=recipe.seed, purpose="tokenizer") < share)
+    return what_is_left(run, recipe, chosen).documents
+
+
+def _scrubbed(texts: pl.Series, recipe: Recipe) -> pl.Series:
+    if recipe.scrub is None:
+        return texts
+    return scrub_texts(texts, entities=recipe.scrub.entities, engine=recipe.scrub.engine)["text"]
+
+
+def _sample(run: Path, plan: Plan, clock: Clock) -> Iterator[str]:
+    """Texts of the sample, split by split."""
     for split in plan.splits:
         with clock("sample"):
-            texts = _sample_of_split(run, recipe, split.key, shares[split.source])
+            texts = pl.read_parquet(intact(run, SAMPLE, split.key, _sample_file(split.key)))["text"].to_list()
         yield from texts
 
 
-def _sample_of_split(run: Path, recipe: Recipe, key: str, share: float) -> list[str]:
-    documents = pl.scan_parquet(run / "work" / "filter" / f"{key}.documents.parquet").select("id", "text").collect()
-    chosen = documents.filter(keyed_share(documents["id"], seed=recipe.seed, purpose="tokenizer") < share)
-    chosen = what_is_left(run, recipe, chosen).documents
-    if recipe.scrub is None:
-        return chosen["text"].to_list()
-    return scrub_texts(chosen["text"], entities=recipe.scrub.entities, engine=recipe.scrub.engine)["text"].to_list()
+def _sample_file(key: str) -> str:
+    return f"work/{SAMPLE}/{key}.parquet"
 
 
-def _sample_shares(run: Path, recipe: Recipe, sample_bytes: int) -> dict[str, float]:
+def _sample_shares(run: Path, recipe: Recipe) -> dict[str, float]:
     """By source, the share of its documents to take."""
+    assert isinstance(recipe.tokenize.tokenizer, TokenizerChoice), "only a tokenizer that is trained has a sample"
+    sample_bytes = recipe.tokenize.tokenizer.train.sample_bytes
     held: dict[str, int] = {source.name: 0 for source in recipe.sources}
     for done in read_done(run, "filter").values():
         held[done.counts["source"]] += done.counts["kept_bytes"]

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from curate.errors import UsageError
+from curate.passes.columns import BEFORE_STEPS
 
-BEFORE = ("read", "extract")
-"""What did not get as far as the steps."""
 ENOUGH = 100
 """Documents before a part of a run says anything about the whole."""
 ROWS = ("step", "outcome", "reason", "value")
@@ -25,7 +24,7 @@ def check_user_errors(ledger: pl.DataFrame, steps: Sequence[str], max_errors: fl
         UsageError: a step raised on more than `max_errors` of the documents that reached it.
     """
     places = {name: number for number, name in enumerate(steps)}
-    at_steps = ledger.filter(~pl.col("step").is_in(BEFORE).fill_null(False))
+    at_steps = ledger.filter(~pl.col("step").is_in(BEFORE_STEPS).fill_null(False))
     place = pl.col("step").replace_strict(places, default=len(steps), return_dtype=pl.Int32)
     raised = at_steps.filter((pl.col("outcome") == "quarantined") & (pl.col("reason") == "exception"))
     for name, number in places.items():

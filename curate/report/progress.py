@@ -1,6 +1,7 @@
-"""How far a run is: a bar with rate and time left on a terminal, plain lines elsewhere.
+"""How far a run is: a bar with rate and time left on a terminal, plain lines elsewhere; and what users print.
 
 Progress (from the supervisor, every second) ─▶ bar | a line every few seconds
+Said (whenever a task prints a line)         ─▶ "my_filters:no_recipes: the line"
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from curate.engine.supervisor import Progress, Show
+from curate.engine.supervisor import Progress, Said, Show
 
 LINE_SECONDS = 5.0
 
@@ -43,7 +44,10 @@ class _Bars:
         self.bars = bars
         self.tasks: dict[str, tuple[TaskID, float]] = {}
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress | Said) -> None:
+        if isinstance(progress, Said):
+            print_said(self.bars.console, progress)
+            return
         if progress.stage not in self.tasks:
             task = self.bars.add_task(progress.stage, total=max(progress.tasks, 1), rate="")
             self.tasks[progress.stage] = (task, time.monotonic())
@@ -59,7 +63,10 @@ class _Lines:
         self.stage, self.since, self.shown = "", 0.0, 0.0
         self.ended: set[str] = set()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: Progress | Said) -> None:
+        if isinstance(progress, Said):
+            print_said(self.console, progress)
+            return
         now = time.monotonic()
         if progress.stage != self.stage:
             self.stage, self.since, self.shown = progress.stage, now, now
@@ -70,6 +77,11 @@ class _Lines:
             self.console.print(f"{progress.stage}: {share}  {rate(progress, now - self.since)}", highlight=False)
         if is_end:
             self.ended.add(progress.stage)
+
+
+def print_said(console: Console, said: Said) -> None:
+    """A line that a task printed, marked with the step that did."""
+    console.print(f"{said.step or 'worker'}: {said.line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def rate(progress: Progress, seconds: float) -> str:

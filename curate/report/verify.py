@@ -1,36 +1,75 @@
-"""`curate verify`: recompute what the manifest claims, checksums and account, from the files alone."""
+"""`curate verify`: every file of a run against the manifest, the manifest against its seal, and the account against the
+ledger.
+
+manifest.json ─▶ its seal ─▶ outputs and records: size, sha256 ─▶ missing, changed, strange ─▶ the ledger's counts
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from curate.engine.store import file_digest
-from curate.run_folder import Run
+from curate.engine.store import file_digest, read_done
+from curate.errors import CheckFailed
+from curate.run_folder import MANIFEST, Run
+
+UNACCOUNTED = (MANIFEST, ".lock", "timing.json", "report.html")
+"""Files of a run that no digest covers, or that have their own."""
+OTHERS = ("train", "work")
+"""Folders that are not a part of the data: the trainer's, and what --keep-intermediate leaves."""
 
 
 def differences(run: Run) -> Iterator[str]:
-    """A sentence for every output that is not as the manifest says, and for every source whose account does not close.
+    """A sentence for each file that is not as it was written, is missing or strange, and for every source whose account
+    does not close.
 
     Raises:
         UsageError: the run is not complete.
     """
-    manifest = run.manifest
-    for name, entry in sorted(manifest["outputs"].items()):
-        yield from _file_differences(run.folder / name, name, entry["size"], entry["sha256"])
+    try:
+        manifest = run.manifest
+    except CheckFailed as error:
+        yield str(error)
+        return
+    known = manifest["outputs"] | manifest["records"]
+    for name, entry in sorted(known.items()):
+        yield from _file_differences(run.folder / name, name, entry)
+    yield from _intermediate(run)
+    yield from _strange(run.folder, known)
     for source, counts in manifest["counts"].items():
         yield from _account_differences(run, source, counts)
 
 
-def _file_differences(path: Path, name: str, size: int, sha256: str) -> Iterator[str]:
+def _file_differences(path: Path, name: str, entry: dict[str, Any]) -> Iterator[str]:
     if not path.is_file():
         yield f"{name} is missing"
-    elif path.stat().st_size != size:
-        yield f"{name} has {path.stat().st_size:,} bytes, the manifest says {size:,}"
-    elif file_digest(path) != sha256:
+    elif path.stat().st_size != entry["size"]:
+        yield f"{name} has {path.stat().st_size:,} bytes, the manifest says {entry['size']:,}"
+    elif file_digest(path) != entry["sha256"]:
         yield f"{name} has another sha256 than the manifest says"
+
+
+def _intermediate(run: Run) -> Iterator[str]:
+    """What lies in work/, where it was kept, against the records of the tasks that wrote it."""
+    if not (run.folder / "work").is_dir():
+        return
+    for stage in sorted(path.name for path in (run.folder / "done").iterdir()):
+        for done in read_done(run.folder, stage).values():
+            for name, entry in done.outputs.items():
+                if name.startswith("work/"):
+                    yield from _file_differences(run.folder / name, name, dict(entry))
+
+
+def _strange(folder: Path, known: dict[str, Any]) -> Iterator[str]:
+    """Files that nobody has accounted for."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        is_other = name.parts[0] in OTHERS or name.as_posix() in UNACCOUNTED
+        if not path.is_dir() and not is_other and name.as_posix() not in known:
+            yield f"{name.as_posix()} is strange: the manifest does not know it"
 
 
 def _account_differences(run: Run, source: str, counts: dict[str, int]) -> Iterator[str]:

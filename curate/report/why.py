@@ -17,7 +17,7 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.errors import UsageError
-from curate.passes.columns import empty_batch
+from curate.passes.columns import BEFORE_STEPS, empty_batch
 from curate.passes.contamination import REPORT
 from curate.passes.dedup import DUPLICATES, cuts_among, rows_among
 from curate.passes.inputs import open_run
@@ -137,7 +137,7 @@ def _story(run: Run, row: pl.DataFrame) -> Story:
 
 def _checks(run: Run, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Check]:
     """Every rule of every step; a record without text was given to none."""
-    if facts["step"] in ("read", "extract"):
+    if facts["step"] in BEFORE_STEPS:
         return
     recipe, _ = open_run(run.folder)
     was_taken = False

@@ -19,7 +19,7 @@ from curate.engine.worker import work
 
 
 @dataclass(slots=True)
-class Here:
+class InlineWorker:
     """What the supervisor sees of a worker, without a process of its own."""
 
     run: Path
@@ -30,10 +30,10 @@ class Here:
     """CPU seconds of all tasks so far: they count as the workers' and not as the supervisor's."""
 
     @classmethod
-    def start(cls, run: Path) -> Here:
+    def start(cls, run: Path) -> InlineWorker:
         folder = run / "work" / "workers"
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(run, Cursor(folder / "here.cursor"), folder / "0.log")
+        return cls(run, Cursor(folder / "inline.cursor"), folder / "0.log")
 
     def do(self, assignment: Any) -> Mapping[str, Any]:
         """The answer to a task; what it prints as errors goes to the log, as a worker's does."""

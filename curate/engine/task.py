@@ -1,0 +1,105 @@
+"""What passes between the supervisor and its workers, as plain values that go to JSON and back.
+
+Task ─▶ Attempt at it ─▶ worker ─▶ done │ failed │ broke at a Position ─▶ another Attempt
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+NOBODY = -1
+"""The number of no document: nothing is at work that could be blamed."""
+READ = "read"
+"""The step in which a reader looks for the next record: what breaks there costs the rest of its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One split of one stage, and the function ("module:function") that does it."""
+
+    stage: str
+    key: str
+    function: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What is at work: documents first…last of the split, in this step, since `started` seconds of CPU time."""
+
+    first: int = NOBODY
+    last: int = NOBODY
+    step: str = ""
+    piece: int = NOBODY
+    """Which of the split's files is being read."""
+    started: float = 0.0
+    documents: int = 0
+    """Documents that are done, for the display of progress."""
+    size: int = 0
+    """Bytes of the documents at work: long ones may take longer."""
+
+    @property
+    def is_idle(self) -> bool:
+        return self.first == NOBODY
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A document, or the rest of a file, that breaks a worker: what it did, in which step, and what was said of it."""
+
+    reason: str
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a split is to be gone through this time.
+
+    `quarantined` names documents by their number in the split that break a worker; they go into the ledger without
+    being worked on. `given_up` names files by their number in the split that cannot be read to their end, and after
+    how many records of the split. `confirm` asks for one document alone, to make sure that it is the culprit; nothing
+    is committed then. Documents first…last of `one_at_a_time` go through each step by themselves, to find which one
+    breaks it. `cores` are how many threads the task may use: all of the run's, where it is alone in its stage.
+    """
+
+    quarantined: Mapping[int, Culprit] = field(default_factory=dict)
+    given_up: Mapping[int, tuple[int, Culprit]] = field(default_factory=dict)
+    confirm: int | None = None
+    one_at_a_time: tuple[int, int] | None = None
+    acquitted: Mapping[int, int] = field(default_factory=dict)
+    """How often a document at which a worker broke has passed alone."""
+    cores: int = 1
+
+    @property
+    def culprits(self) -> int:
+        return len(self.quarantined) + len(self.given_up)
+
+
+def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
+    """As plain values; the keys of JSON objects are strings, so numbered culprits become lists."""
+    return {
+        "quarantined": [[number, *dataclasses.astuple(culprit)] for number, culprit in attempt.quarantined.items()],
+        "given_up": [
+            [piece, after, *dataclasses.astuple(culprit)] for piece, (after, culprit) in attempt.given_up.items()
+        ],
+        "confirm": attempt.confirm,
+        "one_at_a_time": attempt.one_at_a_time,
+        "acquitted": list(attempt.acquitted.items()),
+        "cores": attempt.cores,
+    }
+
+
+def attempt_from_json(table: Mapping[str, Any]) -> Attempt:
+    span = table["one_at_a_time"]
+    return Attempt(
+        quarantined={number: Culprit(*told) for number, *told in table["quarantined"]},
+        given_up={piece: (after, Culprit(*told)) for piece, after, *told in table["given_up"]},
+        confirm=table["confirm"],
+        one_at_a_time=(span[0], span[1]) if span else None,
+        acquitted=dict(table["acquitted"]),
+        cores=table["cores"],
+    )
