@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from curate.batch import Pulse
 from curate.engine.clock import Clock
 from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
@@ -83,7 +84,7 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     if recipe.scrub is not None:
         with clock("scrub"):
             stretch.at("scrub", size=size)
-            batch = batch.with_columns(_scrubbed(batch["text"], recipe.scrub))
+            batch = batch.with_columns(_scrubbed(batch["text"], recipe.scrub, stretch.walk.cursor.pulse))
     with clock("encode"):
         stretch.at("encode", size=size)
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
@@ -95,9 +96,9 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     return Encoded(batch, tokens, offsets)
 
 
-def _scrubbed(texts: pl.Series, scrub: Scrub) -> pl.DataFrame:
+def _scrubbed(texts: pl.Series, scrub: Scrub, pulse: Pulse) -> pl.DataFrame:
     """Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only."""
-    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)
+    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)
 
 
 def _ledger(run: Path, key: str, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:

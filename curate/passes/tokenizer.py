@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from curate.batch import Pulse
 from curate.engine.clock import Clock
 from curate.engine.ledger import write_table
 from curate.engine.plan import Plan
@@ -44,7 +45,7 @@ def sample_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
-            texts.append(_scrubbed(part["text"], recipe))
+            texts.append(_scrubbed(part["text"], recipe, walk.cursor.pulse))
     if not walk.is_confirming:
         with clock("write"):
             folder = attempt_folder(run, SAMPLE, key)
@@ -109,10 +110,11 @@ def _chosen(run: Path, recipe: Recipe, key: str, share: float) -> pl.DataFrame:
     return what_is_left(run, recipe, chosen).documents
 
 
-def _scrubbed(texts: pl.Series, recipe: Recipe) -> pl.Series:
+def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.Series:
     if recipe.scrub is None:
         return texts
-    return scrub_texts(texts, entities=recipe.scrub.entities, engine=recipe.scrub.engine)["text"]
+    scrub = recipe.scrub
+    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)["text"]
 
 
 def _sample(run: Path, plan: Plan, clock: Clock) -> Iterator[str]:
