@@ -22,8 +22,8 @@ from curate.dedup.index import IN_RUN, open_index, write_index
 from curate.engine.clock import Clock
 from curate.engine.ledger import write_table
 from curate.engine.store import attempt_folder, commit
-from curate.errors import CurateError, UsageError
 from curate.engine.walk import Walk
+from curate.errors import CurateError, UsageError
 from curate.passes.deciding_files import check_as_planned, index_files
 from curate.passes.filtered import filtered
 from curate.passes.inputs import open_run
@@ -61,22 +61,21 @@ def dedup_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
         folder = attempt_folder(run, STAGE, key)
         write_table(found.verdicts, folder / DUPLICATES)
         write_table(found.cuts, folder / CUTS)
-        write_table(_losses(found.verdicts, splits, recipe), folder / LOSSES)
+        write_table(_losses(found.verdicts, [filtered(run, key, "documents") for key in keys], recipe), folder / LOSSES)
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
             write_index(folder / IN_RUN, dedup, files, copies["id"])
         commit(run, STAGE, key, folder, _counts(found, copies, dedup))
 
 
-def _losses(verdicts: pl.DataFrame, splits: Sequence[Path], recipe: Recipe) -> pl.DataFrame:
+def _losses(verdicts: pl.DataFrame, files: Sequence[Path], recipe: Recipe) -> pl.DataFrame:
     """The removals that lose most, with a piece of what they lose; the texts go with the intermediate files."""
     assert recipe.dedup is not None
     losses = greatest_losses(verdicts)
     ids = pl.concat([losses["id"], losses["duplicate_of"]]).unique().to_list()
-    files = [f"{split}.documents.parquet" for split in splits] if ids else []
     found = [
         pl.scan_parquet(file, glob=False).filter(pl.col("id").is_in(ids)).select("id", "text").collect()
-        for file in files
+        for file in (files if ids else ())
     ]
     texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
     return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe.scrub))

@@ -25,7 +25,7 @@ from curate.engine.store import attempt_folder, commit, intact, read_one
 from curate.engine.walk import Walk
 from curate.engine.whole import write_json
 from curate.passes.inputs import open_run
-from curate.passes.portions import Portions, portions_of, tokenized, up_to_share, write_portion
+from curate.passes.portions import SUFFIXES, Portions, portions_of, tokenized, up_to_share, write_portion
 from curate.passes.tokenize import PARTS
 from curate.passes.tokenizer import run_tokenizer, tokenizer_name
 from curate.recipe import MIXED, Recipe

@@ -65,7 +65,9 @@ def portions_of(run: Path, plan: Plan, source: str, recipe: Recipe, backend: Bac
         has_validation |= tokenized(run, split, "validation") is not None
         path = tokenized(run, split, "train")
         if path is not None:
-            rows = pl.read_parquet(path.with_suffix(".docs.parquet")).select("id", "tokens", pl.lit(split.key).alias("split"))
+            rows = pl.read_parquet(path.with_suffix(".docs.parquet")).select(
+                "id", "tokens", pl.lit(split.key).alias("split")
+            )
             frames.append(rows.with_columns(pl.Series("row", np.arange(rows.height), dtype=pl.Int64)))
     documents = pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
     whole = Portions(documents)
