@@ -25,7 +25,7 @@ MAX_CHUNK_BYTES = 1 << 20
 ZSTD_INPUT_BYTES = 1 << 10  # a zstd block of 4 bytes can unpack to 128 KiB, so 1 KiB of them to 32 MiB
 PULSE_BYTES = 16 << 20
 PULSE_INPUT_BYTES = 1 << 20
-FREE_BYTES = 1 << 30
+FREE_BYTES = 1 << 29
 MAX_RATIO = 200
 MAX_XZ_MEMORY = 256 << 20  # the strongest preset of xz asks for 65 MiB
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
@@ -59,13 +59,18 @@ def max_inflated(packed_bytes: int) -> int:
 
 def _watched(chunks: Iterator[bytes], source: _Source, pulse: Pulse) -> Iterator[bytes]:
     inflated = pulsed = 0
-    for chunk in chunks:
-        inflated += len(chunk)
+    for piece in _pieces(chunks):
+        inflated += len(piece)
         if inflated - pulsed >= PULSE_BYTES:
             pulsed = inflated
             pulse()
         if inflated > max_inflated(source.bytes_read):
-            raise Unreadable("bomb", f"{source.bytes_read} bytes unpack to over {inflated - len(chunk)}")
+            raise Unreadable("bomb", f"{source.bytes_read} bytes unpack to over {inflated - len(piece)}")
+        yield piece
+
+
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
         for start in range(0, len(chunk), MAX_CHUNK_BYTES):
             yield chunk[start : start + MAX_CHUNK_BYTES]
 
