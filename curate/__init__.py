@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from curate.recipe import Recipe
     from curate.recipe_file import load
     from curate.run_folder import Run
+    from curate.typed import Range
 
 __all__ = [
     "CurateError",
     "Document",
+    "Range",
     "Recipe",
     "Run",
     "__version__",
@@ -46,6 +48,7 @@ __all__ = [
 _HOMES = {
     "CurateError": "curate.errors",
     "Document": "curate.batch",
+    "Range": "curate.typed",
     "Recipe": "curate.recipe",
     "Run": "curate.run_folder",
     "dedup_texts": "curate.passes.plain_dedup",

@@ -91,7 +91,7 @@ def test_the_shipped_table_has_the_published_values() -> None:
     [
         ("[fr]\nmin_language_score = 1\n", r'\[fr\]: the key "max_duplicate_line_ratio" is missing'),
         ("fr = 1\n", "expected tables by language"),
-        ("[fr", "is not TOML"),
+        ("[fr", "not TOML"),
     ],
 )
 def test_a_wrong_table_is_named_with_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:

@@ -21,6 +21,7 @@ FLOORS = {
     "terminal": 0,
     "text": 0,
     "toml_lines": 0,
+    "toml_text": 0,
     "typed": 0,
     "batch": 1,
     "recipe": 1,

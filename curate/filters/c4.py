@@ -20,6 +20,7 @@ from curate.text.characters import CURLY_BRACKET, DIGIT, SPACE, character_classe
 from curate.text.compiled import inner, kernel, part, pointer
 from curate.text.lines import DOT, NEWLINE, line_end, longest_chunk, next_line, strip
 from curate.text.phrases import count_phrases
+from curate.typed import Count
 
 END_MARKS = (".", "?", "!", '"')
 CITATIONS = np.array([*"[edit]".encode(), *"[citation needed]".encode()], dtype=np.int32)
@@ -43,16 +44,16 @@ class Settings(NamedTuple):
 
 def c4(
     *,
-    max_word_length: int = 1000,
+    max_word_length: Count = 1000,
     remove_citations: bool = True,
     terminal_punctuation: bool = True,
     end_marks: tuple[str, ...] = END_MARKS,
-    min_words_per_line: int = 5,
+    min_words_per_line: Count = 5,
     remove_javascript_lines: bool = True,
     remove_policy_lines: bool = True,
     drop_lorem_ipsum: bool = True,
     drop_curly_brackets: bool = True,
-    min_sentences: int = 3,
+    min_sentences: Count = 3,
 ) -> Filter:
     """Cut lines out of the text, then drop pages; the text that goes on has the kept lines only, joined by newlines.
 

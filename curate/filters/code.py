@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from curate.batch import Filter, Rule
+from curate.typed import Amount, Count, Share
 
 XML_HEAD = 100
 GENERATED_HEAD_LINES = 5
@@ -32,19 +33,19 @@ TEXT, LANGUAGE = pl.col("text").fill_null(""), pl.col("programming_language")
 
 def code(
     *,
-    max_line_length: int = 1000,
-    max_mean_line_length: float = 100.0,
-    min_alphanumeric_ratio: float = 0.25,
-    min_comment_ratio: float = 0.01,
-    max_comment_ratio: float = 0.8,
+    max_line_length: Count = 1000,
+    max_mean_line_length: Amount = 100.0,
+    min_alphanumeric_ratio: Share = 0.25,
+    min_comment_ratio: Share = 0.01,
+    max_comment_ratio: Share = 0.8,
     drop_xml: bool = True,
-    min_visible_text_ratio: float = 0.2,
-    min_visible_text: int = 100,
-    min_data_characters: int = 50,
-    max_data_characters: int = 5000,
+    min_visible_text_ratio: Share = 0.2,
+    min_visible_text: Count = 100,
+    min_data_characters: Count = 50,
+    max_data_characters: Count = 5000,
     drop_generated: bool = True,
-    max_encoded_run: int = 1024,
-    max_encoded_ratio: float = 0.5,
+    max_encoded_run: Count = 1024,
+    max_encoded_ratio: Share = 0.5,
 ) -> Filter:
     """Drop source files; a value on a threshold is kept, and a rule for a language leaves all other files alone.
 

@@ -54,7 +54,8 @@ def filter(function: F | None = None, *, batch: bool = False) -> F | Callable[[F
     """Mark `function(document, …) -> bool` as a filter: True keeps. With `batch=True` it takes a `polars.DataFrame`
     and returns a Boolean `polars.Series` of the same length, and must judge each row by itself.
 
-    Parameters after the first are the recipe's; they need defaults or must be given there. The answer stands in a
+    Parameters after the first are the recipe's; they need defaults or must be given there. One of the type
+    `Annotated[float, curate.Range(0, 1)]` is refused outside of its range. The answer stands in a
     Boolean column of the function's name.
     """
     mark = _marker(Mark("batch_filter" if batch else "filter"))
@@ -150,7 +151,7 @@ def _find_module(name: str, base: Path) -> ModuleType:
         return _load_file(str(path.resolve()), str(base.resolve()), tuple(file.sha256 for file in files))
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as error:
+    except (ImportError, ValueError, TypeError) as error:  # the last two: for what is no name at all
         raise UsageError(f'there is no module "{name}": neither {path} nor installed ({error})') from error
 
 
@@ -167,7 +168,7 @@ def _load_file(path: str, base: str, digests: tuple[str, ...]) -> ModuleType:
     try:
         with _importing_from(base):
             spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
@@ -210,7 +211,7 @@ def _mark_of(function: Callable[..., Any], use: str) -> Mark:
 def _checked(function: Callable[..., Any], parameters: Mapping[str, Any], use: str) -> dict[str, Any]:
     """The recipe's parameters as the signature types them; the first of the signature is the document or the batch."""
     own = dict(list(_parameters(function, use).items())[1:])
-    hints = typing.get_type_hints(function)
+    hints = typing.get_type_hints(function, include_extras=True)
     values = {}
     for name, value in parameters.items():
         if name not in own:

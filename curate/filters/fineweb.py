@@ -9,14 +9,15 @@ from __future__ import annotations
 import polars as pl
 
 from curate.batch import Filter, Rule
+from curate.typed import Amount, Share
 
 
 def fineweb(
     *,
-    min_terminal_punctuation_line_ratio: float = 0.12,
-    max_short_line_ratio: float = 0.67,
-    max_duplicate_full_line_character_ratio: float = 0.01,
-    max_newline_word_ratio: float = 0.3,
+    min_terminal_punctuation_line_ratio: Share = 0.12,
+    max_short_line_ratio: Share = 0.67,
+    max_duplicate_full_line_character_ratio: Share = 0.01,
+    max_newline_word_ratio: Amount = 0.3,
 ) -> Filter:
     """FineWeb's three rules and the released code's fourth (newlines per word); a value on a threshold is kept.
 

@@ -7,7 +7,6 @@ fineweb2.toml ─▶ thresholds of that language ──────────�
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,8 @@ from curate.text.contractions import special_words
 from curate.text.hashes import find_slot, hash_range, mix, table_size
 from curate.text.room import character_pointers, room_for
 from curate.text.words import segment
-from curate.typed import Mismatch, build
+from curate.toml_text import NotToml, parse_toml
+from curate.typed import Amount, Count, Mismatch, Share, build
 
 SHIPPED = Path(__file__).with_name("fineweb2.toml")
 LANGUAGE = pl.col("language")
@@ -39,15 +39,15 @@ SPREAD = np.uint64(0x9FB21C651E98DF25)
 class Thresholds:
     """Of one language. The lists are of n-grams of 2 to 4, and of 5 to 10 words."""
 
-    min_language_score: float
-    max_duplicate_line_ratio: float
-    max_top_ngram_ratios: tuple[float, ...]
-    max_duplicate_ngram_ratios: tuple[float, ...]
-    min_terminal_punctuation_line_ratio: float
-    max_newline_word_ratio: float
-    min_alphabetic_word_ratio: float
-    min_mean_word_length: float
-    max_mean_word_length: float
+    min_language_score: Share
+    max_duplicate_line_ratio: Share
+    max_top_ngram_ratios: tuple[Amount, ...]
+    max_duplicate_ngram_ratios: tuple[Share, ...]
+    min_terminal_punctuation_line_ratio: Share
+    max_newline_word_ratio: Amount
+    min_alphabetic_word_ratio: Share
+    min_mean_word_length: Amount
+    max_mean_word_length: Amount
     stop_words: tuple[str, ...]
 
 
@@ -59,14 +59,14 @@ def fineweb2(
     table: str = "",
     keep_other_languages: bool = False,
     use_language_score: bool = False,
-    max_duplicate_full_line_character_ratio: float = 0.1,
-    min_words: int = 50,
-    max_words: int = 100_000,
-    max_hash_symbol_ratio: float = 0.1,
-    max_ellipsis_ratio: float = 0.1,
-    max_bullet_line_ratio: float = 0.9,
-    max_ellipsis_line_ratio: float = 0.3,
-    min_stop_words: int = 2,
+    max_duplicate_full_line_character_ratio: Share = 0.1,
+    min_words: Count = 50,
+    max_words: Count = 100_000,
+    max_hash_symbol_ratio: Amount = 0.1,
+    max_ellipsis_ratio: Amount = 0.1,
+    max_bullet_line_ratio: Share = 0.9,
+    max_ellipsis_line_ratio: Share = 0.3,
+    min_stop_words: Count = 2,
 ) -> Filter:
     """Drop documents by the thresholds of their language; a value on a threshold is kept.
 
@@ -124,9 +124,9 @@ def read_table(path: str, sha256: str) -> Table:
         UsageError: a value is missing, unknown or of a wrong type; with the table's name.
     """
     try:
-        plain = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not TOML: {error}") from None
+        plain = parse_toml(Path(path).read_bytes())
+    except NotToml as error:
+        raise UsageError(f"{path}: {error}") from None
     return {language: _thresholds(language, values, path) for language, values in plain.items()}
 
 

@@ -17,20 +17,21 @@ import polars as pl
 from curate.batch import Filter, Rule
 from curate.text.ngrams import DUPLICATE_SIZES, TOP_SIZES
 from curate.text.repeats import COUNTS, count_repeats
+from curate.typed import Amount, Count, Share
 
 
 def gopher_quality(
     *,
-    min_words: int = 50,
-    max_words: int = 100_000,
-    min_mean_word_length: float = 3.0,
-    max_mean_word_length: float = 10.0,
-    max_hash_symbol_ratio: float = 0.1,
-    max_ellipsis_ratio: float = 0.1,
-    max_bullet_line_ratio: float = 0.9,
-    max_ellipsis_line_ratio: float = 0.3,
-    min_alphabetic_word_ratio: float = 0.8,
-    min_stop_words: int = 2,
+    min_words: Count = 50,
+    max_words: Count = 100_000,
+    min_mean_word_length: Amount = 3.0,
+    max_mean_word_length: Amount = 10.0,
+    max_hash_symbol_ratio: Amount = 0.1,
+    max_ellipsis_ratio: Amount = 0.1,
+    max_bullet_line_ratio: Share = 0.9,
+    max_ellipsis_line_ratio: Share = 0.3,
+    min_alphabetic_word_ratio: Share = 0.8,
+    min_stop_words: Count = 2,
     repeated_stop_words: bool = False,
 ) -> Filter:
     """Gopher's quality rules for English; a value on a threshold is kept.
@@ -58,19 +59,19 @@ def gopher_quality(
 def gopher_repetition(
     *,
     count: Literal["repeats", "all"] = "repeats",
-    max_duplicate_paragraph_ratio: float = 0.30,
-    max_duplicate_paragraph_character_ratio: float = 0.20,
-    max_duplicate_line_ratio: float = 0.30,
-    max_duplicate_line_character_ratio: float = 0.20,
-    max_top_2gram_ratio: float = 0.20,
-    max_top_3gram_ratio: float = 0.18,
-    max_top_4gram_ratio: float = 0.16,
-    max_duplicate_5gram_ratio: float = 0.15,
-    max_duplicate_6gram_ratio: float = 0.14,
-    max_duplicate_7gram_ratio: float = 0.13,
-    max_duplicate_8gram_ratio: float = 0.12,
-    max_duplicate_9gram_ratio: float = 0.11,
-    max_duplicate_10gram_ratio: float = 0.10,
+    max_duplicate_paragraph_ratio: Share = 0.30,
+    max_duplicate_paragraph_character_ratio: Share = 0.20,
+    max_duplicate_line_ratio: Share = 0.30,
+    max_duplicate_line_character_ratio: Share = 0.20,
+    max_top_2gram_ratio: Amount = 0.20,
+    max_top_3gram_ratio: Amount = 0.18,
+    max_top_4gram_ratio: Amount = 0.16,
+    max_duplicate_5gram_ratio: Share = 0.15,
+    max_duplicate_6gram_ratio: Share = 0.14,
+    max_duplicate_7gram_ratio: Share = 0.13,
+    max_duplicate_8gram_ratio: Share = 0.12,
+    max_duplicate_9gram_ratio: Share = 0.11,
+    max_duplicate_10gram_ratio: Share = 0.10,
 ) -> Filter:
     """Gopher's repetition rules; a value on a threshold is kept, and so is an empty document (`min_words` drops it).
 

@@ -15,6 +15,7 @@ from polars._typing import PolarsDataType
 from curate.batch import Filter, Rule
 from curate.errors import UsageError, nearest
 from curate.filters.fasttext_model import PREFIX, FastTextModel, Prediction, load_model
+from curate.typed import Positive, Share
 
 LID_176 = Path(__file__).parent / "models" / "lid.176.ftz"
 LID_176_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
@@ -26,7 +27,7 @@ SCHEMA: Mapping[str, PolarsDataType] = {
 }
 
 
-def language(*, keep: tuple[str, ...], min_score: float = 0.65, model: str | None = None, top: int = 3) -> Filter:
+def language(*, keep: tuple[str, ...], min_score: Share = 0.65, model: str | None = None, top: Positive = 3) -> Filter:
     """Keep documents in one of the languages `keep`, recognised with a score of at least `min_score`.
 
     Signals: `language` (String, a code of the model's such as "en"; replaces what the source said), `language_score`

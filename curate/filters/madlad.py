@@ -16,6 +16,7 @@ import polars as pl
 from curate.batch import Filter, ModelFile, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.typed import Count, Share
 
 END = r"[.!?]+\s+"
 CUT = "\x00"
@@ -32,10 +33,10 @@ class Settings(NamedTuple):
 
 def madlad(
     *,
-    min_sentences: int = 5,
-    max_questionable_ratio: float = 0.2,
-    min_list_words: int = 12,
-    max_capitalised_ratio: float = 0.5,
+    min_sentences: Count = 5,
+    max_questionable_ratio: Share = 0.2,
+    min_list_words: Count = 12,
+    max_capitalised_ratio: Share = 0.5,
     patterns: str = "",
 ) -> Filter:
     """Drop pages of few sentences, and of many questionable ones; a value on a threshold is kept.

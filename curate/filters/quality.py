@@ -12,6 +12,7 @@ import polars as pl
 from curate.batch import Filter, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import FastTextModel, load_model
+from curate.typed import Share
 
 
 def fasttext(
@@ -19,8 +20,8 @@ def fasttext(
     model: str,
     label: str,
     name: str = "fasttext",
-    min_score: float | None = None,
-    max_score: float | None = None,
+    min_score: Share | None = None,
+    max_score: Share | None = None,
 ) -> Filter:
     """Score documents by the probability of `label` under a supervised fastText model, and decide on it.
 

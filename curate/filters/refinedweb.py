@@ -12,6 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from curate.batch import Filter, Rule
+from curate.typed import Count, Positive, Share
 
 COUNTED = "likes|shares|comments|retweets|reposts|quotes|bookmarks|upvotes|downvotes|downloads|views|followers"
 COUNTER = rf"(?i)^\W*\d(?:,|\.|\d)*[kmb]?\s+(?:{COUNTED})\W*$"
@@ -31,13 +32,13 @@ class Settings(NamedTuple):
 
 def refinedweb(
     *,
-    max_newlines: int = 2,
-    max_uppercase_ratio: float = 0.5,
-    max_digit_ratio: float = 0.999999,
+    max_newlines: Positive = 2,
+    max_uppercase_ratio: Share = 0.5,
+    max_digit_ratio: Share = 0.999999,
     remove_counters: bool = True,
-    min_words_per_line: int = 2,
-    max_words_of_short_line: int = 10,
-    max_removed_word_ratio: float = 0.05,
+    min_words_per_line: Count = 2,
+    max_words_of_short_line: Count = 10,
+    max_removed_word_ratio: Share = 0.05,
 ) -> Filter:
     """Cut lines out of the text, then drop pages that lost more than `max_removed_word_ratio` of their words.
 

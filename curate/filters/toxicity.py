@@ -19,6 +19,7 @@ from curate.errors import UsageError, nearest
 from curate.filters.expressions import Expressions, compile_expressions, count_expressions
 from curate.filters.fasttext_model import file_sha256, load_model
 from curate.filters.quality import label_scores
+from curate.typed import Share
 
 WORD_LISTS = Path(__file__).parent / "wordlists"
 LICENCE = "CC-BY-4.0"
@@ -30,7 +31,7 @@ RATIO_OF_SCORE_1 = 0.05
 
 def toxicity(
     *,
-    max_score: float = 0.4,
+    max_score: Share = 0.4,
     languages: tuple[str, ...] = (),
     model: str | None = None,
     label: str = "__label__toxic",

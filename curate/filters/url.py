@@ -19,6 +19,7 @@ import polars as pl
 from curate.batch import Filter, ModelFile, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.typed import Count
 
 WORDS = (
     "bangbros",
@@ -56,7 +57,7 @@ def url(
     blocklists: tuple[str, ...] = (),
     words: tuple[str, ...] = WORDS,
     soft_words: tuple[str, ...] = (),
-    max_soft_words: int = 1,
+    max_soft_words: Count = 1,
     strict_words: tuple[str, ...] = (),
 ) -> Filter:
     """Drop documents by their URL; a document without one stays.

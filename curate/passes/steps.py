@@ -151,8 +151,9 @@ def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except Mismatch as mismatch:
-        where = f'step "{step.use}": ' if not mismatch.path else f'step "{step.use}", {mismatch.path[0]}: '
-        raise mistake(where + str(mismatch), step.place, recipe.file) from None
+        name = str(mismatch.path[0]) if mismatch.path else ""
+        where = f", {name}" if name and not str(mismatch).startswith(f"{name} ") else ""
+        raise mistake(f'step "{step.use}"{where}: {mismatch}', step.place, recipe.file) from None
     except UsageError as error:
         if isinstance(error, RecipeError):
             raise

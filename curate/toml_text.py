@@ -1,0 +1,47 @@
+"""A TOML file as plain values, or one sentence about why it is none.
+
+bytes ─▶ UTF-8 ─▶ tomllib ─▶ tables, lists, values
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
+MAX_BYTES = 16 << 20
+
+
+class NotToml(Exception):
+    """What is wrong, and in which line where that is known."""
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """
+    Raises:
+        NotToml: it is not UTF-8, breaks TOML's grammar, is too large or too deep, or has numbers that nobody means.
+    """
+    if len(content) > MAX_BYTES:
+        raise NotToml(f"{len(content):,} bytes are too many for a file of settings")
+    try:
+        return tomllib.loads(decode_toml(content))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NotToml(f"not UTF-8 at byte {error.start}", line) from None
+    except tomllib.TOMLDecodeError as error:
+        place = PLACE.search(str(error))
+        raise NotToml(f"not TOML: {error}", int(place.group(1)) if place else None) from None
+    except RecursionError:
+        raise NotToml("not TOML that can be read: its tables or lists are nested too deep") from None
+    except ValueError as error:  # a number of thousands of digits, a date that no calendar has
+        raise NotToml(f"not TOML that can be read: {error}") from None
+
+
+def decode_toml(content: bytes) -> str:
+    """The text as `tomllib` counts its lines."""
+    return content.decode("utf-8").replace("\r\n", "\n")
