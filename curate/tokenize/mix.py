@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ import xxhash
 
 from curate.errors import CheckFailed, UsageError, nearest
 from curate.tokenize.draw import WEIGHT_BITS, Rows, assign_sources, place_rows
+from curate.typed import Mismatch, build
 
 MIN_BLOCK = 16
 
@@ -238,16 +239,36 @@ def read_mixture(path: Path) -> MixtureRecord:
         CheckFailed: the file is missing, or is not such a record.
     """
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        plan = found["mixture"]
-        shares = tuple(Share(**share) for share in plan.pop("shares"))
-        mixture = Mixture(shares=shares, notes=tuple(plan.pop("notes")), **plan)
-        held = {name: Held(**counts) for name, counts in found["held"].items()}
-        return MixtureRecord(mixture, found["seed"], Vocabulary(**found["vocabulary"]), held)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        record = build(MixtureRecord, json.loads(path.read_text(encoding="utf-8")), ())
+        _check_record(record)
+    except (OSError, ValueError, RecursionError, Mismatch) as error:
         raise CheckFailed(f"{path} is not a record of a mixture: {type(error).__name__}: {error}") from error
+    return record
 
 
-def read_token_bytes(path: Path) -> npt.NDArray[np.int64]:
-    """`tokens/token_bytes.bin` (little-endian uint32): the UTF-8 bytes of each id, 0 for control tokens."""
-    return np.fromfile(path, dtype="<u4").astype(np.int64)
+def _check_record(record: MixtureRecord) -> None:
+    """What the draw takes for granted."""
+    shares, vocabulary = record.mixture.shares, record.vocabulary
+    if len({share.name for share in shares}) < len(shares) or {share.name for share in shares} - set(record.held):
+        raise ValueError("a source stands twice, or holds nothing that is known")
+    if min((share.tokens for share in shares), default=0) < 0 or sum(s.tokens for s in shares) != record.mixture.tokens:
+        raise ValueError(f"the shares do not add up to {record.mixture.tokens:,} tokens")
+    if not 0 <= vocabulary.end_of_text < vocabulary.size:
+        raise ValueError(f"end-of-text is {vocabulary.end_of_text} among {vocabulary.size} ids")
+    if not 0 <= record.seed < 2**63:
+        raise ValueError(f"the seed is {record.seed}")
+
+
+def read_token_bytes(path: Path, size: int | None = None) -> npt.NDArray[np.int64]:
+    """`tokens/token_bytes.bin` (little-endian uint32): the UTF-8 bytes of each id, 0 for control tokens.
+
+    Raises:
+        CheckFailed: it is missing, or is not of a vocabulary of `size` ids.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckFailed(f"{path} cannot be read: {error.strerror}") from error
+    if len(content) % 4 or (size is not None and len(content) != 4 * size):
+        raise CheckFailed(f"{path} has {len(content):,} bytes; it should have 4 for each of {size or 'the'} ids")
+    return np.frombuffer(content, dtype="<u4").astype(np.int64)

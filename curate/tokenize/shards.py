@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -117,8 +118,20 @@ class Shard:
         return self.tokens[int(self.ends[number - 1]) if number else 0 : int(self.ends[number])]
 
     def documents(self) -> pl.DataFrame:
-        """The table beside it: id, bytes, tokens of each document."""
-        return pl.read_parquet(self.path.with_suffix(".docs.parquet"))
+        """The table beside it: id, bytes, tokens of each document.
+
+        Raises:
+            CheckFailed: it is missing or damaged, or counts other documents.
+        """
+        path = self.path.with_suffix(".docs.parquet")
+        try:
+            table = pl.read_parquet(path)
+            counts = table["tokens"].to_numpy()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise CheckFailed(f"{path} is missing or damaged: {str(error).partition(chr(10))[0]}") from error
+        if not np.array_equal(counts, np.diff(self.ends.astype(np.int64), prepend=0)):
+            raise CheckFailed(f"{path} counts other documents than {self.path.name}.index: one of them is damaged")
+        return table
 
 
 def open_shard(path: Path) -> Shard:
@@ -130,14 +143,31 @@ def open_shard(path: Path) -> Shard:
     index = path.with_suffix(".bin.index")
     if not index.is_file():
         raise CheckFailed(f"{path.name} has no {index.name} beside it in {path.parent}")
-    ends = np.fromfile(index, dtype="<u8")
-    size, count = path.stat().st_size, int(ends[-1]) if len(ends) else 0
+    try:
+        ends, size = _read_ends(index), path.stat().st_size
+        dtype = _width(ends, size, path)
+        tokens = np.memmap(path, dtype=dtype, mode="r") if size else np.zeros(0, dtype=dtype)
+    except OSError as error:
+        raise CheckFailed(f"{path} cannot be read: {error.strerror}") from error
+    return Shard(path, tokens.view(np.ndarray), ends)  # a plain array over the map: slices of it cost a tenth
+
+
+def _read_ends(index: Path) -> npt.NDArray[np.uint64]:
+    """Document ends, each after the one before."""
+    if index.stat().st_size % 8:
+        raise CheckFailed(f"{index} has {index.stat().st_size} bytes, which are no whole numbers: it is damaged")
+    ends: npt.NDArray[np.uint64] = np.fromfile(index, dtype="<u8")
+    if len(ends) and (ends[0] == 0 or (ends[1:] <= ends[:-1]).any()):
+        raise CheckFailed(f"{index} has document ends that do not rise: it is damaged")
+    return ends
+
+
+def _width(ends: npt.NDArray[np.uint64], size: int, path: Path) -> np.dtype[Any]:
+    count = int(ends[-1]) if len(ends) else 0
     width = size // count if count else 2
     if width not in (2, 4) or size != width * count:
-        raise CheckFailed(f"{path} has {size} bytes, and {index.name} counts {count} tokens: one of them is damaged")
-    dtype = np.dtype(f"<u{width}")
-    tokens = np.memmap(path, dtype=dtype, mode="r") if count else np.zeros(0, dtype=dtype)
-    return Shard(path, tokens.view(np.ndarray), ends)  # a plain array over the map: slices of it cost a tenth
+        raise CheckFailed(f"{path} has {size} bytes, and its index counts {count} tokens: one of them is damaged")
+    return np.dtype(f"<u{width}")
 
 
 class TokenArray:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from curate.tokenize.shards import TokenArray
-from curate.train_min.loader import TokenData, move
+from curate.train_min.loader import TokenData, check_ids, move
 from curate.train_min.model import GPT
 
 COUNT_TOKENS = 1 << 24
@@ -48,6 +48,8 @@ def evaluate(
     scores = []
     for source, tokens in data.validation.items():
         count = min(len(tokens), max_tokens or len(tokens))
+        for shard in tokens.shards:
+            check_ids(shard.tokens, data.record.vocabulary.size)
         targets, nats = _predict(model, tokens, count, rows)
         text = targets != data.record.vocabulary.end_of_text
         size = int(data.token_bytes[targets[text]].sum())
@@ -72,11 +74,13 @@ def unigram_nats(data: TokenData) -> Floats:
     return np.asarray(-np.log(counts / counts.sum()))
 
 
-def _count(tokens: TokenArray, size: int) -> Floats:
+def _count(array: TokenArray, size: int) -> Floats:
     counts = np.zeros(size)
-    for shard in tokens.shards:
+    for shard in array.shards:
         for start in range(0, len(shard.tokens), COUNT_TOKENS):
-            counts += np.bincount(shard.tokens[start : start + COUNT_TOKENS], minlength=size)
+            tokens = shard.tokens[start : start + COUNT_TOKENS]
+            check_ids(tokens, size)
+            counts += np.bincount(tokens, minlength=size)
     return counts
 
 

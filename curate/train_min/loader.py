@@ -11,14 +11,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from curate.errors import UsageError
+from curate.errors import CheckFailed, UsageError
 from curate.tokenize.mix import Draw, MixtureRecord, read_mixture, read_token_bytes
 from curate.tokenize.shards import TokenArray, open_shards
 
@@ -70,6 +70,7 @@ class Loader:
         self._draw = Draw(data.record.mixture, seed=seed, row_length=context, held=held)
         self._arrays = [data.train[name] for name in self._draw.sources]
         self._length = context + 1
+        self._vocab_size = data.record.vocabulary.size
         self._device = device
         self.sources = self._draw.sources
 
@@ -79,6 +80,7 @@ class Loader:
         tokens = np.empty((count, self._length), dtype=np.int64)
         for index in np.unique(source):
             tokens[source == index] = self._arrays[index].gather(start[source == index], self._length)
+        check_ids(tokens, self._vocab_size)
         moved = move(tokens, self._device)
         return Rows(moved[:, :-1], moved[:, 1:], move(source.astype(np.int64), self._device))
 
@@ -88,6 +90,7 @@ def open_tokens(run: Path) -> TokenData:
 
     Raises:
         UsageError: the folder holds no tokens.
+        CheckFailed: something there is damaged.
     """
     tokens = run / "tokens"
     if not (tokens / "mixture.json").is_file():
@@ -101,13 +104,21 @@ def open_tokens(run: Path) -> TokenData:
     opened = {path.name: open_if_any(path) for path in folders}
     validation = {name: array for name, array in opened.items() if array is not None}
     unvalidated = tuple(name for name in drawn if name not in validation)
-    return TokenData(run, record, train, validation, unvalidated, read_token_bytes(tokens / "token_bytes.bin"))
+    token_bytes = read_token_bytes(tokens / "token_bytes.bin", record.vocabulary.size)
+    return TokenData(run, record, train, validation, unvalidated, token_bytes)
 
 
 def open_if_any(folder: Path) -> TokenArray | None:
     """None for a folder without a token: a small source may have no document in validation."""
     sizes = [path.stat().st_size for path in folder.glob("*.bin")]
     return open_shards(folder) if any(sizes) else None
+
+
+def check_ids(tokens: npt.NDArray[np.integer[Any]], vocab_size: int) -> None:
+    """Raises CheckFailed where a token is none of the vocabulary: a shard is damaged, or of another tokenizer."""
+    most = int(tokens.max(initial=0))
+    if most >= vocab_size:
+        raise CheckFailed(f"a shard holds the id {most:,}, and the vocabulary has {vocab_size:,} ids: it is damaged")
 
 
 def move(array: npt.NDArray[np.int64], device: torch.device) -> Tensor:
