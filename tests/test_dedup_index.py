@@ -36,7 +36,7 @@ def test_each_file_is_compared_with_all_that_came_before_it(tmp_path: Path) -> N
 
     assert add("first", FIRST) == [("a", None, None, False), ("b", None, None, False), ("b2", "b", "exact", False)]
     assert add("second", SECOND) == [
-        ("a", "a", "exact", True),
+        ("a", "a", "known", True),
         ("c", "b", "minhash", True),
         ("d", "d2", "minhash", False),
         ("d2", None, None, False),
@@ -55,7 +55,8 @@ def test_against_reads_an_index_and_leaves_it_as_it_is(tmp_path: Path) -> None:
         second = write(tmp_path, "second", SECOND)
         verdicts, _ = dedup_files([second], Dedup(verify=verify), against=[index])
         assert verdicts["duplicate_of"].to_list() == ["a", "b", "d2", None, None]
-        assert verdicts["similarity"].is_not_null().sum() == 3
+        assert verdicts["method"].to_list() == ["known", "minhash", "minhash", None, None]
+        assert verdicts["similarity"].is_not_null().sum() == 2
     assert sorted(path.name for path in index.iterdir()) == before
 
 
@@ -77,5 +78,6 @@ def test_the_command_says_what_repeats_an_index(tmp_path: Path, capsys: pytest.C
         with pytest.raises(SystemExit, match="0"):
             main([str(word) for word in command])
         counts = json.loads(capsys.readouterr().out)
-    assert counts["copies_of_earlier"] == 2
-    assert counts["copies"] == {"exact": 1, "minhash": 2}
+    assert counts["known"] == 1
+    assert counts["copies_of_earlier"] == 1
+    assert counts["copies"] == {"minhash": 2}

@@ -38,9 +38,9 @@ def test_the_report_names_documents_and_items_and_the_rest_is_written(
         ("2", "t/1", 1.0, "dropped"),
     ]
     kept = pl.read_parquet(tmp_path / "kept.parquet")
-    assert kept["id"].to_list() == ["0", "1"]
-    assert kept["text"][1] == FILLER
-    assert "question" not in kept["text"][0]
+    assert kept["name"].to_list() == ["0", "1"]
+    assert kept["body"][1] == FILLER
+    assert "question" not in kept["body"][0]
 
 
 def test_documents_with_most_of_an_item_go_as_a_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +48,7 @@ def test_documents_with_most_of_an_item_go_as_a_whole(tmp_path: Path, capsys: py
         main([*write(tmp_path), "--method", "sampled", "--json", "--set", "sampled.sample_every=5"])
     counts = json.loads(capsys.readouterr().out)
     assert (counts["documents"], counts["cut"], counts["dropped"]) == (3, 0, 2)
-    assert pl.read_parquet(tmp_path / "kept.parquet")["text"].to_list() == [FILLER]
+    assert pl.read_parquet(tmp_path / "kept.parquet")["body"].to_list() == [FILLER]
 
 
 @pytest.mark.parametrize(

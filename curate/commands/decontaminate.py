@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, new_file
+from curate.commands.plain import FORMATS, tell_unread
 from curate.terminal import say, say_json
 
 
@@ -16,9 +17,9 @@ def add(commands: Any) -> None:
     sets = "evaluation sets: JSON Lines, Parquet, or text with an item a line"
     command.add_argument("--against", nargs="+", required=True, metavar="FILE", help=sets)
     command.add_argument(
-        "--out", type=new_file, required=True, help="the report: a row a document and item, as Parquet"
+        "--out", type=new_file, required=True, help=f"the report: one row per document and item ({FORMATS})"
     )
-    kept = "write the rows that are left, with their texts, as Parquet"
+    kept = f"write the rows that are left, with all their columns ({FORMATS})"
     command.add_argument("--kept", type=new_file, metavar="FILE", help=kept)
     method = '"ngrams": GPT-3\'s, n-grams are cut; "sampled": decon\'s, documents with most of an item go'
     command.add_argument("--method", help=method)
@@ -31,7 +32,6 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.engine.ledger import write_table
     from curate.passes.plain_decontaminate import decontaminate_files
     from curate.recipe import Decontaminate
     from curate.report.contamination import set_lines
@@ -40,14 +40,14 @@ def run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("against", "method", "columns")}
     columns = {name: getattr(options, name) for name in ("text", "id") if getattr(options, name)}
     decontaminate = build_options(Decontaminate, given, options.set)
-    found = decontaminate_files(options.files, decontaminate, columns=columns, kept=options.kept)
-    write_table(found.report, options.out)
+    found = decontaminate_files(options.files, decontaminate, columns=columns, out=options.out, kept=options.kept)
+    code = tell_unread(found.unread)
     if options.json:
-        say_json(found.counts | {"documents": found.documents, "unreadable": found.unreadable})
-        return 0
+        say_json(found.counts | {"documents": found.documents, "unreadable": sum(part.rows for part in found.unread)})
+        return code
     say(f"{found.documents:,} documents")
     for line in (*set_lines(found.counts), "", f"{options.out}: one row per document and item."):
         say(line)
     if options.kept:
         say(f"{options.kept}: the documents that are left.")
-    return 0
+    return code

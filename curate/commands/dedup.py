@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, new_file, positive
+from curate.commands.plain import FORMATS, tell_unread
 from curate.settings import toml_value
 from curate.terminal import say, say_json
 
@@ -17,7 +18,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "files", nargs="+", metavar="FILE", help="Parquet or JSON Lines (.gz, .zst), or folders of them"
     )
-    command.add_argument("--out", type=new_file, required=True, help="the verdicts, as Parquet")
+    command.add_argument("--out", type=new_file, required=True, help=f"the verdicts ({FORMATS})")
     command.add_argument(
         "--method",
         nargs="+",
@@ -28,7 +29,7 @@ def add(commands: Any) -> None:
     for name in ("text", "id", "url", "timestamp"):
         command.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
     command.add_argument(
-        "--kept", type=new_file, metavar="FILE", help="write the rows that stay, with their texts, as Parquet"
+        "--kept", type=new_file, metavar="FILE", help=f"write the rows that stay, with all their columns ({FORMATS})"
     )
     command.add_argument("--ngram", type=positive, help="words a shingle (5)")
     command.add_argument("--unit", help='"words" or "characters": what a shingle consists of')
@@ -49,28 +50,27 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.engine.ledger import write_table
     from curate.passes.plain_dedup import dedup_files
     from curate.passes.run import available_cores
     from curate.report.dedup import account, account_lines, dedup_of
 
     dedup = dedup_of(options)
     columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}
-    verdicts, unreadable = dedup_files(
+    verdicts, unread = dedup_files(
         options.files,
         dedup,
         columns=columns,
         against=options.against,
         index=options.index,
+        out=options.out,
         kept=options.kept,
         workers=options.workers or available_cores(),
         scratch=options.out.parent,
     )
-    write_table(verdicts, options.out)
-    counts = account(verdicts, unreadable)
+    counts, code = account(verdicts, unread), tell_unread(unread)
     if options.json:
         say_json(counts)
-        return 0
+        return code
     for line in account_lines(counts, dedup):
         say(line)
     say()
@@ -79,4 +79,4 @@ def run(options: argparse.Namespace) -> int:
         say(f"{options.kept}: the documents that stay.")
     elif counts["cuts"]:
         say("--kept FILE writes the documents that stay, without what was cut.")
-    return 0
+    return code

@@ -21,6 +21,7 @@ import polars as pl
 
 from curate.dedup.copies import METHODS, TEXT_METHODS, UNKNOWN, Copies
 from curate.dedup.cuts import NOBODY, Cuts, add_cuts
+from curate.dedup.index import ids_of_both
 from curate.dedup.minhash import band_names
 from curate.dedup.near import find_similar
 from curate.dedup.parts import cut_by
@@ -31,6 +32,7 @@ from curate.dedup.signatures import ACCOUNT, SignatureFiles
 from curate.errors import UsageError, nearest
 from curate.recipe import Dedup
 
+KNOWN = "known"
 COMPARED = ("similarity", "containment", "novel_words")
 """Columns of a verdict that say how a copy compares with what stays."""
 EQUAL_KEYS = {"exact": ("hash_high", "hash_low"), "url": ("url_hash",)}
@@ -66,7 +68,8 @@ def find_duplicates(
     cluster), `similarity` (Float32: Jaccard similarity to what stays, with "semantic" the cosine, 1.0 for an equal
     text), `containment` (Float32: which share of its distinct word n-grams, by default 3-grams, stands in what stays),
     `novel_words` (Int64: distinct words that what stays does not have), `method` (which found it) and `earlier`
-    (whether what stays is an earlier document). What is not known is null, and so are these columns for what stays.
+    (whether what stays is an earlier document). A document that is in an index already, with the same text, repeats
+    itself there: `duplicate_of` is its id, `method` "known". What is not known is null, and so are these columns for what stays.
 
     `cuts`, sorted by id and start, has a row for each part that goes: `id`, `start`, `end` (Int64, bytes of the text;
     no two overlap), `method`, and `held_by` (the id of the document in which it stays; null where the method does not
@@ -81,6 +84,8 @@ def find_duplicates(
     account = [*ACCOUNT, *(() if word in ("longest", "first") else (KEEP,))]
     columns = _columns(dedup, has_texts=texts is not None, has_index=bool(earlier))
     files = SignatureFiles.open(signature_files, columns=columns, account=account, earlier=earlier)
+    known, _ = ids_of_both(signature_files, earlier, dedup)
+    files = files.without(known)
     rank = rank_documents(files.documents, prefer=dedup.prefer, keep=word)
     copies, cuts = Copies.none(len(rank)), Cuts.none()
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
@@ -96,7 +101,8 @@ def find_duplicates(
             elif texts is not None:
                 cuts = add_cuts(cuts, cut_by(method, files, texts, rank, copies, cuts, dedup, place))
     copies.settle()
-    return Found(_verdicts(files.documents, copies), _cuts(files.documents, cuts))
+    verdicts = _verdicts(files.documents, copies)
+    return Found(pl.concat([verdicts, _known(known, verdicts)]).sort("id"), _cuts(files.documents, cuts))
 
 
 def _check_methods(dedup: Dedup, texts: Texts | None) -> None:
@@ -151,6 +157,18 @@ def _verdicts(documents: pl.DataFrame, copies: Copies) -> pl.DataFrame:
     original_id = pl.when(is_copy).then("cluster").alias("duplicate_of")
     hidden = [pl.when(is_copy).then(name).alias(name) for name in (*COMPARED, "method")]
     return table.select("id", original_id, "cluster", "size", *hidden, "earlier")
+
+
+def _known(ids: pl.Series, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts on documents that an index has already: they repeat themselves there, and count as no copies."""
+    sizes = verdicts.group_by("cluster").agg(pl.col("size").first())
+    table = ids.to_frame("id").join(sizes, left_on="id", right_on="cluster", how="left", maintain_order="left")
+    values = {"duplicate_of": pl.col("id"), "cluster": pl.col("id"), "size": pl.col("size").fill_null(1)}
+    values |= {"method": pl.lit(KNOWN), "earlier": pl.lit(True)}
+    columns = [
+        values.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in verdicts.schema.items() if name != "id"
+    ]
+    return table.select("id", *columns)
 
 
 def _cuts(documents: pl.DataFrame, cuts: Cuts) -> pl.DataFrame:

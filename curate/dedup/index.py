@@ -17,8 +17,9 @@ from typing import Any
 import polars as pl
 
 from curate.dedup.copies import COPY_METHODS
-from curate.dedup.minhash import SEED
+from curate.dedup.minhash import SEED, band_names
 from curate.dedup.ranking import KEEP
+from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
 from curate.recipe import Dedup
 
@@ -45,19 +46,54 @@ def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:
     place = place / IN_RUN if (place / IN_RUN).is_dir() else place
     if not (place / PARAMETERS).is_file():
         raise UsageError(f"{folder} holds no index of documents; a run writes one with [dedup] index = true")
-    theirs, ours = json.loads((place / PARAMETERS).read_text(encoding="utf-8")), parameters_of(dedup)
+    theirs, ours = _read_parameters(place / PARAMETERS), parameters_of(dedup)
     if theirs != ours:
         raise UsageError(f"the index {folder} was made with {_said(theirs)}, and this is {_said(ours)}")
     return sorted(place.glob("*.parquet"))
 
 
+def _read_parameters(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is damaged, or no index's: {error}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is damaged, or no index's: it holds {type(found).__name__}")
+    return found
+
+
+def ids_of_both(
+    files: Sequence[str | Path], earlier: Sequence[str | Path], dedup: Dedup
+) -> tuple[pl.Series, pl.Series]:
+    """Ids of documents that stand in an index, too: those whose text is the same there, and those whose text is not."""
+    if not files or not earlier:
+        return pl.Series("id", [], pl.String), pl.Series("id", [], pl.String)
+    names = ["length", *_keys(dedup)]
+    ours, theirs = (read_columns([str(path) for path in paths], ["id", *names]) for paths in (files, earlier))
+    is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_theirs")) for name in names)
+    both = ours.join(theirs, on="id", suffix="_theirs").group_by("id").agg(is_same.any().alias("same")).sort("id")
+    return both.filter("same")["id"], both.filter(~pl.col("same"))["id"]
+
+
+def _keys(dedup: Dedup) -> list[str]:
+    """What two signed documents with one text have in common."""
+    if "exact" in dedup.method:
+        return ["hash_high", "hash_low"]
+    if "minhash" in dedup.method:
+        return band_names(dedup.bands)
+    return ["url_hash"] if "url" in dedup.method else []
+
+
 def write_index(folder: Path, dedup: Dedup, signature_files: Sequence[str | Path], copies: pl.Series) -> int:
-    """Add the documents of some signature files but for `copies` (ids); returns how many.
+    """Add the documents of some signature files but for `copies` (ids) and those that are there already; returns how
+    many.
 
     A file is written beside its place and renamed, so that an index that is read meanwhile is whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PARAMETERS).write_text(json.dumps(parameters_of(dedup), indent=1) + "\n", encoding="utf-8")
+    parameters = folder / PARAMETERS
+    parameters.with_suffix(".part").write_text(json.dumps(parameters_of(dedup), indent=1) + "\n", encoding="utf-8")
+    os.replace(parameters.with_suffix(".part"), parameters)
     count = 0
     for place, file in zip(_free_places(folder), signature_files, strict=False):
         signed = pl.read_parquet(file, glob=False)
@@ -71,7 +107,7 @@ def write_index(folder: Path, dedup: Dedup, signature_files: Sequence[str | Path
 
 
 def _free_places(folder: Path) -> Iterable[Path]:
-    number = len(list(folder.glob("*.parquet")))
+    number = 1 + max((int(path.stem) for path in folder.glob("*.parquet") if path.stem.isdecimal()), default=-1)
     while True:
         yield folder / f"{number:05}.parquet"
         number += 1

@@ -7,7 +7,7 @@ files, in any order ─▶ ids sorted ─▶ document 0 … n - 1 ─▶ column(
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,7 @@ class SignatureFiles:
         earlier: Sequence[str | Path] = (),
     ) -> SignatureFiles:
         """Reads the account of every document; `columns` are the others that will be asked for. An id may stand once
-        in `paths` and once in the `earlier` files.
+        in `paths`, and in each of the `earlier` files.
 
         Raises:
             UsageError: a file is missing, is no Parquet file or lacks a column; an id stands twice.
@@ -55,16 +55,24 @@ class SignatureFiles:
         counts = [_check_file(name, [*account, *columns]) for name in names]
         starts = np.cumsum([0, *counts], dtype=np.int64)
         is_earlier = pl.col("row") >= int(starts[len(paths)])
-        table = _read(names, account).with_row_index("row").with_columns(earlier=is_earlier)
+        table = read_columns(names, account).with_row_index("row").with_columns(earlier=is_earlier)
         table = table.sort("id", "earlier") if earlier else table.sort("id")
-        twice = table.filter((pl.col("id") == pl.col("id").shift()) & (pl.col("earlier") == pl.col("earlier").shift()))
+        is_ours = ~pl.col("earlier") & ~pl.col("earlier").shift()
+        twice = table.filter((pl.col("id") == pl.col("id").shift()) & is_ours)
         if len(twice):
             raise UsageError(f'the document "{twice["id"][0]}" stands twice in the signature files')
         return cls(names, starts, table["row"].cast(pl.Int64).to_numpy(), table.drop("row"))
 
+    def without(self, ids: pl.Series) -> SignatureFiles:
+        """But for the documents with these ids that are not earlier ones."""
+        if ids.is_empty():
+            return self
+        gone = self.documents.select(pl.col("id").is_in(ids.implode()) & ~pl.col("earlier")).to_series()
+        return replace(self, rows=self.rows[~gone.to_numpy()], documents=self.documents.filter(~gone))
+
     def column(self, *names: str) -> pl.DataFrame:
         """`document` (0 … n - 1) and the named columns of every document."""
-        keys = _read(self.paths, names)
+        keys = read_columns(self.paths, names)
         return keys.select(pl.all().gather(self.rows)).with_row_index("document")
 
     def bands(
@@ -75,7 +83,7 @@ class SignatureFiles:
         rows = self.rows[documents]
         at_once = max(VALUES_AT_ONCE // max(int(self.starts[-1]), 1), 1)
         for first in range(0, len(names) if len(rows) else 0, at_once):
-            table = _read(self.paths, names[first : first + at_once])
+            table = read_columns(self.paths, names[first : first + at_once])
             for column in table.iter_columns():
                 if not column.null_count():
                     yield documents, column.to_numpy()[rows]
@@ -85,7 +93,7 @@ class SignatureFiles:
 
     def values(self, name: str, documents: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
         """A column (UInt64) of documents that have a value."""
-        found: npt.NDArray[np.uint64] = _read(self.paths, [name]).to_series().to_numpy()[self.rows[documents]]
+        found: npt.NDArray[np.uint64] = read_columns(self.paths, [name]).to_series().to_numpy()[self.rows[documents]]
         return found
 
     def packed(
@@ -93,15 +101,19 @@ class SignatureFiles:
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]]:
         """File by file: places in `documents`, and their rows of a column that `pack_signatures` made."""
         for number, part, rows in self.places(documents):
-            with pq.ParquetFile(self.paths[number], memory_map=True) as file:
-                yield part, unpack_signatures(file.read(columns=[name]).column(0), rows)
+            try:
+                with pq.ParquetFile(self.paths[number], memory_map=True) as file:
+                    column = file.read(columns=[name]).column(0)
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(self.paths[number], error) from error
+            yield part, unpack_signatures(column, rows)
 
     def rows_of(
         self, documents: npt.NDArray[np.int64], names: Sequence[str]
     ) -> Iterator[tuple[npt.NDArray[np.int64], pl.DataFrame]]:
         """File by file, only where there is something to read: places in `documents`, and their rows."""
         for number, part, rows in self.places(documents):
-            yield part, _read([self.paths[number]], names)[rows]
+            yield part, read_columns([self.paths[number]], names)[rows]
 
     def places(
         self, documents: npt.NDArray[np.int64]
@@ -122,8 +134,8 @@ def _check_file(path: str, columns: Sequence[str]) -> int:
         footer = pq.ParquetFile(path)
     except FileNotFoundError as error:
         raise UsageError(f"there is no signature file {path}") from error
-    except pa.ArrowInvalid as error:
-        raise UsageError(f"{path} cannot be read as Parquet: {error}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
     with footer:
         missing = [name for name in columns if name not in footer.schema_arrow.names]
         if missing:
@@ -131,8 +143,25 @@ def _check_file(path: str, columns: Sequence[str]) -> int:
         return int(footer.metadata.num_rows)
 
 
-def _read(paths: Sequence[str], names: Sequence[str]) -> pl.DataFrame:
+def read_columns(paths: Sequence[str], names: Sequence[str]) -> pl.DataFrame:
+    """Columns of all files, one after the other.
+
+    Raises:
+        UsageError: a file is damaged, or lacks a column.
+    """
     if not paths:
         return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     tables = pl.scan_parquet(list(paths), glob=False, extra_columns="ignore")
-    return tables.select(names).collect()
+    try:
+        return tables.select(names).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        for path in paths[:-1] if len(paths) > 1 else ():
+            read_columns([path], names)  # names the one that is damaged
+        raise _damaged(paths[-1], error) from error
+
+
+def _damaged(path: str, error: Exception) -> Exception:
+    """Damage in a file has no number; one from the operating system is not the file's fault."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return UsageError(f"{path} cannot be read as Parquet: {' '.join(str(error).split())}")

@@ -50,6 +50,21 @@ def find_inputs(patterns: Sequence[str], *, base: Path) -> tuple[InputFile, ...]
     return tuple(sorted(inputs))
 
 
+def would_match(patterns: Sequence[str], path: Path, *, base: Path) -> bool:
+    """Whether patterns name a local file by their folders or globs, or would if it was there; through links, too."""
+    spelled, real = os.path.abspath(base / path), os.path.realpath(base / path)
+    for pattern in _expand_lists(patterns, base):
+        if "://" in pattern:
+            continue
+        place = os.path.abspath(base / os.path.expanduser(pattern))
+        if GLOB.search(place):
+            if any(re.fullmatch(_glob_to_regex(place), name) for name in (spelled, real)):
+                return True
+        elif os.path.isdir(place) and Path(real).is_relative_to(os.path.realpath(place)):
+            return True
+    return False
+
+
 def read_version(uri: str) -> tuple[int, str]:
     """Size in bytes and version of one input as it is now."""
     filesystem, path = _resolve(uri)

@@ -71,7 +71,7 @@ def read_piece(
     Raises:
         RunConflict: the input is not the one that was planned.
     """
-    _check_unchanged(piece.file)
+    check_unchanged(piece.file)
     found = _read(_reader(source), piece, source, max_record_bytes, pulse)
     yield from split_books(found, source) if source.split else found
 
@@ -125,7 +125,7 @@ def _read(reader: ModuleType, piece: FileRange, source: Source, max_record_bytes
     return reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
 
 
-def _check_unchanged(file: InputFile) -> None:
+def check_unchanged(file: InputFile) -> None:
     size, version = read_version(file.uri)
     if (size, version) != (file.size, file.version):
         raise RunConflict(f"{file.uri} has changed since this run was planned; choose another --out")

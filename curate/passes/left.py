@@ -20,7 +20,7 @@ from curate.passes.contamination import LEFT, apply_changes
 from curate.passes.dedup import CUTS, DUPLICATES, cuts_among, rows_among, verdicts_among
 from curate.recipe import Recipe
 
-REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike"}
+REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike", "known": "known"}
 CONTAMINATION = "dedup/contamination.parquet"
 CHANGED = "work/contamination.parquet"
 """What decontamination leaves of the documents that it changes."""

@@ -1,13 +1,13 @@
 """Deduplication by itself, of any tables with texts or of texts in memory: `curate dedup`, `curate.dedup_texts`.
 
-files ─▶ splits ─▶ one signature file each, several at a time ─▶ pass 2 ─▶ a verdict for each document
-                       texts of candidates are read again ─────────┘
+files ─▶ splits ─▶ one signature file each, several at a time ─▶ pass 2 ─▶ a verdict for each document ─▶ out
+                       texts of candidates are read again ─────────┘    └─▶ the rows that stay ─▶ kept; index, last
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from curate.dedup.copies import cuts_texts
 from curate.dedup.find import COMPARED, Found, find_duplicates
-from curate.dedup.index import PARAMETERS, open_index, write_index
+from curate.dedup.index import PARAMETERS, ids_of_both, open_index, write_index
 from curate.dedup.ranking import keep_word, keeps_cleanest
 from curate.dedup.sets import Texts
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
@@ -28,7 +29,9 @@ from curate.engine.plan import Plan, Split
 from curate.errors import UsageError
 from curate.passes.inputs import make_plan
 from curate.passes.left import cut_documents
-from curate.passes.plain_tables import SOURCE, no_rows, read_rows, write_tables
+from curate.passes.plain_outputs import check_index, check_places
+from curate.passes.plain_tables import SOURCE, Unread, Whole, chosen, inputs_of, joined, read_rows, require_rows
+from curate.passes.plain_writing import schema_of, united, with_texts, write_frame, write_rows
 from curate.recipe import Dedup, Recipe, Source
 
 TEXTS_AT_ONCE = 10_000
@@ -41,14 +44,16 @@ class Signed:
 
     path: Path
     ids: pl.Series
-    unreadable: int
+    unread: tuple[Unread, ...]
+    schemas: tuple[pa.Schema, ...]
+    """Of its files, where their rows are to be written again."""
 
 
 class Deduplicated(NamedTuple):
-    """`verdicts`: a row for each row of the files, in their order; `unreadable`: rows that could not be read."""
+    """`verdicts`: a row for each row of the files, in their order; `unread`: what could not be read."""
 
     verdicts: pl.DataFrame
-    unreadable: int
+    unread: tuple[Unread, ...]
 
 
 def dedup_files(
@@ -58,6 +63,7 @@ def dedup_files(
     columns: Mapping[str, str] | None = None,
     against: Sequence[str | Path] = (),
     index: str | Path | None = None,
+    out: str | Path | None = None,
     kept: str | Path | None = None,
     workers: int = 1,
     scratch: str | Path | None = None,
@@ -66,36 +72,77 @@ def dedup_files(
 
     `columns` maps `text`, `id`, `url`, `timestamp` to the files' names, where these differ. Where there is an id it
     must be unique; else a row's id is `file@row`. Rows that repeat a document of an index in `against`, or of `index`,
-    are copies of that; those that stay are added to `index`, which is made where there is none. `kept` is a Parquet
-    file to write: the rows that stay, with their texts as they are then. `scratch` holds signatures meanwhile, some 600
-    bytes a document at 14 bands of 8 rows, and the shingles of candidates.
+    are copies of that; those that are in one already, with this id and this text, are "known" and no copies of
+    themselves; those that stay are added to `index`, last of all, which is made where there is none. `out` is a file to
+    write the verdicts to, `kept` one for the rows that stay, with all their columns and with their texts as they are
+    then: Parquet or JSON Lines, as the suffix says. Columns of files that differ are united. `scratch` holds signatures
+    meanwhile, some 600 bytes a document at 14 bands of 8 rows, and the shingles of candidates.
 
     The verdicts have `id`, and as `find_duplicates` tells them `duplicate_of` (null: it stays), `cluster`, `size`,
-    `similarity`, `method`, `earlier`; where a method cuts texts, `cuts`, a list of `start, end, method, held_by`.
+    `similarity`, `containment`, `novel_words`, `method`, `earlier`; where a method cuts texts, `cuts`, a list of
+    `start, end, method, held_by`.
 
     Raises:
-        UsageError: no such file, no such column, an id that stands twice, an index made with other parameters.
+        UsageError: no such file, no such column, nothing that can be read, an id that stands twice, or with another
+            text in the index, an index that is damaged or made with other parameters, an output that is an input.
     """
     source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=_columns(columns or {}, dedup))
     recipe = Recipe("dedup", dedup=dedup, sources=(source,), base=Path.cwd(), file="curate dedup")
     plan = make_plan(recipe)
+    _check_places(plan, source, against, index, out, kept)
     dedup = with_bands(dedup)
-    indexes = [*against, *([index] if index is not None and (Path(index) / PARAMETERS).is_file() else [])]
-    earlier = [file for place in indexes for file in open_index(place, dedup)]
+    ours = open_index(index, dedup) if index is not None and (Path(index) / PARAMETERS).is_file() else []
+    earlier = [file for place in against for file in open_index(place, dedup)] + ours
     with tempfile.TemporaryDirectory(dir=scratch, prefix="curate-dedup-") as folder:
-        one = partial(_sign_split, source=source, dedup=dedup, folder=Path(folder))
+        one = partial(_sign_split, source=source, dedup=dedup, folder=Path(folder), whole=kept is not None)
         with ThreadPoolExecutor(workers) as pool:
             signed = list(pool.map(one, plan.splits))
+        require_rows(sum(len(part.ids) for part in signed), [unread for part in signed for unread in part.unread])
         files = [part.path for part in signed]
-        texts = _texts_needed(dedup, partial(_texts, plan, source))
+        _check_ids(files, ours, dedup, index)
+        texts = _texts_needed(dedup, partial(_texts, plan, source, kept is not None))
         found = find_duplicates(files, dedup, texts=texts, scratch=Path(folder), earlier=earlier, cores=workers)
+        ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
+        verdicts = _every_row(ids, found, dedup)
+        if out is not None:
+            write_frame(verdicts, Path(out))
+        if kept is not None:
+            schema = united(schema for part in signed for schema in part.schemas)
+            write_rows(Path(kept), _kept(plan, source, found, dedup), schema)
         if index is not None:
             copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())["id"]
             write_index(Path(index), dedup, files, copies)
-    if kept is not None:
-        _write_kept(Path(kept), plan, source, found, dedup.min_words_left)
-    ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
-    return Deduplicated(_every_row(ids, found, dedup), sum(part.unreadable for part in signed))
+    return Deduplicated(verdicts, tuple(unread for part in signed for unread in part.unread))
+
+
+def _check_places(
+    plan: Plan,
+    source: Source,
+    against: Sequence[str | Path],
+    index: str | Path | None,
+    out: str | Path | None,
+    kept: str | Path | None,
+) -> None:
+    inputs = inputs_of(plan)
+    folders = [
+        (option, Path(place))
+        for option, place in (("--index", index), *(("--against", run) for run in against))
+        if place is not None
+    ]
+    check_places({"--out": out, "--kept": kept}, patterns=source.paths, inputs=inputs, folders=folders)
+    if index is not None:
+        check_index(index, patterns=source.paths, inputs=inputs)
+
+
+def _check_ids(files: Sequence[Path], ours: Sequence[Path], dedup: Dedup, index: str | Path | None) -> None:
+    """An id names one document of an index, and a verdict that names it means that one."""
+    _, others = ids_of_both(files, ours, dedup)
+    if len(others):
+        more = f", and {len(others) - 1:,} more" if len(others) > 1 else ""
+        raise UsageError(
+            f'--index {index} holds another text under the id "{others[0]}"{more}: ids in an index must be unique; '
+            "name a column of ids with --id, give the files other names, or make another index"
+        )
 
 
 def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **parameters: Any) -> pl.DataFrame:
@@ -135,11 +182,13 @@ def _texts_needed(dedup: Dedup, texts: Texts) -> Texts | None:
     return texts if dedup.is_verified or keeps_cleanest(dedup) or cuts_texts(dedup) else None
 
 
-def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path) -> Signed:
-    frame, unreadable = read_rows(split, source)
+def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path, whole: bool) -> Signed:
+    parts = list(read_rows(split, source, whole=whole))
+    frame = joined(parts, source)
     path = folder / f"{split.key}.parquet"
     _sign(frame, dedup).write_parquet(path, compression="uncompressed")
-    return Signed(path, frame["id"], unreadable)
+    schemas = tuple(schema_of(part.whole) for part in parts) if whole else ()
+    return Signed(path, frame["id"], tuple(unread for part in parts for unread in part.unread), schemas)
 
 
 def _sign(frame: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
@@ -148,8 +197,9 @@ def _sign(frame: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
     return pl.concat(pieces) if pieces else sign_documents(frame, dedup)
 
 
-def _texts(plan: Plan, source: Source, number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
-    return read_rows(plan.splits[number], source)[0]["text"].gather(rows)
+def _texts(plan: Plan, source: Source, whole: bool, number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
+    """The same rows are there as when they were signed: a damaged column costs them only where it is read."""
+    return joined(list(read_rows(plan.splits[number], source, whole=whole)), source)["text"].gather(rows)
 
 
 def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
@@ -165,13 +215,16 @@ def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
     return table.join(parts, on="id", how="left", maintain_order="left")
 
 
-def _write_kept(path: Path, plan: Plan, source: Source, found: Found, min_words_left: int) -> None:
-    """The rows that stay, split by split, as Parquet: those of the files, without `source`."""
+def _kept(plan: Plan, source: Source, found: Found, dedup: Dedup) -> Iterator[Whole]:
+    """The rows that stay, with all that their files say of them, and their texts without what was cut."""
     copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null()).select("id")
-    frames = (_left(read_rows(split, source)[0], copies, found.cuts, min_words_left) for split in plan.splits)
-    write_tables(path, frames, no_rows(source))
-
-
-def _left(rows: pl.DataFrame, copies: pl.DataFrame, cuts: pl.DataFrame, min_words_left: int) -> pl.DataFrame:
-    stay = rows.drop("source").join(copies, on="id", how="anti", maintain_order="left")
-    return cut_documents(stay, cuts, min_words_left)[0].drop("cut_bytes")
+    column = source.columns.get("text", "text")
+    for split in plan.splits:
+        for rows in read_rows(split, source, whole=True):
+            numbered = rows.frame.with_row_index("place").join(copies, on="id", how="anti", maintain_order="left")
+            if not cuts_texts(dedup):
+                yield chosen(rows.whole, numbered["place"].to_list())
+                continue
+            left = cut_documents(numbered, found.cuts, dedup.min_words_left)[0]
+            stay = chosen(rows.whole, left["place"].to_list())
+            yield with_texts(stay, column, left["text"].to_list()) if left["cut_bytes"].sum() else stay

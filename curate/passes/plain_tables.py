@@ -1,103 +1,320 @@
 """Rows of plain tables as frames, for commands that work on files and not on a recipe.
 
-split of JSON Lines or Parquet ─▶ id, source, text, url, timestamp, and columns that were asked for
-frames ─▶ one Parquet file
+split of JSON Lines or Parquet ─▶ Rows: id, source, text, url, timestamp, and columns that were asked for
+                                        the rows as they stand in the file, where they are to be written again
+                                        what could not be read, and why
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.batch import Record
-from curate.engine.plan import FileRange, Split
+from curate.batch import Lost
+from curate.engine.files import open_input
+from curate.engine.plan import FileRange, Plan, Split
 from curate.errors import UsageError
-from curate.passes.inputs import read_split
-from curate.readers.rows import column_names, missing_column
+from curate.passes.inputs import check_unchanged
+from curate.readers import jsonl, parquet, tables
+from curate.readers.inflate import Unreadable
+from curate.readers.rows import column_names, missing_column, row_record
 from curate.recipe import Source
 
 SOURCE = "tables"
 MAX_RECORD_BYTES = 1 << 31
+TEXT_COLUMNS = ("id", "text", "url", "timestamp")
+
+Whole: TypeAlias = "pa.Table | list[dict[str, Any]]"
+"""Rows with all that their file says of them: Parquet's with their types, those of JSON Lines as JSON has them."""
 
 
-def read_rows(split: Split, source: Source) -> tuple[pl.DataFrame, int]:
-    """`id, source, text, url, timestamp` and other columns that the source names, and how many rows are not there.
+class Unread(NamedTuple):
+    """What could not be read: where it stands, why, and how many rows that are as far as anybody knows (at least one; 0
+    for a file that is no table and was not named itself)."""
+
+    place: str
+    reason: str
+    detail: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """`frame` has `id, source, text, url, timestamp` and other columns that the source names; `whole` the same rows."""
+
+    frame: pl.DataFrame
+    whole: Whole
+    unread: tuple[Unread, ...]
+
+
+def read_rows(split: Split, source: Source, *, whole: bool = False) -> Iterator[Rows]:
+    """The rows of each file of a split; `whole` reads all columns, and a row that has a column that cannot be read is
+    not there. Damage costs the rows that it hit.
 
     Raises:
-        UsageError: a Parquet file is damaged, or lacks a column.
+        UsageError: a Parquet file has texts, but lacks another column that was named.
     """
-    if all(piece.file.name.lower().endswith((".parquet", ".pq")) for piece in split.ranges):
-        return pl.concat([_read_parquet(piece, source) for piece in split.ranges]), 0
-    found = list(read_split(split, source, MAX_RECORD_BYTES))
-    records = [record for record in found if isinstance(record, Record)]
-    rows = [
-        {"id": record.columns.get("original_id") or record.id.removeprefix(SOURCE + "/"), "text": record.payload}
-        | {"url": record.url, "timestamp": record.timestamp}
-        | {name: record.columns.get(name) for name in _own_columns(source)}
-        for record in records
-    ]
-    text_columns = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
-    frame = pl.DataFrame(rows, schema_overrides=text_columns, infer_schema_length=None) if rows else no_rows(source)
-    return frame.with_columns(pl.lit(SOURCE).alias("source")), len(found) - len(records)
+    for piece in split.ranges:
+        check_unchanged(piece.file)
+        if tables.is_parquet(piece.file.name):
+            yield _read_parquet(piece, source, whole)
+        elif tables.is_lines(piece.file.name):
+            yield _read_lines(piece, source, whole)
+        else:
+            yield Rows(no_rows(source), [], (_no_table(piece, source),))
 
 
-def _read_parquet(piece: FileRange, source: Source) -> pl.DataFrame:
+def joined(parts: Sequence[Rows], source: Source) -> pl.DataFrame:
+    """The frames of a whole split."""
+    return pl.concat([part.frame for part in parts], how="vertical_relaxed") if parts else no_rows(source)
+
+
+def chosen(whole: Whole, places: Sequence[int]) -> Whole:
+    """Some of the rows, by their places in rising order."""
+    if isinstance(whole, list):
+        return [whole[place] for place in places]
     try:
-        return _read_row_groups(piece, source)
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # the machine's fault, not the file's
-            raise
-        told = " ".join(str(error).split())  # one line, where the library has several
-        raise UsageError(f"{piece.file.name} cannot be read as Parquet: {told}") from error
+        return whole.take(pa.array(places, pa.int64()))
+    except pa.ArrowNotImplementedError:  # views can be sliced, and not be taken
+        ends = [at for at in range(1, len(places)) if places[at] != places[at - 1] + 1]
+        runs = pairwise([0, *ends, len(places)]) if places else ()
+        return pa.concat_tables([whole.slice(0, 0), *(whole.slice(places[low], high - low) for low, high in runs)])
 
 
-def _read_row_groups(piece: FileRange, source: Source) -> pl.DataFrame:
-    names = column_names(source.columns)
-    with pq.ParquetFile(piece.file.uri) as file:
-        existing = file.schema_arrow.names
-        for name in ("text", *source.columns):
-            if names[name] not in existing:
-                raise missing_column(name, names[name], existing, file=piece.file.name)
-        wanted = {name: names[name] for name in ("id", "text", "url", "timestamp", *_own_columns(source))}
-        groups = range(piece.start, min(piece.end, file.num_row_groups))
-        before = sum(file.metadata.row_group(group).num_rows for group in range(piece.start))
-        present = [column for column in dict.fromkeys(wanted.values()) if column in existing]
-        table = pl.DataFrame(pl.from_arrow(file.read_row_groups(list(groups), columns=present)))
-    row = pl.int_range(before, before + pl.len()).cast(pl.String)
-    made = pl.concat_str(pl.lit(piece.file.name + "@"), row)
-    columns = [
-        (pl.col(column) if column in existing else pl.lit(None, pl.String)).alias(name)
-        for name, column in wanted.items()
-    ]
-    text = [pl.col(name).cast(pl.String) for name in ("id", "text", "url", "timestamp")]
-    frame = table.select(columns).with_columns(text).with_columns(pl.coalesce("id", made).alias("id"))
-    return frame.with_columns(pl.lit(SOURCE).alias("source"))
-
-
-def _own_columns(source: Source) -> list[str]:
-    return [name for name in source.columns if name not in ("id", "text", "url", "timestamp")]
+def inputs_of(plan: Plan) -> list[str]:
+    return sorted({piece.file.uri for split in plan.splits for piece in split.ranges})
 
 
 def no_rows(source: Source) -> pl.DataFrame:
-    text = dict.fromkeys(("id", "text", "url", "timestamp"), pl.String)
-    return pl.DataFrame(schema=text | dict.fromkeys(_own_columns(source), pl.Float64))
+    text = dict.fromkeys(("id", "source", "text", "url", "timestamp"), pl.String)
+    return pl.DataFrame(schema=text | dict.fromkeys(_own_columns(source), pl.Null))
 
 
-def write_tables(path: Path, frames: Iterator[pl.DataFrame], empty: pl.DataFrame) -> None:
-    """One Parquet file of frames that come one after the other, whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    writer: pq.ParquetWriter | None = None
-    for frame in frames:
-        table = frame.to_arrow()
-        writer = writer or pq.ParquetWriter(part, table.schema, compression="zstd")
-        writer.write_table(table.cast(writer.schema))
-    if writer is None:
-        empty.write_parquet(part)
-    else:
-        writer.close()
-    os.replace(part, path)
+def require_rows(rows: int, unread: Sequence[Unread]) -> None:
+    """Raises UsageError where there was something to read, and none of it could be."""
+    if unread and not rows:
+        first = unread[0]
+        more = f" (and {len(unread) - 1:,} more)" if len(unread) > 1 else ""
+        raise UsageError(f"nothing could be read: {first.place}: {first.reason}: {first.detail}{more}")
+
+
+def _no_table(piece: FileRange, source: Source) -> Unread:
+    named = {os.path.abspath(os.path.expanduser(path)) for path in source.paths}
+    expected = "expected .parquet or .jsonl (.gz, .bz2, .xz, .zst)"
+    return Unread(piece.file.name, "file_type", expected, int(os.path.abspath(piece.file.uri) in named))
+
+
+def _own_columns(source: Source) -> list[str]:
+    return [name for name in source.columns if name not in TEXT_COLUMNS]
+
+
+def _read_lines(piece: FileRange, source: Source, whole: bool) -> Rows:
+    names, file = column_names(source.columns), piece.file.name
+    rows, kept, unread, has_column = [], [], [], False
+    for place, row in jsonl.read_rows(piece, max_bytes=MAX_RECORD_BYTES):
+        found = row if isinstance(row, Unreadable) else _line(row, names, source, f"{file}@{place}", whole)
+        if isinstance(found, dict):
+            rows.append(found)
+            if whole and isinstance(row, dict):
+                kept.append(row)
+        else:
+            unread.append(Unread(f"{file}@{place}", found.reason, found.detail, 1))
+        has_column = has_column or (isinstance(row, dict) and names["text"] in row)
+    if rows and not has_column:
+        lacking = str(missing_column("text", names["text"], rows[0]["_columns"], file=file))
+        return Rows(no_rows(source), [], (*unread, Unread(file, "no_text_column", lacking, len(rows))))
+    return Rows(_frame(rows, source), kept, tuple(unread))
+
+
+def _line(
+    row: dict[str, Any], names: Mapping[str, str], source: Source, place: str, whole: bool
+) -> dict[str, Any] | Lost:
+    """What the frame needs of a row. Null is a text that is not there, and no damage."""
+    full = row if row.get(names["text"]) is not None else row | {names["text"]: ""}
+    record = row_record(full, names, id=place, max_bytes=MAX_RECORD_BYTES)
+    if isinstance(record, Lost):
+        return record
+    if whole:
+        try:
+            _check_unicode(row)
+        except UnicodeError as error:
+            return Lost(place, "quarantined", "encoding", str(error))
+    known = {"id": record.columns.get("original_id") or place, "text": row.get(names["text"])}
+    own = {name: record.columns.get(name) for name in _own_columns(source)}
+    return known | {"url": record.url, "timestamp": record.timestamp, "_columns": list(row)} | own
+
+
+def _check_unicode(value: Any) -> None:
+    """Raises UnicodeError where half a character stands somewhere in a row."""
+    if isinstance(value, str) and not value.isascii():
+        value.encode("utf-8")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_unicode(key)
+            _check_unicode(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_unicode(item)
+
+
+def _frame(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
+    if not rows:
+        return no_rows(source)
+    text = dict.fromkeys(TEXT_COLUMNS, pl.String)
+    columns = [*TEXT_COLUMNS, *_own_columns(source)]
+    values = [{name: row[name] for name in columns} for row in rows]
+    frame = pl.DataFrame(values, schema_overrides=text, infer_schema_length=None, strict=False)
+    return frame.select("id", pl.lit(SOURCE).alias("source"), *columns[1:])
+
+
+def _read_parquet(piece: FileRange, source: Source, whole: bool) -> Rows:
+    file = piece.file.name
+    with open_input(piece.file.uri) as raw:
+        try:
+            opened = pq.ParquetFile(raw, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            parquet.raise_machine_fault(error)
+            told = f"{file} cannot be read as Parquet: {_one_line(error)}"
+            return Rows(no_rows(source), [], (Unread(file, "corrupt", told, 1),))
+        wanted = _wanted(source)
+        if problem := _problem(opened.schema_arrow, wanted, source, file):
+            count = opened.metadata.num_rows if piece.start == 0 else 0
+            return Rows(no_rows(source), [], (Unread(file, "no_text_column", problem, count),) if count else ())
+        existing = opened.schema_arrow.names
+        columns = existing if whole else [name for name in dict.fromkeys(wanted.values()) if name in existing]
+        groups = range(piece.start, min(piece.end, opened.num_row_groups))
+        parts = [part for group in groups for part in _rows_of_group(opened, group, columns, wanted, file, whole)]
+        return _joined(parts, source, opened.schema_arrow if whole else None)
+
+
+def _wanted(source: Source) -> dict[str, str]:
+    names = column_names(source.columns)
+    return {name: names[name] for name in (*TEXT_COLUMNS, *_own_columns(source))}
+
+
+def _problem(schema: pa.Schema, wanted: Mapping[str, str], source: Source, file: str) -> str | None:
+    """Why a file has no texts.
+
+    Raises:
+        UsageError: it has some, but lacks another column that was named.
+    """
+    column = wanted["text"]
+    if column not in schema.names:
+        return str(missing_column("text", column, schema.names, file=file))
+    if problem := parquet.text_problem(schema, column):
+        return f'the column "{column}" is no text: {problem}'
+    for name in source.columns:
+        if wanted[name] not in schema.names:
+            raise missing_column(name, wanted[name], schema.names, file=file)
+    return None
+
+
+def _rows_of_group(
+    opened: pq.ParquetFile, group: int, columns: list[str], wanted: Mapping[str, str], file: str, whole: bool
+) -> Iterator[Rows]:
+    row = sum(opened.metadata.row_group(before).num_rows for before in range(group))
+    for table, unread in _read_group(opened, group, columns, file, row):
+        yield _rows_of(table, wanted, file, row, unread, whole)
+        row += table.num_rows
+
+
+def _read_group(
+    opened: pq.ParquetFile, group: int, columns: list[str], file: str, row: int
+) -> Iterator[tuple[pa.Table, tuple[Unread, ...]]]:
+    """A row group at once; where that fails, piece by piece up to the damage."""
+    count = opened.metadata.row_group(group).num_rows
+    try:
+        table = opened.read_row_group(group, columns=columns)
+        if table.num_rows == count:
+            yield table, ()
+            return
+    except (pa.ArrowException, OSError) as error:
+        parquet.raise_machine_fault(error)
+    first, last, found = row, row + count - 1, "the rows are missing"
+    batches = opened.iter_batches(parquet.BATCH_ROWS, row_groups=[group], columns=columns)
+    try:
+        for batch in batches:
+            yield pa.Table.from_batches([batch]), ()
+            first += batch.num_rows
+    except (pa.ArrowException, OSError) as error:
+        parquet.raise_machine_fault(error)
+        found = _one_line(error)
+    if first <= last:
+        empty = pa.Table.from_batches([], opened.schema_arrow).select(columns)
+        yield empty, (Unread(f"{file}@{first}", "corrupt", f"rows {first} to {last}: {found}", last - first + 1),)
+
+
+def _rows_of(
+    table: pa.Table, wanted: Mapping[str, str], file: str, row: int, unread: tuple[Unread, ...], whole: bool
+) -> Rows:
+    plain = {name: _plain(table.column(name), decode=name == wanted["text"]) for name in table.column_names}
+    broken = {place for column in plain.values() for place in _invalid(column)}
+    places = [place for place in range(table.num_rows) if place not in broken] if broken else None
+    told = tuple(Unread(f"{file}@{row + place}", "encoding", "text that is no UTF-8", 1) for place in sorted(broken))
+    if places is not None:
+        table, plain = chosen(table, places), {name: column.take(places) for name, column in plain.items()}
+    frame = _framed({name: plain[column] for name, column in wanted.items() if column in plain}, wanted, table.num_rows)
+    numbers = pl.Series("row", range(table.num_rows) if places is None else places, dtype=pl.Int64) + row
+    frame = frame.with_columns(pl.coalesce("id", pl.lit(file + "@") + numbers.cast(pl.String)).alias("id"))
+    return Rows(frame, table if whole else [], (*unread, *told))
+
+
+def _framed(columns: Mapping[str, pa.ChunkedArray], wanted: Mapping[str, str], rows: int) -> pl.DataFrame:
+    nothing = pl.Series([None] * rows, dtype=pl.String)
+    series = {name: pl.Series(pl.from_arrow(columns[name])) if name in columns else nothing for name in wanted}
+    frame = pl.DataFrame({name: values.alias(name) for name, values in series.items()})
+    text = [pl.col(name).cast(pl.String) for name in TEXT_COLUMNS]
+    return frame.with_columns(text).select("id", pl.lit(SOURCE).alias("source"), *list(wanted)[1:])
+
+
+def _plain(column: pa.ChunkedArray, *, decode: bool) -> pa.ChunkedArray:
+    """Text of any kind (views, dictionaries, large, under a name of its own) as one kind; other columns as they are.
+    Bytes are text where it is `decode`d."""
+    kind = parquet.storage(column.type)
+    if isinstance(column.type, pa.ExtensionType):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.large_string())
+    if decode and parquet.is_text(kind):
+        return column.cast(pa.large_binary()).cast(pa.large_string(), safe=False)
+    return column
+
+
+def _invalid(column: pa.ChunkedArray) -> Iterable[int]:
+    """Rows of a column of text that are no UTF-8."""
+    if not pa.types.is_large_string(column.type):
+        return ()
+    binary = column.cast(pa.large_binary())
+    try:
+        binary.cast(pa.large_string())
+        return ()
+    except pa.ArrowInvalid:
+        return (place for place, value in enumerate(binary.to_pylist()) if value is not None and not _is_utf8(value))
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _joined(parts: list[Rows], source: Source, schema: pa.Schema | None) -> Rows:
+    whole: Whole = []
+    if schema is not None:
+        whole = pa.concat_tables([part.whole for part in parts]) if parts else schema.empty_table()
+    return Rows(joined(parts, source), whole, tuple(unread for part in parts for unread in part.unread))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -28,7 +28,7 @@ def cut_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
         with open_input(file.uri) as raw:
             footer = pq.read_metadata(raw)
     except (pa.ArrowException, OSError) as error:
-        _raise_machine_fault(error)
+        raise_machine_fault(error)
         return [(0, 1)]
     cuts, start, held = [], 0, 0
     for group in range(footer.num_row_groups):
@@ -54,10 +54,10 @@ def read_parquet(
         try:
             table = pq.ParquetFile(raw, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
-            _raise_machine_fault(error)
+            raise_machine_fault(error)
             yield Lost(f"{id}@0", "quarantined", "corrupt", str(error))
             return
-        if problem := _text_problem(table.schema_arrow, names["text"]):
+        if problem := text_problem(table.schema_arrow, names["text"]):
             if part.start == 0:
                 yield without_text(names["text"], problem, id=f"{id}@0")
             return
@@ -65,19 +65,19 @@ def read_parquet(
             yield from _read_group(table, group, names, id=id, max_bytes=max_record_bytes, pulse=pulse)
 
 
-def _text_problem(schema: pa.Schema, column: str) -> str | None:
+def text_problem(schema: pa.Schema, column: str) -> str | None:
     """What stands where the text should be; a column of nulls is one whose rows have no text."""
     if column not in schema.names:
         return f"the columns are {', '.join(schema.names)}"
-    kind = _storage(schema.field(schema.get_field_index(column)).type)
-    return None if _is_text(kind) or pa.types.is_null(kind) else f"it holds {kind}"
+    kind = storage(schema.field(schema.get_field_index(column)).type)
+    return None if is_text(kind) or pa.types.is_null(kind) else f"it holds {kind}"
 
 
-def _storage(kind: pa.DataType) -> pa.DataType:
+def storage(kind: pa.DataType) -> pa.DataType:
     """The type of the values themselves: in a dictionary, or under a name of their own. JSON is no text."""
     if pa.types.is_dictionary(kind):
-        return _storage(kind.value_type)
-    return _storage(kind.storage_type) if isinstance(kind, pa.ExtensionType) else kind
+        return storage(kind.value_type)
+    return storage(kind.storage_type) if isinstance(kind, pa.ExtensionType) else kind
 
 
 def _read_group(
@@ -92,7 +92,7 @@ def _read_group(
         try:
             rows = _next_rows(batches)
         except (pa.ArrowException, OSError) as error:
-            _raise_machine_fault(error)
+            raise_machine_fault(error)
             yield Lost(f"{id}@{row}", "quarantined", "corrupt", f"rows {row} to {last}: {error}")
             return
         pulse()
@@ -121,7 +121,7 @@ def _values(column: pa.Array) -> list[Any]:
         column = column.storage
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if _is_text(column.type):
+    if is_text(column.type):
         return list(column.cast(pa.large_binary()).to_pylist())
     return [_value(scalar) for scalar in column]
 
@@ -133,7 +133,7 @@ def _value(scalar: pa.Scalar) -> Any:
         return error.object
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     types = pa.types
     strings = (types.is_string, types.is_large_string, types.is_string_view)
     binaries = (types.is_binary, types.is_large_binary, types.is_binary_view)
@@ -149,7 +149,7 @@ def _compressed_bytes(group: Any) -> int:
     return sum(group.column(column).total_compressed_size for column in range(group.num_columns))
 
 
-def _raise_machine_fault(error: Exception) -> None:
+def raise_machine_fault(error: Exception) -> None:
     """An error number comes from the operating system; damage in the file has none."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error

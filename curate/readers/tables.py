@@ -27,9 +27,9 @@ LINE_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Byte ranges of plain JSON Lines, runs of row groups of Parquet; [(0, 1)] for what is read from its beginning."""
-    if _is_parquet(file.name):
+    if is_parquet(file.name):
         return cut_parquet(file, target_bytes=target_bytes)
-    return cut_jsonl(file, target_bytes=target_bytes) if _is_lines(file.name) else [(0, 1)]
+    return cut_jsonl(file, target_bytes=target_bytes) if is_lines(file.name) else [(0, 1)]
 
 
 def read(
@@ -40,19 +40,19 @@ def read(
     Lost: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "no_text_column" (the whole
     file), "bad_json", "encoding", "too_big", "truncated", "corrupt", "bomb" or "too_many".
     """
-    if _is_parquet(range.file.name):
+    if is_parquet(range.file.name):
         yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
-    elif _is_lines(range.file.name):
+    elif is_lines(range.file.name):
         yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
     else:
         yield Lost(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)
 
 
-def _is_parquet(name: str) -> bool:
+def is_parquet(name: str) -> bool:
     return name.lower().endswith((".parquet", ".pq"))
 
 
-def _is_lines(name: str) -> bool:
+def is_lines(name: str) -> bool:
     plain = name.lower()
     for suffix in COMPRESSED:
         plain = plain.removesuffix(suffix)

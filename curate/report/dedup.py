@@ -12,11 +12,13 @@ from typing import Any
 import polars as pl
 
 from curate.dedup.copies import TEXT_METHODS
+from curate.dedup.find import KNOWN
 from curate.dedup.s_curve import candidate_probability
 from curate.dedup.sign import with_bands
 from curate.errors import UsageError
 from curate.passes.dedup import LOSSES
 from curate.passes.inputs import open_run
+from curate.passes.plain_tables import Unread
 from curate.recipe import Dedup, Verify
 from curate.report.show import size
 from curate.run_folder import Run
@@ -36,17 +38,21 @@ def dedup_of(options: argparse.Namespace) -> Dedup:
     return with_bands(build_options(Dedup, given, options.set))
 
 
-def account(verdicts: pl.DataFrame, unreadable: int) -> dict[str, Any]:
-    """Plain values: rows, copies by the method that found them, clusters of two or more, the largest."""
-    copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
+def account(verdicts: pl.DataFrame, unread: Sequence[Unread]) -> dict[str, Any]:
+    """Plain values: rows, copies by the method that found them, clusters of two or more, the largest; rows that an
+    index has already are no copies."""
+    is_known = (pl.col("method") == KNOWN).fill_null(False)
+    copies = verdicts.filter(pl.col("duplicate_of").is_not_null(), ~is_known)
+    known = verdicts.filter(is_known).height
     by_method = dict(copies["method"].value_counts().sort("method").iter_rows())
     return {
         "cuts": _count_cuts(verdicts),
         "documents": verdicts.height,
-        "unreadable": unreadable,
+        "unreadable": sum(part.rows for part in unread),
+        "known": known,
         "copies": by_method,
         "copies_of_earlier": int(copies["earlier"].sum()),
-        "stay": verdicts.height - copies.height,
+        "stay": verdicts.height - copies.height - known,
         "clusters": verdicts.filter(pl.col("duplicate_of").is_null(), pl.col("size") > 1).height,
         "largest_cluster": verdicts["size"].max() or 0,
     }
@@ -65,6 +71,8 @@ def _count_cuts(verdicts: pl.DataFrame) -> dict[str, dict[str, int]]:
 def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
     total = max(counts["documents"], 1)
     yield f"{counts['documents']:,} documents, {counts['stay']:,} stay ({counts['stay'] / total:.1%})"
+    if counts["known"]:
+        yield f"  {counts['known']:,} are in an index already, with this id and this text"
     for method, count in counts["copies"].items():
         yield f"  {method:<8}{count:>12,} copies"
     for method, cut in counts["cuts"].items():
@@ -73,8 +81,6 @@ def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
         yield f"  {counts['copies_of_earlier']:,} of them repeat a document of an index"
     if counts["clusters"]:
         yield f"  {counts['clusters']:,} documents have copies; the largest cluster has {counts['largest_cluster']:,}"
-    if counts["unreadable"]:
-        yield f"  {counts['unreadable']:,} rows could not be read, and have no verdict"
     if "minhash" in dedup.method:
         yield s_curve_line(dedup)
 

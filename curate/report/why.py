@@ -245,7 +245,8 @@ def story_lines(story: Story) -> Iterator[str]:
 def _likeness(story: Story) -> str:
     if story.similarity is not None:
         return ", ".join([f"similarity {story.similarity:.2f}", *_lost(story)])
-    return "the same page" if story.method == "url" else "through another copy"
+    said = {"url": "the same page", "known": "the same document"}
+    return said.get(story.method or "", "through another copy")
 
 
 def _lost(story: Story) -> Iterator[str]:
