@@ -8,7 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from curate.batch import Record
 from curate.cli import main
+from curate.extract.html import Extraction
+from curate.passes.extract import extract_text
+from curate.readers.epub import read_epub
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "data" / "cases"
 
@@ -37,3 +41,25 @@ def test_heads_that_stand_twice_or_before_the_answer_are_no_text(tmp_path: Path)
     found = texts(run_case("http-heads-repeated-interim", tmp_path))
     sentence = "A plain sentence about rivers and boats, long enough to stay."
     assert found == [" ".join([sentence] * 3)] * 4
+
+
+def test_what_stands_in_figures_is_in_the_text(tmp_path: Path) -> None:
+    [text] = texts(run_case("figure-content", tmp_path))
+    for words in ("Genoa\t\t12", "    sail(ship)", "The sea is calm tonight.", "Ships by port."):
+        assert words in text
+
+
+def test_what_stands_in_figures_of_a_book_is_in_the_text(tmp_path: Path) -> None:
+    book = CASES / "figure-content" / "book.epub"
+    if not book.exists():
+        pytest.skip("the shared case figure-content is not here")
+    with book.open("rb") as file:
+        record = read_epub(file, id="book", max_bytes=1 << 20)
+    assert isinstance(record, Record)
+    text = extract_text(record, _never)["text"]
+    for words in ("Fig. 1. The harbour in 1890.", "listing line"):
+        assert words in text
+
+
+def _never(html: str, is_xhtml: bool) -> Extraction:
+    raise AssertionError("a book's whole text is wanted")

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import functools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
+from curate.extract.lists import mark_numbers, write_numbers
+from curate.extract.rewrite import rewrite
 from curate.extract.xhtml import xhtml_as_html
 
 Engine = Literal["resiliparse", "trafilatura"]
 ENGINES: tuple[Engine, ...] = ("resiliparse", "trafilatura")
+
+NO_TEXT = ("img", "area", "video", "audio", "embed", "svg title", "svg desc", "svg metadata")  # or another text for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,13 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
     if engine not in ENGINES:
         raise UsageError(f'there is no extraction engine "{engine}"{nearest(engine, ENGINES)}')
     html = _without_surrogates(html)
-    if is_xhtml:
-        html = xhtml_as_html(html)
+    rewritten = rewrite(xhtml_as_html(html) if is_xhtml else html, whole=whole)
+    marked = mark_numbers(rewritten)
+    found = _extract(marked, engine, whole=whole)
+    return found if marked is rewritten else replace(found, text=write_numbers(found.text))
+
+
+def _extract(html: str, engine: Engine, *, whole: bool) -> Extraction:
     if whole:
         return _extract_whole(html)
     return _extract_main_fast(html) if engine == "resiliparse" else _extract_main_reference(html)
@@ -71,7 +80,10 @@ def _extract_whole(html: str) -> Extraction:
 
     tree = HTMLTree.parse(html)
     title = _tidy(tree.title)
-    text = extract_plain_text(tree, preserve_formatting=True, main_content=False, alt_texts=False, links=False)
+    # alt_texts=False would leave out the text of pictures that are drawn (svg), and much else: see docs/extraction.md.
+    text = extract_plain_text(
+        tree, preserve_formatting=True, main_content=False, alt_texts=True, links=False, skip_elements=NO_TEXT
+    )
     return Extraction(text.strip(), title)
 
 

@@ -1,0 +1,40 @@
+"""A page rewritten before an extractor sees it, so that no text is lost for the name of the element it stands in.
+
+    html ─▶ formulas once ─▶ figures are divisions ─▶ long "controls" are, too, short ones are gone ─▶ html
+
+What each extractor leaves out by name, and what of it is kept here, stands in docs/extraction.md. Each step begins with
+a search that costs little where there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import re
+
+from curate.extract.elements import change_elements, start_of, text_length
+from curate.extract.formulas import write_formulas_once
+
+NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "div", "menu": "ul", "noindex": "div"}
+RENAMED = re.compile(rf"<(/?)((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
+CONTROLS = start_of("button|label|noscript")
+LABEL = re.compile(r"<(/?)(?i:label)(?=[\s/>])")
+ESCAPED = re.compile(r"&lt;(?:div|img|p|a|iframe|style|link|span)\b")  # what a browser with scripts makes of a noscript
+MIN_CONTENT = 200
+"""Characters from which on a button, a label or a noscript is no control and no excuse, but holds the content."""
+
+
+def rewrite(html: str, *, whole: bool) -> str:
+    """The same page, for a parser of HTML. Where the `whole` text is wanted, labels are text."""
+    html = write_formulas_once(html)
+    html = RENAMED.sub(_renamed, html)
+    if whole:
+        html = LABEL.sub(r"<\1span", html).replace("</text>", "</text> ")  # labels of a drawing are words apart
+    return change_elements(html, CONTROLS, lambda start, inside: _content(inside))
+
+
+def _renamed(tag: re.Match[str]) -> str:
+    return f"<{tag[1]}{NEW_NAMES[tag[2].lower()]}"
+
+
+def _content(inside: str) -> str:
+    is_content = len(inside) >= MIN_CONTENT and not ESCAPED.search(inside) and text_length(inside) >= MIN_CONTENT
+    return f"<div>{inside}</div>" if is_content else ""
