@@ -21,8 +21,8 @@ TAG = re.compile(
     re.IGNORECASE,
 )
 MARKED = re.compile(rf"(?:\d+\.|[•\-*])?[^\S\n]*{BEGIN}(-?\w+){END}\s*")
-ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"))
-ROMAN += ((9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+ROMAN = [(1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x")]
+ROMAN += [(9, "ix"), (5, "v"), (4, "iv"), (1, "i")]
 
 
 @dataclass(slots=True)
