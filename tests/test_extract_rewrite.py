@@ -18,6 +18,7 @@ ENGINES: tuple[Engine, ...] = ("resiliparse", "trafilatura")
 LONG = (
     "The harbor of Genoa is long enough for forty ships of the line, with their boats, and the ships come in from"
     " all seas of the world, when the winds are fair and the merchants wait for spices and silk."
+    " Bells ring when they leave it."
 )
 PAGE = "<html><head><title>t</title></head><body><article><h1>Ships</h1><p>{}</p>{}<p>{}</p></article></body></html>"
 
