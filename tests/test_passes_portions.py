@@ -9,6 +9,7 @@ from pydoc_data import topics
 import numpy as np
 import polars as pl
 import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 import curate
 from curate.errors import RecipeError
@@ -168,3 +169,22 @@ def test_a_document_that_goes_in_several_times_keeps_its_end_nowhere(tmp_path: P
         "train": len(array),
         "validation": len(end) + 1,
     }
+
+
+def test_a_document_of_which_the_vocabulary_has_nothing_is_dropped_and_named(tmp_path: Path) -> None:
+    library = Tokenizer(models.WordPiece({"[UNK]": 0, "[SEP]": 1, "word": 2}, unk_token="[UNK]"))
+    library.normalizer = normalizers.BertNormalizer()
+    library.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    library.add_special_tokens(["[UNK]", "[SEP]"])
+    library.save(str(tmp_path / "tokenizer.json"))
+    texts = ["a word", "\ue000\ue001", "another", "\ue005"]
+    rest = '[tokenize]\ntokenizer = "tokenizer.json"\nvalidation = 0.0\n'
+    run = curate.run(write(tmp_path, {"s": texts}, rest), out=tmp_path / "run", workers=0)
+    ledger = run.ledger().collect()
+    assert ledger["outcome"].to_list() == ["kept", "dropped", "kept", "dropped"]
+    assert ledger.filter(outcome="dropped").select("step", "reason").unique().rows() == [("encode", "no_tokens")]
+    counts = run.manifest["counts"]["s"]
+    assert (counts["read"], counts["kept"], counts["dropped"]) == (4, 2, 2)
+    assert run.documents().collect()["text"].to_list() == ["a word", "another"]
+    assert [train(run, "s").document(number).tolist() for number in range(2)] == [[0, 2, 1], [0, 1]]
+    assert stories(run, ledger["id"][1])[0].step == "encode"

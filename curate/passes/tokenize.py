@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from curate.batch import Pulse
+from curate.batch import HAS_TEXT, Pulse
 from curate.engine.clock import Clock
 from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.plan import Split
@@ -40,11 +40,13 @@ MAX_BATCH_BYTES = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]."""
+    """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]. Those of which no
+    token came are not among them, but in `emptied`: id, step, reason and value."""
 
     documents: pl.DataFrame
     tokens: np.ndarray
     offsets: np.ndarray
+    emptied: pl.DataFrame
 
 
 def tokenize_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
@@ -61,7 +63,8 @@ def tokenize_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     batches = [_process(batch, recipe, tokenizer, stretch, clock) for stretch, batch in stretches]
     if not walk.is_confirming:
         with clock("write"):
-            gone = pl.concat([left.gone, as_gone(walk.broken(documents, STAGE))])
+            emptied = [as_gone(batch.emptied, "dropped") for batch in batches]
+            gone = pl.concat([left.gone, as_gone(walk.broken(documents, STAGE)), *emptied])
             _commit(run, split, batches, _ledger(run, key, left, gone, batches), tokenizer)
 
 
@@ -88,12 +91,23 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     with clock("encode"):
         stretch.at("encode", size=size)
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
-    counts = np.diff(offsets)
     batch = batch.with_columns(
         pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
-        pl.Series("token_count", counts, dtype=pl.Int64),
+        pl.Series("token_count", np.diff(offsets), dtype=pl.Int64),
     )
-    return Encoded(batch, tokens, offsets)
+    return _without_emptied(batch, tokens, offsets)
+
+
+def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray) -> Encoded:
+    """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
+    has_text = batch["text"].str.contains(HAS_TEXT) & (batch["token_count"] > 1)
+    why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
+    emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
+    if not emptied.is_empty():
+        counts = np.diff(offsets)
+        tokens = tokens[np.repeat(has_text.to_numpy(), counts)]
+        offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
+    return Encoded(batch.filter(has_text), tokens, offsets, emptied)
 
 
 def _scrubbed(texts: pl.Series, scrub: Scrub, pulse: Pulse) -> pl.DataFrame:
