@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
+    from curate.passes.classifier import train_classifier
     from curate.passes.plain_dedup import dedup_texts
     from curate.passes.run import run
     from curate.passes.subset import subset
@@ -42,6 +43,7 @@ __all__ = [
     "run",
     "signal",
     "subset",
+    "train_classifier",
     "transform",
 ]
 
@@ -57,6 +59,7 @@ _HOMES = {
     "run": "curate.passes.run",
     "signal": "curate.filters.custom",
     "subset": "curate.passes.subset",
+    "train_classifier": "curate.passes.classifier",
     "transform": "curate.filters.custom",
 }
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from curate import __version__
 from curate.commands import (
     check,
+    classifier,
     decontaminate,
     dedup,
     filter,
@@ -41,6 +42,7 @@ COMMANDS = (
     verify,
     signals,
     recipes,
+    classifier,
     train,
     generate,
 )

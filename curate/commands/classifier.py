@@ -1,0 +1,146 @@
+"""`curate classifier`: a fastText classifier of one's own trained, judged, and asked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curate.commands.arguments import Parser, add_command, add_json, count, positive
+from curate.terminal import say, say_json, show
+
+
+def add(commands: Any) -> None:
+    words = "a fastText classifier trained on labelled tables, judged, and asked about others"
+    command = add_command(commands, "classifier", words, train)
+    actions = command.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
+    _add_train(actions)
+    _add_evaluate(actions)
+    _add_apply(actions)
+
+
+def _add_train(actions: Any) -> None:
+    command = _action(actions, "train", "train a classifier on the labels of a column, and say how it does", train)
+    command.add_argument("--label", required=True, metavar="COLUMN", help="the column with the labels")
+    words = "the model: .bin, or .ftz, which is quantized; FILE.json beside it says what it is"
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help=words)
+    words = "the share of the texts held out (0.1), or a file to judge it by; may be repeated"
+    command.add_argument("--validation", action="append", metavar="SHARE|FILE", help=words)
+    words = "quantize to at most so many bytes (2,000,000); for .ftz"
+    command.add_argument("--max-bytes", type=positive, metavar="N", help=words)
+    command.add_argument("--dim", type=positive, metavar="N", help="numbers that stand for a word (50)")
+    command.add_argument("--epochs", type=positive, metavar="N", help="times that each text is seen (10)")
+    command.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start; it falls to 0 (0.3)")
+    command.add_argument("--word-ngrams", type=positive, metavar="N", help="words in a row that count as one (2)")
+    command.add_argument("--min-count", type=positive, metavar="N", help="how often a word stands in the texts (2)")
+    command.add_argument("--bucket", type=positive, metavar="N", help="slots for n-grams (250,000)")
+    command.add_argument("--min-ngram", type=count, metavar="N", help="characters of a part of a word (0: whole words)")
+    command.add_argument("--max-ngram", type=count, metavar="N", help="(0)")
+    command.add_argument("--loss", choices=("softmax", "ova", "hs", "ns"), help='fastText\'s ("softmax")')
+    command.add_argument("--seed", type=count, metavar="N", help="of training, and of what is held out (17)")
+    command.add_argument("--force", action="store_true", help="write over FILE if it exists")
+
+
+def _add_evaluate(actions: Any) -> None:
+    command = _action(actions, "evaluate", "how a model does on labelled tables", evaluate, model=True)
+    command.add_argument("--label", required=True, metavar="COLUMN", help="the column with the labels")
+
+
+def _add_apply(actions: Any) -> None:
+    command = _action(actions, "apply", "the likeliest label of every row, and its score", apply, model=True)
+    words = "id, label and score of every row, as Parquet"
+    command.add_argument("--out", type=Path, required=True, metavar="FILE", help=words)
+    command.add_argument("--force", action="store_true", help="write over FILE if it exists")
+
+
+def _action(actions: Any, name: str, words: str, do: Any, *, model: bool = False) -> argparse.ArgumentParser:
+    command = add_command(actions, name, words, do)
+    command.set_defaults(command="classifier")
+    if model:
+        command.add_argument("model", type=Path, metavar="MODEL", help="a supervised fastText model, .bin or .ftz")
+    words = "Parquet or JSON Lines (.gz, .zst), or folders of them"
+    command.add_argument("files", nargs="+", metavar="FILE", help=words)
+    command.add_argument("--text", default="text", metavar="COLUMN", help='default: "text"')
+    add_json(command)
+    return command
+
+
+OPTIONS = (
+    "dim",
+    "epochs",
+    "learning_rate",
+    "word_ngrams",
+    "min_count",
+    "bucket",
+    "min_ngram",
+    "max_ngram",
+    "loss",
+    "seed",
+)
+
+
+def train(options: argparse.Namespace) -> int:
+    from curate.filters.fasttext_train import Training
+    from curate.passes.classifier import card_path, train_classifier
+
+    given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name) is not None}
+    made = train_classifier(
+        options.files,
+        label=options.label,
+        out=options.out,
+        text=options.text,
+        validation=_validation(options.validation),
+        training=Training(**given),
+        max_bytes=options.max_bytes,
+        force=options.force,
+    )
+    if options.json:
+        say_json(dict(made.card))
+        return 0
+    rows = made.card["trained_on"]["rows"]
+    say(f"{made.model}: {made.card['bytes']:,} bytes, trained on {rows:,} rows; {card_path(made.model).name} has all.")
+    say()
+    _show(made.held_out, made.card["trained_on"]["labels"])
+    first = next(iter(made.held_out.labels))
+    say()
+    say(f'In a recipe: {{ use = "fasttext", model = "{made.model}", label = "{first}", min_score = 0.5 }}')
+    return 0
+
+
+def _validation(words: list[str] | None) -> float | list[str]:
+    try:
+        return 0.1 if words is None else float(words[0]) if len(words) == 1 else words
+    except ValueError:
+        return words or []
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from curate.passes.classifier import evaluate_classifier
+
+    judged = evaluate_classifier(options.model, options.files, label=options.label, text=options.text)
+    if options.json:
+        say_json(asdict(judged))
+    else:
+        _show(judged, {})
+    return 0
+
+
+def apply(options: argparse.Namespace) -> int:
+    from curate.passes.classifier import apply_classifier
+
+    rows = apply_classifier(options.model, options.files, out=options.out, text=options.text, force=options.force)
+    if options.json:
+        say_json({"path": str(options.out), "rows": rows})
+    else:
+        say(f"{options.out}: {rows:,} rows.")
+    return 0
+
+
+def _show(judged: Any, trained: Mapping[str, int]) -> None:
+    from curate.report.classifier import scores_table
+
+    show(scores_table(judged, trained))
+    say(f"{judged.accuracy:.1%} of {judged.rows:,} rows have the label that the model finds likeliest.")
