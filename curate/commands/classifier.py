@@ -49,7 +49,7 @@ def _add_evaluate(actions: Any) -> None:
 
 def _add_apply(actions: Any) -> None:
     command = _action(actions, "apply", "the likeliest label of every row, and its score", apply, model=True)
-    words = "id, label and score of every row, as Parquet"
+    words = "id, label and score of every row: .parquet or .jsonl (.gz, .zst)"
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help=words)
     command.add_argument("--force", action="store_true", help="write over FILE if it exists")
 

@@ -22,7 +22,8 @@ from curate.errors import UsageError
 from curate.filters.fasttext_model import PREFIX, FastTextModel, file_sha256, load_model
 from curate.filters.fasttext_train import Training, library, library_version, save, train, write_lines
 from curate.passes.labelled import LABEL, Tables, is_held_out, open_tables
-from curate.passes.plain_tables import write_tables
+from curate.passes.plain_outputs import check_places
+from curate.passes.plain_writing import write_frame
 
 DEFAULT_SHARE = 0.1
 DEFAULT_QUANTIZED_BYTES = 2_000_000
@@ -103,19 +104,21 @@ def evaluate_classifier(model: str | Path, files: Sequence[str | Path], *, label
 def apply_classifier(
     model: str | Path, files: Sequence[str | Path], *, out: str | Path, text: str = "text", force: bool = False
 ) -> int:
-    """Write `id`, the likeliest `label` and its `score` for each row with a text, as Parquet; how many rows there are.
+    """Write `id`, the likeliest `label` and its `score` for each row with a text; how many rows there are.
+
+    `out` is Parquet or JSON Lines, as its suffix says.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing; `out` exists and `force` is not given.
     """
     classifier, target = load_model(str(model)), Path(out)
-    if target.suffix not in (".parquet", ".pq"):
-        raise UsageError(f"{target}: scores are written as Parquet; the name ends in .parquet")
     tables = open_tables(files, text=text, label=None)
+    check_places({"--out": target}, patterns=tables.source.paths, inputs=map(str, tables.paths()))
     _check_target(target, tables.paths(), force)
-    counts: list[int] = []
-    write_tables(target, _scored(classifier, tables, counts), pl.DataFrame(schema=SCORED))
-    return sum(counts)
+    parts = [frame.select("id").hstack(_predicted(classifier, frame["text"])) for frame in tables.frames()]
+    scores = pl.concat(parts) if parts else pl.DataFrame(schema=SCORED)
+    write_frame(scores, target)
+    return scores.height
 
 
 def card_path(model: Path) -> Path:
@@ -211,9 +214,3 @@ def _card(
         "trained_on": {"rows": sum(counts.values()), "labels": dict(sorted(counts.items()))},
         "held_out": {"share": share} | ({} if share is not None else {"data": tests.files()}) | asdict(judged),
     }
-
-
-def _scored(model: FastTextModel, tables: Tables, counts: list[int]) -> Iterator[pl.DataFrame]:
-    for frame in tables.frames():
-        counts.append(frame.height)
-        yield frame.select("id").hstack(_predicted(model, frame["text"]))

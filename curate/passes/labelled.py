@@ -16,7 +16,7 @@ from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
 from curate.filters.fasttext_train import label_name
 from curate.passes.inputs import make_plan
-from curate.passes.plain_tables import SOURCE, read_rows
+from curate.passes.plain_tables import SOURCE, Unread, inputs_of, read_rows, require_rows
 from curate.passes.tokenizer import keyed_share
 from curate.recipe import Recipe, Source
 
@@ -31,11 +31,19 @@ class Tables:
     plan: Plan
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """`id`, `text` (rows without one are not there) and, where there are labels, `label`; null: none."""
+        """`id`, `text` (rows without one are not there) and, where there are labels, `label`; null: none.
+
+        Raises:
+            UsageError: nothing can be read, or a column is missing.
+        """
         names = ["id", "text", *self.source.columns.keys() & {LABEL}]
+        count = 0
+        unread: list[Unread] = []
         for split in self.plan.splits:
-            rows = read_rows(split, self.source)[0].select(names)
-            yield rows.filter(pl.col("text").str.strip_chars() != "")
+            for rows in read_rows(split, self.source):
+                count, unread = count + rows.frame.height, [*unread, *rows.unread[:1]]
+                yield rows.frame.select(names).filter(pl.col("text").str.strip_chars() != "")
+        require_rows(count, unread)
 
     def labelled(self, *, held_out: float | None = None, seed: int = 0) -> Iterator[pl.DataFrame]:
         """Rows with a label, named as fastText needs it; with `held_out`, only that share of the texts."""
@@ -52,7 +60,7 @@ class Tables:
         ]
 
     def paths(self) -> set[Path]:
-        return {Path(file.uri).resolve() for file in self.plan.inputs()[SOURCE] if "://" not in file.uri}
+        return {Path(uri).resolve() for uri in inputs_of(self.plan) if "://" not in uri}
 
 
 def is_held_out(texts: pl.Series, share: float, seed: int) -> pl.Series:
