@@ -19,7 +19,27 @@ from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.json_file import JsonFile
 
 CONTROL = ["<pad>", "</s>", "<s>", "[CLS]", "[SEP]", "<｜end▁of▁sentence｜>", "<|endoftext|>"]
-WORDS = ["the", "old", "<b>", "</b>", "man", "and", "sea", "<0x41>", "s>", "</", "S", "é", "日本", "\n", ".", "<unk>"]
+WORDS = [
+    "the",
+    "old",
+    "＜/s＞",
+    "<\u200b/s>",
+    "</S>",
+    "<b>",
+    "</b>",
+    "man",
+    "and",
+    "sea",
+    "<0x41>",
+    "s>",
+    "</",
+    "S",
+    "é",
+    "日本",
+    "\n",
+    ".",
+    "<unk>",
+]
 LETTERS = sorted({*"".join(WORDS), *"".join(CONTROL), *"abcdefghijklmnopqrstuvwxyz ▁"})
 SENTENCES = ["the old man and the sea", "</s> is </s> a tag", "[CLS] old [SEP] man <pad> <s>", "<|endoftext|> " * 5]
 texts = st.lists(st.sampled_from([*CONTROL, *WORDS, " ", "  "]) | st.text(max_size=4), max_size=12).map("".join)
