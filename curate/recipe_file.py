@@ -5,7 +5,8 @@ quickstart | path ─▶ TOML ─▶ merged over what it `extends` ─▶ Recipe
 
 from __future__ import annotations
 
-import tomllib
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,15 @@ from typing import Any
 from curate.errors import RecipeError, nearest
 from curate.recipe import MIXED, Place, Places, Recipe, Source, Step, mistake, nearest_place
 from curate.toml_lines import value_lines
+from curate.toml_text import NotToml, decode_toml, parse_toml
 from curate.typed import Mismatch, build, describe
 
 SHIPPED = Path(__file__).parent / "recipes"
+MAX_EXTENDS = 32
+"""Recipes, one over the other."""
+MAX_NAME = 100
+"""Characters: names become folders."""
+NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}")
 
 
 def load(path_or_name: str | Path) -> Recipe:
@@ -44,7 +51,7 @@ def _check_has_inputs(table: Mapping[str, Any], name: str) -> None:
 
 def _find(path_or_name: str | Path) -> Path:
     path = Path(path_or_name)
-    if path.is_file():
+    if _is_file(path):
         return path
     shipped = shipped_recipes()
     if str(path_or_name) in shipped:
@@ -54,39 +61,89 @@ def _find(path_or_name: str | Path) -> Path:
     raise RecipeError(f'there is no recipe "{path_or_name}": neither a file nor the name of one that ships{hint}')
 
 
+def _is_file(path: Path) -> bool:
+    """False, too, for what no file can be called."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def shipped_recipes() -> dict[str, Path]:
     """The named recipes that come with curate."""
     files = [*SHIPPED.glob("*.toml"), *SHIPPED.glob("*/*.toml")]
     return {file.stem: file for file in sorted(files)}
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Places]:
-    """The TOML of a file, merged over what it extends, and where each value was written."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"not UTF-8 at byte {error.start}", file=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"not TOML: {error}", file=str(path)) from None
-    places = {at: Place(str(path), line) for at, line in value_lines(text).items()}
+def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
+    """The TOML of a file, merged over what it extends, and where each value was written; `above` extend this one."""
+    table, places = _parse(path)
     extended = table.pop("extends", None)
     if extended is None:
         return table, places
-    beside = path.parent / str(extended)
-    parent = beside if beside.is_file() else _find(str(extended))
-    if parent.resolve() == path.resolve():
-        raise RecipeError("a recipe cannot extend itself", file=str(path), line=1)
-    below, below_places = _read(parent)
+    parent = _find_parent(path, extended, places.get(("extends",)), (*above, path.resolve()))
+    below, below_places = _read(parent, (*above, path.resolve()))
     merged = _merge(below, table)
     return merged, {**below_places, **_renumber(places, _source_names(table), _source_names(merged))}
+
+
+def _parse(path: Path) -> tuple[dict[str, Any], Places]:
+    """One file, its sources known to be tables with names."""
+    try:
+        content = path.read_bytes()
+        table = parse_toml(content)
+    except NotToml as error:
+        raise RecipeError(str(error), file=str(path), line=error.line) from None
+    except OSError as error:
+        raise RecipeError(f"it can't be read: {error.strerror or error}", file=str(path)) from None
+    places = {at: Place(str(path), line) for at, line in value_lines(decode_toml(content)).items()}
+    try:
+        _check_sources(table.get("source", []))
+    except Mismatch as mismatch:
+        raise mistake(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
+    return table, places
+
+
+def _find_parent(path: Path, extended: Any, place: Place | None, chain: tuple[Path, ...]) -> Path:
+    """The file that a recipe extends: beside it, or one that ships."""
+    if not isinstance(extended, str):
+        raise mistake(f"extends: expected a recipe's name or path, found {describe(extended)}", place, str(path))
+    beside = path.parent / extended
+    try:
+        parent = beside if _is_file(beside) else _find(extended)
+    except RecipeError as error:
+        raise mistake(f"extends: {error}", place, str(path)) from None
+    if parent.resolve() in chain:
+        circle = " extends ".join(each.name for each in (*chain[chain.index(parent.resolve()) :], parent))
+        raise mistake(f"a recipe cannot extend itself: {circle}", place, str(path))
+    if len(chain) > MAX_EXTENDS:
+        raise mistake(f"this is extended by more than {MAX_EXTENDS} recipes, one by the other", place, str(path))
+    return parent
+
+
+def _check_sources(sources: Any) -> None:
+    """What merging, and all that comes after it, may rely on."""
+    if not isinstance(sources, list):
+        raise Mismatch(("source",), f"a source is written as [[source]], found {describe(sources)}")
+    names: list[str] = []
+    for number, source in enumerate(sources):
+        if not isinstance(source, Mapping):
+            raise Mismatch(("source", number), f"a source is written as [[source]], found {describe(source)}")
+        name = source.get("name")
+        if name is None:
+            raise Mismatch(("source", number), 'the key "name" is missing')
+        if not isinstance(name, str):
+            raise Mismatch(("source", number, "name"), f"expected a string, found {describe(name)}")
+        if name in names:
+            raise Mismatch(("source", number, "name"), f'the source "{name}" stands twice')
+        names.append(name)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Tables merge key by key, sources by their names, everything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
-        if key == "source" and isinstance(value, list):
+        if key == "source":
             merged[key] = _merge_sources(below.get(key, []), value)
         elif isinstance(value, Mapping) and isinstance(below.get(key), Mapping):
             merged[key] = _merge(below[key], value)
@@ -96,19 +153,18 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _merge_sources(below: list[dict[str, Any]], above: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    named = {source.get("name"): source for source in below}
+    named = {source["name"]: source for source in below}
     for source in above:
-        name = source.get("name")
+        name = source["name"]
         named[name] = _merge(named.get(name, {}), source)
     return list(named.values())
 
 
-def _source_names(table: Mapping[str, Any]) -> list[Any]:
-    sources = table.get("source")
-    return [source.get("name") for source in sources] if isinstance(sources, list) else []
+def _source_names(table: Mapping[str, Any]) -> list[str]:
+    return [source["name"] for source in table.get("source", [])]
 
 
-def _renumber(places: Places, names: list[Any], merged: list[Any]) -> Places:
+def _renumber(places: Places, names: list[str], merged: list[str]) -> Places:
     """The places of a child's sources, under the numbers that the sources have after the merge."""
     return {
         ("source", merged.index(names[int(at[1])]), *at[2:]) if at[0] == "source" and len(at) > 1 else at: place
@@ -135,8 +191,8 @@ def _with_lists(table: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-def _sources(tables: Any, places: Places) -> tuple[Source, ...]:
-    if not isinstance(tables, list) or not tables:
+def _sources(tables: list[dict[str, Any]] | None, places: Places) -> tuple[Source, ...]:
+    if not tables:
         raise Mismatch((), "a recipe needs at least one [[source]]")
     return tuple(_source(table, ("source", number), places) for number, table in enumerate(tables))
 
@@ -151,10 +207,11 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) 
     source = build(Source, rest, path)
     if source.split and source.read != "books":
         raise Mismatch((*path, "split"), f'split is for books, and this source reads "{source.read}"')
-    if not source.name.replace("-", "").replace("_", "").isalnum() or not source.name.isascii():
-        raise Mismatch(
-            (*path, "name"), f'a source\'s name has letters, digits, "-" and "_" only, found "{source.name}"'
-        )
+    if not NAME.fullmatch(source.name):
+        told = f'a source\'s name has up to {MAX_NAME} letters, digits, "-" and "_", found {describe(source.name)}'
+        raise Mismatch((*path, "name"), told)
+    if not source.paths or not all(source.paths):
+        raise Mismatch((*path, "paths"), f'the source "{source.name}" has an empty path, or none')
     steps = table.get("steps", [])
     if not isinstance(steps, list):
         raise Mismatch((*path, "steps"), f"expected a list, found {describe(steps)}")
@@ -175,6 +232,15 @@ def _step(step: Any, path: tuple[str | int, ...], places: Places) -> Step:
 
 
 def _check_names(recipe: Recipe) -> None:
+    if (
+        recipe.name in ("", ".", "..")
+        or "/" in recipe.name
+        or not recipe.name.isprintable()
+        or len(recipe.name) > MAX_NAME
+    ):
+        raise Mismatch(
+            ("name",), f"a name is a folder's, of up to {MAX_NAME} characters, found {describe(recipe.name)}"
+        )
     names = [source.name for source in recipe.sources]
     folded = [name.lower() for name in names]
     for number, name in enumerate(names):
@@ -186,8 +252,9 @@ def _check_names(recipe: Recipe) -> None:
     for name in recipe.mix.weights:
         if name not in names:
             raise Mismatch(("mix", "weights", name), f'a weight for the unknown source "{name}"{nearest(name, names)}')
-        if not recipe.mix.weights[name] >= 0:
-            raise Mismatch(("mix", "weights", name), f"a weight cannot be negative, found {recipe.mix.weights[name]}")
+        if not 0 <= recipe.mix.weights[name] < math.inf:
+            told = f"a weight is a number of at least 0, found {recipe.mix.weights[name]}"
+            raise Mismatch(("mix", "weights", name), told)
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:

@@ -8,11 +8,13 @@ The text has passed `tomllib` before, so this scanner only has to find values, n
 from __future__ import annotations
 
 import re
+import tomllib
+from bisect import bisect_right
 
 Path = tuple[str | int, ...]
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-BARE_VALUE = re.compile(r"[^\s,\]\}#]+(?: \d[\d:.]*)?")
+BARE_VALUE = re.compile(r"[^\s,\]\}#]+(?: \d[^\s,\]\}#]*)?")  # a space may part a date from its time
 SKIP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 
 
@@ -26,6 +28,7 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
+        self.ends = [match.start() for match in re.finditer("\n", text)]
         self.lines: dict[Path, int] = {}
         self.counts: dict[Path, int] = {}
 
@@ -76,7 +79,7 @@ class _Scanner:
         while True:
             self._skip()
             if self.text[self.at] in "\"'":
-                parts.append(self._string()[1:-1])
+                parts.append(tomllib.loads(f"key = {self._string()}")["key"])
             else:
                 match = BARE_KEY.match(self.text, self.at)
                 assert match, f"no key at offset {self.at}"
@@ -141,4 +144,4 @@ class _Scanner:
         self.at = match.end()
 
     def _line(self) -> int:
-        return self.text.count("\n", 0, self.at) + 1
+        return bisect_right(self.ends, self.at - 1) + 1
