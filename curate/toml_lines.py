@@ -53,8 +53,13 @@ class _Scanner:
             number = self.counts.get(path, 0)
             self.counts[path] = number + 1
             path = (*path, number)
-        self.lines.setdefault(path, line)
+        self._note(path, 1, line)
         return path
+
+    def _note(self, path: Path, shortest: int, line: int) -> None:
+        """What stands here, and what it brings into being above it."""
+        for length in range(shortest, len(path) + 1):
+            self.lines.setdefault(path[:length], line)
 
     def _below_last(self, key: Path) -> Path:
         """`[source.columns]` under `[[source]]` belongs to the last source."""
@@ -68,8 +73,7 @@ class _Scanner:
     def _pair(self, table: Path) -> None:
         line = self._line()
         path = (*table, *self._key())
-        for length in range(len(table) + 1, len(path) + 1):
-            self.lines.setdefault(path[:length], line)
+        self._note(path, len(table) + 1, line)
         self.at = self.text.index("=", self.at) + 1
         self._skip()
         self._value(path)
