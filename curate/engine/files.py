@@ -8,16 +8,26 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+import re2
 from pyarrow import fs as arrow_fs
 
+from curate.engine.folders import Found, local_files
 from curate.engine.plan import InputFile
 from curate.errors import UsageError
 
 GLOB = re.compile(r"[*?\[]")
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+CONNECT_SECONDS, REQUEST_SECONDS, TRIES = 5, 60, 5
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+MAX_SHOWN = 200
+"""Characters of a path that an error shows."""
 
 
 def open_input(uri: str) -> Any:
@@ -39,14 +49,16 @@ def find_inputs(patterns: Sequence[str], *, base: Path) -> tuple[InputFile, ...]
     Raises:
         UsageError: a pattern matches nothing; the sentence says which.
     """
-    found: dict[str, arrow_fs.FileInfo] = {}
+    found: dict[str, Found] = {}
     for pattern in _expand_lists(patterns, base):
         matches = list(_match(pattern, base))
         if not matches:
-            raise UsageError(f'no file matches "{pattern}" (looked from {base})')
+            raise UsageError(f'no file matches "{_shown(pattern)}" (looked from {base})')
         found.update(matches)
+    if not found:
+        raise UsageError("no path is given")
     root = _common_folder(list(found))
-    inputs = [_input_file(uri, info, root) for uri, info in found.items()]
+    inputs = [InputFile(uri.removeprefix(root), uri, each.size, each.version) for uri, each in found.items()]
     return tuple(sorted(inputs))
 
 
@@ -77,41 +89,85 @@ def _expand_lists(patterns: Iterable[str], base: Path) -> Iterable[str]:
         if not pattern.startswith("@"):
             yield pattern
             continue
-        listing = base / pattern[1:]
-        if not listing.is_file():
-            raise UsageError(f'the list of paths "{pattern}" is not a file (looked for {listing})')
+        yield from _listed(pattern, base / pattern[1:])
+
+
+def _listed(pattern: str, listing: Path) -> list[str]:
+    try:
         lines = listing.read_text(encoding="utf-8").splitlines()
-        yield from (line.strip() for line in lines if line.strip() and not line.startswith("#"))
+    except (OSError, ValueError) as error:
+        why = (error.strerror or "") if isinstance(error, OSError) else str(error)
+        told = (
+            f'the list of paths "{_shown(pattern)}" can\'t be read: {why.lower()} (looked for {_shown(str(listing))})'
+        )
+        raise UsageError(told) from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _match(pattern: str, base: Path) -> Iterable[tuple[str, arrow_fs.FileInfo]]:
-    uri = pattern if "://" in pattern else str(base / os.path.expanduser(pattern))
+def _match(pattern: str, base: Path) -> Iterable[tuple[str, Found]]:
+    if "\0" in pattern:
+        raise UsageError("a path can't hold the character NUL")
+    if "://" not in pattern:
+        return ((found.path, found) for found in _match_local(pattern, base))
+    try:
+        return list(_match_stored(pattern))
+    except OSError as error:
+        raise UsageError(f'cannot look for "{_shown(pattern)}": {str(error).splitlines()[0]}') from None
+
+
+def _match_local(pattern: str, base: Path) -> Iterable[Found]:
+    path = os.path.abspath(base / os.path.expanduser(pattern))
+    if not GLOB.search(path) or _is_there(path):  # a name may hold a bracket
+        return local_files(path, None)
+    folder, depth, matcher = _glob(path)
+    return (found for found in local_files(folder, depth) if matcher.fullmatch(found.path))
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.exists(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _match_stored(uri: str) -> Iterator[tuple[str, Found]]:
     filesystem, path = _resolve(uri)
-    prefix = uri[: len(uri) - len(path)] if "://" in uri else ""
+    prefix = uri[: uri.index("://") + 3]
     if not GLOB.search(path):
-        yield from _files_under(filesystem, path, prefix)
-        return
-    folder = path[: GLOB.search(path).start()].rpartition("/")[0]  # type: ignore[union-attr]
-    matcher = re.compile(_glob_to_regex(path))
-    for uri_found, info in _files_under(filesystem, folder, prefix):
-        if matcher.fullmatch(info.path):
-            yield uri_found, info
+        files = _stored_files(filesystem, path)
+    else:
+        folder, _, matcher = _glob(path)
+        files = (info for info in _stored_files(filesystem, folder) if matcher.fullmatch(info.path))
+    options = "?" + uri.partition("?")[2] if "?" in uri and not GLOB.search(path) else ""
+    for info in files:
+        yield prefix + info.path + options, Found(info.path, int(info.size), _version(info))
 
 
-def _files_under(filesystem: Any, path: str, prefix: str) -> Iterable[tuple[str, arrow_fs.FileInfo]]:
+def _stored_files(filesystem: Any, path: str) -> Iterator[arrow_fs.FileInfo]:
     info = filesystem.get_file_info(path)
     if info.type == arrow_fs.FileType.File:
-        yield prefix + info.path, info
+        yield info
     elif info.type == arrow_fs.FileType.Directory:
-        selector = arrow_fs.FileSelector(path, recursive=True)
-        for child in filesystem.get_file_info(selector):
-            if child.type == arrow_fs.FileType.File:
-                yield prefix + child.path, child
+        children = filesystem.get_file_info(arrow_fs.FileSelector(path, recursive=True))
+        yield from (child for child in children if child.type == arrow_fs.FileType.File)
+
+
+def _glob(path: str) -> tuple[str, int | None, Any]:
+    """The folder before the first sign of a pattern, how many folders below it matches may lie, and what matches."""
+    first = GLOB.search(path)
+    assert first is not None
+    folder = path[: first.start()].rpartition("/")[0]
+    rest = path[first.start() :]
+    depth = None if "**" in rest else rest.count("/")
+    try:
+        return folder or "/", depth, re2.compile("(?s)" + _glob_to_regex(path))  # type: ignore[no-untyped-call]
+    except re2.error as error:
+        raise UsageError(f'"{_shown(path)}" is no pattern: {error}') from None
 
 
 def _glob_to_regex(pattern: str) -> str:
     """`**/` crosses folders, `*` and `?` stay inside one."""
-    parts = re.split(r"(\*\*/?|\*|\?|\[[^\]]*\])", pattern)
+    parts = re.split(r"(\*\*/?|\*|\?|\[[^\]]+\])", pattern)
     special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(_glob_part(part, special) for part in parts)
 
@@ -126,10 +182,46 @@ def _resolve(uri: str) -> tuple[Any, str]:
     if "://" not in uri:
         return arrow_fs.LocalFileSystem(), os.path.abspath(uri)
     try:
-        filesystem, path = arrow_fs.FileSystem.from_uri(uri)
+        if uri.startswith("s3://"):
+            parts = urlsplit(uri)
+            path = uri.removeprefix("s3://").partition("?")[0].rpartition("@")[2]
+            return _s3(path.partition("/")[0], parts.username, parts.password, parts.query), path
+        filesystem, path = arrow_fs.FileSystem.from_uri(_with_limit(uri))
     except Exception as error:
-        raise UsageError(f'cannot read "{uri}": {error}') from error
+        raise UsageError(f'cannot read "{_shown(uri)}": {str(error).splitlines()[0]}') from error
     return filesystem, path
+
+
+@lru_cache(maxsize=64)
+def _s3(bucket: str, key: str | None, secret: str | None, query: str) -> Any:
+    """A bucket's file system, which gives up within seconds where there is no network."""
+    if not BUCKET.fullmatch(bucket):
+        raise ValueError(f'"{bucket}" is no bucket\'s name')
+    options = dict(parse_qsl(query))
+    given = {name: options[name] for name in ("scheme", "endpoint_override") if name in options}
+    has_endpoint = "endpoint_override" in given or any(os.environ.get(name) for name in ENDPOINTS)
+    region = options.get("region") or next((os.environ[name] for name in REGIONS if os.environ.get(name)), None)
+    return arrow_fs.S3FileSystem(
+        access_key=key,
+        secret_key=secret,
+        region=region or (None if has_endpoint else arrow_fs.resolve_s3_region(bucket)),
+        connect_timeout=BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+CONNECT_SECONDS,
+        request_timeout=REQUEST_SECONDS,
+        retry_strategy=arrow_fs.AwsStandardS3RetryStrategy(max_attempts=TRIES),
+        **given,
+    )
+
+
+def _with_limit(uri: str) -> str:
+    """Google's store would be tried for a quarter of an hour."""
+    if not uri.startswith(("gs://", "gcs://")) or "retry_limit_seconds" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={REQUEST_SECONDS}"
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text):,} characters)"
 
 
 def _common_folder(uris: list[str]) -> str:
@@ -137,10 +229,6 @@ def _common_folder(uris: list[str]) -> str:
     first, last = min(uris), max(uris)
     same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[: first.rfind("/", 0, same) + 1]
-
-
-def _input_file(uri: str, info: arrow_fs.FileInfo, root: str) -> InputFile:
-    return InputFile(name=uri.removeprefix(root), uri=uri, size=int(info.size), version=_version(info))
 
 
 def _version(info: arrow_fs.FileInfo) -> str:
