@@ -205,8 +205,7 @@ def _s3(bucket: str, key: str | None, secret: str | None, query: str) -> Any:
         access_key=key,
         secret_key=secret,
         region=region or (None if has_endpoint else arrow_fs.resolve_s3_region(bucket)),
-        connect_timeout=BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
-CONNECT_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
         request_timeout=REQUEST_SECONDS,
         retry_strategy=arrow_fs.AwsStandardS3RetryStrategy(max_attempts=TRIES),
         **given,
