@@ -41,6 +41,13 @@ def test_a_document_that_passes_alone_is_innocent() -> None:
     assert (attempt.confirm, attempt.quarantined) == (None, {})
 
 
+def test_a_document_is_not_blamed_for_a_few_kills_in_a_row_but_for_a_killer_that_never_fails_to_come() -> None:
+    attempt, tries = Attempt(), 0
+    while not attempt.quarantined:
+        attempt, tries = after_break(attempt, AT_3, "crash", "signal 9 (SIGKILL)"), tries + 1
+    assert tries == 5
+
+
 def test_a_document_that_only_breaks_in_company_is_given_up_at_last_but_not_for_kills_from_outside() -> None:
     def often(detail: str) -> Attempt:
         attempt = Attempt()
@@ -67,6 +74,7 @@ attempts = st.builds(
     confirm=st.none() | st.integers(0, 99),
     one_at_a_time=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99)),
     acquitted=st.dictionaries(st.integers(0, 99), st.integers(1, 9)),
+    kills=st.integers(0, 9),
     cores=st.integers(1, 9),
 )
 

@@ -17,6 +17,8 @@ MEASURED = "timeout"
 """A reason that is measured on the document itself, so that it needs no second look."""
 KILLED = "SIGKILL"
 """What may come from outside, however often; every other death is the process's own."""
+MAX_KILLS = 3
+"""A document that is to be confirmed is not blamed for the first kills: whoever kills workers may have met it twice."""
 MAX_ACQUITTED = 2
 """A document that has passed alone so often, and breaks the worker again among the others, is given up all the same: a
 run must come to its end."""
@@ -29,9 +31,11 @@ def after_break(attempt: Attempt, position: Position, reason: str, detail: str =
         return replace(attempt, one_at_a_time=(first, last), confirm=None)
     is_measured = reason == MEASURED and attempt.confirm is None
     is_hopeless = attempt.acquitted.get(first, 0) >= MAX_ACQUITTED and KILLED not in detail
+    if attempt.confirm == first and KILLED in detail and attempt.kills < MAX_KILLS:
+        return replace(attempt, kills=attempt.kills + 1)
     if attempt.confirm == first or is_measured or is_hopeless:
         return _without(attempt, position, Culprit(reason, position.step, detail))
-    return replace(attempt, confirm=first)
+    return replace(attempt, confirm=first, kills=0)
 
 
 def after_confirmation(attempt: Attempt) -> Attempt:
@@ -39,13 +43,13 @@ def after_confirmation(attempt: Attempt) -> Attempt:
     number = attempt.confirm
     assert number is not None, "a document was to be confirmed"
     acquitted = {**attempt.acquitted, number: attempt.acquitted.get(number, 0) + 1}
-    return replace(attempt, confirm=None, acquitted=acquitted)
+    return replace(attempt, confirm=None, kills=0, acquitted=acquitted)
 
 
 def _without(attempt: Attempt, position: Position, culprit: Culprit) -> Attempt:
     """Go on as before, without this document; where a reader found none, without the rest of its file."""
     if position.step == READ:
         given_up = {**attempt.given_up, position.piece: (position.first, culprit)}
-        return replace(attempt, given_up=given_up, confirm=None)
+        return replace(attempt, given_up=given_up, confirm=None, kills=0)
     quarantined = {**attempt.quarantined, position.first: culprit}
-    return replace(attempt, quarantined=quarantined, confirm=None)
+    return replace(attempt, quarantined=quarantined, confirm=None, kills=0)

@@ -33,7 +33,8 @@ from curate.recipe import Limits
 
 WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
-MAX_DEATHS = 5
+MAX_DEATHS = 8
+"""Of workers over one task, before the machine is blamed; each culprit that is found may cost some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class _Stage:
 
     def _finished(self, assignment: Assignment, documents: int) -> None:
         if assignment.attempt.confirm is not None:
-            self._again(assignment, after_confirmation(assignment.attempt), "it died of something else")
+            self.pending.appendleft(replace(assignment, attempt=after_confirmation(assignment.attempt)))
             return
         self.tasks_done += 1
         self.bytes_done += assignment.task.size
@@ -261,7 +262,7 @@ class _Stage:
 
     def _again(self, assignment: Assignment, attempt: Attempt, why: str) -> None:
         """Once more, as long as it is not always in vain; each culprit that was found has cost a few tries."""
-        if assignment.deaths >= MAX_DEATHS + 3 * attempt.culprits:
+        if assignment.deaths >= MAX_DEATHS + 5 * attempt.culprits:
             tries = f"{assignment} was given up after {assignment.deaths} tries that no document explains"
             raise MachineError(f"{tries}; the last: {why}. The same command goes on from here.")
         self.pending.appendleft(replace(assignment, attempt=attempt, deaths=assignment.deaths + 1))

@@ -72,6 +72,8 @@ class Attempt:
     one_at_a_time: tuple[int, int] | None = None
     acquitted: Mapping[int, int] = field(default_factory=dict)
     """How often a document at which a worker broke has passed alone."""
+    kills: int = 0
+    """How often the worker that was to confirm a document was killed, which may have come from outside."""
     cores: int = 1
 
     @property
@@ -89,6 +91,7 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
         "confirm": attempt.confirm,
         "one_at_a_time": attempt.one_at_a_time,
         "acquitted": list(attempt.acquitted.items()),
+        "kills": attempt.kills,
         "cores": attempt.cores,
     }
 
@@ -101,5 +104,6 @@ def attempt_from_json(table: Mapping[str, Any]) -> Attempt:
         confirm=table["confirm"],
         one_at_a_time=(span[0], span[1]) if span else None,
         acquitted=dict(table["acquitted"]),
+        kills=table["kills"],
         cores=table["cores"],
     )
