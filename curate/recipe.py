@@ -38,6 +38,19 @@ class Step:
     place: Place | None = field(default=None, compare=False, metadata={"toml": False})
 
 
+Kind = Literal["text", "integer", "number", "truth", "json"]
+"""Of the values of a table's column."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnColumn:
+    """A column of a source's tables that is the user's own: `name` in a batch, `column` in the tables."""
+
+    name: str
+    column: str
+    kind: Kind
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where documents come from, how they are read, and what decides on them."""
@@ -51,11 +64,15 @@ class Source:
     language that the step "language" keeps. 0: always."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables: the column of curate -> the column of the file, e.g. {"text": "content"}."""
+    columns_only: bool = False
+    """For tables: no other columns than curate's and those of `columns` are kept."""
     split: Literal["chapters", "words"] | None = None
     """For books: a document for each chapter, or for each run of paragraphs of `split_words` words; else one each."""
     split_words: int = field(default=2000, metadata={"range": (1, 100_000_000)})
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
     place: Place | None = field(default=None, compare=False, metadata={"toml": False})
+    own: tuple[OwnColumn, ...] | None = field(default=None, compare=False, metadata={"toml": False})
+    """What a look at its tables found, as the plan has it; None: nobody has looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,7 +386,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Step):
         return {"use": value.use, **{key: _plain(item) for key, item in value.parameters.items()}}
     if dataclasses.is_dataclass(value):
-        names = [item.name for item in dataclasses.fields(value) if item.name != "place"]
+        names = [item.name for item in dataclasses.fields(value) if item.name not in ("place", "own")]
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

@@ -13,6 +13,7 @@ from typing import Any
 
 from curate.engine.sealed import read_sealed, write_sealed
 from curate.errors import RunConflict
+from curate.recipe import OwnColumn
 
 PLAN = "plan.json"
 SPLITS_WANTED = 64
@@ -73,6 +74,9 @@ class Plan:
     recipe_file: str = ""
     """The SHA-256 of the run's recipe.toml, whose `[train]` may be another one tomorrow: it decides no bytes."""
 
+    columns: tuple[tuple[str, tuple[OwnColumn, ...]], ...] = ()
+    """By source, the columns of its tables that are the user's own."""
+
     def split(self, key: str) -> Split:
         return next(split for split in self.splits if split.key == key)
 
@@ -131,7 +135,8 @@ def read_plan(run: Path) -> Plan | None:
     table = read_sealed(path)
     files = tuple((name, sha256) for name, sha256 in table["files"])
     splits = tuple(map(_split, table["splits"]))
-    return Plan(table["recipe"], table["version"], table["base"], splits, files, table["recipe_file"])
+    columns = tuple((name, tuple(OwnColumn(**column) for column in own)) for name, own in table.get("columns", ()))
+    return Plan(table["recipe"], table["version"], table["base"], splits, files, table["recipe_file"], columns)
 
 
 def _split(table: Mapping[str, Any]) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
@@ -15,6 +16,8 @@ from curate.filters.where import check_where, columns_of
 from curate.passes.columns import empty_batch
 from curate.passes.evaluations import open_evaluation
 from curate.passes.extract import page_extractor
+from curate.passes.inputs import find_source
+from curate.passes.own_columns import own_columns
 from curate.passes.steps import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.recipe import Recipe, Source, TokenizerChoice
 from curate.scrub.pii import scrub_texts
@@ -31,7 +34,7 @@ def check_recipe(recipe: Recipe) -> None:
     """
     for source in recipe.sources:
         page_extractor(source, recipe)
-        _check_expressions(source, recipe, bind(source, recipe))
+        _check_expressions(_with_columns(source, recipe), recipe, bind(source, recipe))
     _check_dedup(recipe)
     _check_decontaminate(recipe)
     _check_scrub(recipe)
@@ -49,6 +52,13 @@ def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, .
             own.add(step.use.rpartition(":")[2])
         elif bound.filter.measure is not None:
             batch = bound.filter.measure(batch)
+
+
+def _with_columns(source: Source, recipe: Recipe) -> Source:
+    """With the columns of its tables, as the plan will know them."""
+    if source.read != "tables":
+        return source
+    return replace(source, own=own_columns(source, recipe, find_source(source, recipe)))
 
 
 def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
@@ -72,7 +82,7 @@ def _check_dedup(recipe: Recipe) -> None:
     for source in recipe.sources:
         if has_own_steps(source):
             continue
-        columns = _measured_columns(source, recipe)
+        columns = _measured_columns(_with_columns(source, recipe), recipe)
         for key, check in (("keep", check_keep), ("semantic", check_embeddings)):
             try:
                 check(recipe.dedup, columns)

@@ -7,7 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from curate.recipe import Source
+from curate.filters.where import columns_of
+from curate.readers.own_columns import EXTRA
+from curate.recipe import Kind, Source
 from curate.text.signals import SIGNALS
 
 LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")
@@ -21,9 +23,27 @@ KNOWN_BY_READER: Mapping[str, tuple[str, ...]] = {
 }
 
 
+TYPES: Mapping[Kind, Any] = {
+    "text": pl.String,
+    "json": pl.String,
+    "integer": pl.Int64,
+    "number": pl.Float64,
+    "truth": pl.Boolean,
+}
+
+
 def batch_head(source: Source) -> dict[str, Any]:
     """Columns that every batch of a source has before it is measured, with their types."""
-    return dict.fromkeys((*LEDGER_HEAD, "text", "timestamp", *KNOWN_BY_READER[source.read]), pl.String)
+    known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp", *KNOWN_BY_READER[source.read]), pl.String)
+    own = {column.name: TYPES[column.kind] for column in source.own or ()}
+    is_open = source.read == "tables" and source.own is not None and not source.columns_only
+    return {**known, **own, **({EXTRA: pl.String} if is_open else {})}
+
+
+def needed_of_own(source: Source) -> set[str]:
+    """The columns of its tables that its ledger has: those that the recipe names, in `columns` or in a step."""
+    named = {name for step in source.steps if step.use == "where" for name in columns_of(step.parameters["expression"])}
+    return {column.name for column in source.own or () if column.name in named or column.name in source.columns}
 
 
 def empty_batch(source: Source) -> pl.DataFrame:

@@ -29,7 +29,7 @@ from curate.engine.sizes import BEFORE
 from curate.engine.store import attempt_folder, commit
 from curate.engine.task import Culprit
 from curate.engine.walk import Stretch, Walk
-from curate.passes.columns import BEFORE_STEPS, LEDGER_HEAD, batch_head, in_order
+from curate.passes.columns import BEFORE_STEPS, LEDGER_HEAD, batch_head, in_order, needed_of_own
 from curate.passes.decide import decide, quarantine_culprits
 from curate.passes.deciding_files import check_as_planned
 from curate.passes.extract import Extract, extract_text, page_extractor
@@ -37,6 +37,7 @@ from curate.passes.filtered import STAGE, Kind, filtered_name
 from curate.passes.inputs import open_run, read_piece
 from curate.passes.steps import BoundStep, bind, has_own_steps, step_names
 from curate.passes.user_errors import ENOUGH, ROWS, check_user_errors
+from curate.readers.own_columns import EXTRA
 from curate.recipe import Dedup, Recipe, Source
 from curate.text.signals import SIGNALS, text_signals
 
@@ -101,7 +102,7 @@ def _batches(numbered: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[l
     for number, row in numbered:
         numbers.append(number)
         rows.append(row)
-        size += len(row.get("text") or "")
+        size += sum(len(value) for value in row.values() if isinstance(value, str))  # a table's own columns may be long
         if len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
             yield numbers, rows
             numbers, rows, size = [], [], 0
@@ -182,14 +183,19 @@ def _process(
     with clock("batch"):
         batch = frame_rows(rows, source)
     parts = [
-        _process_stretch(batch[stretch.rows], stretch, steps, recipe, clock)
+        _process_stretch(batch[stretch.rows], stretch, source, steps, recipe, clock)
         for stretch in walk.stretches(np.array(numbers, dtype=np.int64))
     ]
     return parts[0] if len(parts) == 1 else _join(parts)
 
 
 def _process_stretch(
-    batch: pl.DataFrame, stretch: Stretch, steps: tuple[BoundStep, ...], recipe: Recipe, clock: Clock
+    batch: pl.DataFrame,
+    stretch: Stretch,
+    source: Source,
+    steps: tuple[BoundStep, ...],
+    recipe: Recipe,
+    clock: Clock,
 ) -> Parts:
     size = int(batch["byte_count"].sum())
     with clock("signals"):
@@ -203,7 +209,7 @@ def _process_stretch(
         stretch.at("sign", size=size)
         signatures = _sign(kept, recipe.dedup)
     with clock("batch"):
-        return Parts(_ledger(batch, recipe.dedup), _documents(kept), signatures)
+        return Parts(_ledger(batch, source, recipe.dedup), _documents(kept), signatures)
 
 
 def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
@@ -212,14 +218,16 @@ def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
     if not rows:
         return pl.DataFrame(schema=head | {"byte_count": pl.Int64})
     batch = pl.DataFrame(rows, schema_overrides=head, infer_schema_length=None, strict=False)
-    missing = [pl.lit(None, pl.String).alias(name) for name in head if name not in batch.columns]
+    missing = [pl.lit(None, head[name]).alias(name) for name in head if name not in batch.columns]
     size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
     return batch.with_columns(missing).with_columns(size, pl.lit(source.name).alias("source"))
 
 
-def _ledger(batch: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
-    """One row per record: outcome and signals, no text, and no embedding, which may be longer than it."""
-    unneeded = {"text", "error", *((dedup.semantic.column,) if dedup and "semantic" in dedup.method else ())}
+def _ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.DataFrame:
+    """One row per record: outcome and signals, no text, nor an embedding or what else may be longer than it."""
+    own = {column.name for column in source.own or ()} - needed_of_own(source)
+    embedding = {dedup.semantic.column} if dedup and "semantic" in dedup.method else set()
+    unneeded = {*own, *embedding, EXTRA, "text", "error"}
     return in_order(batch.select(name for name in batch.columns if name not in unneeded))
 
 

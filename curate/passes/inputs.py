@@ -22,6 +22,7 @@ from curate.engine.store import file_digest
 from curate.errors import CheckFailed, RunConflict, UsageError
 from curate.passes.chapters import split_books
 from curate.passes.deciding_files import deciding_files, digests_of
+from curate.passes.own_columns import own_columns, with_own_columns
 from curate.recipe import Recipe, Source, digest, mistake, to_toml
 from curate.recipe_file import load
 
@@ -42,7 +43,7 @@ def make_plan(recipe: Recipe) -> Plan:
     Raises:
         RecipeError: a source's path matches nothing.
     """
-    inputs = {source.name: _find(source, recipe) for source in recipe.sources}
+    inputs = {source.name: find_source(source, recipe) for source in recipe.sources}
     target = target_bytes(sum(file.size for files in inputs.values() for file in files))
     splits: list[Split] = []
     for source in recipe.sources:
@@ -50,7 +51,8 @@ def make_plan(recipe: Recipe) -> Plan:
         splits += make_splits(source.name, inputs[source.name], partial(_cut, reader), target)
     files = digests_of(deciding_files(recipe))
     recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
-    return Plan(digest(recipe), __version__, str(recipe.base), tuple(splits), files, recipe_file)
+    columns = tuple((source.name, own_columns(source, recipe, inputs[source.name])) for source in recipe.sources)
+    return Plan(digest(recipe), __version__, str(recipe.base), tuple(splits), files, recipe_file, columns)
 
 
 def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
@@ -94,7 +96,8 @@ def _open_run(run: Path, plan_identity: Identity, recipe_identity: Identity) -> 
     assert plan is not None, "the caller has seen it"
     if not (run / RECIPE).is_file() or file_digest(run / RECIPE) != plan.recipe_file:
         raise CheckFailed(f"{run / RECIPE} is damaged: it is not the one that the plan was made for")
-    return replace(load(run / RECIPE), base=Path(plan.base)), plan
+    recipe = replace(load(run / RECIPE), base=Path(plan.base))
+    return with_own_columns(recipe, dict(plan.columns)), plan
 
 
 def _identity(path: Path) -> Identity:
@@ -103,7 +106,7 @@ def _identity(path: Path) -> Identity:
     return (facts.st_ino, facts.st_mtime_ns, facts.st_size) if facts else (0, 0, 0)
 
 
-def _find(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
+def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
     try:
         return find_inputs(source.paths, base=recipe.base)
     except UsageError as error:

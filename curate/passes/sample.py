@@ -6,7 +6,7 @@ splits, evenly chosen ─▶ some records of each ─▶ batch with signals ─�
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ class Trial:
 
 def sample_source(recipe: Recipe, source: Source, plan: Plan, size: int) -> pl.DataFrame:
     """Up to `size` documents of a source with their text signals, spread over up to twenty of its splits."""
+    source = replace(source, own=dict(plan.columns).get(source.name))
     splits = plan.of(source.name)
     chosen = splits[:: max(1, len(splits) // MAX_SPLITS)][:MAX_SPLITS]
     rows: list[dict[str, Any]] = []

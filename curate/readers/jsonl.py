@@ -56,7 +56,7 @@ def read_jsonl(
     early: list[Lost] | None = []  # before the first row that has the column; None once there was one
     without = 0
     for place, row in read_rows(part, max_bytes=max_record_bytes, pulse=pulse):
-        item = _item(row, names, id=f"{id}@{place}", max_bytes=max_record_bytes)
+        item = _item(row, names, source, id=f"{id}@{place}", max_bytes=max_record_bytes)
         if early is not None and isinstance(item, Lost) and not _has(row, names["text"]) and len(early) < 10 * PATIENCE:
             early.append(item)
             without += isinstance(row, dict)
@@ -72,22 +72,25 @@ def read_jsonl(
         yield from early or ()
 
 
-def _item(row: Row | Unreadable, names: Mapping[str, str], *, id: str, max_bytes: int) -> Record | Lost:
+def _item(row: Row | Unreadable, names: Mapping[str, str], source: Source, *, id: str, max_bytes: int) -> Record | Lost:
     if isinstance(row, Unreadable):
         return Lost(id, "quarantined", row.reason, row.detail)
-    return row_record(row, names, id=id, max_bytes=max_bytes)
+    return row_record(row, names, source, id=id, max_bytes=max_bytes)
 
 
 def _has(row: Row | Unreadable, column: str) -> bool:
     return isinstance(row, dict) and column in row
 
 
-def read_rows(part: FileRange, *, max_bytes: int, pulse: Pulse = no_pulse) -> Iterator[tuple[int, Row | Unreadable]]:
-    """The rows of a range, each with what stands for it in ids; last the error that ended the file, if one did."""
+def read_rows(
+    part: FileRange, *, max_bytes: int, pulse: Pulse = no_pulse, head: int | None = None
+) -> Iterator[tuple[int, Row | Unreadable]]:
+    """The rows of a range, each with what stands for it in ids; last the error that ended the file, if one did. With
+    `head`, those in the first so many bytes (about) of the unpacked file."""
     place = part.start
     with open_input(part.file.uri) as raw:
         try:
-            for number, (place, line) in enumerate(_lines(raw, part, max_bytes, pulse)):
+            for number, (place, line) in enumerate(_lines(raw, part, max_bytes, pulse, head)):
                 if number % LINES_PER_PULSE == 0:
                     pulse()
                 if line.data is None or line.data.strip():
@@ -116,15 +119,23 @@ def _has_items(file: InputFile) -> bool:
     return begin.startswith(b"[") or begin.split(b"\n", 1)[0].strip() == b"{"
 
 
-def _lines(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse) -> Iterator[tuple[int, Line]]:
+def _lines(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse, head: int | None) -> Iterator[tuple[int, Line]]:
     if _has_items(part.file):
-        items = split_items(inflate(raw, name=part.file.name, pulse=pulse), max_bytes=max_bytes)
+        items = split_items(_chunks(raw, part, pulse, head), max_bytes=max_bytes)
         return ((line.row, line) for line in _within(items, part))
     if is_compressed(part.file.name):
-        chunks = inflate(raw, name=part.file.name, pulse=pulse)
-        lines = _without_mark(split_lines(chunks, offset=0, max_bytes=max_bytes))
+        lines = _without_mark(split_lines(_chunks(raw, part, pulse, head), offset=0, max_bytes=max_bytes))
         return ((line.row, line) for line in _within(lines, part))
-    return ((line.offset, line) for line in _range(raw, part, max_bytes, pulse))
+    return ((line.offset, line) for line in _range(raw, part, max_bytes, pulse, head))
+
+
+def _chunks(raw: Any, part: FileRange, pulse: Pulse, head: int | None) -> Iterator[bytes]:
+    seen = 0
+    for chunk in inflate(raw, name=part.file.name, pulse=pulse):
+        yield chunk
+        seen += len(chunk)
+        if head is not None and seen >= head:
+            return
 
 
 def _within(lines: Iterator[Line], part: FileRange) -> Iterator[Line]:
@@ -135,10 +146,10 @@ def _within(lines: Iterator[Line], part: FileRange) -> Iterator[Line]:
         yield line
 
 
-def _range(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse) -> Iterator[Line]:
+def _range(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse, head: int | None) -> Iterator[Line]:
     first = max(part.start - 1, 0)
     raw.seek(first)
-    lines = split_lines(inflate(raw, name=part.file.name, pulse=pulse), offset=first, max_bytes=max_bytes)
+    lines = split_lines(_chunks(raw, part, pulse, head), offset=first, max_bytes=max_bytes)
     if part.start > 0:
         # The rest of a line that starts before the range, or the bare line end in front of it.
         lines = itertools.dropwhile(lambda line: line.offset < part.start, lines)

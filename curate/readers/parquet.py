@@ -62,7 +62,7 @@ def read_parquet(
                 yield without_text(names["text"], problem, id=f"{id}@0")
             return
         for group in range(part.start, min(part.end, table.num_row_groups)):
-            yield from _read_group(table, group, names, id=id, max_bytes=max_record_bytes, pulse=pulse)
+            yield from _read_group(table, group, names, source, id=id, max_bytes=max_record_bytes, pulse=pulse)
 
 
 def text_problem(schema: pa.Schema, column: str) -> str | None:
@@ -81,12 +81,19 @@ def storage(kind: pa.DataType) -> pa.DataType:
 
 
 def _read_group(
-    table: pq.ParquetFile, group: int, names: Mapping[str, str], *, id: str, max_bytes: int, pulse: Pulse
+    table: pq.ParquetFile,
+    group: int,
+    names: Mapping[str, str],
+    source: Source,
+    *,
+    id: str,
+    max_bytes: int,
+    pulse: Pulse,
 ) -> Iterator[Record | Lost]:
     footer = table.metadata
     row = sum(footer.row_group(before).num_rows for before in range(group))
     last = row + footer.row_group(group).num_rows - 1
-    columns = sorted({column for column in names.values() if column in table.schema_arrow.names})
+    columns = _wanted(table.schema_arrow.names, names, source)
     batches = table.iter_batches(_batch_rows(footer.row_group(group)), row_groups=[group], columns=columns)
     while row <= last:
         try:
@@ -100,8 +107,15 @@ def _read_group(
             yield Lost(f"{id}@{row}", "quarantined", "truncated", f"rows {row} to {last} are missing")
             return
         for values in rows:
-            yield row_record(values, names, id=f"{id}@{row}", max_bytes=max_bytes)
+            yield row_record(values, names, source, id=f"{id}@{row}", max_bytes=max_bytes)
             row += 1
+
+
+def _wanted(existing: list[str], names: Mapping[str, str], source: Source) -> list[str]:
+    if source.own is not None and not source.columns_only:
+        return existing
+    used = {*names.values(), *(column.column for column in source.own or ())}
+    return sorted(column for column in used if column in existing)
 
 
 def _next_rows(batches: Iterator[pa.RecordBatch]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from curate.batch import Lost, Record
 from curate.errors import UsageError, nearest
+from curate.readers.own_columns import own_values
+from curate.recipe import Source
 
 KNOWN = ("text", "url", "timestamp", "id", "language", "licence")
 
@@ -33,7 +35,9 @@ def without_text(name: str, found: str, *, id: str) -> Lost:
     return Lost(id, "quarantined", "no_text_column", f'"{name}" is not there as text: {found}')
 
 
-def row_record(row: Mapping[str, Any], names: Mapping[str, str], *, id: str, max_bytes: int) -> Record | Lost:
+def row_record(
+    row: Mapping[str, Any], names: Mapping[str, str], source: Source, *, id: str, max_bytes: int
+) -> Record | Lost:
     """`row` has the table's names; bytes in it are text in UTF-8 that was not decoded yet.
 
     The table's `id` is kept as the column `original_id`. Lost: dropped "no_text"; quarantined "encoding" (invalid
@@ -53,9 +57,18 @@ def row_record(row: Mapping[str, Any], names: Mapping[str, str], *, id: str, max
         return Lost(id, "quarantined", "too_big", f"the text has over {max_bytes} bytes")
     known = {name: _as_text(values.pop(name)) for name in KNOWN if name in values}
     url, timestamp, original_id = known.pop("url"), known.pop("timestamp"), known.pop("id")
-    columns = {"original_id": original_id, **known, **values}
+    columns = {"original_id": original_id, **known, **_own(row, names, source, values)}
     present = {name: value for name, value in columns.items() if value is not None}
     return Record(id, text, url=url, timestamp=timestamp, columns=present)
+
+
+def _own(row: Mapping[str, Any], names: Mapping[str, str], source: Source, values: dict[str, Any]) -> dict[str, Any]:
+    """Columns that are the user's own: of the kinds that the plan knows, or, where there is no plan, as they come."""
+    if source.own is None:
+        return values
+    looked_at = {*names.values(), *(column.column for column in source.own)}
+    others = () if source.columns_only else [column for column in row if column not in looked_at]
+    return own_values(row, source.own, others)
 
 
 def _plain(value: Any) -> Any:

@@ -93,6 +93,8 @@ def stories(run: Run, key: str) -> list[Story]:
     """
     ledger = run.ledger()
     is_it = (pl.col("id") == key) | (pl.col("url").str.strip_chars("<>") == key.strip("<>"))
+    if "original_id" in ledger.collect_schema():
+        is_it |= pl.col("original_id") == key
     rows = ledger.filter(is_it).sort("id").head(MAX_STORIES).collect()
     if rows.is_empty():
         raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(ledger, key)}')
