@@ -138,7 +138,7 @@ def _line(
 ) -> dict[str, Any] | Lost:
     """What the frame needs of a row. Null is a text that is not there, and no damage."""
     full = row if row.get(names["text"]) is not None else row | {names["text"]: ""}
-    record = row_record(full, names, id=place, max_bytes=MAX_RECORD_BYTES)
+    record = row_record(full, names, source, id=place, max_bytes=MAX_RECORD_BYTES)
     if isinstance(record, Lost):
         return record
     if whole:
