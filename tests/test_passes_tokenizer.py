@@ -7,9 +7,10 @@ from pathlib import Path
 from pydoc_data import topics
 
 import pytest
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 import curate
-from curate.errors import RecipeError
+from curate.errors import DocumentError, RecipeError
 from curate.passes.check import check_recipe
 from curate.recipe import digest
 from curate.recipe_file import load
@@ -84,3 +85,20 @@ def test_another_name_for_the_mark_is_another_recipe(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
         digests.add(digest(load(write(tmp_path / str(number), tokenize))))
     assert len(digests) == 2
+
+
+def test_a_text_on_which_the_library_panics_is_quarantined_alone(tmp_path: Path) -> None:
+    """A panic of Rust is no Exception; here the split's expression gives up on a run of one letter."""
+    library = Tokenizer(models.WordLevel({"[UNK]": 0, "[SEP]": 1, "word": 2}, unk_token="[UNK]"))
+    library.pre_tokenizer = pre_tokenizers.Split(Regex(r"(x+x+)+y| "), "isolated")
+    library.add_special_tokens(["[UNK]", "[SEP]"])
+    library.save(str(tmp_path / "own.json"))
+    with pytest.raises(DocumentError, match=r"own\.json cannot encode a text: .*retry-limit"):
+        load_tokenizer(tmp_path / "own.json").encode_batch(["a word", "x" * 40])
+    recipe = write(tmp_path, 'tokenizer = "own.json"')
+    (tmp_path / "notes.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in ("a", "x" * 40, "b")))
+    run = curate.run(recipe, out=tmp_path / "run", workers=1)
+    ledger = run.ledger().collect()
+    assert ledger["outcome"].to_list() == ["kept", "quarantined", "kept"]
+    assert ledger["step"].to_list()[1] == "encode"
+    assert "retry-limit" in ledger["value"].to_list()[1]

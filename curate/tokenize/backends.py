@@ -72,11 +72,11 @@ def join(pieces: tuple[bytes, ...], ids: list[int], end_of_text: int) -> str:
 
 
 @contextmanager
-def library_errors(sentence: str) -> Iterator[None]:
+def library_errors(sentence: str, kind: type[CurateError] = UsageError) -> Iterator[None]:
     """Whatever a library raises over a broken file is one sentence; a panic of Rust is no Exception, so all is caught.
 
     Raises:
-        UsageError: `sentence`, and the first line of what the library says.
+        UsageError, or `kind`: `sentence`, and the first line of what the library says.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def library_errors(sentence: str) -> Iterator[None]:
         raise
     except BaseException as error:
         lines = str(error).split("\n")
-        raise UsageError(f"{sentence}: {lines[0][:MAX_SENTENCE] or type(error).__name__}") from error
+        raise kind(f"{sentence}: {lines[0][:MAX_SENTENCE] or type(error).__name__}") from error
 
 
 def printable(token: object) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curate.errors import UsageError
-from curate.tokenize.backends import Backend, Bytes
+from curate.errors import DocumentError, UsageError
+from curate.tokenize.backends import Backend, Bytes, library_errors
 from curate.tokenize.json_file import JsonFile
 from curate.tokenize.rank_file import RankFile, is_rank_file
 
@@ -60,9 +60,13 @@ class Tokenizer:
         """Tokens of all documents (of `dtype`) and int64[n + 1] offsets; each document ends with end-of-text.
 
         A literal `<|endoftext|>` in a text is text. Ids are those of the uncut text, however long it is.
+
+        Raises:
+            DocumentError: the tokenizer's library fails on a text.
         """
         pieces, counts = self._cut(texts)
-        ids, bounds = self.backend.encode(pieces)
+        with library_errors(f"the tokenizer {self.name} cannot encode a text", DocumentError):
+            ids, bounds = self.backend.encode(pieces)
         ends = bounds[np.cumsum(counts, dtype=np.int64)]
         tokens = np.insert(ids.astype(self.dtype), ends, self.end_of_text)
         offsets = np.concatenate([[0], ends + np.arange(1, len(ends) + 1)]).astype(np.int64)

@@ -58,17 +58,17 @@ class JsonFile:
 
     def _encode_by_library(self, texts: list[str]) -> Encoded:
         parts = [np.zeros(0, dtype=np.uint32)]
-        with library_errors(f"{self._place} cannot encode a text"):
-            for group in _groups(texts):
-                encodings = self._encoder.encode_batch_fast(group, add_special_tokens=False)
-                parts += [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
+        for group in _groups(texts):
+            encodings = self._encoder.encode_batch_fast(group, add_special_tokens=False)
+            parts += [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
         return np.concatenate(parts), bounds([len(part) for part in parts[1:]])
 
     def _checked_fast(self, table: Mapping[str, Any], probe: list[str]) -> Any:
         """The fast encoder, or None where it does not know this tokenizer or differs on the probe."""
         import fastokens
 
-        expected = self._encode_by_library(probe)
+        with library_errors(f"{self._place} cannot encode a text"):
+            expected = self._encode_by_library(probe)
         try:
             with library_errors("fastokens"):
                 fast = fastokens.Tokenizer.from_json_str(json.dumps({**table, "truncation": None, "padding": None}))
