@@ -46,13 +46,13 @@ def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:
     place = place / IN_RUN if (place / IN_RUN).is_dir() else place
     if not (place / PARAMETERS).is_file():
         raise UsageError(f"{folder} holds no index of documents; a run writes one with [dedup] index = true")
-    theirs, ours = _read_parameters(place / PARAMETERS), parameters_of(dedup)
+    theirs, ours = read_parameters(place / PARAMETERS), parameters_of(dedup)
     if theirs != ours:
         raise UsageError(f"the index {folder} was made with {_said(theirs)}, and this is {_said(ours)}")
     return sorted(place.glob("*.parquet"))
 
 
-def _read_parameters(path: Path) -> dict[str, Any]:
+def read_parameters(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -70,7 +70,8 @@ def ids_of_both(
         return pl.Series("id", [], pl.String), pl.Series("id", [], pl.String)
     names = ["length", *_keys(dedup)]
     ours, theirs = (read_columns([str(path) for path in paths], ["id", *names]) for paths in (files, earlier))
-    is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_theirs")) for name in names)
+    is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_theirs")) for name in names[1:])
+    is_same &= pl.col("length_theirs").is_null() | (pl.col("length") == pl.col("length_theirs"))
     both = ours.join(theirs, on="id", suffix="_theirs").group_by("id").agg(is_same.any().alias("same")).sort("id")
     return both.filter("same")["id"], both.filter(~pl.col("same"))["id"]
 
@@ -104,6 +105,24 @@ def write_index(folder: Path, dedup: Dedup, signature_files: Sequence[str | Path
         os.replace(place.with_suffix(".part"), place)
         count += stay.height
     return count
+
+
+def append_index(folder: Path, dedup: Dedup, signature_files: Sequence[Path]) -> int:
+    """Add documents that nobody compared with those that are there; returns how many.
+
+    Raises:
+        UsageError: an id stands twice, or there already, or the folder is no index of these parameters.
+    """
+    if (folder / PARAMETERS).is_file():
+        there = open_index(folder, dedup)
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is no index, and not empty: name another folder")
+    else:
+        there = []
+    ids = read_columns([str(path) for path in (*there, *signature_files)], ["id"])["id"]
+    if twice := ids.filter(ids.is_duplicated()).head(1).to_list():
+        raise UsageError(f'the id "{twice[0]}" stands twice: ids in an index must be unique')
+    return write_index(folder, dedup, signature_files, pl.Series("id", [], pl.String))
 
 
 def _free_places(folder: Path) -> Iterable[Path]:

@@ -42,7 +42,7 @@ def rank_documents(
     listed come after), then `clean` where it is given, the largest first, then what `keep` says, then the longest, then
     the smallest id; "first" goes by the id at once. A document without a value stands behind those that have one.
     """
-    by = [-documents["length"].cast(pl.Int64)] if keep != "first" else []
+    by = [-documents["length"].cast(pl.Int64).fill_null(0)] if keep != "first" else []
     if keep not in ("longest", "first"):
         by.append(-documents[KEEP].cast(pl.Float64).fill_nan(None).fill_null(float("-inf")))
     if clean is not None:
