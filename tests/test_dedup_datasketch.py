@@ -1,4 +1,4 @@
-"""Signatures go to datasketch and come back: its LSH finds what our index finds, and an index of its MinHashes serves."""
+"""Signatures go to datasketch and come back: its LSH finds what our index finds, and its MinHashes make an index."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def to_minhashes(folder: str | Path) -> Iterator[tuple[str, MinHash]]:
 def minhash_of(text: str, dedup: Dedup | None = None) -> MinHash:
     """The signature of one text, to be asked for; `dedup` says how the others were signed."""
     dedup = dedup or Dedup()
-    minhash = _maker(dedup)(np.full(dedup.bands * dedup.rows, EMPTY, dtype=np.uint32))
+    minhash: MinHash = _maker(dedup)(np.full(dedup.bands * dedup.rows, EMPTY, dtype=np.uint32))
     found = shingles(pl.Series([text]), ngram=dedup.ngram, unit=dedup.unit, normalise=dedup.normalise)
     minhash.update_batch(found.values.tolist())
     return minhash
@@ -83,8 +83,8 @@ def minhash_of(text: str, dedup: Dedup | None = None) -> MinHash:
 def index_from(
     minhashes: Iterable[tuple[str, MinHash]], folder: str | Path, dedup: Dedup | None = None, *, source: str = "tables"
 ) -> int:
-    """Add documents to an index, which is made where there is none; returns how many. `dedup` (default: its defaults with
-    the method "minhash" alone) says how they were signed; nobody can tell by the signatures whether that is true.
+    """Add documents to an index, which is made where there is none; returns how many. `dedup` (default: its defaults
+    with the method "minhash" alone) says how they were signed; nobody can tell by the signatures whether that is true.
 
     Raises:
         UsageError: a signature of another scheme, seed or length, an id that stands twice, or another folder.
