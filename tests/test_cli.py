@@ -80,6 +80,9 @@ def short(place: str) -> str:
         ["dedup", "notes.jsonl", "--out"],
         ["dedup", "notes.jsonl", "--out", "verdicts.parquet", "--kept"],
         ["decontaminate", "notes.jsonl", "--against", "notes.jsonl", "--out"],
+        ["subset", "folder", "--to"],
+        ["classifier", "train", "notes.jsonl", "--label", "id", "--out"],
+        ["classifier", "apply", "file", "notes.jsonl", "--out"],
     ],
     ids=lambda words: f"{words[0]} {words[-1]}",
 )
@@ -191,6 +194,8 @@ def test_every_traceback_is_shown_to_those_who_ask(
         (["show", "x", "--reason=1"], "reasons"),
         (["show", "x", "y"], 'curate show takes no "y"'),
         (["dedup", "x", "--out", "y", "--treshold=1"], 'did you mean "--threshold"?'),
+        (["classifier", "evaluate", "m", "x", "--label", "y", "--txet", "z"], 'did you mean "--text"?'),
+        (["classifier", "trian", "x"], "trian"),
         ([], "COMMAND"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,13 @@ from curate.cli import main
 from curate.errors import UsageError
 from curate.filters.fasttext_model import load_model
 from curate.filters.fasttext_train import Training, label_name, one_line
-from curate.passes.classifier import apply_classifier, card_path, evaluate_classifier
+from curate.passes.classifier import (
+    DEFAULT_QUANTIZED_BYTES,
+    DEFAULT_SHARE,
+    apply_classifier,
+    card_path,
+    evaluate_classifier,
+)
 
 native = pytest.importorskip("fasttext", reason="needs the extra curate-corpus[classifier]")
 
@@ -165,6 +172,17 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(paragraphs: Path, tmp
             curate.train_classifier(files, **(good | changed))  # type: ignore[arg-type]
     assert taken.read_bytes() == b"mine"
     assert {path.name for path in tmp_path.iterdir()} == {"taken.bin", "copy.bin", "one.jsonl"}
+
+
+def test_the_help_of_train_names_the_defaults_that_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["classifier", "train", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for name, value in asdict(Training()).items():
+        about = told.rpartition(f"--{name.replace('_', '-')} ")[2].partition(" --")[0]
+        assert (f'("{value}")' if isinstance(value, str) else f"({value:,})") in about, name
+    assert f"({DEFAULT_QUANTIZED_BYTES:,})" in told
+    assert f"({DEFAULT_SHARE})" in told
 
 
 def test_the_command_trains_judges_and_applies(

@@ -33,9 +33,10 @@ class Parser(argparse.ArgumentParser):
 def add_command(
     commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
-    """A command's own parser; the name is in the options' `command`, the function that does it in `do`."""
+    """A command's own parser; the name is in the options' `command`, the function that does it in `do`, and the parser
+    itself, or that of its action, in `parser`."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(command=name, do=run)
+    command.set_defaults(command=name, do=run, parser=command)
     return command
 
 

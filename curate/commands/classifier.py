@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import Parser, add_command, add_json, count, positive
+from curate.commands.arguments import Parser, add_command, add_json, count, new_file, positive
 from curate.terminal import say, say_json, show
 
 
@@ -24,7 +24,7 @@ def _add_train(actions: Any) -> None:
     command = _action(actions, "train", "train a classifier on the labels of a column, and say how it does", train)
     command.add_argument("--label", required=True, metavar="COLUMN", help="the column with the labels")
     words = "the model: .bin, or .ftz, which is quantized; FILE.json beside it says what it is"
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help=words)
+    command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
     words = "the share of the texts held out (0.1), or a file to judge it by; may be repeated"
     command.add_argument("--validation", action="append", metavar="SHARE|FILE", help=words)
     words = "quantize to at most so many bytes (2,000,000); for .ftz"
@@ -35,8 +35,10 @@ def _add_train(actions: Any) -> None:
     command.add_argument("--word-ngrams", type=positive, metavar="N", help="words in a row that count as one (2)")
     command.add_argument("--min-count", type=positive, metavar="N", help="how often a word stands in the texts (2)")
     command.add_argument("--bucket", type=positive, metavar="N", help="slots for n-grams (250,000)")
-    command.add_argument("--min-ngram", type=count, metavar="N", help="characters of a part of a word (0: whole words)")
-    command.add_argument("--max-ngram", type=count, metavar="N", help="(0)")
+    command.add_argument(
+        "--min-ngram", type=count, metavar="N", help="parts of words of so many characters at least (0)"
+    )
+    command.add_argument("--max-ngram", type=count, metavar="N", help="and at most so many (0)")
     command.add_argument("--loss", choices=("softmax", "ova", "hs", "ns"), help='fastText\'s ("softmax")')
     command.add_argument("--seed", type=count, metavar="N", help="of training, and of what is held out (17)")
     command.add_argument("--force", action="store_true", help="write over FILE if it exists")
@@ -50,13 +52,12 @@ def _add_evaluate(actions: Any) -> None:
 def _add_apply(actions: Any) -> None:
     command = _action(actions, "apply", "the likeliest label of every row, and its score", apply, model=True)
     words = "id, label and score of every row: .parquet or .jsonl (.gz, .zst)"
-    command.add_argument("--out", type=Path, required=True, metavar="FILE", help=words)
+    command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
     command.add_argument("--force", action="store_true", help="write over FILE if it exists")
 
 
 def _action(actions: Any, name: str, words: str, do: Any, *, model: bool = False) -> argparse.ArgumentParser:
     command = add_command(actions, name, words, do)
-    command.set_defaults(command="classifier")
     if model:
         command.add_argument("model", type=Path, metavar="MODEL", help="a supervised fastText model, .bin or .ftz")
     words = "Parquet or JSON Lines (.gz, .zst), or folders of them"

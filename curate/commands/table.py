@@ -64,5 +64,5 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     if name is not None and name not in commands.choices:
         raise UsageError(f'there is no command "{name}"{nearest(name, commands.choices)}')
     options, unknown = whole.parse_known_args(words)
-    commands.choices[options.command].check_options(unknown)
+    options.parser.check_options(unknown)
     return options
