@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from curate.batch import Record
+from curate.batch import Part, Record
 from curate.errors import RecipeError
+from curate.extract.html import Extraction
 from curate.passes.extract import extract_text, page_extractor
 from curate.passes.steps import resolve
 from curate.recipe import Recipe
@@ -71,3 +72,26 @@ def test_a_look_that_nobody_needs_is_refused_with_its_line(tmp_path: Path, engin
     with pytest.raises(RecipeError, match="min_language_chance needs") as refused:
         page_extractor(made.source("web"), made)
     assert "r.toml:2" in str(refused.value)
+
+
+def no_page(html: str, is_xhtml: bool) -> Extraction:
+    raise AssertionError("a book is no page")
+
+
+def test_a_book_of_mark_up_that_its_framing_leaves_empty_is_set_aside() -> None:
+    marks = ("*** START OF THE PROJECT GUTENBERG EBOOK A ***", "*** END OF THE PROJECT GUTENBERG EBOOK A ***")
+    html = "".join(f"<p>{mark}</p>" for mark in marks).encode()
+    row = extract_text(Record("books/a.html", html, "book/html"), no_page)
+    assert (row["outcome"], row["reason"]) == ("quarantined", "framing")
+
+
+def test_the_parts_of_a_book_are_read_each_by_its_own_type() -> None:
+    parts = (
+        Part(b"<html><head><title/><style/></head><body><p>One</p></body></html>", "book/xhtml"),
+        Part(b"<html><body><p>Two<p>Three<script>a</script></body></html>", "book/html"),
+        Part("Four <b> & caf\xe9\n".encode("latin-1"), "text/plain"),
+        Part("<p>F\xfcnf <![CDATA[a < b]]></p>".encode("utf-16"), "book/xhtml"),
+        Part(b"<html><head><title>Nothing</title></head><body><img src='a.png'/></body></html>", "book/xhtml"),
+    )
+    row = extract_text(Record("books/a.epub", parts, "book/html"), no_page)
+    assert row["text"] == "One\n\nTwo\n\nThree\n\nFour <b> & caf\xe9\n\n\nF\xfcnf a < b"
