@@ -10,7 +10,9 @@ from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "plan", "inputs, splits and the mixture's epochs; runs nothing", run)
+    command = add_command(
+        commands, "plan", "inputs, splits, tokens to expect and epochs, from a part of the inputs", run
+    )
     command.add_argument("recipe")
     add_json(command)
 

@@ -57,8 +57,15 @@ def try_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> Iterator[Tri
     """Each step on the documents that reach it, as in a run."""
     for step in steps:
         reaches = batch.select(ALIVE).to_series()
-        batch = drop_emptied(apply_rules(measure_step(batch, step), step.name, step.filter.rules), step)
+        batch = apply_steps(batch, (step,))
         yield Trial(step, batch.filter(reaches))
+
+
+def apply_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> pl.DataFrame:
+    """The batch with the outcomes that they give; nothing is measured on what they drop."""
+    for step in steps:
+        batch = drop_emptied(apply_rules(measure_step(batch, step), step.name, step.filter.rules), step)
+    return batch
 
 
 def _documents(recipe: Recipe, source: Source, split: Split, size: int) -> Iterator[dict[str, Any]]:

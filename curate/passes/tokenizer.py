@@ -136,7 +136,12 @@ def _sample_shares(run: Path, recipe: Recipe) -> dict[str, float]:
     held: dict[str, int] = {source.name: 0 for source in recipe.sources}
     for done in read_done(run, "filter").values():
         held[done.counts["source"]] += done.counts["kept_bytes"]
+    wanted = training_bytes(recipe, held, sample_bytes)
+    return {name: wanted[name] / size if size else 0.0 for name, size in held.items()}
+
+
+def training_bytes(recipe: Recipe, held: Mapping[str, float], sample_bytes: int) -> dict[str, float]:
+    """By source, how much of the bytes that it holds the tokenizer is trained on."""
     weights: Mapping[str, float] = recipe.mix.weights or held
     total = sum(weights.values()) or 1
-    wanted = {name: sample_bytes * weights.get(name, 0) / total for name in held}
-    return {name: min(wanted[name] / size, 1.0) if size else 0.0 for name, size in held.items()}
+    return {name: min(sample_bytes * weights.get(name, 0) / total, size) for name, size in held.items()}

@@ -6,7 +6,7 @@ recipe ─▶ names, files, models (check_recipe) ─▶ repeated steps, thresho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from rich.table import Table
 
 from curate.batch import Rule
 from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
-from curate.engine.plan import Plan
 from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
 from curate.passes.check import check_recipe
 from curate.passes.evaluations import open_evaluation
@@ -81,9 +80,10 @@ def check(path: str, *, documents: int = 1000) -> Checked:
     check_recipe(recipe)
     plan = make_plan(recipe)
     findings = [*_weights(recipe)]
-    notes = estimate_mixture(recipe, plan)["notes"]
+    sources = estimate_sources(recipe, plan)
+    notes = estimate_mixture(recipe, sources)["notes"]
     findings += [Finding(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
-    findings += [*_bloom(recipe, plan), *_items(recipe)]
+    findings += [*_bloom(recipe, sources), *_items(recipe)]
     rates: list[Rate] = []
     for source in recipe.sources:
         findings += [*_repeated(source), *_thresholds(source, recipe)]
@@ -107,12 +107,12 @@ def _weights(recipe: Recipe) -> Iterator[Finding]:
             yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
 
 
-def _bloom(recipe: Recipe, plan: Plan) -> Iterator[Finding]:
+def _bloom(recipe: Recipe, sources: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
     """Whether the filter of "ngrams" holds what the inputs seem to have, and memory the filter."""
     if recipe.dedup is None or "ngrams" not in recipe.dedup.method:
         return
     asked, limit = recipe.dedup.ngrams, recipe.dedup.max_memory
-    tokens = sum(source["estimated_tokens"] for source in estimate_sources(recipe, plan).values())
+    tokens = sum(source["estimated_tokens"] for source in sources.values())
     expected = tokens * NGRAMS_A_TOKEN
     needed = bytes_needed(asked.capacity or expected, asked.max_false_positives)
     if needed > limit:
