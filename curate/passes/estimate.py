@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -118,7 +118,7 @@ def _deduplicated(kept: Sequence[pl.DataFrame], dedup: Dedup | None) -> pl.DataF
     documents = documents.with_columns(size, pl.col("id").alias("cluster"), stays=pl.lit(True))
     if dedup is None or documents.is_empty():
         return documents
-    dedup = with_bands(dedup)
+    dedup = with_bands(_with_room(dedup))
     texts = documents["text"]
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         path = Path(folder) / "signatures.parquet"
@@ -135,6 +135,12 @@ def _deduplicated(kept: Sequence[pl.DataFrame], dedup: Dedup | None) -> pl.DataF
     cut, emptied = cut_documents(documents, found.cuts, dedup.min_words_left)
     gone = documents.join(emptied, on="id", how="semi").with_columns(stays=pl.lit(False))
     return pl.concat([cut.drop("cut_bytes"), gone], how="diagonal_relaxed")
+
+
+def _with_room(dedup: Dedup) -> Dedup:
+    """What is too little for the whole is no matter of a part; `check` tells of it."""
+    room = max(dedup.max_memory, Dedup().max_memory)
+    return replace(dedup, max_memory=room, ngrams=replace(dedup.ngrams, capacity=None))
 
 
 def _sized(documents: pl.DataFrame) -> pl.DataFrame:
