@@ -188,3 +188,21 @@ def test_a_document_of_which_the_vocabulary_has_nothing_is_dropped_and_named(tmp
     assert run.documents().collect()["text"].to_list() == ["a word", "another"]
     assert [train(run, "s").document(number).tolist() for number in range(2)] == [[0, 2, 1], [0, 1]]
     assert stories(run, ledger["id"][1])[0].step == "encode"
+
+
+def test_a_source_all_of_whose_documents_fall_into_validation_is_trained_on(tmp_path: Path) -> None:
+    """By its hash, one book in two is a validation document at .5; a source must not be lost to that."""
+    sources = {f"book{number}": [BOOK] for number in range(6)}
+    rest = '[mix]\ntokens = 30_000\n[tokenize]\ntokenizer = "bytes"\nvalidation = 0.5\n'
+    run = curate.run(write(tmp_path, sources, rest), out=tmp_path / "run", workers=0)
+    assert run.documents().collect()["part"].n_unique() == 2
+    for source in sources:
+        array, held_out = train(run, source), open_shards(run.folder / "tokens" / "validation" / source)
+        end = bytes(held_out.document(0)[:-1].tolist())
+        assert BOOK.encode().endswith(end)
+        assert 0.3 < len(end) / len(BOOK.encode()) < 0.55
+        assert BOOK.encode().startswith(bytes(array.document(0)[:-1].tolist()))
+        assert len(array) == 5000
+        counts = run.manifest["counts"][source]["tokens"]
+        assert counts["train"] + counts["validation"] == len(BOOK.encode()) + 2
+        assert counts["validation"] == len(held_out)

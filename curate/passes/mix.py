@@ -146,10 +146,9 @@ def _numbering(run: Path, plan: Plan, portions: Mapping[str, Portions]) -> dict[
     for source, portion in portions.items():
         heads, tails = portion.splits_of("head"), portion.splits_of("tail")
         splits = plan.of(source)
+        whole = {split.key for split in splits if tokenized(run, split, "validation") is not None}
         table["train"][source] = [split.number for split in splits if split.key in heads]
-        table["validation"][source] = [
-            split.number for split in splits if split.key in tails or tokenized(run, split, "validation") is not None
-        ]
+        table["validation"][source] = [split.number for split in splits if split.key in (tails or whole)]
     return table
 
 
@@ -157,22 +156,23 @@ def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> None:
     """Put one shard at its final place below `folder`."""
     target = folder / "tokens" / part / split.source
     target.mkdir(parents=True)
-    origin, rows = tokenized(run, split, part), _portion_of(run, split.key)
-    if rows is not None and (part == "train" or origin is None):
+    rows = _portion_of(run, split.key)
+    if rows is not None and (part == "train" or rows["tail"].sum() > 0):
+        origin = tokenized(run, split, "train") or tokenized(run, split, "validation")
+        assert origin is not None, "a part is taken of something"
         sizes = read_token_bytes(intact(run, "mix", "all", TOKEN_BYTES))
-        whole = tokenized(run, split, "train")
-        assert whole is not None, "a part is taken of something"
-        write_portion(whole, target, name, pl.read_parquet(rows), part, sizes)
+        write_portion(origin, target, name, rows, part, sizes)
         return
+    origin = tokenized(run, split, part)
     assert origin is not None, "the numbering holds splits with tokens only"
     for suffix in SUFFIXES:
         _link(origin.with_suffix(suffix), target / f"{name}{suffix}")
 
 
-def _portion_of(run: Path, key: str) -> Path | None:
+def _portion_of(run: Path, key: str) -> pl.DataFrame | None:
     """What is taken of a split's rows; None where all documents stay as they are."""
     done, name = read_one(run, "mix", "all"), f"work/mix/{key}.parquet"
-    return intact(run, "mix", "all", name) if done is not None and name in done.outputs else None
+    return pl.read_parquet(intact(run, "mix", "all", name)) if done is not None and name in done.outputs else None
 
 
 def _link(origin: Path, target: Path) -> None:

@@ -23,13 +23,14 @@ from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
 
 SUFFIXES = (".bin", ".bin.index", ".idx", ".docs.parquet")
-COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "row": pl.Int64}
+COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.String, "row": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
 class Portions:
-    """`documents` of one source: `id`, `split` and its `row` there, `tokens` of the whole document; `head`, how many of
-    them are trained on, and `tail`, how many at its end are held out. `note` says so where the end of one is."""
+    """`documents` of one source: `id`, its `split` and the `part` and `row` there, `tokens` of the whole document;
+    `head`, how many of them are trained on, and `tail`, how many at its end are held out. `note` says so where the end
+    of one is."""
 
     documents: pl.DataFrame
     is_cut: bool = False
@@ -58,22 +59,28 @@ class Portions:
 
 
 def portions_of(run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
-    """All training documents of a source; where validation is asked for and no document is in it, the end of one is."""
-    frames = [pl.DataFrame(schema=COLUMNS)]
-    has_validation = False
-    for split in plan.of(source):
-        has_validation |= tokenized(run, split, "validation") is not None
-        path = tokenized(run, split, "train")
-        if path is not None:
-            rows = pl.read_parquet(path.with_suffix(".docs.parquet")).select(
-                "id", "tokens", pl.lit(split.key).alias("split")
-            )
-            frames.append(rows.with_columns(pl.Series("row", np.arange(rows.height), dtype=pl.Int64)))
-    documents = pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
-    whole = Portions(documents)
-    if has_validation or not recipe.tokenize.validation or documents.is_empty():
+    """The documents of a source that are trained on; where validation is asked for, the end of one of them is held out
+    if no document is, or if all are."""
+    whole = Portions(_rows(run, plan, source, "train"))
+    held_out = Portions(_rows(run, plan, source, "validation"))
+    if not recipe.tokenize.validation or (whole.available and held_out.available):
         return whole
-    return _with_tail(whole, run, plan, source, recipe, backend)
+    if not held_out.available:
+        return _with_tail(whole, run, plan, source, recipe, backend)
+    portions = _with_tail(held_out, run, plan, source, recipe, backend)
+    return portions if portions.is_cut else whole
+
+
+def _rows(run: Path, plan: Plan, source: str, part: str) -> pl.DataFrame:
+    """The documents that pass 3 put into a part, in the order of the splits."""
+    frames = [pl.DataFrame(schema=COLUMNS)]
+    for split in plan.of(source):
+        path = tokenized(run, split, part)
+        if path is not None:
+            table = pl.read_parquet(path.with_suffix(".docs.parquet"), columns=["id", "tokens"])
+            here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
+            frames.append(table.with_columns(*here, pl.Series("row", np.arange(table.height), dtype=pl.Int64)))
+    return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
 
 
 def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
@@ -82,10 +89,10 @@ def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Reci
     chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
     if chosen is None:
         note = f"{source} has no validation tokens: its documents are too short to hold out the end of one"
-        return replace(whole, note=note)
+        return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
     row = documents.row(number, named=True)
-    shard = open_shard(run / shard_name(plan.split(row["split"]), "train"))
+    shard = open_shard(run / shard_name(plan.split(row["split"]), row["part"]))
     tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
     is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
     is_it = pl.int_range(pl.len()) == number
