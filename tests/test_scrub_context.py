@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import keyword
+import re
 import tarfile
 import tokenize as python_tokens
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curate.scrub import emails
 from curate.scrub.pii import scrub_texts
@@ -136,6 +139,24 @@ def test_every_top_level_domain_of_the_list_is_one_also_in_its_own_script() -> N
 @pytest.mark.parametrize("unit", ["a@b.js@", "a@b.c", "x@y.com-", "用@例.中国人", "a@b.py ", "1.2.3.4 ", "a.b@c.d."])
 def test_many_candidates_that_are_none_are_judged_in_linear_time(unit: str) -> None:
     scrub(unit * 10_000)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(
+        st.sampled_from([*"ab@@..-_\\1/:'+é中คД\n (<>", "com", "py", "xn--", "1.2.3.4", "::", "Mail"]), max_size=30
+    )
+)
+def test_nothing_but_addresses_changes_in_any_text(parts: list[str]) -> None:
+    text = "".join(parts)
+    pieces = re.split(r"<(?:EMAIL|IP)_ADDRESS>", scrub(text))
+    assert re.fullmatch(r"[\s\S]+".join(map(re.escape, pieces)), text)
+    assert all("@" in gone or "." in gone or ":" in gone for gone in _gone(text, pieces))
+
+
+def _gone(text: str, pieces: list[str]) -> list[str]:
+    found = re.fullmatch(r"([\s\S]+?)".join(map(re.escape, pieces)), text)
+    return list(found.groups()) if found else ["nothing fits"]
 
 
 def test_real_code_loses_only_its_authors_addresses() -> None:

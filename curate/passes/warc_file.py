@@ -62,7 +62,8 @@ class Writer:
     date: str
 
     def write(self, item: Copied | Text) -> None:
-        self.warcio.write_record(_copy(item) if isinstance(item, Copied) else _conversion(item, self.date))
+        record = _copy(item, self.date) if isinstance(item, Copied) else _conversion(item, self.date)
+        self.warcio.write_record(record)
 
 
 @contextlib.contextmanager
@@ -95,9 +96,10 @@ def _warcinfo(name: str, info: Mapping[str, str], date: str) -> Any:
     return _record("warcinfo", headers, body.encode(), "application/warc-fields")
 
 
-def _copy(item: Copied) -> Any:
-    """The body is the same bytes; the fields of the head have the same values."""
-    fields = {_field_name(name): value.decode("utf-8", "replace") for name, value in item.block.headers.items()}
+def _copy(item: Copied, date: str) -> Any:
+    """The body is the same bytes; the fields of the head have the same values. An ARC record lacks some."""
+    found = {_field_name(name): value.decode("utf-8", "replace") for name, value in item.block.headers.items()}
+    fields = {"WARC-Record-ID": _record_id(item.id), "WARC-Date": date} | found
     content_type = fields.pop("Content-Type", None)
     fields.pop("WARC-Block-Digest", None)  # warcio makes it anew
     return _record(
