@@ -17,6 +17,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MAX_MESSAGE = 2000
+"""Characters of what a recipe's error says; a recipe may hold a word of a million."""
+
 
 class CurateError(Exception):
     """The parent of all: a sentence for the user, and the exit code that the command line gives."""
@@ -34,7 +37,9 @@ class RecipeError(UsageError):
     def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
         self.file, self.line = file, line
         place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
-        super().__init__(place + message)
+        message = message.replace("\n", "\\n")  # of a word of the recipe's, and an error is one line
+        is_long = len(message) > MAX_MESSAGE
+        super().__init__(place + (f"{message[:MAX_MESSAGE]}… ({len(message):,} characters)" if is_long else message))
 
 
 class RunConflict(CurateError):

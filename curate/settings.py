@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from curate.errors import UsageError
+from curate.toml_text import NotToml, parse_toml
 from curate.typed import Mismatch, build
 
 T = TypeVar("T")
@@ -18,8 +18,8 @@ T = TypeVar("T")
 def toml_value(text: str) -> Any:
     """What a recipe would make of it; a word without quotes is a string."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parse_toml(f"value = {text}".encode("utf-8", "surrogatepass"))["value"]
+    except NotToml:
         return text.strip()
 
 
@@ -47,7 +47,8 @@ def build_options(kind: type[T], given: Mapping[str, Any], settings: Sequence[st
 
 def _put(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for part in path[:-1]:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise TypeError(part)
+        inner = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"--set {'.'.join(path)}: {part} has a value, and none below it")
+        table = inner
     table[path[-1]] = value
