@@ -33,7 +33,7 @@ def edited(recipe: Recipe, edits: Iterable[Edit], *, name: str) -> str:
     document["name"] = name
     for edit in edits:
         steps = _steps_of(_source(document, edit.source), recipe)
-        steps[edit.step] = _changed(steps[edit.step], edit)
+        _change(steps, edit)
     return tomlkit.dumps(document)
 
 
@@ -75,12 +75,17 @@ def _written(step: Step) -> Any:
     return _inline({"use": step.use, **step.parameters}) if step.parameters else step.use
 
 
-def _changed(step: Any, edit: Edit) -> Any:
-    """The step as a table; what stood in it is spelled as it was."""
+def _change(steps: Any, edit: Edit) -> None:
+    """The step becomes a table, if it is none; what stood in it is spelled as it was."""
+    step = steps[edit.step]
     if isinstance(step, str):
-        return _inline({"use": step, edit.parameter: edit.value})
+        steps[edit.step] = _inline({"use": step, edit.parameter: edit.value})
+        return
     key = "where" if "where" in step and edit.parameter == "expression" else edit.parameter
-    return _inline({**step, key: edit.value})
+    if isinstance(step, InlineTable):
+        steps[edit.step] = _inline({**step, key: edit.value})
+    else:  # a table with a header of its own, [[source.steps]]
+        step[key] = edit.value
 
 
 def _inline(table: Mapping[str, Any]) -> Any:

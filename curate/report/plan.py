@@ -99,7 +99,9 @@ def _how(sources: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for name, source in sources.items():
         found = source["estimated"]
         tried = f"{name}: {found['drawn']:,} documents were tried"
-        if found["drawn_share"] >= 1:
+        if not found["drawn"]:
+            yield f"{name}: no document can be read"
+        elif found["drawn_share"] >= 1:
             yield f"{tried}, all that can be read"
         else:
             copies = f"; about {found['copy_share']:.0%} of the text are copies" if found["copy_share"] > SURE else ""
