@@ -109,7 +109,8 @@ def test_outputs_differ_from_each_other_and_lie_in_no_index(tmp_path: Path, caps
     assert "lies in the folder of --index" in said
     inside = lines(index / "rows.jsonl", [{"text": PAGES[0]}])
     assert "is the folder of an input" in refused(capsys, "dedup", inside, "--out", one, "--index", index)
-    assert "is no folder" in refused(capsys, "dedup", rows, "--out", one, "--index", rows)
+    for place in (rows, rows / "below" / "it"):
+        assert "is no folder" in refused(capsys, "dedup", rows, "--out", one, "--index", place)
     pl.DataFrame({"a": [1]}).write_parquet(index / "mine.parquet")
     assert "it is no index" in refused(capsys, "dedup", rows, "--out", one, "--index", index)
     for name in ("v", "v.csv", "v.json", "v.jsonl.bz2", "v.parquet.gz"):

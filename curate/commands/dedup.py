@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     for line in account_lines(counts, dedup):
         say(line)
     say()
-    say(f"{options.out}: a row a document; null in duplicate_of: it stays.")
+    say(f"{options.out}: one row per document; null in duplicate_of: it stays.")
     if options.kept:
         say(f"{options.kept}: the documents that stay.")
     elif counts["cuts"]:

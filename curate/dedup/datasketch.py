@@ -21,7 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.dedup.copies import COPY_METHODS
-from curate.dedup.index import IN_RUN, PARAMETERS, append_index, read_parameters
+from curate.dedup.index import IN_RUN, PARAMETERS, append_index, files_of, read_parameters
 from curate.dedup.minhash import EMPTY, SEED, band_keys, band_names, pack_signatures, unpack_signatures
 from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
@@ -135,7 +135,7 @@ def _signed(folder: Path) -> tuple[list[Path], Dedup]:
         names = ("ngram", "unit", "normalise", "bands", "rows")
         if any(name not in found for name in names) or found.get("seed") != SEED:
             raise UsageError(f"{folder} has no MinHash signatures: it was made with the methods {found.get('method')}")
-        return sorted(place.glob("*.parquet")), Dedup(method=("minhash",), **{name: found[name] for name in names})
+        return files_of(place), Dedup(method=("minhash",), **{name: found[name] for name in names})
     files = sorted(folder.glob("work/filter/*.signatures.parquet"))
     dedup = load(folder / "recipe.toml").dedup if files else None
     if dedup is None or "minhash" not in dedup.method:

@@ -49,7 +49,12 @@ def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:
     theirs, ours = read_parameters(place / PARAMETERS), parameters_of(dedup)
     if theirs != ours:
         raise UsageError(f"the index {folder} was made with {_said(theirs)}, and this is {_said(ours)}")
-    return sorted(place.glob("*.parquet"))
+    return files_of(place)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Those that an index wrote, and no other that happens to lie there."""
+    return sorted(path for path in folder.glob("*.parquet") if path.stem.isdecimal())
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def append_index(folder: Path, dedup: Dedup, signature_files: Sequence[Path]) ->
 
 
 def _free_places(folder: Path) -> Iterable[Path]:
-    number = 1 + max((int(path.stem) for path in folder.glob("*.parquet") if path.stem.isdecimal()), default=-1)
+    number = 1 + max((int(path.stem) for path in files_of(folder)), default=-1)
     while True:
         yield folder / f"{number:05}.parquet"
         number += 1

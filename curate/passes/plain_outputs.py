@@ -47,6 +47,8 @@ def check_index(index: str | Path, *, patterns: Sequence[str], inputs: Iterable[
     folder = Path(index)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--index {folder} is no folder")
+    if not folder.exists() and not _nearest(folder).is_dir():
+        raise UsageError(f"--index {folder}: {_nearest(folder)} is no folder")
     if would_match(patterns, folder / "00000.parquet", base=Path.cwd()):
         raise UsageError(f"--index {folder} lies among the inputs, the next time it would be read; name another place")
     for path in inputs:
@@ -69,6 +71,11 @@ def _check_apart(
     for name, folder in folders:
         if path.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"{option} {path} lies in the folder of {name}, {folder}; name another place")
+
+
+def _nearest(path: Path) -> Path:
+    """What there is of a path."""
+    return path if path.exists() else _nearest(path.parent)
 
 
 def _is_same(one: Path, other: Path) -> bool:
