@@ -386,3 +386,29 @@ def test_a_damaged_index_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
         "other parameters": "was made with version",
     }
     assert expected[damage] in refused(capsys, "dedup", rows, "--out", out, "--index", index, *more)
+
+
+def test_a_column_that_stands_twice_costs_its_file_only_where_it_is_needed(tmp_path: Path) -> None:
+    columns = [pa.array(PAGES[:2]), pa.array([1, 2]), pa.array([3, 4])]
+    pq.write_table(pa.Table.from_arrays(columns, names=["text", "a", "a"]), tmp_path / "a.parquet")
+    files = [tmp_path / "a.parquet", lines(tmp_path / "b.jsonl", [{"text": PAGES[2]}])]
+    assert dedup_files(files, Dedup()).verdicts.height == 3
+    verdicts, unread = dedup_files(files, Dedup(), kept=tmp_path / "kept.parquet")
+    assert [(part.reason, part.rows) for part in unread] == [("columns", 2)]
+    assert verdicts.height == 1
+
+
+@pytest.mark.parametrize("scores", [["high", "low"], [[1], [2]], [{"a": 1}, {"a": 2}]])
+def test_a_column_without_numbers_decides_nothing_and_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], scores: list[Any]
+) -> None:
+    rows = [{"text": page, "score": score} for page, score in zip(PAGES, scores, strict=False)]
+    out = ["--out", tmp_path / "o.parquet", "--keep", "highest:score"]
+    pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
+    for path in (lines(tmp_path / "a.jsonl", rows), tmp_path / "a.parquet"):
+        assert "the column holds no numbers" in refused(capsys, "dedup", path, *out)
+    some = lines(tmp_path / "b.jsonl", [*rows, {"text": PAGES[0], "score": "0.5"}])
+    assert run("dedup", some, *out) == 0
+    assert (
+        pl.read_parquet(tmp_path / "o.parquet")["duplicate_of"][0] == pl.read_parquet(tmp_path / "o.parquet")["id"][2]
+    )

@@ -97,5 +97,18 @@ def _keep_value(documents: pl.DataFrame, dedup: Dedup) -> list[pl.DataFrame]:
         seconds = pl.coalesce(moment.str.to_datetime(form, strict=False) for form in DATES).dt.epoch("s")
         return [documents.select(seconds.cast(pl.Float64).alias(KEEP))]
     if keep.startswith(HIGHEST):
-        return [documents.select(pl.col(keep.removeprefix(HIGHEST)).cast(pl.Float64).alias(KEEP))]
+        return [documents.select(_numbers(documents[keep.removeprefix(HIGHEST)], keep).alias(KEEP))]
     return []
+
+
+def _numbers(values: pl.Series, keep: str) -> pl.Series:
+    """Null where a value is no number; there must be one, if there are values."""
+    nothing = pl.Series([None] * len(values), dtype=pl.Float64)
+    try:
+        numbers = nothing if values.dtype.is_nested() else values.cast(pl.Float64, strict=False)
+    except pl.exceptions.PolarsError:
+        numbers = nothing
+    if numbers.count() == 0 and values.count():
+        example = str(values.drop_nulls()[0])[:80]
+        raise UsageError(f'keep = "{keep}": the column holds no numbers, but {values.dtype} (such as "{example}")')
+    return numbers

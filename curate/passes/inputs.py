@@ -44,15 +44,21 @@ def make_plan(recipe: Recipe) -> Plan:
         RecipeError: a source's path matches nothing.
     """
     inputs = {source.name: find_source(source, recipe) for source in recipe.sources}
+    splits = cut_inputs(recipe, inputs)
+    files = digests_of(deciding_files(recipe))
+    recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
+    columns = tuple((source.name, own_columns(source, recipe, inputs[source.name])) for source in recipe.sources)
+    return Plan(digest(recipe), __version__, str(recipe.base), splits, files, recipe_file, columns)
+
+
+def cut_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> tuple[Split, ...]:
+    """The inputs of each source cut by its reader."""
     target = target_bytes(sum(file.size for files in inputs.values() for file in files))
     splits: list[Split] = []
     for source in recipe.sources:
         reader = _reader(source)
         splits += make_splits(source.name, inputs[source.name], partial(_cut, reader), target)
-    files = digests_of(deciding_files(recipe))
-    recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
-    columns = tuple((source.name, own_columns(source, recipe, inputs[source.name])) for source in recipe.sources)
-    return Plan(digest(recipe), __version__, str(recipe.base), tuple(splits), files, recipe_file, columns)
+    return tuple(splits)
 
 
 def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:

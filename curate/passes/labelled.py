@@ -60,7 +60,7 @@ class Tables:
         ]
 
     def paths(self) -> set[Path]:
-        return {Path(uri).resolve() for uri in inputs_of(self.plan) if "://" not in uri}
+        return {Path(uri).resolve() for uri in inputs_of(self.plan.splits) if "://" not in uri}
 
 
 def is_held_out(texts: pl.Series, share: float, seed: int) -> pl.Series:

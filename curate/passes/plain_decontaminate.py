@@ -16,7 +16,7 @@ import pyarrow as pa
 from curate.batch import HAS_TEXT
 from curate.dedup.evaluation import Evaluation
 from curate.engine.files import find_inputs
-from curate.engine.plan import Plan
+from curate.engine.plan import Split
 from curate.passes.contamination import (
     LEFT,
     REPORT,
@@ -28,9 +28,18 @@ from curate.passes.contamination import (
     without_common,
 )
 from curate.passes.evaluations import open_evaluation
-from curate.passes.inputs import make_plan
 from curate.passes.plain_outputs import check_places
-from curate.passes.plain_tables import SOURCE, Rows, Unread, Whole, chosen, inputs_of, read_rows, require_rows
+from curate.passes.plain_tables import (
+    SOURCE,
+    Rows,
+    Unread,
+    Whole,
+    chosen,
+    find_splits,
+    inputs_of,
+    read_rows,
+    require_rows,
+)
 from curate.passes.plain_writing import schema_of, united, with_texts, write_frame, write_rows
 from curate.recipe import Decontaminate, Recipe, Source
 
@@ -64,35 +73,37 @@ def decontaminate_files(
             output that is an input.
     """
     source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=columns or {})
-    plan = make_plan(Recipe("decontaminate", sources=(source,), base=Path.cwd(), file="curate decontaminate"))
+    splits = find_splits(
+        source, Recipe("decontaminate", sources=(source,), base=Path.cwd(), file="curate decontaminate")
+    )
     sets = [file.uri for file in find_inputs(decontaminate.against, base=Path.cwd())]
-    patterns, inputs = (*source.paths, *decontaminate.against), [*inputs_of(plan), *sets]
+    patterns, inputs = (*source.paths, *decontaminate.against), [*inputs_of(splits), *sets]
     check_places({"--out": out, "--kept": kept}, patterns=patterns, inputs=inputs)
     evaluation = open_evaluation(decontaminate, Path.cwd())
     matches: list[pl.DataFrame] = []
     unread: list[Unread] = []
     schemas: list[pa.Schema] = []
     documents = 0
-    for rows in _each(plan, source, whole=kept is not None):
+    for rows in _each(splits, source, whole=kept is not None):
         matches.append(find_matches(rows.frame.select("id", "text"), evaluation, decontaminate))
         documents += rows.frame.height
         unread += rows.unread
         schemas += [schema_of(rows.whole)] if kept is not None else []
     require_rows(documents, unread)
-    judged = _judge(plan, source, matches, evaluation, decontaminate, whole=kept is not None)
+    judged = _judge(splits, source, matches, evaluation, decontaminate, whole=kept is not None)
     if out is not None:
         write_frame(judged.report, Path(out))
     if kept is not None:
-        write_rows(Path(kept), _kept(plan, source, judged.left), united(schemas))
+        write_rows(Path(kept), _kept(splits, source, judged.left), united(schemas))
     return Decontaminated(judged.report, count_sets(judged.report, evaluation), documents, tuple(unread))
 
 
-def _each(plan: Plan, source: Source, *, whole: bool) -> Iterator[Rows]:
-    return (rows for split in plan.splits for rows in read_rows(split, source, whole=whole))
+def _each(splits: Sequence[Split], source: Source, *, whole: bool) -> Iterator[Rows]:
+    return (rows for split in splits for rows in read_rows(split, source, whole=whole))
 
 
 def _judge(
-    plan: Plan,
+    splits: Sequence[Split],
     source: Source,
     found: list[pl.DataFrame],
     evaluation: Evaluation,
@@ -103,7 +114,7 @@ def _judge(
     """Matches of all files together; texts of documents that have some are read again."""
     reports, left = [pl.DataFrame(schema=REPORT)], [pl.DataFrame(schema=LEFT)]
     matches = without_common(pl.concat(found), decontaminate) if found else pl.DataFrame()
-    for rows, part in zip(_each(plan, source, whole=whole), found, strict=True):
+    for rows, part in zip(_each(splits, source, whole=whole), found, strict=True):
         mine = matches.join(part.select("id").unique(), on="id", how="semi", maintain_order="left")
         if mine.height:
             judged = judge(rows.frame, mine, evaluation, decontaminate)
@@ -112,11 +123,11 @@ def _judge(
     return Judged(pl.concat(reports), pl.concat(left))
 
 
-def _kept(plan: Plan, source: Source, changed: pl.DataFrame) -> Iterator[Whole]:
+def _kept(splits: Sequence[Split], source: Source, changed: pl.DataFrame) -> Iterator[Whole]:
     """The rows that are left, with all that their files say of them; a text of which nothing is left is no document."""
     is_empty = ~pl.col("text").fill_null("").str.contains(HAS_TEXT)
     changed = changed.with_columns(pl.when(is_empty).then(pl.lit("dropped")).otherwise("outcome").alias("outcome"))
-    for rows in _each(plan, source, whole=True):
+    for rows in _each(splits, source, whole=True):
         left = apply_changes(rows.frame.with_row_index("place"), changed)
         stay = chosen(rows.whole, left["place"].to_list())
         is_changed = changed.join(left.select("id"), on="id", how="semi").height

@@ -25,12 +25,21 @@ from curate.dedup.index import PARAMETERS, ids_of_both, open_index, write_index
 from curate.dedup.ranking import keep_word, keeps_cleanest
 from curate.dedup.sets import Texts
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
-from curate.engine.plan import Plan, Split
+from curate.engine.plan import Split
 from curate.errors import UsageError
-from curate.passes.inputs import make_plan
 from curate.passes.left import cut_documents
 from curate.passes.plain_outputs import check_index, check_places
-from curate.passes.plain_tables import SOURCE, Unread, Whole, chosen, inputs_of, joined, read_rows, require_rows
+from curate.passes.plain_tables import (
+    SOURCE,
+    Unread,
+    Whole,
+    chosen,
+    find_splits,
+    inputs_of,
+    joined,
+    read_rows,
+    require_rows,
+)
 from curate.passes.plain_writing import schema_of, united, with_texts, write_frame, write_rows
 from curate.recipe import Dedup, Recipe, Source
 
@@ -88,19 +97,19 @@ def dedup_files(
     """
     source = Source(SOURCE, "tables", tuple(map(str, paths)), columns=_columns(columns or {}, dedup))
     recipe = Recipe("dedup", dedup=dedup, sources=(source,), base=Path.cwd(), file="curate dedup")
-    plan = make_plan(recipe)
-    _check_places(plan, source, against, index, out, kept)
+    splits = find_splits(source, recipe)
+    _check_places(splits, source, against, index, out, kept)
     dedup = with_bands(dedup)
     ours = open_index(index, dedup) if index is not None and (Path(index) / PARAMETERS).is_file() else []
     earlier = [file for place in against for file in open_index(place, dedup)] + ours
     with tempfile.TemporaryDirectory(dir=scratch, prefix="curate-dedup-") as folder:
         one = partial(_sign_split, source=source, dedup=dedup, folder=Path(folder), whole=kept is not None)
         with ThreadPoolExecutor(workers) as pool:
-            signed = list(pool.map(one, plan.splits))
+            signed = list(pool.map(one, splits))
         require_rows(sum(len(part.ids) for part in signed), [unread for part in signed for unread in part.unread])
         files = [part.path for part in signed]
         _check_ids(files, ours, dedup, index)
-        texts = _texts_needed(dedup, partial(_texts, plan, source, kept is not None))
+        texts = _texts_needed(dedup, partial(_texts, splits, source, kept is not None))
         found = find_duplicates(files, dedup, texts=texts, scratch=Path(folder), earlier=earlier, cores=workers)
         ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
         verdicts = _every_row(ids, found, dedup)
@@ -108,7 +117,7 @@ def dedup_files(
             write_frame(verdicts, Path(out))
         if kept is not None:
             schema = united(schema for part in signed for schema in part.schemas)
-            write_rows(Path(kept), _kept(plan, source, found, dedup), schema)
+            write_rows(Path(kept), _kept(splits, source, found, dedup), schema)
         if index is not None:
             copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())["id"]
             write_index(Path(index), dedup, files, copies)
@@ -116,14 +125,14 @@ def dedup_files(
 
 
 def _check_places(
-    plan: Plan,
+    splits: Sequence[Split],
     source: Source,
     against: Sequence[str | Path],
     index: str | Path | None,
     out: str | Path | None,
     kept: str | Path | None,
 ) -> None:
-    inputs = inputs_of(plan)
+    inputs = inputs_of(splits)
     folders = [
         (option, Path(place))
         for option, place in (("--index", index), *(("--against", run) for run in against))
@@ -174,6 +183,8 @@ def _columns(columns: Mapping[str, str], dedup: Dedup) -> dict[str, str]:
     word = keep_word(dedup)
     own = [word.removeprefix(HIGHEST)] if word.startswith(HIGHEST) else []
     own += [dedup.semantic.column] if "semantic" in dedup.method else []
+    if taken := [name for name in own if name == "source"]:
+        raise UsageError(f'a column "{taken[0]}" cannot be asked for: it says here which source a document is from')
     return dict(columns) | {name: name for name in own}
 
 
@@ -197,9 +208,9 @@ def _sign(frame: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
     return pl.concat(pieces) if pieces else sign_documents(frame, dedup)
 
 
-def _texts(plan: Plan, source: Source, whole: bool, number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
+def _texts(splits: Sequence[Split], source: Source, whole: bool, number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
     """The same rows are there as when they were signed: a damaged column costs them only where it is read."""
-    return joined(list(read_rows(plan.splits[number], source, whole=whole)), source)["text"].gather(rows)
+    return joined(list(read_rows(splits[number], source, whole=whole)), source)["text"].gather(rows)
 
 
 def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
@@ -215,11 +226,11 @@ def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
     return table.join(parts, on="id", how="left", maintain_order="left")
 
 
-def _kept(plan: Plan, source: Source, found: Found, dedup: Dedup) -> Iterator[Whole]:
+def _kept(splits: Sequence[Split], source: Source, found: Found, dedup: Dedup) -> Iterator[Whole]:
     """The rows that stay, with all that their files say of them, and their texts without what was cut."""
     copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null()).select("id")
     column = source.columns.get("text", "text")
-    for split in plan.splits:
+    for split in splits:
         for rows in read_rows(split, source, whole=True):
             numbered = rows.frame.with_row_index("place").join(copies, on="id", how="anti", maintain_order="left")
             if not cuts_texts(dedup):

@@ -19,13 +19,13 @@ import pyarrow.parquet as pq
 
 from curate.batch import Lost
 from curate.engine.files import open_input
-from curate.engine.plan import FileRange, Plan, Split
+from curate.engine.plan import FileRange, Split
 from curate.errors import UsageError
-from curate.passes.inputs import check_unchanged
+from curate.passes.inputs import check_unchanged, cut_inputs, find_source
 from curate.readers import jsonl, parquet, tables
 from curate.readers.inflate import Unreadable
 from curate.readers.rows import column_names, missing_column, row_record
-from curate.recipe import Source
+from curate.recipe import Recipe, Source
 
 SOURCE = "tables"
 MAX_RECORD_BYTES = 1 << 31
@@ -88,8 +88,17 @@ def chosen(whole: Whole, places: Sequence[int]) -> Whole:
         return pa.concat_tables([whole.slice(0, 0), *(whole.slice(places[low], high - low) for low, high in runs)])
 
 
-def inputs_of(plan: Plan) -> list[str]:
-    return sorted({piece.file.uri for split in plan.splits for piece in split.ranges})
+def find_splits(source: Source, recipe: Recipe) -> tuple[Split, ...]:
+    """The files of a source, cut; none of them is opened for more than that.
+
+    Raises:
+        RecipeError: a path matches nothing.
+    """
+    return cut_inputs(recipe, {source.name: find_source(source, recipe)})
+
+
+def inputs_of(splits: Sequence[Split]) -> list[str]:
+    return sorted({piece.file.uri for split in splits for piece in split.ranges})
 
 
 def no_rows(source: Source) -> pl.DataFrame:
@@ -183,11 +192,13 @@ def _read_parquet(piece: FileRange, source: Source, whole: bool) -> Rows:
             parquet.raise_machine_fault(error)
             told = f"{file} cannot be read as Parquet: {_one_line(error)}"
             return Rows(no_rows(source), [], (Unread(file, "corrupt", told, 1),))
-        wanted = _wanted(source)
-        if problem := _problem(opened.schema_arrow, wanted, source, file):
+        wanted, existing = _wanted(source), opened.schema_arrow.names
+        problem, reason = _problem(opened.schema_arrow, wanted, source, file), "no_text_column"
+        if twice := [name for name in existing if existing.count(name) > 1 and (whole or name in wanted.values())]:
+            problem, reason = f'the column "{twice[0]}" stands twice', "columns"
+        if problem:
             count = opened.metadata.num_rows if piece.start == 0 else 0
-            return Rows(no_rows(source), [], (Unread(file, "no_text_column", problem, count),) if count else ())
-        existing = opened.schema_arrow.names
+            return Rows(no_rows(source), [], (Unread(file, reason, problem, count),) if count else ())
         columns = existing if whole else [name for name in dict.fromkeys(wanted.values()) if name in existing]
         groups = range(piece.start, min(piece.end, opened.num_row_groups))
         parts = [part for group in groups for part in _rows_of_group(opened, group, columns, wanted, file, whole)]
