@@ -63,3 +63,9 @@ def test_what_stands_in_figures_of_a_book_is_in_the_text(tmp_path: Path) -> None
 
 def _never(html: str, is_xhtml: bool) -> Extraction:
     raise AssertionError("a book's whole text is wanted")
+
+
+def test_a_nul_after_each_record_costs_nothing(tmp_path: Path) -> None:
+    run = run_case("warc-nul-after-member", tmp_path)
+    assert len(texts(run)) == 2
+    assert ledger(run)["outcome"].to_list() == ["kept", "kept"]

@@ -399,8 +399,6 @@ def test_a_damaged_zstd_frame_costs_its_own_record(tmp_path: Path, plain: list[b
         (gzip.compress(b""), "empty", "nothing in 20 bytes"),
         (b"%PDF-1.7 " + bytes(range(256)) * 40, "not_warc", "the file is a PDF"),
         (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "not_warc", "the file is a page of mark-up"),
-        (b"filedesc://a.arc 0.0.0.0 20140301000000 text/plain 5\nhello\n", "not_warc", "the file is an ARC file"),
-        (gzip.compress(b"filedesc://a.arc 0.0.0.0"), "not_warc", "the file is an ARC file inside gzip"),
         (b"\x1f\x8b\x08\x00\x00", "truncated", "the file ends inside a gzip member"),
     ],
 )
@@ -495,3 +493,70 @@ def test_the_checksum_is_compared_before_a_record_is_passed_on(tmp_path: Path) -
     items = read_bytes(tmp_path, flip(stored, at))
     assert losses(items) == [("corrupt", "0")]
     assert numbers(items) == []
+
+
+# --- odd bytes, and files made to cost time ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stray", [b"\0", b"\0\0\0", b"\r\n\0\r\n", b"\x1a", b" \n"])
+def test_a_few_stray_bytes_after_a_record_cost_nothing(tmp_path: Path, plain: list[bytes], stray: bytes) -> None:
+    members = [gzip.compress(record + stray) for record in plain[:5]]
+    for data in (b"".join(members), gzip.compress(b"".join(record + stray for record in plain[:5]))):
+        items = read_bytes(tmp_path, data)
+        assert numbers(items) == [0, 1, 2, 3, 4]
+        assert losses(items) == []
+
+
+def test_more_bytes_than_a_few_make_a_wrong_length(tmp_path: Path, plain: list[bytes]) -> None:
+    longer = gzip.compress(plain[0] + b"more of a page, lost by its length")
+    items = read_bytes(tmp_path, longer + gzip.compress(plain[1]))
+    assert numbers(items) == [1]
+    assert [reason for reason, _ in losses(items)] == ["bad_length"]
+
+
+def test_nuls_between_members_are_padding(tmp_path: Path, whole: list[bytes]) -> None:
+    items = read_bytes(tmp_path, b"".join(member + bytes(number) for number, member in enumerate(whole)))
+    assert numbers(items) == all_but()
+    assert losses(items) == []
+
+
+HOSTILE = {
+    "magics": b"\x1f\x8b\x08",
+    "whole heads": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+    "heads that begin a block": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x4c\x84\xc1" + bytes(8),
+    "heads with names": b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03" + b"a" * 15,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_bytes_that_look_like_members_are_tried_in_bounds_and_cost_no_record(
+    tmp_path: Path, whole: list[bytes], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+    begin = members.Member.__init__
+
+    def count(self: members.Member, *arguments: Any, **named: Any) -> None:
+        nonlocal begun
+        begun += 1
+        begin(self, *arguments, **named)
+
+    monkeypatch.setattr(members.Member, "__init__", count)
+    size = 1_000_000
+    items = read_bytes(tmp_path, whole[0] + (HOSTILE[what] * size)[:size] + whole[1] + whole[2])
+    assert {0, 2} <= set(numbers(items))
+    assert begun < 2 * members.TRIES + 2 * size // members.BYTES_A_TRY
+
+
+def test_the_reader_says_that_it_goes_on(tmp_path: Path, whole: list[bytes]) -> None:
+    beats = 0
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+
+    path = tmp_path / "a.warc.gz"
+    path.write_bytes(whole[0] + gzip.compress(bytes(64 << 20), 1) + b"\x1f\x8b\x08" * 1_000_000 + whole[1])
+    file = InputFile(path.name, str(path), path.stat().st_size, "")
+    items = list(warc.read(FileRange(file, 0, file.size), source="web", max_record_bytes=1 << 30, pulse=beat))
+    assert numbers(items) == [0, 1]
+    assert beats >= 64 // 16

@@ -1,10 +1,11 @@
 """The bytes of a WARC file as runs that records lie in, found again after damage.
 
-    file ─▶ find_format ─▶ gzip, zstd:  members that start with "WARC/" ─▶ a Chain each: it, and what continues it
-                           plain:       the file itself                 ─▶ PlainRun
+    file ─▶ find_format ─▶ gzip, zstd:  members that start with a record ─▶ a Chain each: it, and what continues it
+                           plain:       the file itself                  ─▶ PlainRun
 
-A member that begins with "WARC/" is a *start*. Everything between two starts belongs to the first of them, so any
-two neighbouring ranges of a file, wherever they are cut, read every member once and report every damage once.
+A member that begins with "WARC/", or in an ARC file with the line of a record, is a *start*. Everything between two
+starts belongs to the first of them, so any two neighbouring ranges of a file, wherever they are cut, read every member
+once and report every damage once.
 """
 
 from __future__ import annotations
@@ -12,22 +13,52 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import zstandard
 from isal import isal_zlib
 from isal.isal_zlib import IsalError
 
+from curate.batch import Pulse, no_pulse
 from curate.errors import MachineError
 
 PAGE = 4 << 20  # bytes read from storage at once
 MAX_INFLATED = 256 << 10  # bytes inflated in one call
 MAX_RATIO = 100  # real pages stay under 30; deflate itself ends at 1032
 MAX_PEEK = 4 << 10  # compressed bytes looked at to tell whether a member begins a record
-START = b"WARC/"
-RECORD_START = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n(?:WARC|Content)-", re.IGNORECASE)
-LONGEST_MATCH = 32  # of RECORD_START and the magics
+MAX_PULSE = 16 << 20  # inflated bytes between two pulses
+LONGEST_MATCH = 32  # of the magics
+TRIES, BYTES_A_TRY = 1_000, 64  # how often bytes that look like a member are inflated: at first, and for each so many
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Of what form the records are: what one begins with, in so many bytes (or its first line), and the pattern by
+    which the next one is found in any bytes, which matches no more than `longest`."""
+
+    name: str
+    start: re.Pattern[bytes]
+    needed: int
+    resume: re.Pattern[bytes]
+    longest: int
+
+
+ARC_LINE = (  # URL, IP address, time, type (and more in version 2), length
+    rb"[a-z][a-z0-9+.-]{1,20}:[^\r\n]{1,8000}?[ \t][0-9a-f.:-]{1,45}[ \t]\d{8,18}[ \t][^\r\n]{1,400}[ \t]-?\w{1,20}"
+    rb"[ \t]*\r?\n"
+)
+WARC = Kind(
+    "WARC",
+    re.compile(rb"WARC/"),
+    5,
+    re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n(?i:WARC|Content)-"),
+    32,
+)
+ARC = Kind("ARC", re.compile(ARC_LINE, re.IGNORECASE), 10_000, re.compile(b"(?m:^)" + ARC_LINE, re.IGNORECASE), 10_000)
+PLAIN = {"plain": WARC, "arc": ARC}
+ARC_FILE = b"filedesc://"
+WARC_OR_ARC = (b"WARC/", ARC_FILE[:5])
 
 
 class DamagedMember(Exception):
@@ -43,6 +74,7 @@ class Run(Protocol):
 
     position: int
     """Where `more` goes on: counted in bytes of the file for a plain one, in inflated bytes for a chain."""
+    kind: Kind
     is_checked: bool
     """True where a checksum covers the bytes."""
 
@@ -59,8 +91,8 @@ class Run(Protocol):
 class Pages:
     """A file through one page of memory. Raises MachineError where the file cannot be read, whatever it holds."""
 
-    def __init__(self, file: Any) -> None:
-        self._file = file
+    def __init__(self, file: Any, pulse: Pulse = no_pulse) -> None:
+        self._file, self.pulse = file, pulse
         self.size: int = file.size()
         self._page, self._begin = b"", 0
 
@@ -69,16 +101,16 @@ class Pages:
         inside = self._load(position, size)
         return self._page[inside : inside + size]
 
-    def find(self, pattern: re.Pattern[bytes], start: int, end: int) -> int | None:
-        """Where the pattern first matches, beginning in [start, end)."""
+    def find(self, pattern: re.Pattern[bytes], start: int, end: int, *, longest: int = LONGEST_MATCH) -> int | None:
+        """Where the pattern first matches, beginning in [start, end); it matches no more than `longest` bytes."""
         while start < end:
-            inside = self._load(start, LONGEST_MATCH)
+            inside = self._load(start, longest)
             match = pattern.search(self._page, inside)
             if match:
                 found = self._begin + match.start()
                 return found if found < end else None
             page_end = self._begin + len(self._page)
-            start = page_end - LONGEST_MATCH + 1 if page_end < self.size else end
+            start = page_end - longest + 1 if page_end < self.size else end
         return None
 
     def _load(self, position: int, size: int) -> int:
@@ -89,6 +121,7 @@ class Pages:
         return position - self._begin
 
     def _read(self, position: int, size: int) -> bytes:
+        self.pulse()
         try:
             self._file.seek(position)
             page: bytes = self._file.read(max(size, PAGE))
@@ -126,12 +159,22 @@ class Codec:
 
     name: str
     magic: re.Pattern[bytes]
+    lone_magic: re.Pattern[bytes]
+    """The same where no other follows so soon that the member could not be whole."""
     inflater: Callable[[], Any]
     piece: int
+    kind: Kind = WARC
 
 
-GZIP = Codec("gzip", re.compile(rb"\x1f\x8b\x08"), lambda: isal_zlib.decompressobj(31), 16 << 10)
+GZIP = Codec(
+    "gzip",
+    re.compile(rb"\x1f\x8b\x08"),
+    re.compile(rb"\x1f\x8b\x08(?!.{0,16}\x1f\x8b\x08)", re.DOTALL),
+    lambda: isal_zlib.decompressobj(31),
+    16 << 10,
+)
 ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+LONE_ZSTD_MAGIC = re.compile(rb"(?:%b)(?!.{0,3}(?:%b))" % (ZSTD_MAGIC.pattern, ZSTD_MAGIC.pattern), re.DOTALL)
 ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 ZSTD_PIECE = 1 << 10  # 4 bytes can stand for 128 KiB: 32 MiB at most
 MAX_DICTIONARY = 16 << 20
@@ -140,7 +183,7 @@ MAX_DICTIONARY = 16 << 20
 def zstd_codec(pages: Pages) -> Codec:
     """zstd with the dictionary that a .warc.zst may hold in its first, skippable frame (IIPC, Zstandard WARC 1.0)."""
     dictionary = _read_dictionary(pages)
-    return Codec("zstd", ZSTD_MAGIC, lambda: ZstdInflater(dictionary), ZSTD_PIECE)
+    return Codec("zstd", ZSTD_MAGIC, LONE_ZSTD_MAGIC, lambda: ZstdInflater(dictionary), ZSTD_PIECE)
 
 
 def _read_dictionary(pages: Pages) -> zstandard.ZstdCompressionDict | None:
@@ -156,7 +199,7 @@ def _read_dictionary(pages: Pages) -> zstandard.ZstdCompressionDict | None:
 
 
 def find_format(pages: Pages) -> Codec | str:
-    """The codec by the file's first bytes, "plain", or "unknown"; a damaged begin is looked past.
+    """The codec by the file's first bytes, "plain", "arc" (plain, too), or "unknown"; a damaged begin is looked past.
 
     The file's name is not asked: downloads are often renamed.
     """
@@ -164,26 +207,54 @@ def find_format(pages: Pages) -> Codec | str:
     codecs = (GZIP, zstd_codec(pages))
     for codec in codecs:
         if codec.magic.match(head):
-            return codec
-    if head.lstrip().startswith(START):
-        return "plain"
-    for codec in codecs:
+            return _with_kind(pages, codec)
+    if head.lstrip().startswith((b"WARC/", ARC_FILE)):
+        return "arc" if head.lstrip().startswith(ARC_FILE) else "plain"
+    for codec in (*codecs, *(replace(codec, kind=ARC) for codec in codecs)):
         if find_start(pages, codec, 0, pages.size) is not None:
             return codec
-    return "unknown" if pages.find(RECORD_START, 0, pages.size) is None else "plain"
+    found = (
+        name for name, kind in PLAIN.items() if pages.find(kind.resume, 0, pages.size, longest=kind.longest) is not None
+    )
+    return next(found, "unknown")
+
+
+def _with_kind(pages: Pages, codec: Codec) -> Codec:
+    """ARC files begin with a record about themselves; where that is damaged, any other tells."""
+    arc = replace(codec, kind=ARC)
+    try:
+        begin = Member(pages, codec, 0).peek()
+    except DamagedMember:
+        begin = b""
+    if begin.startswith(WARC_OR_ARC):
+        return arc if begin.startswith(ARC_FILE[:5]) else codec
+    if find_start(pages, codec, 0, pages.size) is not None or find_start(pages, arc, 0, pages.size) is None:
+        return codec
+    return arc
 
 
 def find_start(pages: Pages, codec: Codec, start: int, end: int) -> int | None:
-    """The first position in [start, end) where a member begins whose first inflated bytes are "WARC/"."""
-    candidate = pages.find(codec.magic, start, end)
-    while candidate is not None and not _begins_record(Member(pages, codec, candidate)):
-        candidate = pages.find(codec.magic, candidate + 1, end)
-    return candidate
+    """The first position in [start, end) where a member begins that begins with a record.
+
+    The time is linear in the bytes looked at, whatever they hold: where too many candidates prove wrong, as in no file
+    that a crawler wrote, not all of them are tried.
+    """
+    tries, position = 0, start
+    while (candidate := pages.find(codec.lone_magic, position, end)) is not None:
+        position = candidate + 1
+        if tries > TRIES + (candidate - start) // BYTES_A_TRY:
+            continue
+        tries += 1
+        if tries % 256 == 0:
+            pages.pulse()
+        if _begins_record(Member(pages, codec, candidate)):
+            return candidate
+    return None
 
 
 def _begins_record(member: Member) -> bool:
     try:
-        return member.peek().startswith(START)
+        return member.begins_record()
     except DamagedMember:
         return False
 
@@ -203,9 +274,15 @@ class Member:
 
         Gives up after a little input: a gzip head may hold a name without end, and a hostile file many of them.
         """
-        while len(self._ready) < len(START) and not self._inflater.eof and self.position < self.offset + MAX_PEEK:
+        needed = self._codec.kind.needed
+        while len(self._ready) < needed and not self._inflater.eof and self.position < self.offset + MAX_PEEK:
             self._ready += self._step(MAX_PEEK)
+            if b"\n" in self._ready:
+                break
         return self._ready
+
+    def begins_record(self) -> bool:
+        return self._codec.kind.start.match(self.peek()) is not None
 
     def more(self) -> bytes:
         """The next bytes, b"" at the end, once the checksum was right. Raises DamagedMember."""
@@ -239,6 +316,8 @@ class Member:
 
     def _check_ratio(self, size: int) -> None:
         self._inflated += size
+        if self._inflated // MAX_PULSE > (self._inflated - size) // MAX_PULSE:
+            self._pages.pulse()
         if self._inflated > self._max_bytes and self._inflated > MAX_RATIO * (self.position - self.offset):
             raise self._damage("too_big", f"a {self._codec.name} member inflates to over {self._inflated} bytes")
 
@@ -265,14 +344,14 @@ def chains(pages: Pages, codec: Codec, start: int, end: int, *, max_bytes: int) 
 class Chain:
     """The run from one start to the next: nearly always one member with one record.
 
-    A member that does not begin with "WARC/" goes on where the one before ended (block-gzipped files, records cut
+    A member that does not begin with a record goes on where the one before ended (block-gzipped files, records cut
     into a head and a payload member). When the run has ended, `next` is the next start, and `gap` the bytes before
     it that are no member.
     """
 
     def __init__(self, pages: Pages, codec: Codec, first: Member, *, max_bytes: int) -> None:
         self._pages, self._codec, self._max_bytes = pages, codec, max_bytes
-        self._first_offset = first.offset
+        self._first_offset, self.kind = first.offset, codec.kind
         self.is_checked = True
         self._begin(first)
 
@@ -310,7 +389,7 @@ class Chain:
             following = self._open(end)
             self._member, self._told_end = following, False
             self._marks.append((self.position, end))
-            self._ended = following.peek().startswith(START)
+            self._ended = following.begins_record()
             self.next = following if self._ended else None
         else:
             self._ended = True
@@ -354,8 +433,8 @@ class PlainRun:
 
     is_checked = False
 
-    def __init__(self, pages: Pages, start: int, *, step: int = 256 << 10) -> None:
-        self._pages, self._step = pages, step
+    def __init__(self, pages: Pages, start: int, *, kind: Kind = WARC, step: int = 256 << 10) -> None:
+        self._pages, self._step, self.kind = pages, step, kind
         self.position = start
 
     def more(self) -> bytes | None:

@@ -1,4 +1,4 @@
-"""WARC files (.gz by record or as a whole, .zst, plain) as records, with an account of everything else in them.
+"""WARC and ARC files (.gz by record or as a whole, .zst, plain) as records, with an account of everything else in them.
 
     FileRange ─▶ runs of bytes ─▶ blocks ─▶ judge: a page? ─▶ Record | Lost
 
@@ -21,8 +21,10 @@ from curate.readers.http import BadHttp, Head, begins_message, media_type, read_
 from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
 from curate.readers.members import (
     GZIP,
+    PLAIN,
     Codec,
     DamagedMember,
+    Kind,
     Member,
     Pages,
     PlainRun,
@@ -32,8 +34,9 @@ from curate.readers.members import (
 )
 from curate.readers.warc_blocks import Block, Damage, read_blocks
 
+MAX_PADDING = 512  # NULs between members hold nothing
 MAX_MESSAGES = 4  # one inside the other
-FOREIGN = {b"%PDF": "a PDF", b"filedesc://": "an ARC file", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-up"}
+FOREIGN = {b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-up"}
 
 
 def read(range: FileRange, *, source: str, max_record_bytes: int, pulse: Pulse = no_pulse) -> Iterator[Record | Lost]:
@@ -50,7 +53,7 @@ def read(range: FileRange, *, source: str, max_record_bytes: int, pulse: Pulse =
     """
     with open_input(range.file.uri) as file:
         prefix = f"{source}/{range.file.name}"
-        for item in _read_items(Pages(file), range.start, range.end, max_record_bytes):
+        for item in _read_items(Pages(file, pulse), range.start, range.end, max_record_bytes):
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
             if isinstance(item, Block):
@@ -67,19 +70,19 @@ def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     with open_input(file.uri) as opened:
         pages = Pages(opened)
         form = find_format(pages) if pages.size > target_bytes else "small"
-        if form is GZIP:
+        if isinstance(form, Codec) and form.name == GZIP.name:
             parts = math.ceil(pages.size / target_bytes)
             bounds = [pages.size * part // parts for part in range(parts + 1)]
-        elif form == "plain":
-            bounds = _plain_bounds(pages, target_bytes)
+        elif form in PLAIN:
+            bounds = _plain_bounds(pages, PLAIN[str(form)], target_bytes)
         else:
             bounds = [0, pages.size]
     return list(itertools.pairwise(bounds))
 
 
-def _plain_bounds(pages: Pages, target_bytes: int) -> list[int]:
+def _plain_bounds(pages: Pages, kind: Kind, target_bytes: int) -> list[int]:
     bounds = [0]
-    for block in read_blocks(PlainRun(pages, 0), max_bytes=0):
+    for block in read_blocks(PlainRun(pages, 0, kind=kind), max_bytes=0):
         if block.place[0] - bounds[-1] >= target_bytes:
             bounds.append(block.place[0])
     return [*bounds, pages.size]
@@ -91,8 +94,8 @@ def _read_items(pages: Pages, start: int, end: int, max_bytes: int) -> Iterator[
         yield foreign
     elif isinstance(form, Codec):
         yield from _read_members(pages, form, start, end, max_bytes)
-    elif form == "plain":
-        yield from read_blocks(PlainRun(pages, start), max_bytes=max_bytes, end=end)
+    elif form in PLAIN:
+        yield from read_blocks(PlainRun(pages, start, kind=PLAIN[form]), max_bytes=max_bytes, end=end)
 
 
 def _read_members(pages: Pages, codec: Codec, start: int, end: int, max_bytes: int) -> Iterator[Block | Damage]:
@@ -100,8 +103,12 @@ def _read_members(pages: Pages, codec: Codec, start: int, end: int, max_bytes: i
         yield _garbage(0, find_start(pages, codec, 0, pages.size) or pages.size)
     for chain in chains(pages, codec, start, end, max_bytes=max_bytes):
         yield from read_blocks(chain, max_bytes=max_bytes)
-        if chain.gap:
+        if chain.gap and not _is_padding(pages, *chain.gap):
             yield _garbage(*chain.gap)
+
+
+def _is_padding(pages: Pages, start: int, end: int) -> bool:
+    return end - start <= MAX_PADDING and not pages.at(start, end - start).strip(b"\0")
 
 
 def _garbage(start: int, end: int) -> Damage:
@@ -120,7 +127,7 @@ def _name_foreign(pages: Pages, form: Codec | str) -> Damage | None:
             return Damage((0, 0), damage.reason, str(damage))
     if not head:
         return Damage((0, 0), "empty", f"nothing in {pages.size} bytes")
-    if form == "plain":
+    if form in PLAIN:
         return None
     what = next((name for magic, name in FOREIGN.items() if head.lstrip().startswith(magic)), "unknown")
     inside = f" inside {form.name}" if isinstance(form, Codec) else ""

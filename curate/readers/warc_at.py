@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from curate.engine.files import open_input
 from curate.engine.plan import InputFile
-from curate.readers.members import Codec, Pages, PlainRun, chains, find_format, find_start
+from curate.readers.members import PLAIN, Codec, Pages, PlainRun, chains, find_format, find_start
 from curate.readers.warc_blocks import Block, Damage, read_blocks
 
 Place = tuple[int, int]
@@ -44,10 +44,9 @@ def read_at(file: InputFile, places: set[Place], *, max_record_bytes: int) -> It
 def _items(pages: Pages, places: set[Place], max_bytes: int) -> Iterable[Block | Damage]:
     form = find_format(pages)
     offsets = sorted({offset for offset, _ in places})
-    if form == "plain":
-        return (
-            item for offset in offsets for item in _first(read_blocks(PlainRun(pages, offset), max_bytes=max_bytes))
-        )
+    if form in PLAIN:
+        runs = (PlainRun(pages, offset, kind=PLAIN[str(form)]) for offset in offsets)
+        return (item for run in runs for item in _first(read_blocks(run, max_bytes=max_bytes)))
     if not isinstance(form, Codec):
         return ()
     if all(find_start(pages, form, offset, offset + 1) == offset for offset in offsets):

@@ -11,11 +11,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from curate.readers.members import LONGEST_MATCH, RECORD_START, START, DamagedMember, Run
+from curate.readers.arc_line import BadLine, read_arc_line
+from curate.readers.members import ARC, DamagedMember, Run
 
 MAX_HEADER = 64 << 10
+MAX_STRAY = 16  # bytes after a record's end; StormCrawler once wrote a NUL there
 KEPT_OF_TOO_BIG = 64 << 10  # enough to see what it was: an HTTP head
 BLANK = re.compile(rb"[\r\n]*")
+LINE_END = re.compile(rb"\n")
 HEADER_END = re.compile(rb"\n\r?\n")
 
 
@@ -80,28 +83,40 @@ def _read_or_resynchronise(window: _Window, start: int, max_bytes: int) -> Block
 
 
 def _read_block(window: _Window, start: int, max_bytes: int) -> Block:
-    headers = parse_headers(_read_header(window))
+    headers = _read_arc_header(window) if window.run.kind is ARC else parse_headers(_read_header(window))
     window.begin_body()
     length = _content_length(headers)
     kept = length if length <= max_bytes else min(max_bytes, KEPT_OF_TOO_BIG)
     body = window.take(kept)
     if len(body) < kept or not window.skip(length - kept):
         raise _BadBlock("bad_length", f"Content-Length {length}, but the data ends before", is_short=True)
-    is_closed = not window.run.is_checked and window.starts_with(b"\r\n\r\n")  # then what follows may be garbage
+    is_closed = window.run.kind is not ARC and window.starts_with(b"\r\n\r\n")  # then what follows may be garbage
     is_last = not window.skip_blank(stop_at_boundary=True)
-    if not is_last and not is_closed and not window.starts_with(START):
+    if not is_last and is_closed and window.run.is_checked:
+        is_last = window.skip_stray()
+    if not is_last and not (is_closed and not window.run.is_checked) and not window.begins_record():
         raise _BadBlock("bad_length", f"Content-Length {length}, but no record begins there")
     return Block(window.run.locate(start), headers, body, length, is_checked=is_last and window.run.is_checked)
 
 
 def _read_header(window: _Window) -> bytes:
-    if not window.starts_with(START):
+    if not window.begins_record():
         raise _BadBlock("garbage", f"no record begins with {window.first(16)!r}")
     header = window.take_through(HEADER_END, MAX_HEADER)
     if header is None:
         is_short = window.available < MAX_HEADER
         raise _BadBlock("bad_header", f"no end of the header in {window.available} bytes", is_short=is_short)
     return header
+
+
+def _read_arc_header(window: _Window) -> dict[bytes, bytes]:
+    line = window.take_through(LINE_END, MAX_HEADER)
+    if line is None:
+        raise _BadBlock("garbage", f"no record begins with {window.first(16)!r}")
+    try:
+        return read_arc_line(line)
+    except BadLine as error:
+        raise _BadBlock("bad_header", str(error)) from None
 
 
 def parse_headers(head: bytes, lists: frozenset[bytes] = frozenset()) -> dict[bytes, bytes]:
@@ -166,6 +181,13 @@ class _Window:
     def first(self, size: int) -> bytes:
         return bytes(self._data[self._cursor : self._cursor + size])
 
+    def begins_record(self) -> bool:
+        kind = self.run.kind
+        while not kind.start.match(self._data, self._cursor):
+            if self.available >= kind.needed or not self._pull():
+                return False
+        return True
+
     def starts_with(self, prefix: bytes) -> bool:
         while self.available < len(prefix) and self._pull():
             pass
@@ -179,6 +201,18 @@ class _Window:
                 return True
             if (stop_at_boundary and self.position == self._boundary) or not self._pull():
                 return False
+
+    def skip_stray(self) -> bool:
+        """Step over a few bytes before the end of the member or the next record; True at the end."""
+        while self.available < MAX_STRAY + self.run.kind.needed and self._boundary <= self.position and self._pull():
+            pass
+        if self.position < self._boundary <= self.position + MAX_STRAY:
+            self._cursor = self._boundary - self._base
+            return True
+        found = self.run.kind.start.search(self._data, self._cursor, self._cursor + MAX_STRAY + self.run.kind.needed)
+        if found:
+            self._cursor = found.start()
+        return False
 
     def take(self, size: int) -> bytes:
         """The next bytes, fewer at the end of the run."""
@@ -208,8 +242,8 @@ class _Window:
         if self._retry < self._base:
             self._jump(self._retry)
         self._cursor = self._retry - self._base
-        while not (match := RECORD_START.search(self._data, self._cursor)):
-            self._cursor = max(self._cursor, len(self._data) - LONGEST_MATCH)
+        while not (match := self.run.kind.resume.search(self._data, self._cursor)):
+            self._cursor = max(self._cursor, len(self._data) - self.run.kind.longest)
             self._forget()
             if not self._pull():
                 self._cursor = len(self._data)
