@@ -22,7 +22,7 @@ class BadLine(Exception):
     """A line that begins no record."""
 
 
-class _Version2(ARCHeadersParser):
+class _Version2(ARCHeadersParser):  # type: ignore[misc]  # warcio has no types
     @classmethod
     def get_header_names(cls) -> list[str]:
         return [*cls.ARC_HEADERS[:4], "result", "checksum", "location", "offset", "filename", "length"]
