@@ -80,3 +80,17 @@ def test_the_hash_seed_of_the_process_changes_nothing(tmp_path: Path, batch: pl.
         shown = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
         seen.add(shown.stdout.strip())
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("use", CHAIN)
+def test_a_step_that_stands_twice_measures_its_columns_again(batch: pl.DataFrame, use: str) -> None:
+    variants = ({}, {"count": "all"}) if use == "gopher_repetition" else ({},)
+    for parameters in variants:
+        step = Step(use, parameters)
+        source = Source("books", "books", ("x",), steps=(step, step))
+        first, second = bind(source, Recipe("twice", sources=(source,)))
+        assert second.name == f"{use}#2"
+        if first.filter.measure is not None and second.filter.measure is not None:
+            once = first.filter.measure(batch)
+            again = second.filter.measure(once.with_columns(batch["text"]))
+            assert_frame_equal(again.select(sorted(once.columns)), once.select(sorted(once.columns)))

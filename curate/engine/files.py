@@ -26,6 +26,8 @@ BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 CONNECT_SECONDS, REQUEST_SECONDS, TRIES = 5, 60, 5
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+NOTHING = r"[^\s\S]"
+"""What "[z-a]" matches."""
 MAX_SHOWN = 200
 """Characters of a path that an error shows."""
 
@@ -160,9 +162,15 @@ def _glob(path: str) -> tuple[str, int | None, Any]:
     rest = path[first.start() :]
     depth = None if "**" in rest else rest.count("/")
     try:
-        return folder or "/", depth, re2.compile("(?s)" + _glob_to_regex(path))  # type: ignore[no-untyped-call]
+        return folder or "/", depth, re2.compile("(?s)" + _glob_to_regex(path), _quiet())  # type: ignore[no-untyped-call]
     except re2.error as error:
         raise UsageError(f'"{_shown(path)}" is no pattern: {error}') from None
+
+
+def _quiet() -> Any:
+    options = re2.Options()
+    options.log_errors = False  # they are raised, too
+    return options
 
 
 def _glob_to_regex(pattern: str) -> str:
@@ -174,7 +182,8 @@ def _glob_to_regex(pattern: str) -> str:
 
 def _glob_part(part: str, special: dict[str, str]) -> str:
     if part.startswith("["):
-        return fnmatch.translate(part).removeprefix("(?s:").rpartition(")")[0]
+        kind = fnmatch.translate(part).removeprefix("(?s:").rpartition(")")[0]
+        return kind if kind.startswith("[") else NOTHING
     return special.get(part, re.escape(part))
 
 

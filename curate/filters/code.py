@@ -104,7 +104,7 @@ def measure_code(batch: pl.DataFrame) -> pl.DataFrame:
         TEXT.str.head(XML_HEAD).str.contains("<?xml version=", literal=True).alias("is_xml"),
         head.str.contains(GENERATED).alias("is_generated"),
     )
-    return batch.hstack(_measure_encoded(batch))
+    return batch.with_columns(*_measure_encoded(batch))
 
 
 def _comment_ratio(length: pl.Expr) -> pl.Expr:

@@ -119,10 +119,8 @@ def measure_all_repeats(batch: pl.DataFrame) -> pl.DataFrame:
     names = {f"top_{size}": f"all_top_{size}gram_ratio" for size in TOP_SIZES}
     names |= {f"dupe_{size}": f"all_duplicate_{size}gram_ratio" for size in DUPLICATE_SIZES}
     ngrams = pl.DataFrame({name: counts[column] / characters for column, name in names.items()})
-    return pl.concat(
-        [batch, ngrams, _all_duplicates(batch["text"], "line", "\n"), _all_duplicates(batch["text"], "paragraph", "\n\n")],
-        how="horizontal",
-    )
+    lines, paragraphs = _all_duplicates(batch["text"], "line", "\n"), _all_duplicates(batch["text"], "paragraph", "\n\n")
+    return batch.with_columns(*ngrams, *lines, *paragraphs)
 
 
 def _all_duplicates(texts: pl.Series, kind: str, separator: str) -> pl.DataFrame:

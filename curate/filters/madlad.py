@@ -84,7 +84,7 @@ def question_sentences(batch: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     )
     all_documents = pl.DataFrame({"document": pl.arange(batch.height, eager=True, dtype=pl.UInt32)})
     joined = all_documents.join(counted, on="document", how="left", maintain_order="left")
-    return batch.hstack(joined.drop("document").fill_null(0))
+    return batch.with_columns(*joined.drop("document").fill_null(0))
 
 
 def _is_questionable(settings: Settings) -> pl.Expr:

@@ -47,7 +47,7 @@ def measure_redpajama(batch: pl.DataFrame, stop_words: tuple[str, ...] = STOP_WO
     texts = batch.select(TEXT.alias("text"), _normal(TEXT).alias("normal"))
     signals = texts.select(*_content(), *_raw_words(stop_words)).hstack(_normal_words(texts["normal"]))
     signals = signals.hstack(_lines(texts))
-    return batch.hstack(signals.cast(pl.Float32))
+    return batch.with_columns(*signals.cast(pl.Float32))
 
 
 def _normal(text: pl.Expr) -> pl.Expr:
