@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -149,6 +150,13 @@ def test_wrong_names_and_places_are_refused_in_one_sentence(ran: curate.Run, tmp
             curate.subset(ran, **arguments)  # type: ignore[arg-type]
     assert taken.read_bytes() == b"mine"
     assert [path.name for path in tmp_path.iterdir()] == ["taken.warc.gz"]
+
+
+def test_a_run_that_is_not_done_is_refused(ran: curate.Run, tmp_path: Path) -> None:
+    shutil.copytree(ran.folder, tmp_path / "run")
+    (tmp_path / "run" / "manifest.json").unlink()
+    with pytest.raises(UsageError, match="is not done"):
+        curate.subset(tmp_path / "run", tmp_path / "x.warc")
 
 
 def test_an_input_that_changed_since_the_run_is_refused(tmp_path: Path) -> None:

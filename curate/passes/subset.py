@@ -57,10 +57,12 @@ def subset(
     read, as `conversion` records. The same call gives the same bytes.
 
     Raises:
-        UsageError: nothing is chosen, a name is unknown, or `to` exists and `force` is not given, or is an input.
+        UsageError: the run is not done, nothing is chosen, a name is unknown, or `to` exists and `force` is not given, or is an input.
         RunConflict: an input has changed since the run.
     """
     run = run if isinstance(run, Run) else Run(Path(run))
+    if not run.is_complete:
+        raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
     recipe, plan = open_run(run.folder)
     target = _target(Path(to), run, plan, force)
     chosen = _choose(run, source, dropped_by, reason, ids)
