@@ -17,6 +17,7 @@ from warcio.warcwriter import WARCWriter
 import curate
 from curate.errors import RunConflict, UsageError
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"
 
 RECIPE = """
@@ -214,3 +215,19 @@ def test_records_are_found_in_every_form_of_file(name: str, pack: object, tmp_pa
     assert made.written == {"web": 3}
     bodies = {record.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n\r\n") for record in records}
     assert sum(body in bodies for body in original_bodies(made.path).values()) == 3
+
+
+def test_kept_records_of_other_makers_files_and_of_arc_are_had_again(tmp_path: Path) -> None:
+    makers = SHARED / "warc" / "warcio"
+    if not makers.is_dir():
+        pytest.skip("needs ../shared/data/warc")
+    (tmp_path / "recipe.toml").write_text(AGAIN.format(web=makers), encoding="utf-8")
+    run = curate.run(tmp_path / "recipe.toml", out=tmp_path / "run", workers=0)
+    kept = run.documents("web").collect()
+    made = curate.subset(run, tmp_path / "x.warc.gz")
+    assert made.written == {"web": kept.height}
+    assert any(".arc" in id for id in kept["id"])
+    again = read_again(made.path, tmp_path).documents("web").collect()
+    assert sorted(again["text"]) == sorted(kept["text"])
+    with made.path.open("rb") as file:
+        assert all(record.rec_headers["WARC-Record-ID"] for record in ArchiveIterator(file, check_digests="raise"))

@@ -57,7 +57,8 @@ def subset(
     read, as `conversion` records. The same call gives the same bytes.
 
     Raises:
-        UsageError: the run is not done, nothing is chosen, a name is unknown, or `to` exists and `force` is not given, or is an input.
+        UsageError: the run is not done, nothing is chosen, a name is unknown, or `to` exists and `force` is not
+            given, or is an input.
         RunConflict: an input has changed since the run.
     """
     run = run if isinstance(run, Run) else Run(Path(run))

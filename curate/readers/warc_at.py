@@ -1,4 +1,4 @@
-"""WARC records of which the places are known, whole and as they stand, without reading what lies between.
+"""WARC and ARC records of which the places are known, whole and as they stand, without reading what lies between.
 
 places ─▶ does a chain of members, or a plain record, start there? ─▶ its blocks
              └─ not everywhere ─▶ one pass over the file
