@@ -292,3 +292,19 @@ def test_other_files_are_named_for_what_they_are_not(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(UsageError, match=r"neither a tokenizer\.json nor a tiktoken file"):
             load_tokenizer(path)
+
+
+def test_the_bytes_of_a_token_are_those_of_its_text_and_not_of_its_marks() -> None:
+    pieces = {"[UNK]": 0, "[SEP]": 1, "play": 2, "##ing": 3, "##é": 4}
+    library = tokenizers.Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
+    library.add_special_tokens(["[UNK]", "[SEP]"])
+    sizes = Tokenizer("t", "", JsonFile(library.to_str(), Path("tokenizer.json"))).token_bytes()
+    assert sizes.tolist() == [0, 0, 4, 3, 2]
+    first = tokenizers.Tokenizer(
+        models.BPE(
+            {"<unk>": 0, "<end>": 1, "a": 2, "t</w>": 3, "at</w>": 4}, [("a", "t</w>")], end_of_word_suffix="</w>"
+        )
+    )
+    first.add_special_tokens(["<end>"])
+    sizes = Tokenizer("t", "", JsonFile(first.to_str(), Path("tokenizer.json"))).token_bytes()
+    assert sizes.tolist() == [5, 0, 1, 2, 3]

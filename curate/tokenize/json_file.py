@@ -43,8 +43,9 @@ class JsonFile:
         self.end_of_text = ids[self.end_of_text_token]
         _check_end_of_text(self.end_of_text_token, table, place)
         control = control_tokens(table, config, self.end_of_text_token)
-        ordinary = {*ordinary_tokens(table)} - control
-        self.pieces = bytes_of_ids(ids, ordinary, control, is_byte_level='"ByteLevel"' in content)
+        ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
+        is_byte_level = '"ByteLevel"' in content
+        self.pieces = bytes_of_ids(ids, table["model"], ordinary, silent, is_byte_level=is_byte_level)
         encoder = without_control(table, control, ids)
         self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
         self._fast = self._checked_fast(encoder, _probe(table))

@@ -79,13 +79,14 @@ def _check_merges(model: dict[str, Any], place: Path) -> None:
 
 
 def bytes_of_ids(
-    ids: Mapping[str, int], ordinary: Set[str], control: Set[str], *, is_byte_level: bool
+    ids: Mapping[str, int], model: Mapping[str, Any], ordinary: Set[str], silent: Set[str], *, is_byte_level: bool
 ) -> tuple[bytes, ...]:
-    """What each id stands for; `ordinary` are added tokens that a text may hold as they are."""
+    """What each id stands for; `ordinary` are added tokens that a text may hold as they are, `silent` ones are no text:
+    control tokens, and the unknown one, which stands for a text of any length."""
     byte_of = byte_alphabet()
     pieces = [NO_BYTES] * (max(ids.values()) + 1)
     for token, number in ids.items():
-        if token in control:
+        if token in silent:
             continue
         if token in ordinary:
             pieces[number] = token.encode()
@@ -94,8 +95,15 @@ def bytes_of_ids(
         elif found := BYTE_PIECE.fullmatch(token):
             pieces[number] = bytes([int(found[1], 16)])
         else:
-            pieces[number] = token.replace("▁", " ").encode()
+            pieces[number] = _text_of(token, model).encode()
     return tuple(pieces)
+
+
+def _text_of(token: str, model: Mapping[str, Any]) -> str:
+    """Without the marks of SentencePiece (a space), of WordPiece (within a word) and of GPT's first BPE (its end)."""
+    text = token.replace("▁", " ").removeprefix(model.get("continuing_subword_prefix") or "")
+    end = model.get("end_of_word_suffix") or ""
+    return text.removesuffix(end) + " " if end and text.endswith(end) else text
 
 
 def byte_alphabet() -> dict[str, int]:

@@ -37,7 +37,9 @@ def generate(
     folder = latest_checkpoint(checkpoint) or checkpoint
     vocabulary = read_state(folder).vocabulary
     name = vocabulary["tokenizer"]
-    tokenizer = load_tokenizer(name if name == "bytes" else folder / name, end_of_text=vocabulary.get("end_of_text_token"))
+    tokenizer = load_tokenizer(
+        name if name == "bytes" else folder / name, end_of_text=vocabulary.get("end_of_text_token")
+    )
     start = tokenizer.encode_batch([prompt])[0][:-1].tolist()
     ids = sample(
         load_model(folder),
