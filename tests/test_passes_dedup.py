@@ -231,3 +231,19 @@ def test_exempt_sources_must_exist_and_keep_their_near_duplicates(tmp_path: Path
         run(recipe(tmp_path, 'exempt = ["wep"]'), out=tmp_path / "run", workers=0)
     done = run(recipe(tmp_path, 'exempt = ["web"]'), out=tmp_path / "run", workers=0)
     assert done.manifest["dedup"]["removed"] == 0
+
+
+@pytest.mark.parametrize("left", ["min_words_left = 3", "min_words_left = 0"])
+def test_nothing_is_a_copy_of_a_document_of_which_too_little_is_left(tmp_path: Path, left: str) -> None:
+    lines = [" ".join(WORDS[start : start + 30]) for start in range(0, 120, 30)]
+    rest = "Contents" if left.endswith("3") else "\u00ad \u200b"
+    own = "Only here: nobody else says it."
+    texts = ["\n".join([*lines, PAGES[4]]), "\n".join([rest, *lines]), "\n".join([*lines, own])]
+    path = recipe(tmp_path, f'method = ["lines", "minhash"]\nkeep = "highest:rank"\nbands = 40\nrows = 3\n{left}')
+    paths = 'paths = ["rows.parquet"]'
+    path.write_text(path.read_text().replace(paths, paths + '\ncolumns = { rank = "rank" }'))
+    pl.DataFrame({"text": texts, "rank": [3.0, 2.0, 1.0]}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    dropped = done.ledger().filter(pl.col("outcome") == "dropped").collect()
+    assert dropped.select("id", "reason").rows() == [("web/rows.parquet@1", "cut_away")]
+    assert done.documents("web").sort("id").collect()["text"].to_list() == [texts[0], own]

@@ -24,7 +24,7 @@ from curate.dedup.cuts import NOBODY, Cuts, add_cuts
 from curate.dedup.index import ids_of_both
 from curate.dedup.minhash import band_names
 from curate.dedup.near import find_similar
-from curate.dedup.parts import cut_by
+from curate.dedup.parts import cut_by, mark_emptied
 from curate.dedup.ranking import CLEANEST, KEEP, keep_word, keeps_cleanest, rank_documents
 from curate.dedup.semantic import EMBEDDING, find_alike
 from curate.dedup.sets import Texts
@@ -100,6 +100,8 @@ def find_duplicates(
                 find_alike(files, rank, copies, dedup, place)
             elif texts is not None:
                 cuts = add_cuts(cuts, cut_by(method, files, texts, rank, copies, cuts, dedup, place))
+                if method != dedup.method[-1]:
+                    mark_emptied(files, texts, copies, cuts, dedup.min_words_left)
     copies.settle()
     verdicts = _verdicts(files.documents, copies)
     return Found(pl.concat([verdicts, _known(known, verdicts)]).sort("id"), _cuts(files.documents, cuts))

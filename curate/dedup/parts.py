@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curate.batch import HAS_TEXT
 from curate.dedup.bloom import bytes_needed, new_bloom
 from curate.dedup.copies import METHODS, Copies
 from curate.dedup.cuts import Cuts, cut_texts, join_cuts
@@ -61,6 +62,19 @@ def cut_by(
     lengths = np.bincount(more.document, weights=more.end - more.start, minlength=len(rank))
     copies.gone |= (lengths >= sizes) & (lengths > 0)
     return more
+
+
+def mark_emptied(files: SignatureFiles, texts: Texts, copies: Copies, cuts: Cuts, min_words_left: int) -> None:
+    """Documents that will be dropped for what was cut are `gone` for the methods that follow, too: one that went as a
+    copy of such a document would be lost with it."""
+    is_cut = np.isin(np.arange(len(copies.gone)), cuts.document)
+    documents = np.flatnonzero(copies.stays & is_cut)
+    for number, part, rows in files.places(documents):
+        which = documents[part]
+        for batch, found in batches_of(texts, number, rows):
+            left = cut_texts(found, cuts, which[batch])
+            has_enough = left.str.contains(HAS_TEXT) & (left.str.count_matches(r"\S+") >= min_words_left)
+            copies.gone[which[batch]] |= ~has_enough.fill_null(False).to_numpy()
 
 
 def _span(method: str, dedup: Dedup) -> Span:
