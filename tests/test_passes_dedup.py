@@ -192,7 +192,7 @@ def test_the_greatest_losses_are_shown_scrubbed_and_escaped(tmp_path: Path, caps
     path = recipe(tmp_path, "verify = { containment = 0.75 }\nbands = 60\nrows = 2")
     path.write_text(path.read_text() + '[scrub]\nentities = ["EMAIL_ADDRESS"]\n')
     part = " ".join(WORDS[10:120])
-    rows = [PAGES[0], part + " Ask jane.doe@fee.example \x1b[31m about red tape", " ".join(WORDS[20:90]), PAGES[1]]
+    rows = [PAGES[0], part + " Ask jane.doe@fee.com \x1b[31m about red tape", " ".join(WORDS[20:90]), PAGES[1]]
     pl.DataFrame({"text": rows}).write_parquet(tmp_path / "rows.parquet")
     done = run(path, out=tmp_path / "run", workers=0)
     assert not list(differences(done))
