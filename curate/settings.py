@@ -34,10 +34,7 @@ def build_options(kind: type[T], given: Mapping[str, Any], settings: Sequence[st
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--set {text}: expected NAME=VALUE")
-        try:
-            _put(table, name.strip().split("."), toml_value(value))
-        except TypeError:
-            raise UsageError(f"--set {text}: what stands before the last dot has a value of its own already") from None
+        _put(table, name.strip().split("."), toml_value(value))
     try:
         return build(kind, table, ())
     except Mismatch as mismatch:

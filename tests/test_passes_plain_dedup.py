@@ -109,7 +109,10 @@ def test_the_command_writes_verdicts_and_says_what_it_found(tmp_path: Path, caps
         (["--text", "body", "--verify", "{ containment = 7 }"], "containment must lie between 0.0 and 1.0, found 7"),
         (["--text", "body", "--verify", "{ contain = 0.7 }"], 'unknown key "contain"; did you mean "containment"'),
         (["--text", "body", "--verify", "much"], "expected a number, found a string ('much')"),
-        (["--text", "body", "--verify", "0.7", "--set", "verify.containment=1"], "verify has a value, and none below it"),
+        (
+            ["--text", "body", "--verify", "0.7", "--set", "verify.containment=1"],
+            "verify has a value, and none below it",
+        ),
         (["--text", "body", "--keep", "cleanest", "highest:scor"], 'no column "scor"'),
         (["--text", "body", "--set", "lines.spam=3"], '--lines.spam: unknown key "spam"; did you mean "span"'),
     ],
