@@ -8,22 +8,23 @@ from __future__ import annotations
 import polars as pl
 
 from curate.batch import Filter, Rule
+from curate.typed import Amount, Count, Share
 
 
 def books(
     *,
-    min_words: int = 50,
-    max_words: int = 0,
-    min_mean_word_length: float = 2.0,
-    max_mean_word_length: float = 10.0,
-    max_hash_symbol_ratio: float = 0.1,
-    max_ellipsis_ratio: float = 0.1,
-    max_bullet_line_ratio: float = 0.9,
-    max_ellipsis_line_ratio: float = 0.3,
-    min_alphabetic_word_ratio: float = 0.6,
-    max_duplicate_line_ratio: float = 0.3,
-    max_duplicate_10gram_ratio: float = 0.2,
-    min_stop_words: int = 0,
+    min_words: Count = 50,
+    max_words: Count = 0,
+    min_mean_word_length: Amount = 2.0,
+    max_mean_word_length: Amount = 10.0,
+    max_hash_symbol_ratio: Amount = 0.1,
+    max_ellipsis_ratio: Amount = 0.1,
+    max_bullet_line_ratio: Share = 0.9,
+    max_ellipsis_line_ratio: Share = 0.3,
+    min_alphabetic_word_ratio: Share = 0.6,
+    max_duplicate_line_ratio: Share = 0.3,
+    max_duplicate_10gram_ratio: Share = 0.2,
+    min_stop_words: Count = 0,
 ) -> Filter:
     """Drop what is no running text among books, chapters or parts of them; a value on a threshold is kept.
 
