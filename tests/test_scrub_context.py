@@ -72,6 +72,8 @@ def test_code_that_has_an_at_sign_stays(text: str) -> None:
         ("Kontakt: biuro@firma.pl", "Kontakt: <EMAIL_ADDRESS>"),
         ("biuro@firma.pl | tel. (22) 123 45 67", "<EMAIL_ADDRESS> | tel. (22) 123 45 67"),
         ('{"email": "jan@wp.pl"}', '{"email": "<EMAIL_ADDRESS>"}'),
+        ('{"user": "jan@wp.pl", "age": 5}', '{"user": "<EMAIL_ADDRESS>", "age": 5}'),
+        ("// TODO(jan@firma.rs): free it;", "// TODO(<EMAIL_ADDRESS>): free it;"),
         ("f(x@uni.ac.rs)", "f(<EMAIL_ADDRESS>)"),
         ("https://user:secret@host.com/path", "https://user:<EMAIL_ADDRESS>/path"),
         ("scp jane@host.example.com:/home/jane .", "scp <EMAIL_ADDRESS>:/home/jane ."),

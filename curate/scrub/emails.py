@@ -68,7 +68,8 @@ MAX_LINE = 60
 """How many bytes before and after a candidate are looked at."""
 SPOKEN_OF = re.compile(
     r"mail|(?<![a-z])(?:contact|kontakt|correo|courriel|author|maintainer|copyright|signed-off|reported|written"
-    r"|write to|send|by|from:|to:)|\(c\)|©|адрес|почт|пошт|poczt|pošt|posta|邮箱|郵箱|メール|메일",
+    r"|write to|send|by|from:|to:|todo|fixme|user|login|owner|account|recipient|sender)"
+    r"|\(c\)|©|адрес|почт|пошт|poczt|pošt|posta|邮箱|郵箱|メール|메일",
     re.IGNORECASE,
 )
 CODE = re.compile(
