@@ -314,6 +314,7 @@ def test_encryption_is_an_obstacle_only_where_it_hides_a_chapter(tmp_path: Path,
         ("<dc:title>", "<dc:description>5 < 6 & a <b</dc:description><dc:title>"),
         ('media-type="image/svg+xml"', 'media-type=" IMAGE/SVG+XML; q=1"'),
         ('href="text/2.xhtml#start"', 'href="Text/2.XHTML"'),
+        ('<itemref idref="two"/>', '<itemref idref="two"/><itemref idref="two"/>'),
         ('href="text/2.xhtml#start"', 'href="../OPS/./text/2.xhtml"'),
     ],
 )

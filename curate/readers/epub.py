@@ -81,12 +81,15 @@ def _package_entry(archive: zipfile.ZipFile, names: Names) -> zipfile.ZipInfo:
 
 
 def _spine(package: Any) -> Iterator[Any]:
-    """Items with text in reading order; the table of contents, pictures and references to nothing left out."""
+    """Items with text in reading order, each once; no table of contents, no pictures, no references to nothing."""
+    seen: set[str] = set()
     items = {item.get("id"): item for item in package.iterfind(".//{*}manifest/{*}item")}
     for reference in package.iterfind(".//{*}spine/{*}itemref"):
         item = _with_text(items.get(reference.get("idref")), items)
-        if item is not None and "nav" not in (item.get("properties") or "").split():
-            yield item
+        if item is None or item.get("id") in seen or "nav" in (item.get("properties") or "").split():
+            continue
+        seen.add(item.get("id"))
+        yield item
 
 
 def _chapter(item: Any, folder: str, names: Names) -> _Chapter:
