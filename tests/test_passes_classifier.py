@@ -152,12 +152,14 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(paragraphs: Path, tmp
     taken = tmp_path / "taken.bin"
     taken.write_bytes(b"mine")
     (tmp_path / "copy.bin").symlink_to(paragraphs)
+    (tmp_path / "own.ftz.json").write_bytes(b"mine")
     one = tmp_path / "one.jsonl"
     one.write_text("".join(f'{{"text": "a b {n}", "label": "x"}}\n' for n in range(20)), encoding="utf-8")
     good = {"label": "novel", "out": tmp_path / "m.bin", "training": SMALL}
     for files, changed, sentence in (
         ([paragraphs], {"out": taken}, "exists; --force writes over it"),
         ([paragraphs], {"out": tmp_path / "copy.bin", "force": True}, "one of the files that are read"),
+        ([paragraphs], {"out": tmp_path / "own.ftz"}, r"own\.ftz\.json exists"),
         ([paragraphs], {"out": tmp_path / "m.zip"}, r"ends in \.bin or"),
         ([paragraphs], {"max_bytes": 10}, r"ends in \.ftz"),
         ([paragraphs], {"out": tmp_path / "m.ftz", "max_bytes": 100}, "no quantized model of these texts"),
@@ -171,7 +173,7 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(paragraphs: Path, tmp
         with pytest.raises(UsageError, match=sentence):
             curate.train_classifier(files, **(good | changed))  # type: ignore[arg-type]
     assert taken.read_bytes() == b"mine"
-    assert {path.name for path in tmp_path.iterdir()} == {"taken.bin", "copy.bin", "one.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {"taken.bin", "copy.bin", "own.ftz.json", "one.jsonl"}
 
 
 def test_the_help_of_train_names_the_defaults_that_hold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,8 @@ def train_classifier(
     share = float(validation) if isinstance(validation, int | float) else None
     tests = tables if isinstance(validation, int | float) else open_tables(validation, text=text, label=label)
     limit = _quantized_bytes(target, max_bytes)
-    _check_target(target, tables.paths() | tests.paths(), force)
+    for path in (target, card_path(target)):
+        _check_target(path, tables.paths() | tests.paths(), force)
     if share is not None and not 0 < share < 1:
         raise UsageError(f"the share that is held out is {share}; it lies between 0 and 1")
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
@@ -87,8 +88,9 @@ def train_classifier(
         save(train(lines, training), lines, part, max_bytes=limit)
         judged = _judge(load_model(str(part)), tests.labelled(held_out=share, seed=training.seed))
         card = _card(part, tables, tests, share, training, counts, judged)
+        card_path(part).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(card_path(part), card_path(target))
         os.replace(part, target)
-    card_path(target).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return Trained(target, card, judged)
 
 

@@ -69,7 +69,7 @@ class Writer:
 @contextlib.contextmanager
 def open_warc(path: Path, info: Mapping[str, str], *, date: int) -> Iterator[Writer]:
     """The file appears under its name when all is written; `date` is in nanoseconds since 1970."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             writer = Writer(_WARCWriter(file, gzip=path.name.endswith(".gz")), _iso_date(date))
