@@ -412,3 +412,15 @@ def test_a_column_without_numbers_decides_nothing_and_is_refused(
     assert (
         pl.read_parquet(tmp_path / "o.parquet")["duplicate_of"][0] == pl.read_parquet(tmp_path / "o.parquet")["id"][2]
     )
+
+
+def test_a_column_whose_name_is_no_utf8_is_damage_to_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, out = tmp_path / "a.parquet", tmp_path / "o.parquet"
+    pq.write_table(pa.table({"text": PAGES[:2], "remark": [1, 2]}), broken)
+    broken.write_bytes(broken.read_bytes().replace(b"remark", b"rem\xee_k"))
+    assert "a.parquet cannot be read as Parquet" in refused(capsys, "dedup", broken, "--out", out)
+    good = lines(tmp_path / "b.jsonl", [{"text": PAGES[0]}])
+    assert run("dedup", broken, good, "--out", out) == 3
+    assert pl.read_parquet(out).height == 1

@@ -104,7 +104,7 @@ class SignatureFiles:
             try:
                 with pq.ParquetFile(self.paths[number], memory_map=True) as file:
                     column = file.read(columns=[name]).column(0)
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, UnicodeError) as error:
                 raise _damaged(self.paths[number], error) from error
             yield part, unpack_signatures(column, rows)
 
@@ -134,7 +134,7 @@ def _check_file(path: str, columns: Sequence[str]) -> int:
         footer = pq.ParquetFile(path)
     except FileNotFoundError as error:
         raise UsageError(f"there is no signature file {path}") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise _damaged(path, error) from error
     with footer:
         missing = [name for name in columns if name not in footer.schema_arrow.names]

@@ -188,7 +188,7 @@ def _read_parquet(piece: FileRange, source: Source, whole: bool) -> Rows:
     with open_input(piece.file.uri) as raw:
         try:
             opened = pq.ParquetFile(raw, page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
+        except parquet.DAMAGE as error:
             parquet.raise_machine_fault(error)
             told = f"{file} cannot be read as Parquet: {_one_line(error)}"
             return Rows(no_rows(source), [], (Unread(file, "corrupt", told, 1),))
@@ -246,7 +246,7 @@ def _read_group(
         if table.num_rows == count:
             yield table, ()
             return
-    except (pa.ArrowException, OSError) as error:
+    except parquet.DAMAGE as error:
         parquet.raise_machine_fault(error)
     first, last, found = row, row + count - 1, "the rows are missing"
     batches = opened.iter_batches(parquet.BATCH_ROWS, row_groups=[group], columns=columns)
@@ -254,7 +254,7 @@ def _read_group(
         for batch in batches:
             yield pa.Table.from_batches([batch]), ()
             first += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except parquet.DAMAGE as error:
         parquet.raise_machine_fault(error)
         found = _one_line(error)
     if first <= last:

@@ -68,7 +68,7 @@ def _look_at_parquet(file: InputFile, text: str) -> Look | None:
     try:
         with open_input(file.uri) as raw:
             schema = pq.read_schema(raw)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise_machine_fault(error)
         return None
     kinds = {field.name: _kinds_of_type(storage(field.type)) for field in schema}

@@ -20,6 +20,8 @@ from curate.recipe import Source
 
 BATCH_BYTES = 16 << 20
 BATCH_ROWS = 1024
+DAMAGE = (pa.ArrowException, OSError, UnicodeError)
+"""What the library raises on a damaged file; a column's name may be no UTF-8."""
 
 
 def cut_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
@@ -27,7 +29,7 @@ def cut_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     try:
         with open_input(file.uri) as raw:
             footer = pq.read_metadata(raw)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGE as error:
         raise_machine_fault(error)
         return [(0, 1)]
     cuts, start, held = [], 0, 0
@@ -53,7 +55,7 @@ def read_parquet(
     with open_input(part.file.uri) as raw:
         try:
             table = pq.ParquetFile(raw, page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             raise_machine_fault(error)
             yield Lost(f"{id}@0", "quarantined", "corrupt", str(error))
             return
@@ -98,7 +100,7 @@ def _read_group(
     while row <= last:
         try:
             rows = _next_rows(batches)
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             raise_machine_fault(error)
             yield Lost(f"{id}@{row}", "quarantined", "corrupt", f"rows {row} to {last}: {error}")
             return
