@@ -65,10 +65,11 @@ def test_a_good_recipe_has_no_fault_and_shows_what_its_rules_take(tmp_path: Path
     ("steps", "sentence"),
     [
         ('"gopher_quality", "gopher_quality"', "the same step with the same parameters stands twice"),
-        ('{ use = "gopher_quality", max_bullet_line_ratio = 90 }', "can never fire: 90"),
-        ('{ use = "gopher_quality", min_alphabetic_word_ratio = 80 }', "drops every document: 80"),
-        ('{ use = "language", keep = ["en"], min_score = 65 }', "65"),
+        ('{ use = "gopher_quality", max_bullet_line_ratio = 90 }', "found 90"),
+        ('{ use = "gopher_quality", min_alphabetic_word_ratio = 80 }', "found 80"),
+        ('{ use = "language", keep = ["en"], min_score = 65 }', "found 65"),
         ('{ where = "character_count < 0" }', "drops all"),
+        ('{ use = "gopher_quality", min_words = 500, max_words = 400 }', "nothing lies between min_words = 500"),
     ],
 )
 def test_rules_that_never_or_always_fire_are_faults(tmp_path: Path, steps: str, sentence: str) -> None:
@@ -165,3 +166,68 @@ def test_a_sample_is_spread_over_all_there_is(count: int, size: int) -> None:
     assert found == sorted(set(found))
     gaps = [after - before for before, after in pairwise([*found, count])]
     assert not found or (found[0] == 0 and max(gaps) <= 4 * count / size)
+
+
+OWN = """
+def raises(document):
+    raise ValueError("no such thing: " + document.id[:5])
+
+def rarely(document):
+    if hash(document.text) % 1000 == 1000:
+        raise ValueError
+    return True
+
+def nothing(document):
+    return False
+"""
+
+
+def own(folder: Path, *, steps: str = "", content: str = "", limits: str = "") -> Checked:
+    (folder / "own.py").write_text(OWN)
+    rows = [json.dumps({"id": f"n{number}", "text": f"It was the best of times. {number}"}) for number in range(30)]
+    (folder / "notes.jsonl").write_text(content or "\n".join(rows) + "\n")
+    (folder / "recipe.toml").write_text(
+        f'name = "own"\n{limits}\n[[source]]\nname = "notes"\nread = "tables"\npaths = ["*.jsonl"]\nsteps = [{steps}]\n'
+    )
+    return check(str(folder / "recipe.toml"))
+
+
+def test_an_own_filter_that_raises_is_a_fault_with_its_error(tmp_path: Path) -> None:
+    found = faults(own(tmp_path, steps='"own:raises"'))
+    assert found[0].startswith("notes, own:raises: raised on 30 of the 30 documents of the sample")
+    assert "ValueError: no such thing: notes" in found[0]
+    assert faults(own(tmp_path, steps='"own:rarely"')) == []
+
+
+def test_a_step_that_drops_all_is_a_fault_whoever_wrote_it(tmp_path: Path) -> None:
+    found = faults(own(tmp_path, steps='"own:nothing"'))
+    assert any("drops all 30 documents" in fault for fault in found)
+
+
+def test_a_sample_too_small_for_always_of_which_nothing_is_left_is_a_fault_too(tmp_path: Path) -> None:
+    content = json.dumps({"id": "n", "text": "It was the best of times."}) + "\n"
+    found = faults(own(tmp_path, steps='"gopher_quality"', content=content))
+    assert found == ["notes: its steps leave nothing of the sample, which has 1 document"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{\n[\nno JSON\n", "none of its first 3 records is a document: 3 quarantined"),
+        ('{"body": "a text under another name"}\n' * 4, "none of its first 4 records is a document"),
+        ("\n\n", "its files hold no record at all"),
+    ],
+)
+def test_a_source_without_a_readable_record_is_a_fault(tmp_path: Path, content: str, told: str) -> None:
+    try:
+        [found] = faults(own(tmp_path, content=content))
+    except RecipeError as error:  # the column is missed before anything is read
+        found = str(error)
+    assert told in found or "body" in found
+
+
+def test_a_source_of_which_nothing_is_read_gives_exit_1(tmp_path: Path) -> None:
+    own(tmp_path, content="{\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(tmp_path / "recipe.toml")])
+    assert ended.value.code == 1

@@ -14,7 +14,6 @@ import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.batch import Rule
 from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
 from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
 from curate.passes.check import check_recipe
@@ -24,26 +23,15 @@ from curate.passes.sample import Trial, sample_source, try_steps
 from curate.passes.steps import bind, resolve
 from curate.recipe import Recipe, Source, Step
 from curate.recipe_file import load
+from curate.report.behaviour import Finding, behaviour, nothing_read
 from curate.report.plan import estimate_mixture, estimate_sources
 from curate.report.show import add_column
-from curate.text.signals import SIGNALS
+from curate.report.thresholds import crossed, verdict_on
 
 NGRAMS_A_TOKEN = 1
 """An n-gram begins with nearly every word, and most words are a token."""
-ENOUGH = 20
-"""Documents that must have reached a step before "always" means anything."""
-UNIT = (0.0, 1.0)
 CLOSE = 0.02
 """Weights that are rounded, as published ones are, are this close to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One sentence about a recipe. A fault is a mistake; the rest is worth knowing."""
-
-    is_fault: bool
-    place: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +75,13 @@ def check(path: str, *, documents: int = 1000) -> Checked:
     rates: list[Rate] = []
     for source in recipe.sources:
         findings += [*_repeated(source), *_thresholds(source, recipe)]
-        if source.steps:
-            trials = list(try_steps(sample_source(recipe, source, plan, documents), bind(source, recipe)))
-            rates += [rate for trial in trials for rate in _rates(source.name, trial)]
-            findings += _behaviour(source.name, trials)
+        batch = sample_source(recipe, source, plan, documents)
+        if batch.is_empty():
+            findings.append(nothing_read(recipe, source, plan))
+            continue
+        trials = list(try_steps(batch, bind(source, recipe)))
+        rates += [rate for trial in trials for rate in _rates(source.name, trial)]
+        findings += behaviour(source.name, trials, recipe.limits.max_errors)
     return Checked(tuple(findings), tuple(rates))
 
 
@@ -149,37 +140,16 @@ def _thresholds(source: Source, recipe: Recipe) -> Iterator[Finding]:
     for step in bind(source, recipe):
         off = []
         for rule in step.filter.rules:
-            verdict = _verdict(rule)
+            verdict = verdict_on(rule)
             if verdict == "off":
                 off.append(rule.name)
             elif verdict is not None:
                 yield Finding(True, f"{source.name}, {step.name}, {rule.name}", verdict)
+        for low, high in crossed(step.filter.rules):
+            told = f"nothing lies between {low.name} = {low.threshold:g} and {high.name} = {high.threshold:g}"
+            yield Finding(True, f"{source.name}, {step.name}", told)
         if off:
             yield Finding(False, f"{source.name}, {step.name}", f"switched off by their thresholds: {', '.join(off)}")
-
-
-def _verdict(rule: Rule) -> str | None:
-    """What is wrong with a threshold; "off" where it is at the end of the range: so rules are switched off."""
-    limits = _range(rule.signal)
-    if limits is None or isinstance(rule.threshold, bool) or not isinstance(rule.threshold, int | float):
-        return None
-    low, high = limits
-    told = (
-        f'{rule.threshold:g} for "{rule.signal}", which goes from {low:g} to {"any number" if high is None else high}'
-    )
-    is_minimum, is_maximum = rule.name.startswith("min_"), rule.name.startswith("max_")
-    if (is_minimum and high is not None and rule.threshold > high) or (is_maximum and rule.threshold < low):
-        return f"drops every document: {told}"
-    if is_maximum and high == 1 and rule.threshold > high * 1.5:
-        return f"can never fire: {told}"
-    if (is_minimum and rule.threshold <= low) or (is_maximum and high is not None and rule.threshold >= high):
-        return "off"
-    return None
-
-
-def _range(signal: str) -> tuple[float, float | None] | None:
-    known = {each.name: (each.minimum, each.maximum) for each in SIGNALS}
-    return known.get(signal, UNIT if signal.endswith("_score") else None)
 
 
 def _rates(source: str, trial: Trial) -> Iterator[Rate]:
@@ -197,30 +167,6 @@ def _rate(
     size, lost = int(documents["byte_count"].sum()), int(failing["byte_count"].sum())
     shares = (failing.height / max(documents.height, 1), lost / max(size, 1))
     return Rate(source, step, rule, documents.height, failing.height, *shares, published)
-
-
-def _behaviour(source: str, trials: Sequence[Trial]) -> Iterator[Finding]:
-    """Rules that take all of the sample, that cannot tell, and that never fire."""
-    idle = []
-    for trial in trials:
-        reached = trial.documents.height
-        for rule in trial.step.filter.rules:
-            place = f"{source}, {trial.step.name}, {rule.name}"
-            failing = trial.documents.filter(~rule.keep.fill_null(True)).height
-            if reached >= ENOUGH and failing == reached:
-                yield Finding(True, place, f"drops all {reached:,} documents of the sample that reached it")
-            elif reached >= ENOUGH and _is_unknown(rule, trial.documents):
-                yield Finding(
-                    False, place, f'"{rule.signal}" is unknown for all {reached:,} documents: it never decides'
-                )
-            elif reached >= ENOUGH and not failing and _verdict(rule) != "off":
-                idle.append(f"{trial.step.name}.{rule.name}")
-    if idle:
-        yield Finding(False, source, f"dropped nothing of the sample: {', '.join(idle)}")
-
-
-def _is_unknown(rule: Rule, documents: pl.DataFrame) -> bool:
-    return bool(documents.select(rule.keep.is_null().all()).item())
 
 
 def check_values(checked: Checked) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""What a sample shows of a recipe: sources of which nothing is read or left, functions that raise, rules that take all.
+
+records of a source ─▶ read? ─▶ steps tried ─▶ raised? dropped all? never decided? ─▶ Finding
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import polars as pl
+
+from curate.batch import Rule
+from curate.engine.plan import Plan
+from curate.passes.extract import page_extractor
+from curate.passes.filter import record_row
+from curate.passes.inputs import read_split
+from curate.passes.sample import Trial
+from curate.recipe import Recipe, Source
+from curate.report.thresholds import verdict_on
+
+ENOUGH = 20
+"""Documents that must have reached a step before "always" means anything."""
+MAX_LOOKED_AT = 2000
+"""Records that are asked why none of them is a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about a recipe. A fault is a mistake; the rest is worth knowing."""
+
+    is_fault: bool
+    place: str
+    sentence: str
+
+
+def nothing_read(recipe: Recipe, source: Source, plan: Plan) -> Finding:
+    """Why a source whose sample is empty has no document."""
+    extract = page_extractor(source, recipe)
+    records = (
+        record for split in plan.of(source.name) for record in read_split(split, source, recipe.limits.max_record_bytes)
+    )
+    rows = (record_row(record, extract, None) for record in islice(records, MAX_LOOKED_AT))
+    reasons = Counter(f"{row['outcome']} ({row['reason']})" for row in rows if "text" not in row)
+    if not reasons:
+        return Finding(True, source.name, "its files hold no record at all")
+    told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(3))
+    return Finding(True, source.name, f"none of its first {reasons.total():,} records is a document: {told}")
+
+
+def behaviour(source: str, trials: Sequence[Trial], max_errors: float) -> list[Finding]:
+    """Steps that raise, that take all of the sample, that cannot tell, and that never fire."""
+    found = [
+        finding for trial in trials for finding in (*_raised(source, trial, max_errors), *_dropped_all(source, trial))
+    ]
+    if (
+        not any(finding.is_fault for finding in found)
+        and trials
+        and trials[0].documents.height
+        and not _left(trials[-1])
+    ):
+        told = f"its steps leave nothing of the sample, which has {trials[0].documents.height:,}"
+        found.append(Finding(True, source, f"{told} document{'s' * (trials[0].documents.height > 1)}"))
+    return [*found, *_undecided(source, trials)]
+
+
+def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Finding]:
+    idle = []
+    for trial in trials:
+        if trial.documents.height < ENOUGH:
+            continue
+        for rule in trial.step.filter.rules:
+            if _is_unknown(rule, trial.documents):
+                told = f'"{rule.signal}" is unknown for all {trial.documents.height:,} documents: it never decides'
+                yield Finding(False, f"{source}, {trial.step.name}, {rule.name}", told)
+            elif verdict_on(rule) != "off" and not trial.documents.filter(_fails(rule)).height:
+                idle.append(f"{trial.step.name}.{rule.name}")
+    if idle:
+        yield Finding(False, source, f"dropped nothing of the sample: {', '.join(idle)}")
+
+
+def _raised(source: str, trial: Trial, max_errors: float) -> Iterator[Finding]:
+    """A user's function that raises on more documents than a run goes on with; on fewer it is worth knowing."""
+    failed = trial.documents.filter(outcome="quarantined", step=trial.step.name, reason="exception")
+    if failed.is_empty():
+        return
+    first = (str(failed["value"][0]).splitlines() or [""])[0]
+    reached = trial.documents.height
+    told = f"raised on {failed.height:,} of the {reached:,} documents of the sample that reached it; the first: {first}"
+    yield Finding(failed.height > max_errors * reached, f"{source}, {trial.step.name}", told)
+
+
+def _dropped_all(source: str, trial: Trial) -> Iterator[Finding]:
+    """A step that drops everything, and the rules of it that would each alone."""
+    reached = trial.documents.height
+    if reached < ENOUGH or trial.documents.filter(outcome="dropped").height < reached:
+        return
+    alone = [rule for rule in trial.step.filter.rules if trial.documents.filter(_fails(rule)).height == reached]
+    for place in [f", {rule.name}" for rule in alone] or [""]:
+        told = f"drops all {reached:,} documents of the sample that reached it"
+        yield Finding(True, f"{source}, {trial.step.name}{place}", told)
+
+
+def _fails(rule: Rule) -> pl.Expr:
+    return ~rule.keep.fill_null(True)
+
+
+def _is_unknown(rule: Rule, documents: pl.DataFrame) -> bool:
+    return bool(documents.select(rule.keep.is_null().all()).item())
+
+
+def _left(trial: Trial) -> int:
+    return trial.documents.filter(pl.col("outcome").is_null()).height
