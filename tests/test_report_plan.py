@@ -87,6 +87,27 @@ def test_a_part_of_the_documents_tells_it_within_its_error(
     assert plan_values(recipe) == values
 
 
+def test_of_large_inputs_the_beginnings_of_many_splits_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve splits of four megabytes, of which a third is read; neighbours are alike, as in a crawl."""
+    monkeypatch.setattr(survey, "MAX_INPUT", 16 << 20)
+    words = [["one", "two", "three"], ["a", "much", "longer", "vocabulary"]]
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        for number in range(12_000):
+            text = " ".join(words[number // 1000 % 2]) + f" number {number} "
+            file.write(json.dumps({"text": text * (40 + number // 100), "number": number}) + "\n")
+    recipe = 'name = "x"\n[[source]]\nname = "rows"\nread = "tables"\npaths = ["rows.jsonl"]\n'
+    (tmp_path / "x.toml").write_text(recipe + '[tokenize]\ntokenizer = "bytes"\n')
+    [source] = plan_values(str(tmp_path / "x.toml"))["sources"].values()
+    assert source["splits"] > 8
+    found = source["estimated"]
+    assert found["drawn_share"] < 0.4
+    lines = (tmp_path / "rows.jsonl").read_text().splitlines()
+    whole = sum(len(json.loads(line)["text"]) + 1 for line in lines)
+    assert found["tokens"] == pytest.approx(whole, rel=0.02)
+
+
 def test_bytes_and_a_tokenizers_file_are_counted_as_they_are(tmp_path: Path) -> None:
     plan = plan_values(str(write(tmp_path, '"bytes"')))["sources"]["code"]
     found = plan["estimated"]

@@ -104,10 +104,12 @@ def _sampling_error(found: Survey, documents: pl.DataFrame) -> float:
         return 0.0
     if found.drawn.height < 2 * GROUPS:
         return 1 / math.sqrt(documents.height)
-    parts = [_bytes(found, documents, shape, without=group) for group in range(GROUPS)]
-    mean = sum(parts) / GROUPS
-    variance = (GROUPS - 1) / GROUPS * sum((part - mean) ** 2 for part in parts)
-    return math.sqrt(variance * (1 - found.drawn_share)) / mean if mean else 0.0
+    groups = found.drawn["group"].unique().sort().to_list()
+    parts = [_bytes(found, documents, shape, without=group) for group in groups]
+    mean = sum(parts) / len(parts)
+    variance = (len(parts) - 1) / len(parts) * sum((part - mean) ** 2 for part in parts)
+    unseen = 1 - (found.drawn_share if found.input_share >= 1 else found.input_share)
+    return math.sqrt(variance * unseen) / mean if mean else 0.0
 
 
 def _deduplicated(kept: Sequence[pl.DataFrame], dedup: Dedup | None) -> pl.DataFrame:

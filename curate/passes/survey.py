@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import polars as pl
 import xxhash
@@ -29,9 +30,13 @@ MAX_SLOW_DOCUMENTS = 300
 MAX_HELD = 64 << 20
 """Bytes of records that are held at once, and extracted."""
 MAX_INPUT = 128 << 20
+"""Bytes of input that are read in all: the beginnings of many splits, as neighbours in a crawl are alike."""
+MAX_SPLITS = 32
 MIN_SPLITS = 4
-"""So many bytes of input are read, or so many splits where these have more."""
-MAX_PAYLOAD = 1 << 30
+"""So many splits are read to their ends, whatever their size, where they cannot be read in part."""
+BYTES = 1 << 16
+"""A longer range is one of bytes; row groups, and files that are read as a whole, are never so many."""
+MAX_PAYLOAD = 256 << 20
 """Bytes of records after which reading stops in a split: an archive that nobody can cut may have any size."""
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".zip", ".tgz", ".parquet")
 COMPRESSION = 4.0
@@ -43,9 +48,10 @@ GROUPS = 20
 class Survey:
     """What of a source was read, and what its steps made of the documents that were drawn.
 
-    `drawn`: id, payload (bytes of the record), and group, 0 to `GROUPS` - 1: without the documents of one group an
-    estimate is another one, which shows its error. `kept`: the documents that the steps keep, in the order of the draw.
-    `input_share` of the input's bytes was read, and held `records` records of `payload` bytes together.
+    `drawn`: id, payload (bytes of the record), and group: without the documents of one group an estimate is another
+    one, which shows its error; a group is a split where only some of the input was read, else any twentieth. `kept`:
+    the documents that the steps keep, in the order of the draw. `input_share` of the input's bytes was read, and held
+    `records` records of `payload` bytes together.
     """
 
     drawn: pl.DataFrame
@@ -64,13 +70,28 @@ def survey(recipe: Recipe, source: Source, plan: Plan) -> Survey:
     """The same documents for the same inputs and seed, in a minute at most whatever the size of the inputs."""
     splits = plan.of(source.name)
     reading = _Reading(recipe.seed, MAX_SLOW_DOCUMENTS if source.extract == "trafilatura" else MAX_DOCUMENTS)
-    read = sum(split.size * _read(reading, split, source, recipe) for split in _chosen(splits))
+    chosen = _chosen(splits)
+    read = 0.0
+    for reading.split, split in enumerate(chosen):
+        read += split.size * _read(reading, split, MAX_INPUT // len(chosen), source, recipe)
     share = min(read / max(sum(split.size for split in splits), 1), 1.0)
-    held = sorted(reading.held, key=lambda each: each[0])
-    rows = [(record.id, record_size(record), number % GROUPS) for number, (_, record) in enumerate(held)]
+    held = sorted(reading.held, key=lambda each: each.place)
+    by_split = share < 1 and len(chosen) > 1
+    groups = [each.split if by_split else number for number, each in enumerate(held)]
+    rows = [
+        (each.record.id, record_size(each.record), group % GROUPS) for each, group in zip(held, groups, strict=True)
+    ]
     drawn = pl.DataFrame(rows, schema={"id": pl.String, "payload": pl.Int64, "group": pl.Int64}, orient="row")
-    kept = _kept([record for _, record in held], source, recipe)
+    kept = _kept([each.record for each in held], source, recipe)
     return Survey(drawn, kept, reading.records, reading.payload, share)
+
+
+class _Held(NamedTuple):
+    """A record, its hash and its split."""
+
+    place: int
+    split: int
+    record: Record
 
 
 @dataclass(slots=True)
@@ -82,8 +103,9 @@ class _Reading:
     limit: int = 1 << 64
     records: int = 0
     payload: int = 0
-    held: list[tuple[int, Record]] = field(default_factory=list)
+    held: list[_Held] = field(default_factory=list)
     held_bytes: int = 0
+    split: int = 0
 
     def add(self, record: Record) -> None:
         size = record_size(record)
@@ -91,7 +113,7 @@ class _Reading:
         self.payload += size
         place = xxhash.xxh3_64_intdigest(record.id.encode(), seed=self.seed)
         if place < self.limit:
-            self.held.append((place, record))
+            self.held.append(_Held(place, self.split, record))
             self.held_bytes += size
         while len(self.held) > self.max_documents or (self.held_bytes > MAX_HELD and len(self.held) > 1):
             self._sink()
@@ -99,8 +121,8 @@ class _Reading:
     def _sink(self) -> None:
         """By a tenth, so that the draw stays near what is allowed."""
         self.limit -= self.limit // 10
-        self.held = [each for each in self.held if each[0] < self.limit]
-        self.held_bytes = sum(record_size(record) for _, record in self.held)
+        self.held = [each for each in self.held if each.place < self.limit]
+        self.held_bytes = sum(record_size(each.record) for each in self.held)
 
 
 def _chosen(splits: Sequence[Split]) -> Sequence[Split]:
@@ -108,18 +130,27 @@ def _chosen(splits: Sequence[Split]) -> Sequence[Split]:
     if not splits:
         return splits
     mean = max(sum(split.size for split in splits) // len(splits), 1)
-    count = min(max(MAX_INPUT // mean, MIN_SPLITS), len(splits))
+    fewest = MAX_SPLITS if all(_is_in_bytes(split) for split in splits) else MIN_SPLITS
+    count = min(max(MAX_INPUT // mean, fewest), len(splits))
     return [splits[(2 * number + 1) * len(splits) // (2 * count)] for number in range(count)]
 
 
-def _read(reading: _Reading, split: Split, source: Source, recipe: Recipe) -> float:
-    """Add the records of a split; which part of it was read."""
-    before = reading.payload
+def _is_in_bytes(split: Split) -> bool:
+    """Whether it is one range of a file's bytes, of which a part can be read, and is known by its records' ids."""
+    return len(split.ranges) == 1 and split.ranges[0].end - split.ranges[0].start > BYTES
+
+
+def _read(reading: _Reading, split: Split, max_bytes: int, source: Source, recipe: Recipe) -> float:
+    """Add the records of a split, or its first ones; which part of it was read."""
+    before, piece = reading.payload, split.ranges[0]
     for record in read_split(split, source, recipe.limits.max_record_bytes):
+        place = record.id.rpartition("@")[2]
+        if _is_in_bytes(split) and place.isdigit() and int(place) - piece.start > max_bytes:
+            return (int(place) - piece.start) / (piece.end - piece.start)
         if isinstance(record, Record):
             reading.add(record)
         if reading.payload - before > MAX_PAYLOAD:
-            is_compressed = split.ranges[0].file.name.endswith(COMPRESSED)
+            is_compressed = piece.file.name.endswith(COMPRESSED)
             return min(MAX_PAYLOAD / (COMPRESSION if is_compressed else 1.0) / max(split.size, 1), 1.0)
     return 1.0
 
