@@ -169,3 +169,37 @@ def four_grams(text: str) -> Counter[tuple[str, ...]]:
     words = re.findall(r"\w+", text)
     size = min(4, len(words)) or 4
     return Counter(tuple(words[start : start + size]) for start in range(len(words) - size + 1))
+
+
+HOSTILE = {
+    "many paragraphs": "<p>word word</p>" * 300_000,
+    "many links": "<p><a href=x>word</a></p>" * 200_000,
+    "many cells": "<table>" + ("<tr>" + "<td>a b</td>" * 10 + "</tr>") * 30_000,
+    "many items": "<ul>" + "<li>word word</li>" * 300_000,
+    "much text": "<p>" + "word " * 1_700_000,
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_page_over_the_bounds_goes_to_the_quick_engine_and_memory_stays_bounded(what: str) -> None:
+    script = (
+        "import json, resource, sys; from curate.extract.html import extract_html;"
+        "html = json.load(sys.stdin); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "found = extract_html(html, engine='trafilatura');"
+        "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+        "print(json.dumps([found.losses, (after - before) >> 10, len(found.text)]))"
+    )
+    page = f"<html><body><article><h1>Title</h1><p>{'Some words, and more. ' * 20}</p>{HOSTILE[what]}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(page), capture_output=True, text=True, check=True
+    )
+    found, megabytes, _ = json.loads(done.stdout)
+    assert found == ["too_big"]
+    assert megabytes < 1_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_attributes_by_the_thousand_are_left_out_and_the_text_stays(engine: Engine) -> None:
+    for attribute in ("a{}=1", "a{}", "a{}='x y'"):
+        tag = "<p " + " ".join(attribute.format(number) for number in range(200_000)) + ">"
+        assert "a hundred years" in extract_html(PAGE.replace("<main>", f"<main>{tag}Text.</p>"), engine=engine).text

@@ -15,7 +15,7 @@ import functools
 import re
 from collections.abc import Iterator
 
-from resiliparse.parse.encoding import detect_encoding
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
 from curate.errors import CurateError
 
@@ -34,7 +34,7 @@ COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 SEVEN_BIT = re.compile(rb"\x1b\$|\x1b\(|\x0e|~\{")  # ISO-2022 and HZ hide other alphabets in ASCII
 CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 
-# What a label means on the web (WHATWG Encoding, "names and labels"): the superset that browsers use.
+# Python's codecs for the encodings of the web (WHATWG Encoding, "names and labels"): supersets of what their names say.
 AS_BROWSERS_DO = {
     "ascii": "cp1252",
     "iso8859-1": "cp1252",
@@ -49,23 +49,7 @@ AS_BROWSERS_DO = {
     "utf-16": "utf-16-le",
     "utf-32": "utf-32-le",
 }
-# Labels of the web that Python does not know.
-LABELS = {
-    "x-sjis": "cp932",
-    "x-gbk": "gb18030",
-    "x-euc-jp": "euc_jp",
-    "x-x-big5": "big5hkscs",
-    "ks_c_5601-1989": "cp949",
-    "windows-949": "cp949",
-    "windows-874": "cp874",
-    "dos-874": "cp874",
-    "iso-8859-8-i": "iso8859-8",
-    "x-mac-roman": "mac-roman",
-    "x-mac-cyrillic": "mac-cyrillic",
-    "unicode": "utf-16-le",
-    "unicode-1-1-utf-8": "utf-8",
-    "utf8mb4": "utf-8",
-}
+LABELS = {"x-mac-cyrillic": "mac-cyrillic", "x-mac-ukrainian": "mac-cyrillic", "utf8mb4": "utf-8"}  # not in the table
 CHARACTER_SETS = re.compile(
     r"utf-(?:8|16|32)(?:-[lb]e)?|cp\d+|iso8859-\d+|iso2022_(?:jp|kr)\w*|koi8-[rut]|mac-\w+|big5\w*|gb\w+|euc_\w+"
     r"|shift_jis\w*|johab|hz|kz1048|ptcp154"
@@ -104,10 +88,14 @@ def decode(payload: bytes, *, declared: str | None, html: bool) -> tuple[str, st
 
 @functools.cache
 def find_encoding(label: str) -> str | None:
-    """Python's codec for a label as browsers read it; None for what is no character set."""
-    label = label.strip(" \t\r\n\"'").lower()
+    """Python's codec for a label as browsers read it; None for what is no character set.
+
+    resiliparse has the table of the web; encodings that browsers refuse for their safety (HZ, ISO-2022-KR), those that
+    they forgot (UTF-32), and other names for all of them are Python's.
+    """
+    label = label.strip(" \t\r\n\f\"'").lower()
     try:
-        name = codecs.lookup(LABELS.get(label, label)).name
+        name = codecs.lookup(map_encoding_to_html5(label, False) or LABELS.get(label, label)).name
     except (LookupError, ValueError):
         return None
     name = AS_BROWSERS_DO.get(name, name.removesuffix("-sig"))

@@ -18,6 +18,8 @@ from curate.extract.xhtml import xhtml_as_html
 Engine = Literal["resiliparse", "trafilatura"]
 ENGINES: tuple[Engine, ...] = ("resiliparse", "trafilatura")
 
+MAX_LENGTH = 8_000_000
+MAX_TAGS = 50_000
 NO_TEXT = ("img", "area", "video", "audio", "embed", "svg title", "svg desc", "svg metadata")  # or another text for one
 
 
@@ -25,6 +27,7 @@ NO_TEXT = ("img", "area", "video", "audio", "embed", "svg title", "svg desc", "s
 class Extraction:
     """`text` is "" where a page has no content. `losses` names what the parser dropped without an error:
     "deep_nesting" (libxml2 stops at 256 levels) and "huge_text_node" (at 10 MB in one node), with all that follows.
+    "too_big" is a page over the bounds of trafilatura: its text is the quick engine's.
     A caller that is content with the quick engine's text notes "quick_text".
     """
 
@@ -42,7 +45,7 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
 
     The output depends on the page alone: trafilatura's duplicate cache, which lives as long as the process, is off.
     Not for several threads at once with trafilatura, whose parser is one object. Deeply nested pages (5,000 levels)
-    and tags with 20,000 attributes take a time that grows with the square of their size; the caller limits it.
+    take a time that grows with the square of their depth; the caller limits it.
 
     Raises:
         UsageError: `engine` is neither of the two.
@@ -59,7 +62,16 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
 def _extract(html: str, engine: Engine, *, whole: bool) -> Extraction:
     if whole:
         return _extract_whole(html)
-    return _extract_main_fast(html) if engine == "resiliparse" else _extract_main_reference(html)
+    if engine == "resiliparse":
+        return _extract_main_fast(html)
+    return (
+        replace(_extract_main_fast(html), losses=("too_big",)) if _is_too_big(html) else _extract_main_reference(html)
+    )
+
+
+def _is_too_big(html: str) -> bool:
+    """Over what trafilatura, which copies trees, does within some 500 MB; of 1,716 real pages none is."""
+    return len(html) > MAX_LENGTH or html.count("<") > MAX_TAGS
 
 
 def _extract_main_fast(html: str) -> Extraction:

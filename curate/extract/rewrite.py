@@ -15,6 +15,10 @@ from curate.extract.formulas import write_formulas_once
 
 NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "div", "menu": "ul", "noindex": "div"}
 RENAMED = re.compile(rf"<(/?)((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
+MANY_ATTRIBUTES = re.compile(
+    r"<([a-zA-Z][^<>\s]*+)(?:\s++[^\s<>=\"']++(?:=(?:\"[^\"<]*+\"|'[^'<]*+'|[^\s<>\"']*+))?+){1000,}+"
+)
+LEAST_LENGTH_OF_MANY = 2_000
 CONTROLS = start_of("button|label|noscript")
 LABEL = re.compile(r"<(/?)(?i:label)(?=[\s/>])")
 ESCAPED = re.compile(r"&lt;(?:div|img|p|a|iframe|style|link|span)\b")  # what a browser with scripts makes of a noscript
@@ -24,11 +28,18 @@ MIN_CONTENT = 200
 
 def rewrite(html: str, *, whole: bool) -> str:
     """The same page, for a parser of HTML. Where the `whole` text is wanted, labels are text."""
-    html = write_formulas_once(html)
+    html = write_formulas_once(_without_many_attributes(html))
     html = RENAMED.sub(_renamed, html)
     if whole:
         html = LABEL.sub(r"<\1span", html).replace("</text>", "</text> ")  # labels of a drawing are words apart
     return change_elements(html, CONTROLS, lambda start, inside: _content(inside))
+
+
+def _without_many_attributes(html: str) -> str:
+    """Attributes by the thousand hold no text, and their number counts squared in both parsers."""
+    if max(map(len, html.split(">"))) < LEAST_LENGTH_OF_MANY:
+        return html
+    return MANY_ATTRIBUTES.sub(r"<\1", html)
 
 
 def _renamed(tag: re.Match[str]) -> str:
