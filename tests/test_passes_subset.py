@@ -160,6 +160,19 @@ def test_a_run_that_is_not_done_is_refused(ran: curate.Run, tmp_path: Path) -> N
         curate.subset(tmp_path / "run", tmp_path / "x.warc")
 
 
+def test_records_that_cannot_be_had_are_told_and_an_empty_file_is_not_made(tmp_path: Path) -> None:
+    broken = gzip.compress(pages(1)[0])
+    (tmp_path / "web.warc.gz").write_bytes(b"".join(map(gzip.compress, pages(2))) + broken[:-30])
+    (tmp_path / "recipe.toml").write_text(AGAIN.format(web="web.warc.gz"), encoding="utf-8")
+    run = curate.run(tmp_path / "recipe.toml", out=tmp_path / "run", workers=0)
+    lost = run.ledger().filter(pl.col("outcome") == "quarantined").collect()
+    made = curate.subset(run, tmp_path / "x.warc", ids=run.ledger().collect()["id"].to_list())
+    assert (made.written, made.left_out) == ({"web": 2}, {"web": lost.height})
+    with pytest.raises(UsageError, match="none of the 1 chosen records can be had"):
+        curate.subset(run, tmp_path / "y.warc", ids=lost["id"].to_list())
+    assert not list(tmp_path.glob("*y.warc*"))
+
+
 def test_an_input_that_changed_since_the_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.jsonl").write_text('{"text": "One note."}\n', encoding="utf-8")
     recipe = AGAIN.replace('"warc"', '"tables"').format(web="notes.jsonl")

@@ -78,6 +78,8 @@ def subset(
     }
     with open_warc(target, info, date=_date(plan)) as writer:
         written, left_out = _write(writer, recipe, plan, chosen)
+        if not written:
+            raise UsageError(f"none of the {chosen.height:,} chosen records can be had: damaged, too long, or no text")
     return Subset(target, written, left_out)
 
 
