@@ -33,24 +33,25 @@ def documents(run: curate.Run) -> list[list[int]]:
 
 
 def test_a_tokenizer_that_does_not_say_what_ends_a_text_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    for name, candidates in (
-        ("end-of-text-by-name", "<pad>, <eos>, <bos>"),
-        ("unigram-control-spelling", "<pad>, </s>"),
-    ):
-        recipe = case(name, tmp_path)
-        with pytest.raises(RecipeError, match=rf"recipe.toml:8: .*\({candidates}\); name it .* end_of_text = "):
-            curate.run(recipe, out=tmp_path / "run", workers=0)
-        for command in ("plan", "check", "run"):
-            words = [sys.executable, "-m", "curate", command, str(recipe)]
-            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-            assert done.returncode == 2
-            assert candidates in " ".join(done.stderr.split())
-            assert "Traceback" not in done.stderr
+    recipe = case("end-of-text-by-name", tmp_path)
+    tokenizer = recipe.parent / "gemma-like.json"
+    tokenizer.write_text(tokenizer.read_text().replace("<bos>", "<turn>"))
+    with pytest.raises(RecipeError, match=r"recipe.toml:8: .*\(<eos>, <turn>\); name it .* end_of_text = "):
+        curate.run(recipe, out=tmp_path / "run", workers=0)
+    for command in ("plan", "check", "run"):
+        words = [sys.executable, "-m", "curate", command, str(recipe)]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2
+        assert "<eos>, <turn>" in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_documents_end_with_the_token_that_is_named(tmp_path: Path) -> None:
-    run = curate.run(case("end-of-text-by-name", tmp_path, 'end_of_text = "<eos>"'), out=tmp_path / "run", workers=0)
+@pytest.mark.parametrize("more", ["", 'end_of_text = "<eos>"'])
+def test_documents_end_with_the_only_special_token_that_can_or_with_the_one_that_is_named(
+    tmp_path: Path, more: str
+) -> None:
+    run = curate.run(case("end-of-text-by-name", tmp_path, more), out=tmp_path / "run", workers=0)
     first, second = documents(run)
     assert (first[-1], second[-1]) == (1, 1)
     assert (first.count(1), first.count(7), second.count(7)) == (1, 1, 0)
@@ -69,8 +70,6 @@ def test_a_config_beside_the_tokenizer_names_it_as_well(tmp_path: Path) -> None:
 
 
 def test_a_control_token_that_a_text_spells_is_text_to_a_unigram_model(tmp_path: Path) -> None:
-    run = curate.run(
-        case("unigram-control-spelling", tmp_path, 'end_of_text = "</s>"'), out=tmp_path / "run", workers=0
-    )
+    run = curate.run(case("unigram-control-spelling", tmp_path), out=tmp_path / "run", workers=0)
     [document] = documents(run)
     assert (document[-1], document.count(1)) == (1, 1)

@@ -2,13 +2,15 @@
 
 named ─▶ eos_token of tokenizer_config.json ─▶ what the post-processor puts after a text ─▶ the only special token left
 
-A list of usual names would be a guess: `</s>` is Llama's end-of-text, and in Gemma's file a tag of HTML. Where the
-files leave a choice, the recipe has to make it.
+A list of usual names would be a guess: `</s>` is Llama's end-of-text, and in Gemma's file a tag of HTML. Only tokens
+that the file marks as special come into question, and of these not those whose name says that they do something else
+(`<pad>`, `<bos>`). Where more than one is left, the recipe has to choose.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from curate.errors import UsageError, nearest
 from curate.tokenize.backends import library_errors, printable
 
 CONFIG = "tokenizer_config.json"
+OTHER_ROLES = re.compile(r"<s>|(?<![a-z])(?:pad|padding|unk|unknown|mask|bos|begin|start|cls)(?![a-z])")
+"""Names of special tokens that say: padding, unknown, masked, or the beginning of something."""
 SHOWN = 12
 """Candidates that a sentence lists; Llama 3 has 256."""
 
@@ -109,12 +113,13 @@ def tokens_after(processor: Any) -> list[str]:
 
 
 def _open_specials(table: Mapping[str, Any]) -> list[str]:
-    """Special tokens without another role: not unknown, not padding, not what stands before a text."""
+    """Special tokens without another role: not unknown, not padding, not what stands before a text, be it that the file
+    says so or their own name."""
     taken = {unknown_token(table)} | {token for token, is_after in _around(table.get("post_processor")) if not is_after}
     padding = table.get("padding")
     if isinstance(padding, dict):
         taken.add(_text_of(padding.get("pad_token")))
-    return [token for token in special_tokens(table) if token not in taken]
+    return [token for token in special_tokens(table) if token not in taken and not OTHER_ROLES.search(token.lower())]
 
 
 def _around(processor: Any) -> Iterator[tuple[str, bool]]:
