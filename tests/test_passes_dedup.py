@@ -247,3 +247,21 @@ def test_nothing_is_a_copy_of_a_document_of_which_too_little_is_left(tmp_path: P
     dropped = done.ledger().filter(pl.col("outcome") == "dropped").collect()
     assert dropped.select("id", "reason").rows() == [("web/rows.parquet@1", "cut_away")]
     assert done.documents("web").sort("id").collect()["text"].to_list() == [texts[0], own]
+
+
+def test_the_cleanest_page_stays_in_a_run_and_a_date_decides_between_two(tmp_path: Path) -> None:
+    table = 'keep = ["cleanest", "latest"]\nverify = { jaccard = 0.4, containment = 0.7 }\nbands = 40\nrows = 3'
+    path = recipe(tmp_path, table)
+    menu = [f"{MENU} {number} and more of the same" for number in range(4)]
+    lines = [" ".join(WORDS[start : start + 25]) for start in range(0, 200, 25)]
+    texts = ["\n".join([*menu, *lines[:7]]), "\n".join(lines), "\n".join([*lines[:7], lines[7] + " Indeed"])]
+    texts += ["\n".join([*menu, page]) for page in PAGES[3:6]]
+    dates = ["2024-03-01", "2024-02-01", "2024-01-01", *[None] * 3]
+    pl.DataFrame({"text": texts, "timestamp": dates}).write_parquet(tmp_path / "rows.parquet")
+    done = run(path, out=tmp_path / "run", workers=0)
+    dropped = done.ledger().filter(pl.col("outcome") == "dropped").sort("id").collect()
+    assert dropped.select("id", "value").rows() == [
+        ("web/rows.parquet@0", "web/rows.parquet@1"),  # the longest, but for its menu
+        ("web/rows.parquet@2", "web/rows.parquet@1"),  # a word more, and older
+    ]
+    assert not list(differences(done))

@@ -28,7 +28,8 @@ from curate.text.units import Span, all_windows
 MANY = 3
 """Documents that stay and have a line, its own among them, from which on the line doesn't count."""
 CHARACTERS_A_SLOT = 4  # of lines of 30 characters one in eight shares its slot
-STEPS = 16  # of a power of two: documents within 6 % of each other are equally clean to what decides next
+NEARLY = (15, 16)
+"""A share of its bytes from which on a document is as clean as another one to what decides next."""
 
 Lines = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 """Each line of some documents once a document: the document, the line's hash, its bytes."""
@@ -39,6 +40,7 @@ def rank_cleanest(
     texts: Texts,
     stays: npt.NDArray[np.bool_],
     members: npt.NDArray[np.int64],
+    component: npt.NDArray[np.int64],
     dedup: Dedup,
     cores: int,
 ) -> npt.NDArray[np.int64]:
@@ -51,7 +53,7 @@ def rank_cleanest(
         own = counters[_slots(hashes, counters)] < MANY
         np.add.at(clean, document[own], sizes[own])
     word = keep_word(dedup)
-    clean = clean if word == "longest" else _in_steps(clean)
+    clean = clean if word == "longest" else _leveled(clean, members, component)
     return rank_documents(files.documents, prefer=dedup.prefer, keep=word, clean=clean)
 
 
@@ -96,10 +98,25 @@ def _slots(hashes: npt.NDArray[np.uint64], counters: npt.NDArray[np.uint8]) -> n
     return (hashes >> np.uint64(65 - len(counters).bit_length())).astype(np.int64)
 
 
-def _in_steps(clean: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Rounded down to steps of a sixteenth of a power of two: by its exponent, which is the same on every machine."""
-    mantissa, exponent = np.frexp(clean)
-    return np.asarray(np.ldexp(np.floor(mantissa * 2 * STEPS), exponent))
+def _leveled(
+    clean: npt.NDArray[np.float64], members: npt.NDArray[np.int64], component: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Within each component, from its cleanest member down: who is nearly as clean as one counts as clean as it."""
+    order = np.lexsort((-clean[members], component))
+    values = clean[members[order]]
+    _level(component[order], values)
+    found = clean.copy()
+    found[members[order]] = values
+    return found
+
+
+@kernel
+def _level(component, values):  # type: ignore[no-untyped-def]
+    head = 0
+    for at in range(len(values)):
+        if component[at] != component[head] or values[at] * NEARLY[1] < values[head] * NEARLY[0]:
+            head = at
+        values[at] = values[head]
 
 
 @kernel

@@ -101,7 +101,7 @@ def find_similar(
     if keeps_cleanest(dedup) and texts is not None and len(found.copy):
         stays = copies.stays
         stays[found.copy] = False
-        rank = rank_cleanest(files, texts, stays, candidates.members, dedup, cores)
+        rank = rank_cleanest(files, texts, stays, candidates.members, candidates.component, dedup, cores)
         candidates = candidates.in_order_of(rank)
         found = _find(files, candidates, is_exempt, dedup, folder)
     _add(found, candidates, copies, dedup)

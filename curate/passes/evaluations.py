@@ -120,7 +120,7 @@ def _lines(file: InputFile) -> list[str]:
 def _object(line: str, number: int, file: InputFile) -> dict[str, Any]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.name}, line {number + 1}, is not JSON: {error}") from error
     if not isinstance(row, dict):
         raise UsageError(f"{file.name}, line {number + 1}: expected an object, found {type(row).__name__}")

@@ -157,9 +157,10 @@ def _check_ids(files: Sequence[Path], ours: Sequence[Path], dedup: Dedup, index:
 def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **parameters: Any) -> pl.DataFrame:
     """A verdict on each of some texts; parameters are those of `[dedup]` in a recipe (`verify=0.8`, `ngram=7`, …).
 
-    Returns, a row a text in their order: `duplicate_of` (UInt32: the place of the text that stays; null: this one),
-    `cluster` (UInt32: that place for every member), `size`, `similarity`, `method`; where a method cuts texts, `cuts`,
-    a list of `start, end` (bytes), `method` and `held_by` (the place of the text that keeps the words, as a string).
+    Returns, one row per text in their order: `duplicate_of` (UInt32: the place of the text that stays; null: this one),
+    `cluster` (UInt32: that place for every member), `size`, `similarity`, `containment`, `novel_words`, `method`; where
+    a method cuts texts, `cuts`, a list of `start, end` (bytes), `method` and `held_by` (the place of the text that keeps
+    the words, as a string).
 
         kept = [text for text, other in zip(texts, curate.dedup_texts(texts)["duplicate_of"]) if other is None]
     """
