@@ -159,8 +159,8 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
 
     Returns, one row per text in their order: `duplicate_of` (UInt32: the place of the text that stays; null: this one),
     `cluster` (UInt32: that place for every member), `size`, `similarity`, `containment`, `novel_words`, `method`; where
-    a method cuts texts, `cuts`, a list of `start, end` (bytes), `method` and `held_by` (the place of the text that keeps
-    the words, as a string).
+    a method cuts texts, `cuts`, a list of `start, end` (bytes), `method` and `held_by` (the place of the text that
+    keeps the words, as a string).
 
         kept = [text for text, other in zip(texts, curate.dedup_texts(texts)["duplicate_of"]) if other is None]
     """
