@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 import curate
 from curate.cli import main
@@ -129,6 +131,10 @@ def test_the_command_tells_what_its_numbers_rest_on(tmp_path: Path, capsys: pyte
     assert shown["sources"]["code"]["estimated"]["drawn_share"] == 1.0
     lines = [part for part in plan_tables(str(recipe)) if isinstance(part, str)]
     assert "code: 86 documents were tried, all that can be read" in lines
+    console = Console(width=80, file=io.StringIO())
+    console.print(plan_tables(str(recipe))[0])
+    assert isinstance(console.file, io.StringIO)
+    assert "~epochs" in console.file.getvalue()
 
 
 @given(st.lists(st.integers(1, 30), max_size=50))

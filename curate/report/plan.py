@@ -77,14 +77,14 @@ def plan_tables(path: str) -> list[Table | str]:
     values = plan_values(path)
     title = f"Plan of {values['name']}"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("source", "files", "splits", "input", "~docs", "~text", "~tokens", "±", "share", "~epochs"):
+    for name in ("source", "files", "splits", "input", "~text", "~tokens", "±", "share", "~epochs"):
         add_column(table, name, is_text=name == "source")
     drawn = values["mixture"]["sources"]
     for name, source in values["sources"].items():
         part = drawn.get(name, {"weight": 0.0, "epochs": 0.0})
         found = source["estimated"]
         counts = (f"{source['files']:,}", f"{source['splits']:,}", size(source["bytes"]))
-        text = (f"{found['documents']:,}", size(found["bytes"]), f"{found['tokens']:,}", _error(found))
+        text = (size(found["bytes"]), f"{found['tokens']:,}", _error(found))
         table.add_row(name, *counts, *text, f"{part['weight']:.3f}", f"{part['epochs']:.2f}")
     curve = [f"Dedup: {values['dedup']}"] if "dedup" in values else []
     return [table, *_how(values["sources"]), *curve, *values["mixture"]["notes"]]
