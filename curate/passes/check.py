@@ -77,7 +77,7 @@ def _check_dedup(recipe: Recipe) -> None:
     for place in recipe.dedup.against:
         try:
             open_index(recipe.base / place, with_bands(recipe.dedup))
-        except UsageError as error:
+        except (UsageError, OSError) as error:
             raise recipe.mistake(f"[dedup]: against: {error}", "dedup", "against") from None
     for source in recipe.sources:
         if has_own_steps(source):
@@ -123,7 +123,7 @@ def _check_tokenizer(recipe: Recipe) -> None:
             check_mark(named or END_OF_TEXT)
         else:
             load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
-    except UsageError as error:
+    except (UsageError, OSError) as error:
         key = "tokenizer" if named is None else "end_of_text"
         raise recipe.mistake(f"[tokenize]: {error}", "tokenize", key) from None
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from curate.batch import Filter
 from curate.dedup.sign import with_bands
 from curate.errors import RecipeError, UsageError, nearest
@@ -140,10 +142,22 @@ def _with_paths(parameters: Mapping[str, Any], base: Path) -> dict[str, Any]:
     for name in PATHS:
         value = placed.get(name)
         if isinstance(value, str) and value:
-            placed[name] = str(base / value)
+            placed[name] = _placed(value, base)
         elif isinstance(value, tuple):
-            placed[name] = tuple(str(base / item) for item in value)
+            placed[name] = tuple(_placed(item, base) for item in value)
     return placed
+
+
+def _placed(value: str, base: Path) -> str:
+    """A file or folder in the recipe's folder; what never ends when it is read is none."""
+    if "\0" in value:
+        raise UsageError("a path can't hold the character NUL")
+    path = base / value
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path} is a pipe or a device, and no file")
+    if path.is_file() and not path.stat().st_size:
+        raise UsageError(f"{path} is empty")
+    return str(path)
 
 
 def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
@@ -158,3 +172,5 @@ def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
         if isinstance(error, RecipeError):
             raise
         raise mistake(str(error), step.place, recipe.file) from None
+    except (OSError, UnicodeError, pl.exceptions.ComputeError) as error:  # a file that is not what it is meant to be
+        raise mistake(f'step "{step.use}": {str(error).splitlines()[0]}', step.place, recipe.file) from None
