@@ -61,6 +61,14 @@ def test_a_button_that_is_not_closed_well_does_not_take_the_page_along() -> None
     assert LONG in extract_html(f"<html><body>{body}</body></html>", engine="trafilatura").text
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_lists_in_the_cells_of_a_table_stay_in_the_text(engine: Engine) -> None:
+    cells = "<td>Sep 6</td><td><ul><li>Airy disks and mixtures</li><li>Learning by <a href=x>moments</a></li></ul></td>"
+    text = main_text(f"<table><tr><th>Date</th><th>Topic</th></tr><tr>{cells}</tr></table>", engine)
+    assert "Airy disks and mixtures" in text
+    assert "Learning by moments" in text
+
+
 def test_what_a_browser_with_scripts_saved_of_a_noscript_is_no_text() -> None:
     escaped = f"<noscript>&lt;div&gt;&lt;p&gt;{LONG.replace('Genoa', 'Pisa')}&lt;/p&gt;&lt;/div&gt;</noscript>"
     assert "Pisa" not in main_text(escaped, "resiliparse")

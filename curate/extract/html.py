@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
 from curate.extract.lists import mark_numbers, write_numbers
-from curate.extract.rewrite import rewrite
+from curate.extract.rewrite import rewrite, without_lists_in_tables
 from curate.extract.xhtml import xhtml_as_html
 
 Engine = Literal["resiliparse", "trafilatura"]
@@ -101,7 +101,7 @@ def _extract_whole(html: str) -> Extraction:
 
 def _extract_main_reference(html: str) -> Extraction:
     trafilatura, parser = _load_trafilatura()
-    tree = trafilatura.load_html(html)
+    tree = trafilatura.load_html(without_lists_in_tables(html))
     losses = _losses(parser.error_log)
     if tree is None:
         return Extraction("", None, losses)

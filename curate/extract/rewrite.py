@@ -20,6 +20,9 @@ MANY_ATTRIBUTES = re.compile(
 )
 LEAST_LENGTH_OF_MANY = 2_000
 CONTROLS = start_of("button|label|noscript")
+TABLE = start_of("table")
+LIST = re.compile(r"</?(?i:[uo]l)(?=[\s/>])[^<>]*>")
+ITEM = re.compile(r"<(/?)(?i:li)(?=[\s/>])")
 LABEL = re.compile(r"<(/?)(?i:label)(?=[\s/>])")
 ESCAPED = re.compile(r"&lt;(?:div|img|p|a|iframe|style|link|span)\b")  # what a browser with scripts makes of a noscript
 MIN_CONTENT = 200
@@ -49,3 +52,12 @@ def _renamed(tag: re.Match[str]) -> str:
 def _content(inside: str) -> str:
     is_content = len(inside) >= MIN_CONTENT and not ESCAPED.search(inside) and text_length(inside) >= MIN_CONTENT
     return f"<div>{inside}</div>" if is_content else ""
+
+
+def without_lists_in_tables(html: str) -> str:
+    """Items in the cells of tables as paragraphs: trafilatura keeps those and loses lists there."""
+    return change_elements(html, TABLE, _with_paragraphs) if ITEM.search(html) else html
+
+
+def _with_paragraphs(start: re.Match[str], inside: str) -> str:
+    return start[0] + ITEM.sub(r"<\1p", LIST.sub(" ", inside)) + "</table>"
