@@ -21,6 +21,8 @@ from curate.typed import Mismatch, build, describe
 SHIPPED = Path(__file__).parent / "recipes"
 MAX_EXTENDS = 32
 """Recipes, one over the other."""
+MAX_SHOWN = 200
+"""Characters of a name that an error shows."""
 MAX_NAME = 100
 """Characters: names become folders."""
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}")
@@ -58,7 +60,9 @@ def _find(path_or_name: str | Path) -> Path:
         return shipped[str(path_or_name)]
     is_path = path.suffix == ".toml" or len(path.parts) > 1
     hint = "" if is_path else nearest(str(path_or_name), shipped)
-    raise RecipeError(f'there is no recipe "{path_or_name}": neither a file nor the name of one that ships{hint}')
+    name = str(path_or_name)
+    shown = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
+    raise RecipeError(f'there is no recipe "{shown}": neither a file nor the name of one that ships{hint}')
 
 
 def _is_file(path: Path) -> bool:
