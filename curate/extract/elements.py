@@ -20,12 +20,12 @@ Change = Callable[[re.Match[str], str], str]
 @cache
 def start_of(names: str) -> re.Pattern[str]:
     """The start tag of elements: `names` as alternatives of a regular expression."""
-    return re.compile(rf"<(?P<name>{names})(?=[\s/>]){ATTRIBUTES}>", re.IGNORECASE)
+    return re.compile(rf"<(?P<name>(?i:{names}))(?=[\s/>]){ATTRIBUTES}>")  # begins with a letter as it is: fast
 
 
 @cache
 def tags_of(name: str) -> re.Pattern[str]:
-    return re.compile(rf"<(?P<end>/?){name}(?=[\s/>]){ATTRIBUTES}>", re.IGNORECASE)
+    return re.compile(rf"<(?P<end>/?)(?i:{name})(?=[\s/>]){ATTRIBUTES}>")
 
 
 def change_elements(html: str, start: re.Pattern[str], change: Change) -> str:

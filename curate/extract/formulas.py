@@ -14,7 +14,6 @@ from html import escape, unescape
 
 from curate.extract.elements import ATTRIBUTES, attribute, change_elements, start_of
 
-HINT = re.compile(r"<(?i:math)[\s>]|math/tex|katex-html|<(?i:annotation)\b")
 MATH = start_of("math")
 ANNOTATION = start_of("annotation(?:-xml)?")
 TEX = re.compile(r"<annotation\b[^<>]*?encoding\s*=\s*[\"']?application/x-tex\b[^<>]*>([^<]*)<", re.IGNORECASE)
@@ -39,8 +38,6 @@ IN_ATTRIBUTES = re.compile(r"\s(?:alttext|data-latex|data-mathml)=\"[^\"]*\"")
 
 def write_formulas_once(html: str) -> str:
     """The page with each formula as TeX where it has that, else as its MathML's text."""
-    if not HINT.search(html):
-        return html
     html = IN_ATTRIBUTES.sub(lambda found: found[0].replace("<", "&lt;").replace(">", "&gt;"), html)
     if "math/tex" in html:
         html = change_elements(html, BY_MATHJAX, lambda start, inside: "")

@@ -14,12 +14,14 @@ from curate.extract.elements import change_elements, start_of, text_length
 from curate.extract.formulas import write_formulas_once
 
 NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "div", "menu": "ul", "noindex": "div"}
-RENAMED = re.compile(rf"<(/?)((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
+NAME = re.compile(r"<([a-zA-Z]+)")
+RENAMED = re.compile(rf"<(/?)(?=[fFoOmMnN])((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
 MANY_ATTRIBUTES = re.compile(
     r"<([a-zA-Z][^<>\s]*+)(?:\s++[^\s<>=\"']++(?:=(?:\"[^\"<]*+\"|'[^'<]*+'|[^\s<>\"']*+))?+){1000,}+"
 )
-LEAST_LENGTH_OF_MANY = 2_000
-CONTROLS = start_of("button|label|noscript")
+LEAST_LENGTH_OF_MANY = 500_000  # below, the limit of time of a document is enough
+LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{9999}")
+CONTROLS = start_of("(?=[bln])(?:button|label|noscript)")
 TABLE = start_of("table")
 LIST = re.compile(r"</?(?i:[uo]l)(?=[\s/>])[^<>]*>")
 ITEM = re.compile(r"<(/?)(?i:li)(?=[\s/>])")
@@ -31,16 +33,22 @@ MIN_CONTENT = 200
 
 def rewrite(html: str, *, whole: bool) -> str:
     """The same page, for a parser of HTML. Where the `whole` text is wanted, labels are text."""
-    html = write_formulas_once(_without_many_attributes(html))
-    html = RENAMED.sub(_renamed, html)
+    html = _without_many_attributes(html)
+    names = {name.lower() for name in set(NAME.findall(html))}  # one look at all tags spares most pages the rest
+    if "math" in names or ("script" in names and "math/tex" in html):
+        html = write_formulas_once(html)
+    if not names.isdisjoint(NEW_NAMES):
+        html = RENAMED.sub(_renamed, html)
     if whole:
         html = LABEL.sub(r"<\1span", html).replace("</text>", "</text> ")  # labels of a drawing are words apart
+    if names.isdisjoint(("button", "label", "noscript")):
+        return html
     return change_elements(html, CONTROLS, lambda start, inside: _content(inside))
 
 
 def _without_many_attributes(html: str) -> str:
     """Attributes by the thousand hold no text, and their number counts squared in both parsers."""
-    if max(map(len, html.split(">"))) < LEAST_LENGTH_OF_MANY:
+    if len(html) < LEAST_LENGTH_OF_MANY or not LONG_TAG.search(html):
         return html
     return MANY_ATTRIBUTES.sub(r"<\1", html)
 
