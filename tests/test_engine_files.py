@@ -48,6 +48,7 @@ def test_patterns_find_what_a_shell_would(base: Path, pattern: str, found: list[
 def test_a_link_to_a_folder_above_is_followed_once(base: Path) -> None:
     (base / "sub" / "up").symlink_to("..")
     (base / "linked").symlink_to("sub/deep")
+    (base / "itself").symlink_to("itself")
     assert names(base, "**/*.txt") == ["a.txt", "b[1].txt", "linked/d.txt", "sub/c.txt", "sub/deep/d.txt"]
 
 

@@ -60,6 +60,8 @@ def _walk(top: str, depth: int | None) -> Iterator[Found]:
             names += 1
             if names > MAX_NAMES:
                 raise UsageError(f"more than {MAX_NAMES:,} names below {top}; list those that are meant in an @file")
+            if _is_circle(entry):
+                continue
             if entry.is_dir():
                 real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
                 is_wanted = real not in above and not _is_system(real)
@@ -68,6 +70,15 @@ def _walk(top: str, depth: int | None) -> Iterator[Found]:
             elif entry.is_file():
                 info = entry.stat()
                 yield Found(entry.path, info.st_size, str(info.st_mtime_ns))
+
+
+def _is_circle(entry: os.DirEntry[str]) -> bool:
+    """A link that ends in itself names nothing."""
+    try:
+        entry.is_dir()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _is_system(real: str) -> bool:
