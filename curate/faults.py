@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Mapping
 
 from curate.engine.store import RUST_ERROR, machine_error
-from curate.errors import CurateError, MachineError, UsageError
+from curate.errors import CheckFailed, CurateError, MachineError, UsageError
 
 SHOW_TRACEBACK = "CURATE_TRACEBACK"
 """The environment variable that has every traceback printed, of expected errors too."""
@@ -56,7 +56,7 @@ def explain(error: Exception) -> CurateError:
         return error
     if isinstance(error, MemoryError):
         return MachineError("out of memory")
-    return _refused(error) or machine_error(error, _first_line(error)) or _bug(error)
+    return _refused(error) or machine_error(error, _first_line(error)) or _damaged(error) or _bug(error)
 
 
 def _refused(error: Exception) -> CurateError | None:
@@ -70,6 +70,12 @@ def _refused(error: Exception) -> CurateError | None:
     if known := machine_error(error, _first_line(error)):
         return known
     return MachineError(f"{_name(where)}{': ' if where else ''}{error.strerror or _first_line(error)}")
+
+
+def _damaged(error: Exception) -> CurateError | None:
+    """How polars says that a file is no Parquet any more."""
+    is_damage = "File out of specification" in str(error)
+    return CheckFailed(f"a file is damaged: {_first_line(error)}") if is_damage else None
 
 
 def _number(error: OSError) -> int | None:

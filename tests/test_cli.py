@@ -150,6 +150,7 @@ def test_a_folder_that_was_deleted_under_us_is_one_line(tmp_path: Path) -> None:
         (OSError(errno.ENOSPC, "full", "x"), 5, "the disk is full: x"),
         (pl.exceptions.ComputeError("No space left on device (os error 28)"), 5, "the disk is full"),
         (OSError("Couldn't deserialize thrift\nmore"), 5, "Couldn't deserialize thrift"),
+        (pl.exceptions.ComputeError("parquet: File out of specification: no footer"), 1, "a file is damaged: parquet"),
         (TimeoutError(errno.ETIMEDOUT, "timed out"), 5, "timed out"),
         (MemoryError(), 5, "out of memory"),
         (RunConflict("another recipe"), 4, "another recipe"),
