@@ -1,7 +1,7 @@
 """Parts of texts that are taken out: where they are, and a text without them.
 
-    cuts found in texts that were cut before ─▶ restored to places in the whole texts ─▶ Cuts, disjoint and in order
-    texts, cuts ─▶ texts without these parts
+cuts found in texts that were cut before ─▶ restored to places in the whole texts ─▶ Cuts, disjoint and in order
+texts, cuts ─▶ texts without these parts
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def cut_texts(texts: pl.Series, cuts: Cuts, documents: npt.NDArray[np.int64]) ->
     return texts_of(_without(text_buffers(texts), first, last, cuts)).rename(texts.name)
 
 
-def _without(
-    texts: TextBuffers, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], cuts: Cuts
-) -> TextBuffers:
+def _without(texts: TextBuffers, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64], cuts: Cuts) -> TextBuffers:
     data = np.empty(int(texts.offsets[-1] - texts.offsets[0]), dtype=np.uint8)
     offsets = np.zeros(len(texts.offsets), dtype=np.int64)
     _copy(*texts, first, last, cuts.start, cuts.end, data, offsets)

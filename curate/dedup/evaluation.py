@@ -62,7 +62,9 @@ def index_items(items: pl.DataFrame, *, ngram: int) -> Evaluation:
     pairs = np.unique(np.stack([hashes, which.astype(np.uint64)], axis=1), axis=0) if len(hashes) else np.empty((0, 2))
     grams, first, counts = np.unique(pairs[:, 0].astype(np.uint64), return_index=True, return_counts=True)
     if not len(grams):
-        raise UsageError(f"none of the {items.height:,} evaluation items has {ngram} words or more: none could be found")
+        raise UsageError(
+            f"none of the {items.height:,} evaluation items has {ngram} words or more: none could be found"
+        )
     members = pairs[:, 1].astype(np.int32)
     weights = np.log(1 + items.height / counts)
     totals = np.bincount(members, weights=np.repeat(weights, counts), minlength=items.height).astype(np.float64)

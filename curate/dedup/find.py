@@ -60,8 +60,8 @@ def find_duplicates(
     "minhash" `band_00` … and, without texts, `signature`, for "semantic" `embedding`; with a `keep` that asks for it
     `keep_value` (see `rank_documents`). Neither their order nor that of their rows matters, but `texts` counts them.
     Documents of the `earlier` files, an index, stay in any case, and have no row; similarity to them is estimated from
-    signatures. `scratch` is a folder for what memory should not hold (default: that for temporary files); `cores` threads
-    read the texts of candidates.
+    signatures. `scratch` is a folder for what memory should not hold (default: that for temporary files); `cores`
+    threads read the texts of candidates.
 
     `verdicts`, sorted by id, has a row for each document of a cluster of two or more: `id`, `duplicate_of` (the id
     that stays; null for itself), `cluster` (the id that stays, for every member), `size` (UInt32, members of the
@@ -69,7 +69,8 @@ def find_duplicates(
     text), `containment` (Float32: which share of its distinct word n-grams, by default 3-grams, stands in what stays),
     `novel_words` (Int64: distinct words that what stays does not have), `method` (which found it) and `earlier`
     (whether what stays is an earlier document). A document that is in an index already, with the same text, repeats
-    itself there: `duplicate_of` is its id, `method` "known". What is not known is null, and so are these columns for what stays.
+    itself there: `duplicate_of` is its id, `method` "known". What is not known is null, and so are these columns for
+    what stays.
 
     `cuts`, sorted by id and start, has a row for each part that goes: `id`, `start`, `end` (Int64, bytes of the text;
     no two overlap), `method`, and `held_by` (the id of the document in which it stays; null where the method does not

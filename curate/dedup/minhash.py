@@ -54,8 +54,8 @@ def sign(
 
 
 def pack_signatures(signatures: npt.NDArray[np.uint32]) -> pl.Series:
-    """A Binary column: each row the little-endian bytes of a row of uint32[n, permutations]. Parquet reads it 20 times as
-    fast as an array of numbers."""
+    """A Binary column: each row the little-endian bytes of a row of uint32[n, permutations]. Parquet reads it 20 times
+    as fast as an array of numbers."""
     rows = np.ascontiguousarray(signatures, dtype="<u4")
     kind = pa.binary(4 * rows.shape[1])
     packed = pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, pa.py_buffer(rows)])

@@ -25,7 +25,6 @@ from curate.errors import UsageError
 from curate.recipe import Dedup
 from curate.text.units import Span
 
-
 Readings = Iterator[tuple[npt.NDArray[np.int64], pl.Series]]
 
 

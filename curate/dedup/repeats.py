@@ -51,7 +51,7 @@ def find_repeats(
     """What is to be cut out of the texts of some documents, so that every window of `span` stays once.
 
     `rank` is int64[n], by document: the smallest keeps a window; `characters` how many there are, roughly;
-    `max_memory` bytes the sketch may take: with less, more is spilled to the folder `scratch`, and the cuts are the same.
+    `max_memory` bytes the sketch may take: with less, more is spilled to the folder `scratch`; the cuts are the same.
     """
     expected = characters // CHARACTERS_A_WINDOW[span.kind] + 1
     sketch = new_sketch(min(SLOTS_A_WINDOW * expected, 4 * max_memory))
@@ -59,7 +59,9 @@ def find_repeats(
     repeated = Spill.make(scratch / "windows", _parts(windows), WINDOW)
     for documents, texts in readings():
         found = take_windows(text_buffers(texts), span, sketch)
-        repeated.add(_part(found.hashes, repeated.parts), _rows(WINDOW, found.hashes, documents[found.documents], *found[2:]))
+        repeated.add(
+            _part(found.hashes, repeated.parts), _rows(WINDOW, found.hashes, documents[found.documents], *found[2:])
+        )
     cuts = Spill.make(scratch / "cuts", _parts(windows), CUT)
     for rows in repeated.each():
         more = _keep_best(rows, rank)

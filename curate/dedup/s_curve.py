@@ -1,4 +1,4 @@
-"""The S-curve of MinHash-LSH: how likely two documents of a similarity become candidates, and the bands for a threshold.
+"""The S-curve of MinHash-LSH: how likely documents of a similarity become candidates, and the bands for a threshold.
 
 (threshold, permutations) ─▶ (bands, rows) ─▶ 1 - (1 - J^rows)^bands
 """

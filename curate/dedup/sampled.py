@@ -39,10 +39,16 @@ def find_items(texts: pl.Series, evaluation: Evaluation, sampled: Sampled) -> pl
     found = [_answer_score(texts[document], start, end, answer, sampled) for document, start, end, answer in rows]
     has_answer = pl.Series([answer is not None for answer in answers])
     score = pl.when(has_answer).then((1 - ANSWER_SHARE) * pl.col("overlap") + ANSWER_SHARE * pl.Series("answer", found))
-    scored = places.with_columns(score.otherwise("overlap").alias("score"), pl.Series("needed", needed), pl.Series("answer", found))
+    scored = places.with_columns(
+        score.otherwise("overlap").alias("score"), pl.Series("needed", needed), pl.Series("answer", found)
+    )
     is_contaminated = (pl.col("score") >= pl.col("needed")) & (pl.col("answer") > 0)
-    best = scored.filter(is_contaminated).sort("document", "row", "score", "start", descending=[False, False, True, False])
-    return best.unique(["document", "row"], keep="first", maintain_order=True).select("document", "row", "score", "start", "end")
+    best = scored.filter(is_contaminated).sort(
+        "document", "row", "score", "start", descending=[False, False, True, False]
+    )
+    return best.unique(["document", "row"], keep="first", maintain_order=True).select(
+        "document", "row", "score", "start", "end"
+    )
 
 
 def _places(texts: pl.Series, evaluation: Evaluation, sampled: Sampled) -> pl.DataFrame:
@@ -90,8 +96,24 @@ def _around(text: str, start: int, end: int, words: int) -> str:
 
 @kernel
 def _find(  # type: ignore[no-untyped-def]
-    data, offsets, table, ngram, keys, numbers, bounds, members, weights, totals, every, misses, least,
-    documents, rows, overlaps, begins, ends
+    data,
+    offsets,
+    table,
+    ngram,
+    keys,
+    numbers,
+    bounds,
+    members,
+    weights,
+    totals,
+    every,
+    misses,
+    least,
+    documents,
+    rows,
+    overlaps,
+    begins,
+    ends,
 ):
     words, starts, ones = room_for_words(offsets)
     grams = np.empty(len(words), np.int32)

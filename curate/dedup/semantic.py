@@ -9,6 +9,7 @@ near to one that stays. Sums run in a fixed order, without the libraries whose l
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def find_alike(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copie
     cell = _assign(vectors.array, _centres(vectors.array, row, min(cells, len(row))))[row]
     order = np.lexsort((rank[members], cell))
     bounds = np.append(np.flatnonzero(np.diff(cell[order], prepend=-1)), len(order))
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    for first, last in itertools.pairwise(bounds):
         which = order[first:last]
         anchor, similarity = _anchored(vectors.array[row[which]], is_exempt[members[which]], semantic.min_similarity)
         moved = np.flatnonzero(anchor != np.arange(len(anchor)))

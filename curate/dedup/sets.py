@@ -5,6 +5,7 @@ texts of the members, split by split ─▶ n-grams ─▶ sorted, each once ─
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -105,7 +106,7 @@ def _parts(texts: pl.Series) -> list[slice]:
     while bounds[-1] < len(ends):
         before = ends[bounds[-1] - 1] if bounds[-1] else 0
         bounds.append(max(int(np.searchsorted(ends, before + TEXT_BYTES_AT_ONCE, "right")), bounds[-1] + 1))
-    return [slice(start, end) for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [slice(start, end) for start, end in itertools.pairwise(bounds)]
 
 
 def _sets(grams: Sequence[Gram], normalise: Normalise, batch: Batch) -> tuple[npt.NDArray[np.int64], list[Written]]:

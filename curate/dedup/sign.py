@@ -23,7 +23,8 @@ DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
 def sign_documents(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
-    """The rows of a signature file. `documents` has `id, source, text`, for "url" `url`, for "semantic" its column of embeddings, and what `keep` asks for.
+    """The rows of a signature file. `documents` has `id, source, text`, for "url" `url`, for "semantic" its column of
+    embeddings, and what `keep` asks for.
 
     A text of nothing but white space has null hashes, one without words null bands: neither equals anything.
 

@@ -131,6 +131,8 @@ def _losses(error_log: Any) -> tuple[str, ...]:
 
 def _without_surrogates(html: str) -> str:
     """Lone surrogates are no text: both parsers fail on them or lose what follows."""
+    if html.isascii():  # the string knows it, and most pages in English are
+        return html
     try:
         html.encode()
     except UnicodeEncodeError:

@@ -23,7 +23,7 @@ from curate.text.phrases import count_phrases
 from curate.typed import Count
 
 END_MARKS = (".", "?", "!", '"')
-CITATIONS = np.array([*"[edit]".encode(), *"[citation needed]".encode()], dtype=np.int32)
+CITATIONS = np.array([*b"[edit]", *b"[citation needed]"], dtype=np.int32)
 CITATION_ENDS = np.array([6, 23])
 OPENING, CLOSING = 0x5B, 0x5D
 
@@ -173,7 +173,7 @@ def _is_kept(codes, classes, low, high, marks, settings, counts, row):  # type: 
 
 @inner
 def _has_end_mark(codes, low, high, marks):  # type: ignore[no-untyped-def]
-    if low == high or high - low >= 3 and codes[high - 1] == codes[high - 2] == codes[high - 3] == DOT:
+    if low == high or (high - low >= 3 and codes[high - 1] == codes[high - 2] == codes[high - 3] == DOT):
         return False
     return _has(marks, 0, len(marks), codes[high - 1])
 

@@ -111,7 +111,7 @@ def _comment_ratio(length: pl.Expr) -> pl.Expr:
     ratio = pl.lit(None, pl.Float64)
     for language, pattern in COMMENTS.items():
         found = TEXT.str.extract_all(pattern).list.eval(pl.element().str.len_chars()).list.sum()
-        ratio = pl.when(LANGUAGE == language).then(found / length.clip(1)).otherwise(ratio)
+        ratio = pl.when(language == LANGUAGE).then(found / length.clip(1)).otherwise(ratio)
     return ratio
 
 

@@ -1,4 +1,4 @@
-"""The files that a user's module is made of: itself, and what it imports from the recipe's folder, and what those import.
+"""The files that a user's module is made of: itself, what it imports from the recipe's folder, and what those import.
 
 my_filters.py ─▶ import words, from lists.bad import BAD ─▶ words.py, lists/__init__.py, lists/bad.py ─▶ …
 """

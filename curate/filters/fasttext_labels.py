@@ -26,7 +26,7 @@ SIGMOID_LIMIT, SIGMOID_STEPS = 8, 32
 
 
 class Output(NamedTuple):
-    """`vectors` float64[dim, labels]; `tree` int64[labels - 1, 2] joins two nodes in each inner one (see `label_tree`)."""
+    """`vectors` float64[dim, labels]; `tree` int64[labels - 1, 2] joins two nodes in each inner one (`label_tree`)."""
 
     vectors: npt.NDArray[np.float64]
     tree: npt.NDArray[np.int64]

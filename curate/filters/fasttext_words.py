@@ -203,7 +203,7 @@ def _signed(value):  # type: ignore[no-untyped-def]
 def _is_label(text, begin, end):  # type: ignore[no-untyped-def]
     if end - begin < len(LABEL_PREFIX):
         return False
-    for at in range(len(LABEL_PREFIX)):
+    for at in range(len(LABEL_PREFIX)):  # noqa: SIM110 - numba has no generators in `all`
         if text[begin + at] != LABEL_PREFIX[at]:
             return False
     return True

@@ -140,9 +140,13 @@ def _thresholds(language: str, values: object, path: str) -> Thresholds:
         raise UsageError(f"{path}, [{language}]: {place}{mismatch}") from None
     for name, size in (("max_top_ngram_ratios", 3), ("max_duplicate_ngram_ratios", 6)):
         if len(getattr(thresholds, name)) != size:
-            raise UsageError(f"{path}, [{language}]: {name} needs {size} values, found {len(getattr(thresholds, name))}")
+            raise UsageError(
+                f"{path}, [{language}]: {name} needs {size} values, found {len(getattr(thresholds, name))}"
+            )
     if len(thresholds.stop_words) > MAX_STOP_WORDS:
-        raise UsageError(f"{path}, [{language}]: at most {MAX_STOP_WORDS} stop words, found {len(thresholds.stop_words)}")
+        raise UsageError(
+            f"{path}, [{language}]: at most {MAX_STOP_WORDS} stop words, found {len(thresholds.stop_words)}"
+        )
     return thresholds
 
 
@@ -191,7 +195,9 @@ def count_stop_words(batch: pl.DataFrame, languages: Table) -> pl.DataFrame:
 
 
 @functools.cache
-def _stop_words(lists: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+def _stop_words(
+    lists: tuple[tuple[str, tuple[str, ...]], ...],
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
     """A table from (language, word) to the word's bit: keys and values, uint64[2^k] each."""
     words = [word for _, words in lists for word in words]
     owners = np.array([number for number, (_, words) in enumerate(lists) for _ in words], dtype=np.int64)

@@ -87,7 +87,9 @@ def gopher_repetition(
         measure=measure_all_repeats if count == "all" else None,
         is_cheap=True,
         rules=(
-            _at_most("max_duplicate_paragraph_ratio", f"{prefix}duplicate_paragraph_ratio", max_duplicate_paragraph_ratio),
+            _at_most(
+                "max_duplicate_paragraph_ratio", f"{prefix}duplicate_paragraph_ratio", max_duplicate_paragraph_ratio
+            ),
             _at_most(
                 "max_duplicate_paragraph_character_ratio",
                 f"{prefix}duplicate_paragraph_character_ratio",
@@ -108,7 +110,7 @@ def gopher_repetition(
             _at_most("max_duplicate_8gram_ratio", f"{prefix}duplicate_8gram_ratio", max_duplicate_8gram_ratio),
             _at_most("max_duplicate_9gram_ratio", f"{prefix}duplicate_9gram_ratio", max_duplicate_9gram_ratio),
             _at_most("max_duplicate_10gram_ratio", f"{prefix}duplicate_10gram_ratio", max_duplicate_10gram_ratio),
-        )
+        ),
     )
 
 
@@ -119,7 +121,10 @@ def measure_all_repeats(batch: pl.DataFrame) -> pl.DataFrame:
     names = {f"top_{size}": f"all_top_{size}gram_ratio" for size in TOP_SIZES}
     names |= {f"dupe_{size}": f"all_duplicate_{size}gram_ratio" for size in DUPLICATE_SIZES}
     ngrams = pl.DataFrame({name: counts[column] / characters for column, name in names.items()})
-    lines, paragraphs = _all_duplicates(batch["text"], "line", "\n"), _all_duplicates(batch["text"], "paragraph", "\n\n")
+    lines, paragraphs = (
+        _all_duplicates(batch["text"], "line", "\n"),
+        _all_duplicates(batch["text"], "paragraph", "\n\n"),
+    )
     return batch.with_columns(*ngrams, *lines, *paragraphs)
 
 
@@ -129,9 +134,13 @@ def _all_duplicates(texts: pl.Series, kind: str, separator: str) -> pl.DataFrame
     pieces = documents.select("document", pl.col("text").str.split(separator).alias("piece")).explode("piece")
     pieces = pieces.with_columns(pl.col("piece").str.strip_chars()).filter(pl.col("piece") != "")
     repeats, size = pl.len().over("document", "piece") > 1, pl.col("piece").str.len_chars()
-    shares = pieces.with_columns(repeats.alias("repeats")).group_by("document").agg(
-        pl.col("repeats").mean().alias(f"all_duplicate_{kind}_ratio"),
-        (size.filter("repeats").sum() / size.sum()).alias(f"all_duplicate_{kind}_character_ratio"),
+    shares = (
+        pieces.with_columns(repeats.alias("repeats"))
+        .group_by("document")
+        .agg(
+            pl.col("repeats").mean().alias(f"all_duplicate_{kind}_ratio"),
+            (size.filter("repeats").sum() / size.sum()).alias(f"all_duplicate_{kind}_character_ratio"),
+        )
     )
     joined = documents.select("document").join(shares, on="document", how="left", maintain_order="left")
     return joined.drop("document").fill_null(0.0)

@@ -107,7 +107,9 @@ def _lines(texts: pl.DataFrame) -> pl.DataFrame:
         LINE.str.contains(r"[.!?”]\s*$").mean().alias("rps_lines_ending_with_terminal_punctution_mark"),
         NORMAL_LINE.str.count_matches(r"\bjavascript\b").mean().alias("rps_lines_javascript_counts"),
         NORMAL_LINE.str.count_matches(r"\S+").mean().alias("rps_lines_num_words"),
-        (NORMAL_LINE.str.count_matches(r"\p{N}") / normal_size.clip(1)).mean().alias("rps_lines_numerical_chars_fraction"),
+        (NORMAL_LINE.str.count_matches(r"\p{N}") / normal_size.clip(1))
+        .mean()
+        .alias("rps_lines_numerical_chars_fraction"),
         LINE.str.strip_chars_start().str.contains(BULLETS).mean().alias("rps_lines_start_with_bulletpoint"),
         (LINE.str.count_matches(r"\p{Lu}") / size.clip(1)).mean().alias("rps_lines_uppercase_letter_fraction"),
     )

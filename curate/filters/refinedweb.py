@@ -1,6 +1,6 @@
 """RefinedWeb's line-wise corrections: lines that are no text are cut out, and a page that loses too many words goes.
 
-text ─▶ lines ─▶ capitals? digits? "3 likes"? one word? ─▶ cut      "Sign-in", "Read more..." ─▶ taken out of short lines
+text ─▶ lines ─▶ capitals? digits? "3 likes"? one word? ─▶ cut    "Sign-in", "Read more..." ─▶ taken out of short lines
      ─▶ kept lines joined ─▶ words lost / words before
 """
 
@@ -74,7 +74,7 @@ def correct_lines(batch: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     texts = batch.select(pl.col("text").fill_null(""))
     before = texts.select(_words("text")).to_series()
     newlines = "\n" * settings.max_newlines
-    texts = texts.select(pl.col("text").str.replace_all(r"\n{%d,}" % (settings.max_newlines + 1), newlines))
+    texts = texts.select(pl.col("text").str.replace_all(rf"\n{{{settings.max_newlines + 1},}}", newlines))
     lines = texts.with_row_index("document").with_columns(pl.col("text").str.split("\n").alias("line")).explode("line")
     lines = lines.select("document", _taken_out(settings).alias("line"), _is_kept(settings).alias("kept"))
     lines = lines.with_columns(pl.col("kept") & pl.col("line").is_not_null())

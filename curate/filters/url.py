@@ -63,11 +63,12 @@ def url(
     """Drop documents by their URL; a document without one stays.
 
     `blocklists` are files with a domain or a URL a line ("#" starts a comment; case does not count), or folders as UT1
-    has them, a category each, whose files `domains` and `urls`, at any depth, are taken. A domain
+    has them, one per category, whose files `domains` and `urls`, at any depth, are taken. A domain
     blocks its subdomains too, a URL what lies below it, up to 16 folders deep. One of the `words` in the URL is enough
     to drop it; of the `soft_words` `max_soft_words` are allowed. Words are compared whole, between characters that are
-    neither letters nor digits: "middlesex" holds no "sex"; `strict_words` also within others. A list of domains and three
-    of words are RefinedWeb's (arXiv:2306.01116, appendix G.1: strict, hard, soft). The default `words` are those of pornographic sites; a report about one is lost too.
+    neither letters nor digits: "middlesex" holds no "sex"; `strict_words` also within others. A list of domains and
+    three of words are RefinedWeb's (arXiv:2306.01116, appendix G.1: strict, hard, soft). The default `words` are those
+    of pornographic sites; a report about one is lost too.
 
     Signals: `url_blocked` (String, the entry that matched), `url_word_count`, `url_soft_word_count`,
     `url_strict_word_count` (UInt32).
@@ -88,9 +89,7 @@ def url(
             threshold=max_soft_words,
         ),
     )
-    measure = functools.partial(
-        measure_url, lists=lists, words=words, soft_words=soft_words, strict_words=strict_words
-    )
+    measure = functools.partial(measure_url, lists=lists, words=words, soft_words=soft_words, strict_words=strict_words)
     return Filter(rules, measure=measure, files=files, is_cheap=True)
 
 
