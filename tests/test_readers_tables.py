@@ -318,3 +318,28 @@ def test_what_is_no_table_is_accounted_for(tmp_path: Path) -> None:
     assert outcomes(read(tmp_path / "cut.parquet")) == ["corrupt"]
     assert outcomes(read(tmp_path / "notes.txt")) == ["file_type"]
     assert read(tmp_path / "empty.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    ("times", "written"),
+    [
+        (pa.array([1234567890123456789], pa.timestamp("ns")), "2009-02-13T23:31:30.123456789"),
+        (pa.array([1234567890123456789], pa.timestamp("ns", "Asia/Tokyo")), "2009-02-13T23:31:30.123456789Z"),
+        (pa.array([1], pa.timestamp("us", "Mars/City")), "1970-01-01T00:00:00.000001Z"),
+        (pa.array([1 << 62], pa.timestamp("us")), "4611686018427387904 us"),
+        (pa.array([(1 << 31) - 1], pa.date32()), "2147483647 days"),
+        (pa.array([1234567890123], pa.time64("ns")), "00:20:34.567890123"),
+        (pa.array([1 << 62], pa.duration("s")), "4611686018427387904 s"),
+        (pa.array([[0, (1 << 31) - 1]], pa.list_(pa.date32())), '["1970-01-01", "2147483647 days"]'),
+        (
+            pa.array([{"at": 1234567890123456789, "by": "x"}], pa.struct([("at", pa.timestamp("ns")), ("by", "str")])),
+            '{"at": "2009-02-13T23:31:30.123456789", "by": "x"}',
+        ),
+        (pa.array([[("a", 1 << 62)]], pa.map_(pa.string(), pa.timestamp("us"))), '[["a", "4611686018427387904 us"]]'),
+    ],
+)
+def test_a_time_that_python_cannot_hold_costs_no_row(tmp_path: Path, times: pa.Array, written: str) -> None:
+    pq.write_table(pa.table({"text": ["A plain sentence about boats."], "times": times}), tmp_path / "a.parquet")
+    [record] = read(tmp_path / "a.parquet", columns={"times": "times"})
+    assert isinstance(record, Record)
+    assert str(record.columns["times"]) == written

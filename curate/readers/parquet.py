@@ -145,8 +145,34 @@ def _values(column: pa.Array) -> list[Any]:
 def _value(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
-    except UnicodeDecodeError as error:  # inside a list or struct
-        return error.object
+    except (ValueError, OverflowError, LookupError):  # no UTF-8, or a time that Python cannot hold
+        return _piece_by_piece(scalar)
+
+
+def _piece_by_piece(scalar: pa.Scalar) -> Any:
+    """A value with something in it that has no counterpart in Python; everything else of it stays as it is."""
+    if isinstance(scalar, pa.StructScalar):
+        return {name: _value(scalar[place]) for place, name in enumerate(scalar)}
+    if isinstance(scalar, pa.MapScalar):
+        return [list(_piece_by_piece(entry).values()) for entry in scalar.values]
+    if isinstance(scalar, pa.ListScalar):
+        return [_value(item) for item in scalar.values]
+    if isinstance(scalar, pa.BinaryScalar):
+        return scalar.as_buffer().to_pybytes()
+    return _value(scalar.value) if isinstance(scalar.value, pa.Scalar) else _time(scalar)
+
+
+def _time(scalar: pa.Scalar) -> str:
+    """Nanoseconds, years over 9999 and zones that nobody knows: in ISO 8601 (UTC), or else the bare number with its
+    unit."""
+    kind, zone = scalar.type, ""
+    if pa.types.is_timestamp(kind):
+        zone = "Z" if kind.tz else ""
+        scalar = scalar.cast(pa.timestamp(kind.unit))
+    written = str(scalar.cast(pa.string()).as_py())
+    if pa.types.is_duration(kind) or "out of range" in written:
+        return f"{scalar.value} {'days' if pa.types.is_date32(kind) else getattr(kind, 'unit', 'ms')}"
+    return written.replace(" ", "T") + zone
 
 
 def is_text(kind: pa.DataType) -> bool:
