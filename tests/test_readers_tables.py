@@ -22,6 +22,7 @@ from curate.engine.plan import FileRange
 from curate.readers import tables
 from curate.readers.json_items import split_items
 from curate.readers.lines import split_lines
+from curate.readers.look import look_at_tables
 from curate.recipe import Source
 
 BOOKS = Path(tables.__file__).parents[1] / "recipes" / "quickstart" / "books"
@@ -343,3 +344,14 @@ def test_a_time_that_python_cannot_hold_costs_no_row(tmp_path: Path, times: pa.A
     [record] = read(tmp_path / "a.parquet", columns={"times": "times"})
     assert isinstance(record, Record)
     assert str(record.columns["times"]) == written
+
+
+def test_a_column_whose_name_is_half_a_character_stops_no_run(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", [b'{"text": "A plain sentence.", "\\ud83d": 1, "n": 2}'])
+    source = Source(name="news", read="tables", paths=(str(path),))
+    assert look_at_tables(find_inputs([str(path)], base=tmp_path), source) == {"text": "text", "n": "integer"}
+
+
+def test_a_byte_order_mark_before_an_object_over_several_lines_costs_no_row(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf{\r\n "text": "one"\r\n}\r\n{\r\n "text": "two"\r\n}\r\n')
+    assert texts(read(tmp_path / "a.json")) == ["one", "two"]

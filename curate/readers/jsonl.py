@@ -121,7 +121,7 @@ def _has_items(file: InputFile) -> bool:
 
 def _lines(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse, head: int | None) -> Iterator[tuple[int, Line]]:
     if _has_items(part.file):
-        items = split_items(_chunks(raw, part, pulse, head), max_bytes=max_bytes)
+        items = _without_mark(split_items(_chunks(raw, part, pulse, head), max_bytes=max_bytes))
         return ((line.row, line) for line in _within(items, part))
     if is_compressed(part.file.name):
         lines = _without_mark(split_lines(_chunks(raw, part, pulse, head), offset=0, max_bytes=max_bytes))

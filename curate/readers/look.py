@@ -81,10 +81,21 @@ def _look_at_lines(file: InputFile, text: str) -> Look | None:
     for _, row in read_rows(part, max_bytes=HEAD_BYTES, head=HEAD_BYTES):
         if isinstance(row, dict):
             for column, value in row.items():
+                if not _is_whole(column):
+                    continue  # reading puts its values into "extra"
                 kinds.setdefault(column, set()).update(() if value is None else (kind_of(value),))
     if not kinds:
         return None
     return Look(file.name, kinds, None if text in kinds else "it is not there")
+
+
+def _is_whole(name: str) -> bool:
+    """JSON can spell halves of characters, and no table can have them in a column's name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _kinds_of_type(kind: pa.DataType) -> set[Kind]:
