@@ -82,7 +82,7 @@ def test_lone_surrogates_lose_nothing_and_do_not_come_out(engine: Engine) -> Non
 
 def test_the_limits_of_the_parser_are_noticed() -> None:
     deep = PAGE.replace("<main>", "<div>" * 300 + "<p>deep</p>" + "</div>" * 300 + "<main>")
-    huge = PAGE.replace("<main>", "<p>" + "word " * 2_100_000 + "</p><main>")
+    huge = PAGE.replace("<main>", "<p>" + "字字字 " * 1_200_000 + "</p><main>")
     assert extract_html(deep, engine="trafilatura").losses == ("deep_nesting",)
     assert extract_html(huge, engine="trafilatura").losses == ("huge_text_node",)
     assert extract_html(PAGE, engine="trafilatura").losses == ()
@@ -203,3 +203,20 @@ def test_attributes_by_the_thousand_are_left_out_and_the_text_stays(engine: Engi
     for attribute in ("a{}=1", "a{}", "a{}='x y'"):
         tag = "<p " + " ".join(attribute.format(number) for number in range(200_000)) + ">"
         assert "a hundred years" in extract_html(PAGE.replace("<main>", f"<main>{tag}Text.</p>"), engine=engine).text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>The price is <b>€</b> 5 <i>—</i> no more.</p>", "The price is € 5 — no more."),
+        ("<p><a href=a>ジェノヴァ</a>、<a href=b>ヴェネツィア</a>。</p>", "ジェノヴァ、ヴェネツィア。"),
+        (
+            "<p>私は<ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby>を読む。</p>",
+            "私は漢(かん)字じを読む。",
+        ),
+        ("<table><tr><td>帆<td> &euro;<td>\n&#x2713;</table>", "帆\t\t€\t\t✓"),
+        ("<p>An icon <i>\uf101</i><i>&#xf101;</i> and&nbsp;<b>&nbsp;</b>nothing.</p>", "An icon and\xa0\xa0nothing."),
+    ],
+)
+def test_a_single_sign_in_an_element_of_its_own_is_text(html: str, text: str) -> None:
+    assert extract_html(f"<title>帆</title>{html}", engine="resiliparse") == Extraction(text, "帆")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
 from curate.extract.lists import mark_numbers, write_numbers
+from curate.extract.lone_signs import mark_lone_signs, without_marks
 from curate.extract.rewrite import rewrite, without_lists_in_tables
 from curate.extract.xhtml import xhtml_as_html
 
@@ -78,12 +79,18 @@ def _extract_main_fast(html: str) -> Extraction:
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLTree
 
-    tree = HTMLTree.parse(html)
+    marked = mark_lone_signs(html)
+    tree = HTMLTree.parse(marked)
     title = _tidy(tree.title)
     text = extract_plain_text(
         tree, preserve_formatting=True, main_content=True, alt_texts=False, links=False, comments=False
     )
-    return Extraction(text.strip(), title)
+    found = Extraction(text.strip(), title)
+    return found if marked is html else _without_marks(found)
+
+
+def _without_marks(found: Extraction) -> Extraction:
+    return replace(found, text=without_marks(found.text), title=without_marks(found.title or "") or None)
 
 
 def _extract_whole(html: str) -> Extraction:
