@@ -2,9 +2,9 @@
 
     html ─▶ a mark behind each such sign ─▶ extractor ─▶ text without the marks
 
-`<td>漢</td>`, `<b>€</b>` and `<a>…</a>、<a>…</a>`: resiliparse (to 2.0.1) takes a text of three bytes for the private sign of
-an icon font, and leaves it out, whichever it is; three bytes in UTF-8 is all of Chinese, Japanese, Thai and Hindi. Signs
-that are private are left to it. The mark is a sign of a script that died out in the third century.
+`<td>漢</td>`, `<b>€</b>`, `<a>…</a>、<a>…</a>`: resiliparse (to 2.0.1) takes a text of three bytes for the private sign
+of an icon font, and leaves it out, whichever it is; three bytes in UTF-8 is all of Chinese, Japanese, Thai and Hindi.
+Private signs are left to it. The mark is a sign of a script that died out in the third century.
 """
 
 from __future__ import annotations
