@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import textwrap
 from pathlib import Path
@@ -285,3 +286,118 @@ def test_expressions_are_checked_against_the_columns_before_the_run(expression: 
     check_where("word_count > 3 AND length(text) < 9", schema)
     with pytest.raises(UsageError, match=message):
         check_where(expression, schema)
+
+
+PACKAGE = """
+import importlib
+from pathlib import Path
+
+from . import more
+from .sub.deep import DEEP
+from .words import BAD
+
+HERE = Path(__file__).parent
+LISTED = (HERE / "lists" / "bad.txt").read_text().split()
+
+
+def clean(document):
+    return not any(word in document.text for word in [*BAD, *DEEP, *LISTED, *more.MORE])
+
+
+def lazily(document):
+    import late
+
+    return late.BAD not in document.text
+
+
+def by_name(document, words="given.txt"):
+    with open(HERE / "log.txt", "a") as log:
+        print(document.id, file=log)
+    return importlib.import_module("named").BAD not in document.text
+"""
+
+
+MADE = """
+from functools import partial
+
+import curate
+
+from .inner import without
+
+keeps = curate.filter(partial(without, word="rude"))
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/filters.py": PACKAGE,
+        "pkg/words.py": 'BAD = ["rude"]',
+        "pkg/more.py": 'MORE = ["loud"]',
+        "pkg/sub/__init__.py": "",
+        "pkg/sub/deep.py": 'DEEP = ["vain"]',
+        "pkg/lists/bad.txt": "mean base",
+        "pkg/log.txt": "",
+        "whole/__init__.py": MADE,
+        "whole/inner.py": "def without(document, word):\n    return word not in document.text\n",
+        "late.py": 'BAD = "late"',
+        "named.py": 'BAD = "named"',
+        "given.txt": "words",
+    }
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("use", "dropped", "files"),
+    [
+        ("pkg.filters:clean", "mean", {"__init__", "words", "more", "sub/__init__", "sub/deep", "lists/bad.txt"}),
+        ("pkg/filters.py:clean", "vain", {"words", "more", "sub/deep", "lists/bad.txt"}),
+        ("whole:keeps", "rude", {"whole/inner"}),
+        ("pkg.filters:lazily", "late", {"late"}),
+        ("pkg.filters:by_name", "named", {"named"}),
+    ],
+)
+def test_a_module_of_a_package_sees_its_neighbours_whenever_it_imports_them(
+    package: Path, use: str, dropped: str, files: set[str]
+) -> None:
+    before = set(sys.modules)
+    step = resolve_custom(use, {}, base=package)
+    for _ in range(2):
+        assert keeps(step, batch("a fine day", f"a {dropped} day")) == [True, False]
+    named = {file.name.removeprefix("pkg/").removesuffix(".py") for file in step.files}
+    assert files <= named
+    assert "log.txt" not in named
+    assert not {name for name in set(sys.modules) - before if "curate_custom_" not in name}
+
+
+def test_a_file_that_a_parameter_names_is_one_that_decides(package: Path) -> None:
+    step = resolve_custom("pkg.filters:by_name", {"words": "late.py"}, base=package)
+    assert "late.py" in {file.name for file in step.files}
+    assert "given.txt" in {file.name for file in resolve_custom("pkg.filters:by_name", {}, base=package).files}
+
+
+def test_an_edited_neighbour_is_used_though_the_script_imported_it_before(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(package))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    importlib.import_module("late")
+    (package / "late.py").write_text('BAD = "later"')
+    step = resolve_custom("pkg.filters:lazily", {}, base=package)
+    assert keeps(step, batch("late", "later")) == [True, False]
+    assert sys.modules.pop("late").BAD == "late"
+
+
+def test_a_script_beside_the_recipe_imports_from_its_own_folder(tmp_path: Path) -> None:
+    scripts, recipes = tmp_path / "scripts", tmp_path / "recipes"
+    scripts.mkdir()
+    recipes.mkdir()
+    (scripts / "job.py").write_text("import near\n\ndef keeps(document):\n    return near.BAD not in document.text\n")
+    (scripts / "near.py").write_text('BAD = "rude"')
+    step = resolve_custom("../scripts/job.py:keeps", {}, base=recipes)
+    assert keeps(step, batch("polite", "rude")) == [True, False]
+    assert [file.name for file in step.files] == ["../scripts/job.py:keeps", "near.py"]

@@ -13,6 +13,7 @@ import pytest
 
 from curate.errors import RecipeError
 from curate.passes.run import run
+from curate.report.plan import plan_values
 from curate.report.verify import differences
 from curate.report.why import stories
 from curate.run_folder import Run
@@ -103,6 +104,14 @@ def test_where_decides_on_a_tables_own_column_and_is_checked_before_the_run(tmp_
     assert done.ledger().collect()["score"].to_list() == list(range(10))
     with pytest.raises(RecipeError, match=r'no column "scor"; did you mean "score"'):
         run_rows(tmp_path, {"a.jsonl": rows}, more='steps = [{ where = "scor >= 6" }]', out="other")
+
+
+def test_a_plan_expects_of_an_own_columns_where_what_the_run_keeps(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [{"text": text, "score": at} for at, text in enumerate(TEXTS)]
+    done = run_rows(tmp_path, {"a.jsonl": rows}, more='steps = [{ where = "score >= 6" }]')
+    planned = plan_values(str(tmp_path / "toy.toml"))["sources"]["news"]
+    assert planned["estimated"]["documents"] == 4
+    assert planned["estimated_tokens"] == done.manifest["counts"]["news"]["tokens"]["train"]
 
 
 def test_names_that_curate_has_itself_get_a_prefix(tmp_path: Path) -> None:

@@ -8,28 +8,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
-import importlib
-import importlib.util
 import inspect
 import os
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, TypeVar, overload
 
+import polars as pl
 from polars._typing import PolarsDataType
 
-from curate.batch import Filter, ModelFile
+from curate.batch import Filter, ModelFile, Visit
 from curate.errors import UsageError, nearest
-from curate.filters.custom_files import module_files
-from curate.filters.custom_measures import filter_batches, filter_documents, signal_batches, transform_documents
+from curate.filters.custom_files import module_files, named_files
+from curate.filters.custom_measures import Files, filter_batches, filter_documents, signal_batches, transform_documents
+from curate.filters.custom_modules import Folder, Loaded, find_module, roots_of
 from curate.typed import Mismatch, convert
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,7 +77,8 @@ def resolve_custom(use: str, parameters: Mapping[str, Any], *, base: Path) -> Fi
 
     `base` is the recipe's folder: "my_filters:f" is looked for in `base/my_filters.py` first. A function without a
     decorator is taken for a per-document filter if its first parameter is the only one without a default. The file
-    that holds the function is named in `files`, and what it imports from the recipe's folder.
+    that holds the function is named in `files`, what it imports from the recipe's folder, and the lists that it or a
+    parameter names.
 
     An exception in a function costs the document that caused it: it stands in the column `error`, with its last line
     of the traceback.
@@ -87,35 +86,58 @@ def resolve_custom(use: str, parameters: Mapping[str, Any], *, base: Path) -> Fi
     Raises:
         UsageError: there is no such function, it is no step, or a parameter is unknown, missing or of a wrong type.
     """
-    function = find_function(use, base)
+    loaded, function = _find_function(use, base)
     mark = _mark_of(function, use)
     bound = functools.partial(function, **_checked(function, parameters, use))
-    files = _source_files(function, use, base)
+    files = _source_files(loaded.module, use, parameters, base)
+    step = _as_filter(bound, getattr(function, "__name__", use.rpartition(":")[2]), mark, files)
+    return step if loaded.folder is None else _within(step, loaded.folder)
+
+
+def _as_filter(bound: Callable[..., Any], name: str, mark: Mark, files: Files) -> Filter:
     if mark.kind == "filter":
-        return filter_documents(bound, function.__name__, files)
+        return filter_documents(bound, name, files)
     if mark.kind == "batch_filter":
-        return filter_batches(bound, function.__name__, files)
+        return filter_batches(bound, name, files)
     if mark.kind == "transform":
         return transform_documents(bound, files)
     assert mark.dtype is not None
-    return signal_batches(bound, function.__name__, mark.dtype, files)
+    return signal_batches(bound, name, mark.dtype, files)
 
 
-def find_function(use: str, base: Path) -> Callable[..., Any]:
-    """The function that a recipe's `use` names.
+def _find_function(use: str, base: Path) -> tuple[Loaded, Callable[..., Any]]:
+    """The module and the function that a recipe's `use` names.
 
     Raises:
         UsageError: there is none; the sentence says where it was looked for and what there is.
     """
     module_name, colon, attribute = use.partition(":")
     if not colon:
-        return _find_by_name(use)
-    module = _find_module(module_name, base)
-    function = getattr(module, attribute, None)
+        plugin = _find_by_name(use)
+        return Loaded(sys.modules[plugin.__module__]), plugin
+    loaded = find_module(module_name, base)
+    function = getattr(loaded.module, attribute, None)
     if not callable(function):
-        own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        own = [name for name, value in vars(loaded.module).items() if callable(value) and not name.startswith("_")]
         raise UsageError(f'{module_name} has no function "{attribute}"{nearest(attribute, own)}')
-    return typing.cast(Callable[..., Any], function)
+    return loaded, function
+
+
+def _within(step: Filter, folder: Folder) -> Filter:
+    """The same step, whose function can import from its folder also where it is called."""
+    measure, measure_each = step.measure, step.measure_each
+    assert measure is not None
+
+    def measure_within(batch: pl.DataFrame) -> pl.DataFrame:
+        with folder.open():
+            return measure(batch)
+
+    def measure_each_within(batch: pl.DataFrame, visit: Visit) -> pl.DataFrame:
+        assert measure_each is not None
+        with folder.open():
+            return measure_each(batch, visit)
+
+    return replace(step, measure=measure_within, measure_each=measure_each and measure_each_within)
 
 
 def script_steps(base: Path) -> dict[str, str]:
@@ -144,60 +166,6 @@ def _find_by_name(name: str) -> Callable[..., Any]:
     raise UsageError(f'there is no step "{name}"{nearest(name, known)}; your own are named "module:function"')
 
 
-def _find_module(name: str, base: Path) -> ModuleType:
-    path = base / (name if name.endswith(".py") else name.replace(".", "/") + ".py")
-    if path.is_file():
-        files = module_files(path, base, name)
-        return _load_file(str(path.resolve()), str(base.resolve()), tuple(file.sha256 for file in files))
-    try:
-        return importlib.import_module(name)
-    except (ImportError, ValueError, TypeError) as error:  # the last two: for what is no name at all
-        raise UsageError(f'there is no module "{name}": neither {path} nor installed ({error})') from error
-
-
-@functools.cache
-def _load_file(path: str, base: str, digests: tuple[str, ...]) -> ModuleType:
-    """The file as a module under a name of its own, which hides no other; loaded anew when one of its files has other
-    content. While it is loaded, and only then, it may import what lies in the recipe's folder."""
-    name = f"curate_custom_{Path(path).stem}_{hashlib.sha256(''.join(digests).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up there
-    try:
-        with _importing_from(base):
-            spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
-
-
-@contextlib.contextmanager
-def _importing_from(base: str) -> Iterator[None]:
-    """Modules of the folder can be imported, and are forgotten afterwards: another version of them, or another
-    recipe's folder with the same names, may come later in this process."""
-    before, writes_none = set(sys.modules), sys.dont_write_bytecode
-    sys.path.insert(0, base)
-    sys.dont_write_bytecode = True  # bytecode is told from its source by the second: an edit may come sooner
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(base)
-        sys.dont_write_bytecode = writes_none
-        for name in set(sys.modules) - before:
-            if _lies_below(sys.modules[name], base):
-                del sys.modules[name]
-
-
-def _lies_below(module: ModuleType, base: str) -> bool:
-    """Whether a module is the recipe's own; an environment of installed packages may lie in the same folder."""
-    file = getattr(module, "__file__", None) or ""
-    return file.startswith(base + os.sep) and "site-packages" not in file
-
-
 def _mark_of(function: Callable[..., Any], use: str) -> Mark:
     mark = getattr(function, MARK, None)
     if isinstance(mark, Mark):
@@ -211,7 +179,7 @@ def _mark_of(function: Callable[..., Any], use: str) -> Mark:
 def _checked(function: Callable[..., Any], parameters: Mapping[str, Any], use: str) -> dict[str, Any]:
     """The recipe's parameters as the signature types them; the first of the signature is the document or the batch."""
     own = dict(list(_parameters(function, use).items())[1:])
-    hints = typing.get_type_hints(function, include_extras=True)
+    hints = typing.get_type_hints(function, include_extras=True) if inspect.isroutine(function) else {}
     values = {}
     for name, value in parameters.items():
         if name not in own:
@@ -233,6 +201,18 @@ def _parameters(function: Callable[..., Any], use: str) -> Mapping[str, inspect.
     return parameters
 
 
-def _source_files(function: Callable[..., Any], use: str, base: Path) -> tuple[ModelFile, ...]:
-    path = Path(inspect.getsourcefile(inspect.unwrap(function)) or "")
-    return module_files(path, base, use) if path.is_file() else (ModelFile(use, str(path), ""),)
+def _source_files(module: ModuleType, use: str, parameters: Mapping[str, Any], base: Path) -> Files:
+    """Of the module that the recipe names: it may have the function from another, or have made it of another."""
+    path = Path(module.__file__ or "")
+    if not path.is_file():
+        return (ModelFile(use, str(path), ""),)
+    lists = list(named_files(set(_texts(list(parameters.values()))), [path.absolute().parent, base.resolve()]))
+    return module_files(path, roots_of(path, use.partition(":")[0], base), use, lists)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
