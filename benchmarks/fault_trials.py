@@ -23,6 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -68,7 +69,7 @@ def main() -> None:
         print(f"quiet run: {len(expected)} files", flush=True)
         bad = 0
         for name, trial, count in (
-            ("killed inside a batch", kill_trial, options.kills),
+            ("killed inside a batch", partial(kill_trial, options.most_kills), options.kills),
             ("full disk", disk_trial, options.full_disks),
             ("flipped bit", flip_trial, options.flips),
         ):
@@ -78,7 +79,8 @@ def main() -> None:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20, help="trials with up to three workers killed inside batches")
+    parser.add_argument("--kills", type=int, default=20, help="trials with workers killed inside batches")
+    parser.add_argument("--most-kills", type=int, default=3, help="in one trial")
     parser.add_argument("--full-disks", type=int, default=5, help="trials on a file system of random size (needs root)")
     parser.add_argument("--flips", type=int, default=20, help="trials with a bit flipped between stages")
     parser.add_argument("--files", type=int, default=4, help="inputs, which are small, and the splits of large ones")
@@ -122,23 +124,23 @@ def trials(
     return outcomes["DIFFERENT"]
 
 
-def kill_trial(recipe: Path, out: Path, expected: dict[str, str], chance: random.Random) -> str:
-    """Up to three workers of one run are killed, each at a random moment at which it works on a batch."""
+def kill_trial(most: int, recipe: Path, out: Path, expected: dict[str, str], chance: random.Random) -> str:
+    """Some workers of one run are killed, each at a random moment at which it works on a batch."""
     killed: list[str] = []
-    with killing(out, chance, killed):
+    with killing(out, chance, killed, most):
         curate.run(recipe, out=out, workers=1)
     told = verdict(expected, digests(out))
     return f"{told}: killed in {', '.join(killed) or 'nothing'}"
 
 
 @contextlib.contextmanager
-def killing(out: Path, chance: random.Random, killed: list[str]) -> Iterator[None]:
-    """A thread that kills a worker after it has seen some batches at work, up to three times."""
+def killing(out: Path, chance: random.Random, killed: list[str], most: int) -> Iterator[None]:
+    """A thread that kills a worker after it has seen some batches at work, so often at the most."""
     is_over = threading.Event()
 
     def watch() -> None:
         wanted, seen, last = chance.randint(1, 12), 0, ""
-        while not is_over.is_set() and len(killed) < 3:
+        while not is_over.is_set() and len(killed) < most:
             time.sleep(0.001)
             position = batch_at_work(out)
             if position is None or position == last:

@@ -46,5 +46,7 @@ def test_keep_names_a_column_that_is_there() -> None:
     assert signed[KEEP].to_list() == [0.5]
     with pytest.raises(UsageError, match='no column "quality_scor"; did you mean "quality_score"'):
         check_keep(Dedup(keep="highest:quality_scor"), documents.columns)
-    with pytest.raises(UsageError, match='keep = "longst": expected one of longest, latest, first, highest:COLUMN'):
+    with pytest.raises(
+        UsageError, match='keep = "longst": expected one of longest, cleanest, latest, first, highest:COLUMN'
+    ):
         check_keep(Dedup(keep="longst"), documents.columns)

@@ -19,7 +19,7 @@ from curate.text.signals import text_signals
 
 BOOKS = Path(curate.__file__).parent / "recipes" / "quickstart" / "books"
 CHAIN = ("gopher_repetition", "gopher_quality", "c4", "refinedweb", "madlad", "redpajama_v2", "fineweb2", "code")
-CHAIN += ("licence", "toxicity", "fineweb", "url")
+CHAIN += ("licence", "toxicity", "fineweb", "url", "books")
 LENIENT = {"c4": {"min_sentences": 1}, "licence": {"keep_unknown": True}, "madlad": {"min_sentences": 1}}
 
 

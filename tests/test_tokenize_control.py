@@ -248,7 +248,7 @@ def test_the_files_say_what_ends_a_text(
     ("special", "config", "message"),
     [
         ([], None, "declares no token that could end a text"),
-        (["<pad>", "<eos>", "</s>"], None, r"does not say .* \(<pad>, <eos>, </s>\); name it in the recipe"),
+        (["<pad>", "<eos>", "</s>"], None, r"does not say .* \(<eos>, </s>\); name it in the recipe"),
         ([f"<{n}>" for n in range(20)], None, r"<11> and 8 more\)"),
         (["<a>", "<b>"], {"eos_token": "<c>"}, "the eos_token of .*tokenizer_config.json is no token"),
         (["<a>"], [], "tokenizer_config.json is no JSON object"),
