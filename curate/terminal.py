@@ -20,6 +20,8 @@ from rich.highlighter import JSONHighlighter
 from rich.table import Table
 from rich.text import Text
 
+from curate.finite import finite
+
 HARMLESS = "\u200c\u200d"
 """They join and part letters in Persian, in Hindi and in emoji, and do nothing else."""
 
@@ -72,7 +74,7 @@ def show(table: Table) -> None:
 
 def say_json(value: Any) -> None:
     """A value for programs; what a terminal might obey stands there in JSON's own escapes."""
-    text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(finite(value), ensure_ascii=False, indent=2, default=str)
     safe = "".join(map(_json_escape, text))
     OUT.print(JSONHighlighter()(Text(safe)) if OUT.is_terminal else Text(safe), soft_wrap=True)
 

@@ -382,7 +382,7 @@ def test_a_damaged_index_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
         "no object": "it holds list",
         "a file torn": "00000.parquet cannot be read as Parquet",
         "a page": "00000.parquet cannot be read as Parquet",
-        "a gap": "holds Parquet files, but no index.json",
+        "a gap": 'holds "00000.parquet", but no index.json',
         "other parameters": "was made with version",
     }
     assert expected[damage] in refused(capsys, "dedup", rows, "--out", out, "--index", index, *more)
@@ -424,3 +424,59 @@ def test_a_column_whose_name_is_no_utf8_is_damage_to_its_file(
     good = lines(tmp_path / "b.jsonl", [{"text": PAGES[0]}])
     assert run("dedup", broken, good, "--out", out) == 3
     assert pl.read_parquet(out).height == 1
+
+
+def test_an_output_that_is_a_link_is_written_through_it(tmp_path: Path) -> None:
+    rows = lines(tmp_path / "rows.jsonl", [{"text": text} for text in PAGES])
+    (tmp_path / "big").mkdir()
+    links = {name: symbolic(tmp_path / f"{name}.jsonl", Path("big") / f"{name}.jsonl") for name in ("out", "kept")}
+    assert run("dedup", rows, "--out", links["out"], "--kept", links["kept"]) == 0
+    for name, link in links.items():
+        assert link.is_symlink()
+        assert len((tmp_path / "big" / f"{name}.jsonl").read_text().splitlines()) == len(PAGES)
+    assert sorted(path.name for path in (tmp_path / "big").iterdir()) == ["kept.jsonl", "out.jsonl"]
+
+
+def test_a_link_to_nowhere_or_to_itself_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = lines(tmp_path / "rows.jsonl", [{"text": PAGES[0]}])
+    nowhere, circle = tmp_path / "nowhere.jsonl", tmp_path / "circle.jsonl"
+    nowhere.symlink_to(tmp_path / "no" / "x.jsonl")
+    circle.symlink_to(circle)
+    assert "there is no folder" in refused(capsys, "dedup", rows, "--out", nowhere)
+    assert "is a link that ends in itself" in refused(capsys, "dedup", rows, "--out", circle)
+
+
+def test_an_index_is_made_in_a_folder_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, out = lines(tmp_path / "rows.jsonl", [{"text": PAGES[0]}]), tmp_path / "out" / "v.jsonl"
+    out.parent.mkdir()
+    for name in ("notes.txt", ".git", "0001.arrow"):
+        folder = tmp_path / f"with-{name}"
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        assert f'holds "{name}"' in refused(capsys, "dedup", rows, "--out", out, "--index", folder)
+        assert [path.name for path in folder.iterdir()] == [name]
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "index.part").write_text("{")
+    assert run("dedup", rows, "--out", out, "--index", begun) == 0
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("option", [("--id", "key"), ("--url", "key"), ("--keep", "highest:key")])
+def test_a_column_that_was_named_and_that_no_row_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, option: tuple[str, str]
+) -> None:
+    path = tmp_path / f"rows{suffix}"
+    frame = pl.DataFrame({"text": PAGES, "kee": range(len(PAGES))})
+    frame.write_parquet(path) if suffix == ".parquet" else frame.write_ndjson(path)
+    said = refused(capsys, "dedup", path, "--out", tmp_path / "v.jsonl", *option)
+    assert 'column "key"' in said
+    assert 'did you mean "kee"?' in said
+
+
+def test_a_column_that_some_rows_of_one_file_have_is_enough(tmp_path: Path) -> None:
+    one = lines(tmp_path / "one.jsonl", [{"text": PAGES[0]}, {"text": PAGES[1]}])
+    two = lines(tmp_path / "two.jsonl", [{"text": PAGES[2]}, {"text": PAGES[3], "key": "k"}])
+    verdicts = dedup_files([one, two], Dedup(), columns={"id": "key"}).verdicts
+    assert verdicts["id"].to_list()[3] == "k"
+    assert len(verdicts) == 4

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from curate.cli import main
 from curate.passes.run import run as run_recipe
-from curate.terminal import printable
+from curate.terminal import printable, say_json
 
 HOSTILE = "https://x.example/[/x][red]:heart:\x1b[31m\x9b2J\u202egnp\u2066\u200f\x07\x7f\nkept by nobody\r\u2028"
 PROSE = "It was the best of times, it was the worst of times, and we had everything before us. " * 4
@@ -170,3 +170,8 @@ def test_what_is_printable_stays_and_all_else_is_escaped_in_one_line(text: str) 
 @pytest.mark.parametrize("text", ["می\u200cخواهم", "👩\u200d💻", "プロ\u3000ジェクト", "naïve\xa0: 12\u202f000"])
 def test_letters_that_need_a_joiner_or_their_own_space_are_shown_as_they_are(text: str) -> None:
     assert printable(text) == text
+
+
+def test_json_has_no_nan_however_deep_it_lies(capsys: pytest.CaptureFixture[str]) -> None:
+    say_json({"a": [float("nan"), {"b": float("inf")}], "c": 1.5})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {"a": [None, {"b": None}], "c": 1.5}

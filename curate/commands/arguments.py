@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from curate.engine.whole import target_of
 from curate.errors import UsageError, nearest
 
 
@@ -49,11 +50,15 @@ def new_file(text: str) -> Path:
     path = Path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f'expected a file, found the folder "{path}"')
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f'there is no folder "{path.parent}" to write "{path.name}" into')
+    place = target_of(path)
+    if place.is_symlink():
+        raise argparse.ArgumentTypeError(f'"{path}" is a link that ends in itself')
+    if not place.parent.is_dir():
+        parent = place.parent if path.is_symlink() else path.parent
+        raise argparse.ArgumentTypeError(f'there is no folder "{parent}" to write "{place.name}" into')
     if path.exists() and not path.is_file():  # the new file takes the name, and /dev/null would be gone
         raise argparse.ArgumentTypeError(f'expected a file, found a pipe or a device, "{path}"')
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not os.access(place if place.exists() else place.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f'no permission to write "{path}"')
     return path
 

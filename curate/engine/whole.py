@@ -29,6 +29,11 @@ def write_file(path: Path, content: bytes) -> None:
     sync(path.parent)
 
 
+def target_of(path: Path) -> Path:
+    """Where the bytes of a file are to stand: a link that the user made is written through, and stays a link."""
+    return Path(os.path.realpath(path))
+
+
 def sync(path: Path) -> None:
     """Make a file's content, or a folder's names, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from curate import __version__
+from curate.engine.whole import target_of, write_file
 from curate.errors import UsageError
 from curate.filters.fasttext_model import PREFIX, FastTextModel, file_sha256, load_model
 from curate.filters.fasttext_train import Training, library, library_version, save, train, write_lines
@@ -82,15 +83,15 @@ def train_classifier(
         _check_target(path, tables.paths() | tests.paths(), force)
     if share is not None and not 0 < share < 1:
         raise UsageError(f"the share that is held out is {share}; it lies between 0 and 1")
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target_of(target).parent) as scratch:
         lines, part = Path(scratch) / "lines.txt", Path(scratch) / target.name
         counts = _write_training(lines, tables, share, training.seed)
         save(train(lines, training), lines, part, max_bytes=limit)
         judged = _judge(load_model(str(part)), tests.labelled(held_out=share, seed=training.seed))
         card = _card(part, tables, tests, share, training, counts, judged)
-        card_path(part).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(card_path(part), card_path(target))
-        os.replace(part, target)
+        text_of_card = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
+        write_file(target_of(card_path(target)), text_of_card.encode())
+        os.replace(part, target_of(target))
     return Trained(target, card, judged)
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curate.batch import ModelFile
 from curate.dedup.evaluation import Evaluation, index_items
 from curate.engine.files import find_inputs, open_input
 from curate.engine.plan import InputFile
 from curate.errors import UsageError, nearest
+from curate.readers import parquet
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
 from curate.recipe import Decontaminate
 
@@ -102,17 +105,21 @@ def _rows(file: InputFile) -> Iterator[dict[str, Any]]:
 
 def _parquet(file: InputFile, raw: Any) -> Iterator[dict[str, Any]]:
     try:
-        table = pl.read_parquet(raw.readall())
-    except pl.exceptions.PolarsError as error:
+        table = pq.ParquetFile(raw, page_checksum_verification=True).read()
+    except parquet.DAMAGE as error:
+        parquet.raise_machine_fault(error)
         raise UsageError(f"{file.name} cannot be read as Parquet: {error}") from error
-    yield from table.iter_rows(named=True)
+    is_time = pa.types.is_temporal
+    columns = [[None] * len(each) if is_time(each.type) else parquet.python_values(each) for each in table.columns]
+    for values in zip(*columns, strict=True):
+        yield dict(zip(table.column_names, values, strict=True))
 
 
 def _lines(file: InputFile) -> list[str]:
     try:
         with open_input(file.uri) as raw:
             data = b"".join(inflate(raw, name=file.name))
-        return data.decode("utf-8").split("\n")
+        return data.decode("utf-8-sig").split("\n")
     except (Unreadable, UnicodeDecodeError) as error:
         raise UsageError(f"{file.name} cannot be read as text: {error}") from error
 

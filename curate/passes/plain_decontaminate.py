@@ -38,6 +38,7 @@ from curate.passes.plain_tables import (
     find_splits,
     inputs_of,
     read_rows,
+    require_columns,
     require_rows,
 )
 from curate.passes.plain_writing import schema_of, united, with_texts, write_frame, write_rows
@@ -83,13 +84,16 @@ def decontaminate_files(
     matches: list[pl.DataFrame] = []
     unread: list[Unread] = []
     schemas: list[pa.Schema] = []
+    columns_found: set[frozenset[str]] = set()
     documents = 0
     for rows in _each(splits, source, whole=kept is not None):
         matches.append(find_matches(rows.frame.select("id", "text"), evaluation, decontaminate))
         documents += rows.frame.height
         unread += rows.unread
+        columns_found.add(rows.columns)
         schemas += [schema_of(rows.whole)] if kept is not None else []
     require_rows(documents, unread)
+    require_columns(source, columns_found)
     judged = _judge(splits, source, matches, evaluation, decontaminate, whole=kept is not None)
     if out is not None:
         write_frame(judged.report, Path(out))

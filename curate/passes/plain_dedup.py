@@ -38,6 +38,7 @@ from curate.passes.plain_tables import (
     inputs_of,
     joined,
     read_rows,
+    require_columns,
     require_rows,
 )
 from curate.passes.plain_writing import schema_of, united, with_texts, write_frame, write_rows
@@ -56,6 +57,7 @@ class Signed:
     unread: tuple[Unread, ...]
     schemas: tuple[pa.Schema, ...]
     """Of its files, where their rows are to be written again."""
+    columns: frozenset[str]
 
 
 class Deduplicated(NamedTuple):
@@ -107,6 +109,7 @@ def dedup_files(
         with ThreadPoolExecutor(workers) as pool:
             signed = list(pool.map(one, splits))
         require_rows(sum(len(part.ids) for part in signed), [unread for part in signed for unread in part.unread])
+        require_columns(source, (part.columns for part in signed))
         files = [part.path for part in signed]
         _check_ids(files, ours, dedup, index)
         texts = _texts_needed(dedup, partial(_texts, splits, source, kept is not None))
@@ -200,7 +203,8 @@ def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path, whole:
     path = folder / f"{split.key}.parquet"
     _sign(frame, dedup).write_parquet(path, compression="uncompressed")
     schemas = tuple(schema_of(part.whole) for part in parts) if whole else ()
-    return Signed(path, frame["id"], tuple(unread for part in parts for unread in part.unread), schemas)
+    unread = tuple(unread for part in parts for unread in part.unread)
+    return Signed(path, frame["id"], unread, schemas, frozenset[str]().union(*(part.columns for part in parts)))
 
 
 def _sign(frame: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from curate.dedup.index import PARAMETERS
 from curate.engine.files import would_match
+from curate.engine.whole import target_of
 from curate.errors import UsageError
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -54,9 +55,9 @@ def check_index(index: str | Path, *, patterns: Sequence[str], inputs: Iterable[
     for path in inputs:
         if "://" not in path and Path(path).resolve().parent == folder.resolve():
             raise UsageError(f"--index {folder} is the folder of an input ({path}); name one of its own")
-    if not (folder / PARAMETERS).is_file() and any(folder.glob("*.parquet")):
+    if not (folder / PARAMETERS).is_file() and (others := _others(folder)):
         raise UsageError(
-            f"--index {folder} holds Parquet files, but no {PARAMETERS}: it is no index; name another place"
+            f'--index {folder} holds "{others[0]}", but no {PARAMETERS}: it is no index; name a new or an empty folder'
         )
 
 
@@ -69,8 +70,14 @@ def _check_apart(
     if would_match(patterns, path, base=Path.cwd()):
         raise UsageError(f"{option} {path} lies among the inputs, the next time it would be read; name another place")
     for name, folder in folders:
-        if path.resolve().is_relative_to(folder.resolve()):
+        if target_of(path).is_relative_to(target_of(folder)):
             raise UsageError(f"{option} {path} lies in the folder of {name}, {folder}; name another place")
+
+
+def _others(folder: Path) -> list[str]:
+    """What lies in a folder that is to be an index, but for what an index that was begun has left."""
+    begun = Path(PARAMETERS).with_suffix(".part").name
+    return sorted(path.name for path in folder.iterdir() if path.name != begun) if folder.is_dir() else []
 
 
 def _nearest(path: Path) -> Path:
@@ -80,6 +87,6 @@ def _nearest(path: Path) -> Path:
 
 def _is_same(one: Path, other: Path) -> bool:
     """Also by another spelling, through symbolic links, or as another name of the same file."""
-    if one.resolve() == other.resolve():
+    if target_of(one) == target_of(other):
         return True
     return one.exists() and other.exists() and os.path.samefile(one, other)

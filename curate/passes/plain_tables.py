@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from curate.batch import Lost
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, Split
-from curate.errors import UsageError
+from curate.errors import UsageError, nearest
 from curate.passes.inputs import check_unchanged, cut_inputs, find_source
 from curate.readers import jsonl, parquet, tables
 from curate.readers.inflate import Unreadable
@@ -47,11 +47,13 @@ class Unread(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`frame` has `id, source, text, url, timestamp` and other columns that the source names; `whole` the same rows."""
+    """`frame` has `id, source, text, url, timestamp` and other columns that the source names; `whole` the same rows;
+    `columns` are the names of all columns that any of them has."""
 
     frame: pl.DataFrame
     whole: Whole
     unread: tuple[Unread, ...]
+    columns: frozenset[str] = frozenset()
 
 
 def read_rows(split: Split, source: Source, *, whole: bool = False) -> Iterator[Rows]:
@@ -114,6 +116,14 @@ def require_rows(rows: int, unread: Sequence[Unread]) -> None:
         raise UsageError(f"nothing could be read: {first.place}: {first.reason}: {first.detail}{more}")
 
 
+def require_columns(source: Source, found: Iterable[frozenset[str]]) -> None:
+    """Raises UsageError where a column that was named stands in no row of any file; `found` are `Rows.columns`."""
+    names = frozenset[str]().union(*found)
+    for name, column in source.columns.items():
+        if names and column not in names:
+            raise UsageError(f'no row has a column "{column}" to take "{name}" from{nearest(column, names)}')
+
+
 def _no_table(piece: FileRange, source: Source) -> Unread:
     named = {os.path.abspath(os.path.expanduser(path)) for path in source.paths}
     expected = "expected .parquet or .jsonl (.gz, .bz2, .xz, .zst)"
@@ -126,7 +136,8 @@ def _own_columns(source: Source) -> list[str]:
 
 def _read_lines(piece: FileRange, source: Source, whole: bool) -> Rows:
     names, file = column_names(source.columns), piece.file.name
-    rows, kept, unread, has_column = [], [], [], False
+    rows, kept, unread = [], [], []
+    columns: set[str] = set()
     for place, row in jsonl.read_rows(piece, max_bytes=MAX_RECORD_BYTES):
         found = row if isinstance(row, Unreadable) else _line(row, names, source, f"{file}@{place}", whole)
         if isinstance(found, dict):
@@ -135,11 +146,11 @@ def _read_lines(piece: FileRange, source: Source, whole: bool) -> Rows:
                 kept.append(row)
         else:
             unread.append(Unread(f"{file}@{place}", found.reason, found.detail, 1))
-        has_column = has_column or (isinstance(row, dict) and names["text"] in row)
-    if rows and not has_column:
+        columns.update(row if isinstance(row, dict) else ())
+    if rows and names["text"] not in columns:
         lacking = str(missing_column("text", names["text"], rows[0]["_columns"], file=file))
         return Rows(no_rows(source), [], (*unread, Unread(file, "no_text_column", lacking, len(rows))))
-    return Rows(_frame(rows, source), kept, tuple(unread))
+    return Rows(_frame(rows, source), kept, tuple(unread), frozenset(columns))
 
 
 def _line(
@@ -274,7 +285,7 @@ def _rows_of(
     frame = _framed({name: plain[column] for name, column in wanted.items() if column in plain}, wanted, table.num_rows)
     numbers = pl.Series("row", range(table.num_rows) if places is None else places, dtype=pl.Int64) + row
     frame = frame.with_columns(pl.coalesce("id", pl.lit(file + "@") + numbers.cast(pl.String)).alias("id"))
-    return Rows(frame, table if whole else [], (*unread, *told))
+    return Rows(frame, table if whole else [], (*unread, *told), frozenset(wanted.values()))
 
 
 def _framed(columns: Mapping[str, pa.ChunkedArray], wanted: Mapping[str, str], rows: int) -> pl.DataFrame:
@@ -324,7 +335,8 @@ def _joined(parts: list[Rows], source: Source, schema: pa.Schema | None) -> Rows
     whole: Whole = []
     if schema is not None:
         whole = pa.concat_tables([part.whole for part in parts]) if parts else schema.empty_table()
-    return Rows(joined(parts, source), whole, tuple(unread for part in parts for unread in part.unread))
+    unread = tuple(unread for part in parts for unread in part.unread)
+    return Rows(joined(parts, source), whole, unread, frozenset[str]().union(*(part.columns for part in parts)))
 
 
 def _one_line(error: Exception) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,10 @@ import pyarrow.parquet as pq
 import zstandard
 
 from curate.engine.ledger import write_table
+from curate.engine.whole import target_of
+from curate.finite import finite
 from curate.passes.plain_tables import Whole
+from curate.readers import parquet
 
 ZSTD_LEVEL = 3
 
@@ -29,6 +31,7 @@ ZSTD_LEVEL = 3
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """A place beside the file, which becomes it at the end; where anything fails nothing is left of it."""
+    path = target_of(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
@@ -72,7 +75,10 @@ def _compressed(stack: ExitStack, file: IO[bytes], name: str) -> Any:
 
 
 def _as_dicts(whole: Whole) -> list[dict[str, Any]]:
-    return whole if isinstance(whole, list) else whole.to_pylist()
+    if isinstance(whole, list):
+        return whole
+    columns = [parquet.python_values(column) for column in whole.columns]
+    return [dict(zip(whole.column_names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
 def _json(value: Any) -> Any:
@@ -83,8 +89,8 @@ def _json(value: Any) -> Any:
         return [_json(item) for item in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return finite(value)
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -144,7 +150,7 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> Any:
     try:
         return column.cast(kind)
     except (pa.ArrowException, TypeError):
-        return _made(column.to_pylist(), kind)
+        return _made(parquet.python_values(column), kind)
 
 
 def _made(values: list[Any], kind: pa.DataType) -> pa.Array:

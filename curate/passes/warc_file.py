@@ -22,6 +22,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from curate import __version__
+from curate.engine.whole import target_of
 from curate.readers.warc_blocks import Block
 
 ID_HEADER = "Curate-Id"
@@ -69,13 +70,14 @@ class Writer:
 @contextlib.contextmanager
 def open_warc(path: Path, info: Mapping[str, str], *, date: int) -> Iterator[Writer]:
     """The file appears under its name when all is written; `date` is in nanoseconds since 1970."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    place = target_of(path)
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             writer = Writer(_WARCWriter(file, gzip=path.name.endswith(".gz")), _iso_date(date))
             writer.warcio.write_record(_warcinfo(path.name, info, writer.date))
             yield writer
-        os.replace(part, path)
+        os.replace(part, place)
     finally:
         part.unlink(missing_ok=True)
 

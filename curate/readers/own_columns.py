@@ -15,6 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from curate.finite import finite
 from curate.recipe import Kind, OwnColumn
 
 EXTRA = "extra"
@@ -91,7 +92,10 @@ def _decoded(value: bytes) -> str:
 
 
 def _json(value: Any) -> str:
-    return _whole(json.dumps(value, ensure_ascii=False, sort_keys=True, default=_text))
+    try:
+        return _whole(json.dumps(value, ensure_ascii=False, sort_keys=True, default=_text, allow_nan=False))
+    except ValueError:  # NaN or Infinity, which rows seldom have
+        return _whole(json.dumps(finite(value), ensure_ascii=False, sort_keys=True, default=_text))
 
 
 def _whole(text: str) -> str:

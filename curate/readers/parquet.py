@@ -139,7 +139,15 @@ def _values(column: pa.Array) -> list[Any]:
         column = column.dictionary_decode()
     if is_text(column.type):
         return list(column.cast(pa.large_binary()).to_pylist())
-    return [_value(scalar) for scalar in column]
+    return python_values(column)
+
+
+def python_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """As Python has them; in text what it has not."""
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError, LookupError):
+        return [_value(scalar) for scalar in column]
 
 
 def _value(scalar: pa.Scalar) -> Any:
