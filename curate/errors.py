@@ -18,7 +18,7 @@ import difflib
 from collections.abc import Iterable
 
 MAX_MESSAGE = 2000
-"""Characters of what a recipe's error says; a recipe may hold a word of a million."""
+"""Characters of what an error says; a recipe may hold a word of a million, and an exception a document."""
 
 
 class CurateError(Exception):
@@ -77,6 +77,16 @@ class RottenFile(MachineError):
 
 class DocumentError(CurateError):
     """A library could not finish one document, and says why: the engine looks for it and quarantines it alone."""
+
+
+def described(error: BaseException) -> str:
+    """The class of an error and what it says, as text that can be written: a message may hold what no encoding takes,
+    the whole document, or raise itself when it is asked for."""
+    try:
+        told = f"{type(error).__name__}: {error}"
+    except Exception:
+        told = f"{type(error).__name__} (it cannot be printed)"
+    return told[:MAX_MESSAGE].encode(errors="backslashreplace").decode()
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

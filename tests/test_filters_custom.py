@@ -74,6 +74,34 @@ def short(batch: pl.DataFrame) -> pl.Series:
     return pl.Series([True])
 
 
+@custom.filter
+def gives_up(document: Document) -> bool:
+    match document.text:
+        case "exit":
+            raise SystemExit(3)
+        case "panic":
+            raise BaseException("a panic in Rust")
+        case "unwritable":
+            raise ValueError("half a \\ud800 character")
+        case "unprintable":
+            raise Unprintable
+    return True
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@custom.signal(dtype=pl.Int64)
+def takes_out(batch: pl.DataFrame) -> pl.Series:
+    if batch["text"].str.contains("exit").any():
+        raise SystemExit(3)
+    texts = batch.drop_in_place("text")
+    batch.insert_column(0, texts.str.to_uppercase())
+    return texts.str.len_chars()
+
+
 def plain(document, words=("x",)):
     return document.text not in words
 
@@ -151,6 +179,23 @@ def test_an_exception_costs_its_document_only_and_says_where_it_happened(base: P
     assert errors[2] is None
     assert errors[1].startswith("ZeroDivisionError: division by zero (my_filters.py:")
     assert errors[1].endswith('return document.columns["author"] != "" and 1 / len(document.text) > 0)')
+
+
+def test_whatever_a_function_raises_costs_its_document_only_and_can_be_written(base: Path, tmp_path: Path) -> None:
+    step = resolve_custom("my_filters:gives_up", {}, base=base)
+    data = measure(step, batch("a", "exit", "panic", "unwritable", "unprintable", "b"))
+    assert data["gives_up"].to_list() == [True, None, None, None, None, True]
+    data.write_parquet(tmp_path / "data.parquet")
+    told = [error.partition(" (")[0] for error in data["error"][1:5]]
+    assert told[:3] == ["SystemExit: 3", "BaseException: a panic in Rust", "ValueError: half a \\ud800 character"]
+    assert told[3] == "Unprintable"
+
+
+def test_what_a_batch_function_does_to_its_columns_in_place_does_not_reach_the_documents(base: Path) -> None:
+    data = measure(resolve_custom("my_filters:takes_out", {}, base=base), batch("ab", "exit", "c"))
+    assert data["text"].to_list() == ["ab", "exit", "c"]
+    assert data["takes_out"].to_list() == [2, None, 1]
+    assert [error is None for error in data["error"]] == [True, False, True]
 
 
 def test_an_answer_that_is_neither_true_nor_false_is_an_error_of_the_document(base: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 import curate
@@ -128,6 +129,62 @@ def test_what_an_own_filter_prints_reaches_the_user_with_its_name(tmp_path: Path
     assert len(said) == 1
     assert said[0][0] == "mine:poison"
     assert said[0][1].startswith("what is docs/docs.jsonl@")
+
+
+AT_HOME = """\
+import logging, os, subprocess, sys, time
+from pathlib import Path
+import curate
+
+@curate.filter
+def at_home(document: curate.Document) -> bool:
+    word = document.text.split()[0]
+    if word == "CHDIR":
+        os.chdir(Path(__file__).parent)
+    if word == "READ":
+        subprocess.run(["cat"])
+        assert sys.stdin.read() == ""
+    if word == "REST":
+        sys.stdout.buffer.write(b"caf\\xc3\\xa9 ")
+        print("\\ud800", end="")
+    if word == "FILE":
+        sys.stdout.reconfigure(line_buffering=True)
+        subprocess.run(["echo", "not shown"], stdout=sys.stdout)
+        sys.stdout.close()
+        print("after")
+    if word == "FORK" and os.fork() == 0:
+        return False
+    if word == "EXIT":
+        sys.exit("no more")
+    if word == "PROGRAM":
+        subprocess.run(["sleep", "7654"])
+    return True
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_own_function_may_use_its_process_as_in_any_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    texts = paragraphs(20)
+    words = {2: "CHDIR", 5: "EXIT"}
+    if workers:  # in the user's own process all this is theirs
+        words |= {3: "READ", 4: "REST", 6: "FILE", 8: "FORK", 9: "PROGRAM"}
+    for number, word in words.items():
+        texts[number] = f"{word} {texts[number]}"
+    write(tmp_path / "in", texts, steps='"mine:at_home"', code=AT_HOME)
+    monkeypatch.chdir(tmp_path)
+    shown: list[Progress | Said] = []
+    run = curate.run("in/faults.toml", out="run", workers=workers, show=shown.append)
+    assert Path.cwd() == tmp_path
+    wanted = {"5": ("quarantined", "mine:at_home", "exception")}
+    assert outcomes(run) == wanted | ({"9": ("quarantined", "mine:at_home", "timeout")} if workers else {})
+    assert run.ledger().collect().height == 20
+    assert list(differences(run)) == []
+    lines = [each.line for each in shown if isinstance(each, Said)]
+    assert lines == (["café \\ud800", "after"] if workers else [])
+    started = [child for child in psutil.process_iter(["cmdline"]) if child.info["cmdline"] == ["sleep", "7654"]]
+    assert started == []
 
 
 KILLS_ONCE = """\

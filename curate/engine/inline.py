@@ -33,13 +33,14 @@ class InlineWorker:
     def start(cls, run: Path) -> InlineWorker:
         folder = run / "work" / "workers"
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(run, Cursor(folder / "inline.cursor"), folder / "0.log")
+        return cls(run.absolute(), Cursor(folder / "inline.cursor"), folder / "0.log")
 
     def do(self, assignment: Any) -> Mapping[str, Any]:
         """The answer to a task; what it prints as errors goes to the log, as a worker's does."""
         self.assignment = assignment
         began = time.process_time()
-        with self.log.open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
+        here = contextlib.chdir(".")  # a user's function may go to another folder
+        with here, self.log.open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
             answer = work(self.run, command_for(assignment), self.cursor)
         self.cpu += time.process_time() - began
         return answer

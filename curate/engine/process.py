@@ -89,7 +89,8 @@ class WorkerProcess:
         folder.mkdir(parents=True, exist_ok=True)
         cursor = folder / f"{os.getpid()}.{time.monotonic_ns()}.cursor"
         log = folder / f"{number}.log"
-        command = [sys.executable, "-m", "curate.engine.worker", str(run), str(cursor), str(os.getpid())]
+        here = run.absolute()  # a user's function may go to another folder
+        command = [sys.executable, "-m", "curate.engine.worker", str(here), str(cursor), str(os.getpid())]
         shared = Cursor(cursor)
         with log.open("ab") as errors:
             process = subprocess.Popen(
@@ -125,7 +126,8 @@ class WorkerProcess:
         self.hung_up = chunk == b""
         *lines, self._unread = (self._unread + (chunk or b"")).split(b"\n")
         for line in lines:
-            answer = json.loads(line)
+            if (answer := _answer_in(line)) is None:
+                continue
             self.ready = self.ready or "ready" in answer
             self.since = time.perf_counter()
             yield answer
@@ -170,12 +172,28 @@ class WorkerProcess:
         return None
 
     def kill(self) -> None:
+        """The process, and the programs that a user's function has started and waits for."""
+        started = []
+        with contextlib.suppress(psutil.Error):
+            started = self._watched.children(recursive=True)
         self.process.kill()
+        for child in started:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+
+def _answer_in(line: bytes) -> Mapping[str, Any] | None:
+    """None for what something printed before the worker took its pipe for itself, as site hooks do."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
 
 
 def limit_of(position: Position, document_seconds: float) -> float:

@@ -21,18 +21,23 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.store import machine_error
 from curate.engine.task import attempt_from_json
 from curate.engine.walk import Walk, trust
-from curate.errors import CurateError, DocumentError
+from curate.errors import CurateError, DocumentError, described
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 PR_SET_PDEATHSIG = 1
 LOST_FILES = 73
 """The exit code of a worker whose own files somebody closed."""
+MAX_LINE = 10_000
+"""Bytes of a line that is told before it has ended."""
 
 
 TaskFunction = Callable[[Path, str, Walk, Clock], None]
@@ -41,12 +46,15 @@ TaskFunction = Callable[[Path, str, Walk, Clock], None]
 def main() -> None:
     run, cursor_path, parent = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     _die_with_parent(parent)
-    answers = _private_stdout()
-    cursor = Cursor(cursor_path)
-    sys.stdout = Said(answers, cursor)
+    tasks, answers = _private_pipes()
+    cursor, check_files = Cursor(cursor_path), _file_check(tasks, answers)
+    said = Said(answers, cursor)
+    sys.stdout = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
     _answer(answers, {"ready": time.process_time()})
-    for line in sys.stdin:
-        _answer(answers, work(run, json.loads(line), cursor, check_files=lambda: _check_files(answers)))
+    for line in tasks:
+        answer = work(run, json.loads(line), cursor, check_files=check_files)
+        said.flush_rest()
+        _answer(answers, answer)
 
 
 def work(
@@ -79,35 +87,72 @@ def _failure(error: Exception, run: Path, cursor: Cursor) -> dict[str, Any]:
 
 
 def _broke(reason: str, error: Exception, cursor: Cursor) -> dict[str, Any]:
-    told = str(error) if isinstance(error, DocumentError) else f"{type(error).__name__}: {error}"
+    told = described(error)
+    if isinstance(error, DocumentError):
+        told = told.removeprefix(f"{type(error).__name__}: ")
     return {"broke": reason, "message": told, "position": dataclasses.asdict(cursor.read())}
 
 
-class Said(io.TextIOBase):
-    """What a task prints: whole lines go to the supervisor with the step that printed them, who shows them."""
+class Said(io.BufferedIOBase):
+    """What a task prints: whole lines go to the supervisor with the step that printed them, who shows them. It stands
+    behind `sys.stdout`, so that this is a file like any other; whoever closes it does not close it for the next."""
 
     def __init__(self, answers: TextIO, cursor: Cursor) -> None:
-        self._answers, self._cursor, self._rest = answers, cursor, ""
+        self._answers, self._cursor, self._rest = answers, cursor, b""
 
     def writable(self) -> bool:
         return True
 
-    def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
-        step = self._cursor.read().step
+    def fileno(self) -> int:
+        """The log, for programs that are started with it."""
+        return 1
+
+    def close(self) -> None:
+        self.flush_rest()
+
+    def write(self, content: Buffer) -> int:
+        *lines, self._rest = (self._rest + bytes(content)).split(b"\n")
         for line in lines:
-            _answer(self._answers, {"said": line, "step": step})
-        return len(text)
+            self._tell(line)
+        if len(self._rest) > MAX_LINE:
+            self.flush_rest()
+        return memoryview(content).nbytes
+
+    def flush_rest(self) -> None:
+        """A line that nobody has ended."""
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._tell(rest)
+
+    def _tell(self, line: bytes) -> None:
+        said = line.decode(errors="backslashreplace").removesuffix("\r")
+        _answer(self._answers, {"said": said, "step": self._cursor.read().step})
 
 
-def _check_files(answers: TextIO) -> None:
+def _file_check(tasks: TextIO, answers: TextIO) -> Callable[[], None]:
     """A document that closes descriptors takes the worker's pipes with it. Nothing can be said any more then, but the
-    cursor still names who did it."""
-    try:
-        os.fstat(0)
-        os.fstat(answers.fileno())
-    except OSError:
-        os._exit(LOST_FILES)
+    cursor still names who did it. Where 0, 1 or 2 is closed, the next file that is opened would be written to by
+    whatever prints."""
+    worker, pipes = os.getpid(), [tasks.fileno(), answers.fileno()]
+    before = [_identity(pipe) for pipe in pipes]
+
+    def check() -> None:
+        if os.getpid() != worker:  # somebody forked, and the child came back as if it were the worker
+            os._exit(0)
+        try:
+            is_whole = [_identity(pipe) for pipe in pipes] == before and all(map(os.fstat, (0, 1, 2)))
+        except OSError:
+            is_whole = False
+        if not is_whole:
+            os._exit(LOST_FILES)
+
+    return check
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    """Of the file behind it: its number may have been given to another one."""
+    facts = os.fstat(descriptor)
+    return facts.st_dev, facts.st_ino
 
 
 def _function(name: str) -> TaskFunction:
@@ -121,11 +166,16 @@ def _answer(answers: TextIO, message: Mapping[str, Any]) -> None:
     answers.flush()
 
 
-def _private_stdout() -> TextIO:
-    """Keep the pipe for answers; whatever else prints goes to the log."""
+def _private_pipes() -> tuple[TextIO, TextIO]:
+    """Keep the pipes for tasks and answers: who reads from stdin, as many a program that is started does, finds nothing
+    there, and whatever else prints goes to the log."""
+    tasks = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    return answers
+    return tasks, answers
 
 
 def _die_with_parent(parent: int) -> None:

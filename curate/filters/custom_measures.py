@@ -17,7 +17,7 @@ from polars._typing import PolarsDataType
 from polars.exceptions import PolarsError
 
 from curate.batch import Document, Filter, ModelFile, Rule, Visit, unwatched
-from curate.errors import CurateError, UsageError
+from curate.errors import CurateError, UsageError, described
 
 MAX_FRAMES = 10
 FIXED = ("id", "source", "text", "url", "error")
@@ -76,7 +76,9 @@ def _call_each(
         try:
             answers.append(check(function(document)))
             errors.append(None)
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # also what `sys.exit()` raises, and a panic in Rust
             answers.append(None)
             errors.append(_describe(error))
     return answers, errors
@@ -89,10 +91,11 @@ def _column_measure(function: PerBatch, name: str, dtype: PolarsDataType) -> Cal
         if not batch.height:
             return batch.with_columns(pl.Series(name, [], dtype=dtype))
         try:
-            return batch.with_columns(_column(function, batch, name, dtype))
-        except CurateError:
+            # a copy: what the function does to its columns in place is not to reach the documents
+            return batch.with_columns(_column(function, batch.clone(), name, dtype))
+        except (CurateError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             if batch.height == 1:
                 return _with_errors(batch.with_columns(pl.lit(None, dtype).alias(name)), [_describe(error)])
             return pl.concat([measure(row) for row in batch.iter_slices(1)], how="diagonal")
@@ -120,13 +123,13 @@ def _with_errors(batch: pl.DataFrame, errors: list[str | None]) -> pl.DataFrame:
     return batch.with_columns(found)
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     """A line with the error and the place where it was raised, "KeyError: 'author' (my_filters.py:12: row['author'])";
     then, where it went through several, the lines of the traceback.
     """
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
-    told = f"{type(error).__name__}: {error}{place}"
+    told = described(error) + place
     way = "".join(traceback.format_list(frames[-MAX_FRAMES:])) if len(frames) > 1 else ""
     return f"{told}\n{way}".rstrip()
 
