@@ -220,3 +220,17 @@ def test_attributes_by_the_thousand_are_left_out_and_the_text_stays(engine: Engi
 )
 def test_a_single_sign_in_an_element_of_its_own_is_text(html: str, text: str) -> None:
     assert extract_html(f"<title>帆</title>{html}", engine="resiliparse") == Extraction(text, "帆")
+
+
+@pytest.mark.parametrize("empty", ['<span id="more-7"></span>', '<i class="icon"></i>', "<b><em></em></b>", "<q></q>"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_empty_element_takes_no_text_away_with_it(engine: Engine, empty: str) -> None:
+    html = PAGE.replace("<p>", f"<p>The boats left {empty} at noon, and nobody waved at them.</p><p>", 1)
+    assert re.search(r"The boats left\s+at noon, and nobody waved at them\.", extract_html(html, engine=engine).text)
+
+
+@pytest.mark.parametrize("name", ["noindex", "object"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_element_within_a_sentence_does_not_break_it(engine: Engine, name: str) -> None:
+    html = PAGE.replace("<p>", f"<p>The boats left <{name}>the harbour</{name}> at noon, all of them.</p><p>", 1)
+    assert "The boats left the harbour at noon, all of them." in extract_html(html, engine=engine).text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -113,10 +114,18 @@ def _extract_main_reference(html: str) -> Extraction:
     if tree is None:
         return Extraction("", None, losses)
     title = _tidy(tree.findtext(".//title"))
+    _drop_empty(tree, trafilatura.settings.CUT_EMPTY_ELEMS)
     text = trafilatura.extract(
         tree, favor_precision=True, include_comments=False, deduplicate=False, with_metadata=False
     )
     return Extraction((text or "").strip(), title, losses)
+
+
+def _drop_empty(tree: Any, names: Iterable[str]) -> None:
+    """Without `<span id="more"></span>` and the like: favor_precision takes what follows them in their paragraph, too."""
+    for element in reversed(list(tree.iterdescendants(*names))):  # what is inside comes before what it is in
+        if len(element) == 0 and not element.text:
+            element.drop_tree()
 
 
 @functools.cache

@@ -13,7 +13,7 @@ import re
 from curate.extract.elements import change_elements, start_of, text_length
 from curate.extract.formulas import write_formulas_once
 
-NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "div", "menu": "ul", "noindex": "div"}
+NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "span", "menu": "ul", "noindex": "span"}
 NAME = re.compile(r"<([a-zA-Z]+)")
 RENAMED = re.compile(rf"<(/?)(?=[fFoOmMnN])((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
 MANY_ATTRIBUTES = re.compile(
