@@ -122,7 +122,7 @@ def _extract_main_reference(html: str) -> Extraction:
 
 
 def _drop_empty(tree: Any, names: Iterable[str]) -> None:
-    """Without `<span id="more"></span>` and the like: favor_precision takes what follows them in their paragraph, too."""
+    """Without `<span id="more"></span>` and the like: favor_precision takes the rest of their paragraph with them."""
     for element in reversed(list(tree.iterdescendants(*names))):  # what is inside comes before what it is in
         if len(element) == 0 and not element.text:
             element.drop_tree()
