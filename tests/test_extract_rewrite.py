@@ -121,6 +121,21 @@ def test_a_formula_is_written_once_as_its_tex(engine: Engine, whole: bool, maker
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_a_formula_that_is_only_drawn_is_text(engine: Engine) -> None:
+    drawn, annotated = f'<span class="katex">{HTML}</span>', ANNOTATED.format("")
+    both = f'<span class="katex"><span class="katex-mathml">{annotated}</span>{HTML}</span>'
+    assert "Let E=mc2 be." in main_text(f"<p>Let {drawn} be.</p>", engine)
+    assert r"Let E=mc2 be \(E=mc^2\) too." in main_text(f"<p>Let {drawn} be {both} too.</p>", engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_formula_of_mathjax_4_is_written_once(engine: Engine) -> None:
+    assistive = '<mjx-assistive-mml><math data-latex="E=m"><mi>E</mi></math></mjx-assistive-mml>'
+    container = f"<mjx-container><mjx-math><mjx-mi><mjx-c>E</mjx-c></mjx-mi></mjx-math>{assistive}</mjx-container>"
+    assert r"Let \(E=m\) be." in main_text(f"<p>Let {container} be.</p>", engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_formula_in_a_line_of_its_own_is_marked_as_such(engine: Engine) -> None:
     displays = [ANNOTATED.format(' display="block"'), '<script type="math/tex; mode=display">E=mc^2</script>']
     for display in displays:

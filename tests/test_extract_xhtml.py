@@ -115,3 +115,9 @@ def written(tree: tuple[str, object]) -> str:
     if kind == "empty":
         return f"<{content}/>"
     return f"<{kind}>{''.join(map(written, content))}</{kind}>"  # type: ignore[arg-type, call-overload]
+
+
+def test_an_entity_that_the_page_declares_is_its_text() -> None:
+    subset = "<!ENTITY ship \"H.M.S. 'Rose'\"><!ENTITY dash '&#8212;'><!ENTITY all \"&ship;&ship;\">"
+    page = f"<!DOCTYPE html [{subset}]>\n<html><body><p>The &ship; &dash; &amp; &all;</p></body></html>"
+    assert extract_html(page, engine="resiliparse", whole=True, is_xhtml=True).text == "The H.M.S. 'Rose' — & &all;"

@@ -30,6 +30,7 @@ def _drawn(names: str, classes: str) -> re.Pattern[str]:
 
 BY_KATEX = _drawn("span", "katex-html")
 BY_MATHJAX = _drawn("span|div", "MathJax(?:_Preview|_Display|_CHTML|_SVG(?:_Display)?)?|mjx-chtml|MJXc-display")
+BY_MATHJAX_3 = start_of("mjx-math")
 BESIDE_MATHML = re.compile(
     rf"<(?P<name>nobr|span)(?=\s)(?=[^<>]*?aria-hidden\s*=\s*[\"']?true){ATTRIBUTES}>", re.IGNORECASE
 )
@@ -43,11 +44,19 @@ def write_formulas_once(html: str) -> str:
         html = change_elements(html, BY_MATHJAX, lambda start, inside: "")
         html = change_elements(html, TEX_SCRIPT, _tex_of_script)
     if "katex-mathml" in html:
-        html = change_elements(html, BY_KATEX, lambda start, inside: "")
+        html = change_elements(html, BY_KATEX, _unless_alone)
+    if "mjx-assistive-mml" in html:
+        html = change_elements(html, BY_MATHJAX_3, lambda start, inside: "")
     if "MJX_Assistive" in html:
         html = change_elements(html, BESIDE_MATHML, lambda start, inside: "")
     html = HIDDEN.sub("<span>", html)  # from the eye, as an image stands beside it, or from those who hear the page
     return change_elements(html, MATH, _tex_of_mathml)
+
+
+def _unless_alone(start: re.Match[str], inside: str) -> str:
+    """KaTeX draws a formula right behind its MathML, or, with `output: "html"`, without any."""
+    before = start.string[max(start.start() - 100, 0) : start.start()]
+    return "" if before.rstrip().endswith("</span>") else f"{start[0]}{inside}</span>"
 
 
 def _tex_of_script(start: re.Match[str], inside: str) -> str:

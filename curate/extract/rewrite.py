@@ -35,7 +35,7 @@ def rewrite(html: str, *, whole: bool) -> str:
     """The same page, for a parser of HTML. Where the `whole` text is wanted, labels are text."""
     html = _without_many_attributes(html)
     names = {name.lower() for name in set(NAME.findall(html))}  # one look at all tags spares most pages the rest
-    if "math" in names or ("script" in names and "math/tex" in html):
+    if "math" in names or "katex-html" in html or ("script" in names and "math/tex" in html):
         html = write_formulas_once(html)
     if not names.isdisjoint(NEW_NAMES):
         html = RENAMED.sub(_renamed, html)

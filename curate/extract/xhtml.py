@@ -26,12 +26,15 @@ DOCTYPE = re.compile(
     r"(?:\[(?:<!--.*?-->|<\?.*?\?>|[^\]\"']|\"[^\"]*\"|'[^']*')*+\])?\s*>",
     re.DOTALL,
 )
+ENTITY = re.compile(r"<!ENTITY\s+([\w.-]+)\s+(?:\"([^\"<%]{1,100})\"|'([^'<%]{1,100})')\s*>")
+OTHER_ENTITY = re.compile(r"&(?!#)")
 NAMESPACES = "1999/xhtml|1998/Math/MathML|2000/svg"
 PREFIX = re.compile(rf"\bxmlns:([\w.-]+)\s*=\s*[\"']http://www\.w3\.org/(?:{NAMESPACES})[\"']")
 
 
 def xhtml_as_html(xhtml: str) -> str:
-    """The page with the syntax of HTML. Entities are left to the parser, which knows HTML's own."""
+    """The page with the syntax of HTML. Entities are left to the parser, which knows HTML's own; short ones
+    that the page declares are written out."""
     return _without_prefixes(ONLY_IN_XML.sub(_as_html, _without_doctype(xhtml)))
 
 
@@ -39,7 +42,17 @@ def _without_doctype(xhtml: str) -> str:
     """A subset in brackets, which may declare entities, would be text to a parser of HTML."""
     start = xhtml.find("<!DOCTYPE")
     doctype = DOCTYPE.match(xhtml, start) if start >= 0 else None
-    return xhtml[: doctype.start()] + xhtml[doctype.end() :] if doctype else xhtml
+    if not doctype:
+        return xhtml
+    return _with_entities(xhtml[: doctype.start()] + xhtml[doctype.end() :], doctype[0])
+
+
+def _with_entities(xhtml: str, doctype: str) -> str:
+    """Once each, so that nothing multiplies: an entity that is made of others stays as it is."""
+    declared = {name: double or single for name, double, single in ENTITY.findall(doctype)}
+    texts = {name: text for name, text in declared.items() if not OTHER_ENTITY.search(text)}
+    names = "|".join(sorted(map(re.escape, texts), key=len, reverse=True))
+    return re.sub(rf"&({names});", lambda found: texts[found[1]], xhtml) if texts else xhtml
 
 
 def _as_html(found: re.Match[str]) -> str:
