@@ -21,11 +21,19 @@ AT_3 = Position(3, 3, "toxicity")
 
 
 def test_a_batch_that_breaks_is_taken_one_at_a_time() -> None:
-    assert after_break(Attempt(), Position(0, 9, "signals"), "crash") == Attempt(one_at_a_time=(0, 9))
+    assert after_break(Attempt(), Position(0, 9, "signals"), "crash") == Attempt(one_at_a_time=((0, 9),))
+
+
+def test_batches_that_break_only_as_a_whole_do_not_take_turns() -> None:
+    attempt = Attempt()
+    for first in (0, 10, 20):
+        attempt = after_break(attempt, Position(first, first + 9, "signals"), "timeout")
+    assert attempt.one_at_a_time == ((0, 9), (10, 19), (20, 29))
+    assert attempt.found == 3
 
 
 def test_one_document_is_confirmed_before_it_is_quarantined_with_its_step() -> None:
-    confirming = after_break(Attempt(one_at_a_time=(0, 9)), AT_3, "crash", "signal 11 (SIGSEGV)")
+    confirming = after_break(Attempt(one_at_a_time=((0, 9),)), AT_3, "crash", "signal 11 (SIGSEGV)")
     assert confirming.confirm == 3
     found = after_break(confirming, AT_3, "crash", "signal 11 (SIGSEGV)")
     assert found.quarantined == {3: Culprit("crash", "toxicity", "signal 11 (SIGSEGV)")}
@@ -72,7 +80,7 @@ attempts = st.builds(
     quarantined=st.dictionaries(st.integers(0, 99), culprits),
     given_up=st.dictionaries(st.integers(0, 99), st.tuples(st.integers(0, 99), culprits)),
     confirm=st.none() | st.integers(0, 99),
-    one_at_a_time=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99)),
+    one_at_a_time=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=3).map(tuple),
     acquitted=st.dictionaries(st.integers(0, 99), st.integers(1, 9)),
     kills=st.integers(0, 9),
     cores=st.integers(1, 9),
@@ -106,11 +114,11 @@ def test_the_cursor_tells_what_is_at_work_and_a_pulse_renews_its_time(tmp_path: 
 
 @given(
     st.lists(st.integers(0, 100), max_size=60),
-    st.none() | st.tuples(st.integers(0, 60), st.integers(0, 60)),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=3).map(tuple),
     st.sets(st.integers(0, 60), max_size=5),
 )
 def test_every_document_is_walked_once_but_for_the_culprits(
-    cursor: Cursor, sizes: list[int], alone: tuple[int, int] | None, bad: set[int]
+    cursor: Cursor, sizes: list[int], alone: tuple[tuple[int, int], ...], bad: set[int]
 ) -> None:
     attempt = Attempt(one_at_a_time=alone, quarantined={number: Culprit("crash", "scrub") for number in bad})
     documents = pl.DataFrame({"text": ["x" * size for size in sizes]}, schema={"text": pl.String})
@@ -120,7 +128,7 @@ def test_every_document_is_walked_once_but_for_the_culprits(
     for stretch, part in stretches:
         assert part["text"].to_list() == [documents["text"][number] for number in stretch.numbers.tolist()]
         assert len(stretch.numbers) <= 7
-        if alone and any(alone[0] <= number <= alone[1] for number in stretch.numbers):
+        if any(first <= number <= last for number in stretch.numbers for first, last in alone):
             assert len(stretch.numbers) == 1
 
 

@@ -87,6 +87,22 @@ def only_in_company(run, key, walk, clock):
             os._exit(9)
     go_through(run, key, walk, clock, hurt)
 
+def keeps(run, key, walk, clock, kept=[]):
+    """Every document passes alone, but something stays of each."""
+    go_through(run, key, walk, clock, lambda number: kept.append(b"x" * 100_000_000) or time.sleep(len(kept) > 2))
+
+def dies_always(run, key, walk, clock):
+    go_through(run, key, walk, clock, lambda number: os._exit(4))
+
+def batches(run, key, walk, clock):
+    """Two batches that are too much as a whole, whichever came before."""
+    documents = pl.DataFrame({"text": list("01234567890123456789")})
+    for stretch, part in walk.through(documents, max_documents=2, max_bytes=100):
+        stretch.at("hurt")
+        if part.height > 1:
+            os._exit(7)
+    fine(run, key, walk, clock)
+
 def reads(run, key, walk, clock):
     """Two files of five records; the reader of the first hangs at its third."""
     seen, number = [], 0
@@ -223,6 +239,23 @@ def test_the_document_that_breaks_a_worker_is_found_and_only_it_is_lost(
 ) -> None:
     work(run, function, document_seconds=10.0 if function == "grow" else 0.5, worker_memory=600 << 20)
     assert text(run) == expected
+
+
+def test_batches_that_are_too_much_as_a_whole_are_taken_apart_however_many_they_are(run: Path) -> None:
+    work(run, "batches")
+    assert text(run) == "0 1 2 3 4 5 6 7 8 9"
+
+
+def test_a_worker_that_keeps_something_of_each_document_stops_the_run_before_it_loses_many(run: Path) -> None:
+    with pytest.raises(MachineError, match=r'"hurt" breaks its worker again and again.*memory: \d+ MB'):
+        work(run, "keeps", document_seconds=60.0, worker_memory=500 << 20)
+
+
+def test_a_users_step_that_breaks_its_worker_on_every_document_stops_the_run(run: Path) -> None:
+    supervisor = Supervisor(run, 1, Limits(), lambda progress: None, frozenset({"hurt"}))
+    with pytest.raises(UsageError, match=r'"hurt" broke its worker on 10 of the first 10 documents of a.*exit code 4'):
+        supervisor.run_stage([Task("toy", "a", "toy_tasks:dies_always")])
+    supervisor.close()
 
 
 def test_without_workers_all_is_done_in_this_process(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

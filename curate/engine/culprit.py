@@ -28,7 +28,8 @@ def after_break(attempt: Attempt, position: Position, reason: str, detail: str =
     """The next attempt at a split whose worker broke with documents at work."""
     first, last = position.first, position.last
     if first != last:
-        return replace(attempt, one_at_a_time=(first, last), confirm=None)
+        # the others stay: two batches that break only as a whole would else take turns for ever
+        return replace(attempt, one_at_a_time=(*attempt.one_at_a_time, (first, last)), confirm=None)
     is_measured = reason == MEASURED and attempt.confirm is None
     is_hopeless = attempt.acquitted.get(first, 0) >= MAX_ACQUITTED and KILLED not in detail
     if attempt.confirm == first and KILLED in detail and attempt.kills < MAX_KILLS:
@@ -44,6 +45,11 @@ def after_confirmation(attempt: Attempt) -> Attempt:
     assert number is not None, "a document was to be confirmed"
     acquitted = {**attempt.acquitted, number: attempt.acquitted.get(number, 0) + 1}
     return replace(attempt, confirm=None, kills=0, acquitted=acquitted)
+
+
+def hopeless(attempt: Attempt) -> int:
+    """How many documents were given up that have passed alone."""
+    return sum(attempt.acquitted.get(number, 0) >= MAX_ACQUITTED for number in attempt.quarantined)
 
 
 def _without(attempt: Attempt, position: Position, culprit: Culprit) -> Attempt:

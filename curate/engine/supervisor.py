@@ -22,12 +22,12 @@ from typing import Any
 
 from curate import errors
 from curate.engine.clock import add_seconds
-from curate.engine.culprit import after_break, after_confirmation
+from curate.engine.culprit import after_break, after_confirmation, hopeless
 from curate.engine.inline import InlineWorker
 from curate.engine.process import Death, WorkerProcess
 from curate.engine.store import is_done
-from curate.engine.task import Attempt, Position, Task
-from curate.errors import CurateError, Interrupted, MachineError
+from curate.engine.task import READ, Attempt, Position, Task
+from curate.errors import CurateError, Interrupted, MachineError, UsageError
 from curate.interrupts import GOES_ON, Note, noted, number_of
 from curate.recipe import Limits
 
@@ -35,6 +35,11 @@ WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
 MAX_DEATHS = 8
 """Of workers over one task, before the machine is blamed; each culprit that is found may cost some more."""
+
+MANY = 10
+"""Documents on which a user's step has broken its worker before their share says anything."""
+MAX_HOPELESS = 3
+"""Documents of a split that pass alone, and are given up all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class Supervisor:
     workers: int
     limits: Limits
     show: Show
+    own_steps: frozenset[str] = frozenset()
+    """Those that are the user's code: where they break on too many documents, they are at fault."""
     timing: dict[str, dict[str, Any]] = field(default_factory=dict)
     inline: InlineWorker | None = None
     _pool: list[WorkerProcess] = field(default_factory=list)
@@ -256,9 +263,32 @@ class _Stage:
         """Documents were at work when a worker broke: look closer at many, confirm one, or go on without it."""
         attempt = after_break(assignment.attempt, position, reason, detail)
         if attempt.culprits > assignment.attempt.culprits:
+            self._check_culprits(assignment, attempt, position)
+        if attempt.found > assignment.attempt.found:
             self.pending.appendleft(replace(assignment, attempt=attempt))
         else:
             self._again(assignment, attempt, f"{reason} in {position.step}: {detail}")
+
+    def _check_culprits(self, assignment: Assignment, attempt: Attempt, position: Position) -> None:
+        """A step that breaks on nearly all, or more and more documents that pass alone, is at fault itself: each would
+        cost seconds, and the run would lose them all."""
+        step, own = position.step, self.supervisor.own_steps
+        last = attempt.quarantined.get(position.first)
+        broken = sum(culprit.step == step for culprit in attempt.quarantined.values())
+        reached, allowed = position.first + 1, self.supervisor.limits.max_errors
+        if last is None or position.step == READ:
+            return
+        told = f"{last.reason}: {last.detail}" if last.detail else last.reason
+        if step in own and broken >= MANY and broken > allowed * reached:
+            raise UsageError(
+                f'step "{step}" broke its worker on {broken:,} of the first {reached:,} documents of '
+                f"{assignment.task.key}, more than [limits] max_errors = {allowed:g} allows; the last: {told}"
+            )
+        if hopeless(attempt) >= MAX_HOPELESS:
+            raise MachineError(
+                f'step "{step}" breaks its worker again and again, on documents that pass alone ({told}): does it keep '
+                "something from one document to the next, or is a limit too low for a whole split?"
+            )
 
     def _again(self, assignment: Assignment, attempt: Attempt, why: str) -> None:
         """Once more, as long as it is not always in vain; each culprit that was found has cost a few tries."""

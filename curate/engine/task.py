@@ -62,14 +62,15 @@ class Attempt:
     `quarantined` names documents by their number in the split that break a worker; they go into the ledger without
     being worked on. `given_up` names files by their number in the split that cannot be read to their end, and after
     how many records of the split. `confirm` asks for one document alone, to make sure that it is the culprit; nothing
-    is committed then. Documents first…last of `one_at_a_time` go through each step by themselves, to find which one
-    breaks it. `cores` are how many threads the task may use: all of the run's, where it is alone in its stage.
+    is committed then. Documents first…last of each span of `one_at_a_time` go through each step by themselves, to find
+    which one breaks it. `cores` are how many threads the task may use: all of the run's, where it is alone in its
+    stage.
     """
 
     quarantined: Mapping[int, Culprit] = field(default_factory=dict)
     given_up: Mapping[int, tuple[int, Culprit]] = field(default_factory=dict)
     confirm: int | None = None
-    one_at_a_time: tuple[int, int] | None = None
+    one_at_a_time: tuple[tuple[int, int], ...] = ()
     acquitted: Mapping[int, int] = field(default_factory=dict)
     """How often a document at which a worker broke has passed alone."""
     kills: int = 0
@@ -79,6 +80,11 @@ class Attempt:
     @property
     def culprits(self) -> int:
         return len(self.quarantined) + len(self.given_up)
+
+    @property
+    def found(self) -> int:
+        """What is known about the split: it grows with every try that was not in vain."""
+        return self.culprits + len(self.one_at_a_time)
 
 
 def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
@@ -97,12 +103,11 @@ def attempt_to_json(attempt: Attempt) -> dict[str, Any]:
 
 
 def attempt_from_json(table: Mapping[str, Any]) -> Attempt:
-    span = table["one_at_a_time"]
     return Attempt(
         quarantined={number: Culprit(*told) for number, *told in table["quarantined"]},
         given_up={piece: (after, Culprit(*told)) for piece, after, *told in table["given_up"]},
         confirm=table["confirm"],
-        one_at_a_time=(span[0], span[1]) if span else None,
+        one_at_a_time=tuple((first, last) for first, last in table["one_at_a_time"]),
         acquitted=dict(table["acquitted"]),
         kills=table["kills"],
         cores=table["cores"],

@@ -70,16 +70,13 @@ class Walk:
     def stretches(self, numbers: Numbers) -> Iterator[Stretch]:
         """The rows of a batch, whose documents have these numbers in ascending order: together, but for those that are
         to be taken one at a time."""
-        low, high = self.attempt.one_at_a_time or (0, -1)
-        alone = np.flatnonzero((numbers >= low) & (numbers <= high))
-        if not len(alone):
-            yield Stretch(self, 0, numbers)
-            return
-        before, after = int(alone[0]), int(alone[-1]) + 1
-        bounds = [0, *range(before, after + 1), len(numbers)]
+        is_alone = np.zeros(len(numbers), dtype=bool)
+        for first, last in self.attempt.one_at_a_time:
+            is_alone |= (numbers >= first) & (numbers <= last)
+        is_end = is_alone[1:] | is_alone[:-1]
+        bounds = [0, *(np.flatnonzero(is_end) + 1).tolist(), len(numbers)]
         for start, end in itertools.pairwise(bounds):
-            if start < end:
-                yield Stretch(self, start, numbers[start:end])
+            yield Stretch(self, start, numbers[start:end])
 
     def through(
         self, documents: pl.DataFrame, *, max_documents: int, max_bytes: int

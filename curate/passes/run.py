@@ -27,7 +27,7 @@ from curate.passes.check import check_recipe
 from curate.passes.filtered import filtered
 from curate.passes.inputs import make_plan
 from curate.passes.manifest import write_manifest
-from curate.passes.steps import bind, has_own_steps, resolve
+from curate.passes.steps import bind, has_own_steps, own_step_names, resolve
 from curate.passes.user_errors import ROWS, check_user_errors
 from curate.recipe import Recipe, TokenizerChoice, to_toml
 from curate.recipe_file import load
@@ -139,7 +139,7 @@ def _begin(folder: Path, recipe: Recipe) -> Plan:
 
 def _work(folder: Path, recipe: Recipe, plan: Plan, workers: int, keep_intermediate: bool, show: Show) -> None:
     sweep(folder)
-    supervisor = Supervisor(folder, workers, recipe.limits, show)
+    supervisor = Supervisor(folder, workers, recipe.limits, show, own_step_names(recipe))
     with _timed(folder, supervisor):
         _do_and_mend(folder, recipe, plan, supervisor)
     write_manifest(folder, recipe, plan, [stage.name for stage in stages(recipe)])

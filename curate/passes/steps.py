@@ -88,6 +88,17 @@ def has_own_steps(source: Source) -> bool:
     return any(step.use not in BUILT_IN for step in source.steps)
 
 
+def own_step_names(recipe: Recipe) -> frozenset[str]:
+    """The names of all steps that are the user's code."""
+    sources = recipe.sources
+    return frozenset(
+        name
+        for source in sources
+        for name, step in zip(step_names(source), source.steps, strict=True)
+        if step.use not in BUILT_IN
+    )
+
+
 def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
     """All parameters of a built-in step, with files placed in the recipe's folder."""
     return _with_paths(_complete(step, recipe.base).parameters, recipe.base)
