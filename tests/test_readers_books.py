@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from curate.batch import Lost, Part, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
+from curate.passes.extract import extract_text
 from curate.readers import books
 from curate.recipe import Source
 
@@ -376,6 +377,52 @@ def test_a_picture_in_the_spine_gives_way_to_the_text_that_stands_for_it(tmp_pat
     [book] = read_one(write(tmp_path / "book.epub", make_zip(files)))
     assert isinstance(book, Record)
     assert book.payload[0] == Part(b"<p>Told</p>", "book/xhtml")
+
+
+def test_a_text_stands_for_a_part_of_another_type(tmp_path: Path) -> None:
+    package = PACKAGE.replace(
+        'href="text/2.xhtml#start" media-type="application/xhtml+xml"',
+        'href="2.pdf" media-type="application/pdf" fallback="one"',
+    )
+    [book] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": package})))
+    assert isinstance(book, Record)
+    assert book.payload == (Part(b"<p>First file, second chapter</p>", "book/xhtml"),)  # once, though named twice
+
+
+def test_a_file_that_the_spine_names_twice_is_read_once(tmp_path: Path) -> None:
+    package = PACKAGE.replace('href="text/2.xhtml#start"', 'href="text/chapter%201.xhtml#two"')
+    [book] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": package})))
+    assert isinstance(book, Record)
+    assert len(book.payload) == 1
+
+
+def test_white_space_around_a_name_in_the_spine_costs_no_chapter(tmp_path: Path) -> None:
+    package = PACKAGE.replace('idref="two"', 'idref=" two"').replace('id="one"', 'id="one&#10;"')
+    [book] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": package})))
+    assert isinstance(book, Record)
+    assert len(book.payload) == 2
+
+
+def test_a_book_whose_spine_names_none_of_its_texts_is_set_aside_and_not_dropped(tmp_path: Path) -> None:
+    package = PACKAGE.replace('idref="two"', 'idref="2"').replace('idref="one"', 'idref="1"')
+    [lost] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": package})))
+    assert isinstance(lost, Lost)
+    assert (lost.outcome, lost.reason) == ("quarantined", "corrupt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "iso2022_jp"])
+def test_a_text_whose_bytes_are_valid_utf_8_by_accident_is_left_to_be_decoded(tmp_path: Path, encoding: str) -> None:
+    text = "The boats went out to sea. " + ("船は海へ。" if encoding == "iso2022_jp" else "")
+    [book] = read_one(write(tmp_path / "book.txt", text.encode(encoding)))
+    assert isinstance(book, Record)
+    assert extract_text(book, pytest.fail)["text"] == text
+
+
+def test_the_file_that_macos_puts_beside_a_book_is_none(tmp_path: Path) -> None:
+    beside = "\0\5\x16\7\0\2\0\0Mac OS X        "
+    files = {"a.txt": "The boats went out to sea.", "__MACOSX/._a.txt": beside, "._b.epub": beside}
+    found = read_one(write(tmp_path / "books.zip", make_zip(files)))
+    assert outcomes(found) == ["read", "file_type", "file_type"]
 
 
 def test_a_chapter_of_a_type_that_nobody_can_read_sets_the_whole_book_aside(tmp_path: Path) -> None:

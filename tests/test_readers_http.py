@@ -273,3 +273,16 @@ def test_a_line_of_a_head_that_is_no_field_is_ignored() -> None:
 )
 def test_the_last_type_of_several_counts(value: bytes, expected: tuple[str, str | None]) -> None:
     assert media_type(value) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"s:  he was obeyed; the ladies were all assembled in the drawing-room",
+        b"stly prized--and, in the end, given away",
+        b"Keynsham, when a half-hour had passed",
+    ],
+)
+def test_a_text_that_happens_to_be_deflated_data_stays_text(body: bytes) -> None:
+    sent = message(body, "Content-Type: text/plain", "Content-Encoding: deflate")
+    assert read_payload(read_head(sent), sent, max_bytes=MAX) == body

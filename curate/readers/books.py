@@ -52,7 +52,8 @@ def read(
 
 
 def _is_book(name: str) -> bool:
-    return name.lower().endswith(BOOK_SUFFIXES)
+    """By its suffix; macOS puts a file of its own, "._name", beside each in an archive."""
+    return name.lower().endswith(BOOK_SUFFIXES) and not name.rpartition("/")[2].startswith("._")
 
 
 def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:

@@ -28,6 +28,7 @@ FONT_OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/p
 MAX_DIRECTORY_BYTES = 4 << 20
 MAX_DESCRIPTION_BYTES = 8 << 20
 MAX_PARTS = 20_000
+MAX_FALLBACKS = 16
 
 
 class _Chapter(NamedTuple):
@@ -53,12 +54,20 @@ def _read_book(archive: zipfile.ZipFile, *, id: str, max_bytes: int, pulse: Puls
     names = Names(archive)
     package_entry = _package_entry(archive, names)
     package = parse_package(_description(archive, package_entry), package_entry.filename)
-    chapters = [_chapter(item, posixpath.dirname(package_entry.filename), names) for item in _spine(package)]
+    folder = posixpath.dirname(package_entry.filename)
+    chapters = list(
+        {item.entry.filename: item for item in _chapters(package, folder, names)}.values()
+    )  # each file once
     if len(chapters) > MAX_PARTS:
         raise Unreadable("too_many", f"the spine has over {MAX_PARTS} parts")
     _refuse_encrypted(archive, names, {package_entry.filename, *(chapter.entry.filename for chapter in chapters)})
     parts = tuple(_read_parts(archive, chapters, max_bytes, pulse))
     if not parts:
+        texts = [
+            item for item in package.iterfind(".//{*}manifest/{*}item") if _is_text(item) and not _is_contents(item)
+        ]
+        if texts:
+            raise Unreadable("corrupt", f"the spine names none of the {len(texts)} texts of the book")
         return Lost(id, "dropped", "empty", "the spine names no text")
     return Record(id, parts, media="book/html", columns=_metadata(package))
 
@@ -83,13 +92,18 @@ def _package_entry(archive: zipfile.ZipFile, names: Names) -> zipfile.ZipInfo:
 def _spine(package: Any) -> Iterator[Any]:
     """Items with text in reading order, each once; no table of contents, no pictures, no references to nothing."""
     seen: set[str] = set()
-    items = {item.get("id"): item for item in package.iterfind(".//{*}manifest/{*}item")}
+    items = {(item.get("id") or "").strip(): item for item in package.iterfind(".//{*}manifest/{*}item")}
     for reference in package.iterfind(".//{*}spine/{*}itemref"):
-        item = _with_text(items.get(reference.get("idref")), items)
-        if item is None or item.get("id") in seen or "nav" in (item.get("properties") or "").split():
+        item = _with_text(items.get((reference.get("idref") or "").strip()), items)
+        if item is None or item.get("id") in seen or _is_contents(item):
             continue
         seen.add(item.get("id"))
         yield item
+
+
+def _chapters(package: Any, folder: str, names: Names) -> Iterator[_Chapter]:
+    for item in _spine(package):
+        yield _chapter(item, folder, names)
 
 
 def _chapter(item: Any, folder: str, names: Names) -> _Chapter:
@@ -98,12 +112,22 @@ def _chapter(item: Any, folder: str, names: Names) -> _Chapter:
 
 
 def _with_text(item: Any, items: dict[str, Any]) -> Any:
-    """The item, or the one that stands for it where it is a picture (`fallback`); None for a picture without one."""
-    for _ in range(len(items)):  # no longer than that, if the fallbacks run in a circle
-        if item is None or not _type_of(item).startswith(NO_TEXT):
-            return item
-        item = items.get(item.get("fallback"))
-    return None
+    """The item, or the one that stands for it (`fallback`) where it is a picture or of another type that is no text;
+    None for a picture without one."""
+    chain: list[Any] = []
+    while item is not None and len(chain) < MAX_FALLBACKS:  # they may run in a circle
+        chain.append(item)
+        item = items.get((item.get("fallback") or "").strip())
+    others = (item for item in chain if not _type_of(item).startswith(NO_TEXT))
+    return next(filter(_is_text, chain), next(others, None))
+
+
+def _is_text(item: Any) -> bool:
+    return _type_of(item) in ("", "text/plain", "text/html", *XML_TYPES)
+
+
+def _is_contents(item: Any) -> bool:
+    return "nav" in (item.get("properties") or "").split()
 
 
 def _type_of(item: Any) -> str:

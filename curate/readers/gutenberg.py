@@ -111,7 +111,10 @@ def unframe(text: str) -> Unframed | None:
 
 def decode_framed(data: bytes) -> str | None:
     """Text of a book: UTF-8, else, where the header says so or a marker shows that it is one of theirs, as it
-    declares or windows-1252 (their old texts are Latin). None: the charset is to be guessed by others."""
+    declares or windows-1252 (their old texts are Latin). None: the charset is to be guessed by others, as where zeros
+    or escapes show that valid UTF-8 is none (UTF-16, ISO-2022)."""
+    if b"\0" in data or b"\x1b" in data:
+        return None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -179,21 +182,6 @@ def _header_length(text: str) -> int:
             if gap > MAX_GAP or len(paragraph[0]) > MAX_GAP_CHARACTERS:
                 break
     return end
-
-
-def _without_trailing_small_print(text: str) -> tuple[str, bool]:
-    """From 2001 to 2003 the small print stood at the end of the file, before that at the beginning."""
-    marks = [(match.lastgroup, match) for match in MARK.finditer(text)]
-    kinds = [kind for kind, _ in marks]
-    if "small_end" not in kinds or "small_start" not in kinds:
-        return text, False
-    last = len(kinds) - 1 - kinds[::-1].index("small_end")
-    first = next((at for at in range(last) if kinds[at] == "small_start" and "start" not in kinds[at:last]), None)
-    rest = text[marks[last][1].end() :]
-    is_trailer = not rest.strip("\x1a \n") or (len(rest) <= MAX_TRAILER and bool({"end", "last"} & set(kinds[:last])))
-    if first is None or not is_trailer or {"end", "last", "start"} & set(kinds[last + 1 :]):
-        return text, False
-    return text[: marks[first][1].start()], True
 
 
 def _without_credits(body: str) -> str:

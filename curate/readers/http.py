@@ -189,7 +189,9 @@ def _decode(name: str, body: bytes, max_bytes: int, is_cut: bool) -> bytes | Non
     error = f"content encoding {name!r} is not known"
     for inflate in _inflaters(name):
         try:
-            return _drain(inflate, body, max_bytes, is_cut)
+            decoded = _drain(inflate, body, max_bytes, is_cut)
+            # Deflate has no magic: one text in a thousand happens to be some of it, and gives bytes without a meaning.
+            return None if looks_like_text(body) and not looks_like_text(decoded) else decoded
         except (zlib.error, zstandard.ZstdError, brotli.error, EOFError) as problem:
             error = f"{name}: {problem}"
     if looks_like_text(body):
