@@ -29,7 +29,7 @@ class Edit:
 
 def edited(recipe: Recipe, edits: Iterable[Edit], *, name: str) -> str:
     """The text of the file that `recipe` was loaded from (`load`, not resolved), changed."""
-    document = tomlkit.parse(Path(recipe.file).read_text(encoding="utf-8"))
+    document = tomlkit.parse(Path(recipe.file).read_bytes().decode())
     document["name"] = name
     for edit in edits:
         steps = _steps_of(_source(document, edit.source), recipe)

@@ -46,6 +46,13 @@ def test_only_what_was_changed_is_written_anew(tmp_path: Path, steps: str, edit:
     assert change(tmp_path, HEAD + steps, edit) == HEAD.replace('"x"', '"y"') + expected
 
 
+def test_a_file_with_the_line_ends_of_windows_keeps_them(tmp_path: Path) -> None:
+    text = (HEAD + 'steps = ["url"]\n').replace("\n", "\r\n")
+    (tmp_path / "x.toml").write_bytes(text.encode())
+    told = edited(load(tmp_path / "x.toml"), [Edit("a", 0, "words", ["one"])], name="y")
+    assert told == text.replace('"x"', '"y"').replace('["url"]', '[{ use = "url", words = ["one"] }]')
+
+
 def test_sources_in_one_line_are_edited_where_they_stand(tmp_path: Path) -> None:
     text = 'name = "x"\nsource = [{ name = "a", read = "tables", paths = ["a"], steps = ["url", "c4"] }]\n'
     assert change(tmp_path, text, Edit("a", 1, "min_sentences", 1)) == (

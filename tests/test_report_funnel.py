@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -99,6 +100,18 @@ def test_bytes_are_those_of_the_text_at_that_moment(finished: curate.Run) -> Non
     assert rows["pages", "dedup", "cut"].bytes > 0
     kept = finished.documents("pages").collect()
     assert rows["pages", "kept", "kept"].bytes == kept["text"].str.len_bytes().sum()
+
+
+def test_an_own_step_in_another_folder_stands_in_its_place_under_its_name(tmp_path: Path) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "mine.py").write_text("def keeps(document):\n    return 'no' not in document.text\n")
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in ("yes", "no", "no more")))
+    steps = 'steps = [{ use = "lists/mine.py:keeps" }, { where = "character_count > 9" }]'
+    source = f'[[source]]\nname = "a"\nread = "tables"\npaths = ["a.jsonl"]\n{steps}\n'
+    (tmp_path / "toy.toml").write_text(f'name = "toy"\n{source}[tokenize]\ntokenizer = "bytes"\n')
+    done = run(tmp_path / "toy.toml", out=tmp_path / "run", workers=0)
+    taken = [(row.step, row.reason, row.documents) for row in funnel(done) if row.outcome == "dropped"]
+    assert taken == [("lists/mine.py:keeps", "keeps", 2), ("where", "where", 1)]
 
 
 def test_what_is_left_runs_down_to_what_is_kept(finished: curate.Run) -> None:

@@ -229,6 +229,15 @@ def test_what_is_unknown_is_measured_on_the_documents_read_again(inputs: Path, t
         measure_unknown(done, retune(done, changes))
 
 
+def test_own_code_that_was_edited_since_the_run_is_not_asked(inputs: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.warc.gz").write_bytes((inputs / "a.warc.gz").read_bytes())
+    (tmp_path / "mine.py").write_text(UPPER)
+    done = run(write_recipe(tmp_path, min_words=150, last='"mine:no_teapots"'), out=tmp_path / "run", workers=0)
+    (tmp_path / "mine.py").write_text(UPPER.replace('"teapot"', '"kettle"'))
+    with pytest.raises(RunConflict, match=r"mine:no_teapots has changed since this run was planned"):
+        measure_unknown(done, retune(done, [Change("gopher_quality", "min_words", 20)]))
+
+
 def test_the_readmes_example_answers_with_numbers(tmp_path: Path) -> None:
     """`curate retune runs/quickstart --set gopher_quality.min_words=30`, on a part of the same pages and steps."""
     recipe = Path(curate.__file__).parent / "recipes" / "quickstart" / "quickstart.toml"

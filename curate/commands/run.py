@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     print_run(result.folder, as_json=options.json)
     if options.train:
         train_on(result.folder)
-    elif not options.json:
+    elif not options.json and _has_tokens(result.folder):
         say()
         say(f"Next: curate train {result.folder}")
     return _quarantine_code(result.folder) or _guard_code(result.folder) or _empty_code(result.folder)
@@ -61,11 +61,15 @@ def _folder(options: argparse.Namespace) -> Path:
     return Path(options.out) if options.out else Path("runs") / load(options.recipe).name
 
 
-def _empty_code(folder: Path) -> int:
-    """1 when there is nothing to train on."""
+def _has_tokens(folder: Path) -> bool:
     from curate.run_folder import Run
 
-    if Run(folder).mixture["mixture"]["tokens"]:
+    return bool(Run(folder).mixture["mixture"]["tokens"])
+
+
+def _empty_code(folder: Path) -> int:
+    """1 when there is nothing to train on."""
+    if _has_tokens(folder):
         return 0
     warn(f"curate: the run ended without a token; curate show {folder} --reasons says what took them", style="bold red")
     return 1

@@ -38,7 +38,7 @@ def write_recipe(run: Run, retuned: Retuned, changes: Sequence[Change], path: Pa
     text = (
         edited(written, _edits(written, changes), name=name) if written else to_toml(replace(retuned.recipe, name=name))
     )
-    path.write_text(with_inputs_of(text, base) if is_shipped else text, encoding="utf-8")
+    path.write_bytes((with_inputs_of(text, base) if is_shipped else text).encode())
     return written is not None
 
 

@@ -24,7 +24,7 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
     Raises:
         RecipeError: one of them is missing.
     """
-    found = {*_files_of_steps(recipe), *_evaluations(recipe), *tokenizer_files(recipe), *index_files(recipe)}
+    found = {*files_of_steps(recipe), *_evaluations(recipe), *tokenizer_files(recipe), *index_files(recipe)}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
 
 
@@ -44,7 +44,8 @@ def check_as_planned(plan: Plan, files: Iterable[ModelFile]) -> None:
         raise RunConflict(f"{changed[0]} has changed since this run was planned; choose another --out")
 
 
-def _files_of_steps(recipe: Recipe) -> Iterator[ModelFile]:
+def files_of_steps(recipe: Recipe) -> Iterator[ModelFile]:
+    """Own modules with what they import and name, models and lists."""
     for source in recipe.sources:
         for step in bind(source, recipe):
             yield from step.filter.files

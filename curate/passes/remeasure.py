@@ -14,6 +14,7 @@ import polars as pl
 from curate.engine.clock import Clock
 from curate.engine.plan import Split
 from curate.passes.decide import decide
+from curate.passes.deciding_files import check_as_planned, files_of_steps
 from curate.passes.extract import page_extractor
 from curate.passes.filter import frame_rows, record_row
 from curate.passes.inputs import open_run, read_split
@@ -30,9 +31,10 @@ def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
     """`retuned` with the true verdict of each document that was "unknown"; nothing is written.
 
     Raises:
-        RunConflict: an input is not the one that the run read.
+        RunConflict: an input, a list or own code is not the one of the run.
     """
     _, plan = open_run(run.folder)
+    check_as_planned(plan, files_of_steps(retuned.recipe))
     unknown = retuned.rows.filter(new_outcome="unknown")
     found = [
         batch.select("id", *(pl.col(name).alias(f"found_{name}") for name in VERDICT))

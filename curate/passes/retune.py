@@ -190,7 +190,8 @@ def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int)
     try:
         decided = apply_rules(as_seen(rows, steps, index), pair.step.name, pair.step.filter.rules)
     except pl.exceptions.ColumnNotFoundError as error:
-        raise UsageError(f"{pair.step.name}: the run did not measure what this needs ({error})") from None
+        told = str(error).partition(";")[0]  # behind it all columns that there are
+        raise UsageError(f"{pair.step.name}: the run did not measure what this needs ({told})") from None
     return rows.with_columns(_emptied(decided, pair.step).select(VERDICT))
 
 

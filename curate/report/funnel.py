@@ -101,10 +101,11 @@ def _counted(source: str, steps: Sequence[str], counts: Mapping[str, Any]) -> It
 
 def _gone(steps: Mapping[str, tuple[int, int]]) -> Iterator[Taken]:
     for key, (documents, size) in steps.items():
-        outcome, step, reason = key.split("/", 2)
+        outcome, _, named = key.partition("/")
+        step, _, reason = named.rpartition("/")  # "../job.py:polite" is the name of a step, too
         is_apart = step == "read" and outcome == "dropped" and reason in NO_DOCUMENTS
-        named: Outcome = "apart" if is_apart else "quarantined" if outcome == "quarantined" else "dropped"
-        yield step, reason, named, documents, size
+        told: Outcome = "apart" if is_apart else "quarantined" if outcome == "quarantined" else "dropped"
+        yield step, reason, told, documents, size
 
 
 def _cut(step: str, documents: int, size: int) -> Taken:

@@ -80,7 +80,8 @@ def notes(rows: list[dict[str, Any]], languages: list[dict[str, Any]]) -> Iterat
             told = f"{row['documents_then']:,} would reach a step that has not measured them: unknown"
             yield f"{row['source']}: {told}; --measure reads them again and tells"
     for row in languages:
-        yield f"{row['source']}, {row['language']}: {row['kept']:,} -> {row['kept_then']:,} documents kept"
+        language = row["language"] or "no language"
+        yield f"{row['source']}, {language}: {row['kept']:,} -> {row['kept_then']:,} documents kept"
 
 
 def by_language(retuned: Retuned) -> list[dict[str, Any]]:
