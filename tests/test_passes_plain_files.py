@@ -480,3 +480,33 @@ def test_a_column_that_some_rows_of_one_file_have_is_enough(tmp_path: Path) -> N
     verdicts = dedup_files([one, two], Dedup(), columns={"id": "key"}).verdicts
     assert verdicts["id"].to_list()[3] == "k"
     assert len(verdicts) == 4
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+@pytest.mark.parametrize("option", [("--method", "url"), ("--keep", "latest")])
+def test_what_needs_a_column_that_nobody_has_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, option: tuple[str, str]
+) -> None:
+    path = tmp_path / f"rows{suffix}"
+    frame = pl.DataFrame({"text": PAGES})
+    frame.write_parquet(path) if suffix == ".parquet" else frame.write_ndjson(path)
+    assert "no row has a column" in refused(capsys, "dedup", path, "--out", tmp_path / "v.jsonl", *option)
+    others = lines(tmp_path / "others.jsonl", [{"text": "more", "url": "https://a.example/", "timestamp": "2020"}])
+    assert run("dedup", path, others, "--out", tmp_path / "v.jsonl", *option) == 0
+
+
+@pytest.mark.parametrize("method", ["lines", "substring"])
+def test_a_document_that_is_cut_to_nothing_is_not_said_to_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    whole = "\n".join(" ".join(WORDS[start : start + 20]) for start in range(0, 400, 20))
+    rows = lines(tmp_path / "rows.jsonl", [{"text": whole, "id": "a"}, {"text": whole, "id": "b"}, {"text": PAGES[8]}])
+    out, kept = tmp_path / "v.jsonl", tmp_path / "k.jsonl"
+    assert run("dedup", rows, "--method", method, "--out", out, "--kept", kept, "--json") == 0
+    counts = json.loads(capsys.readouterr().out)
+    left = [json.loads(line) for line in kept.read_text().splitlines()]
+    assert counts["stay"] == len(left) == 2
+    assert counts["cut_away"] == 1
+    verdicts = [json.loads(line) for line in out.read_text().splitlines()]
+    gone = {row["id"] for row in verdicts if row["cut_away"]}
+    assert gone == {"a", "b"} - {row.get("id") for row in left}

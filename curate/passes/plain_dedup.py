@@ -91,7 +91,7 @@ def dedup_files(
 
     The verdicts have `id`, and as `find_duplicates` tells them `duplicate_of` (null: it stays), `cluster`, `size`,
     `similarity`, `containment`, `novel_words`, `method`, `earlier`; where a method cuts texts, `cuts`, a list of
-    `start, end, method, held_by`.
+    `start, end, method, held_by`, and `cut_away`: too few words are left of it, so that it does not stay.
 
     Raises:
         UsageError: no such file, no such column, nothing that can be read, an id that stands twice, or with another
@@ -109,13 +109,15 @@ def dedup_files(
         with ThreadPoolExecutor(workers) as pool:
             signed = list(pool.map(one, splits))
         require_rows(sum(len(part.ids) for part in signed), [unread for part in signed for unread in part.unread])
-        require_columns(source, (part.columns for part in signed))
+        require_columns(source, (part.columns for part in signed), _needed(dedup))
         files = [part.path for part in signed]
         _check_ids(files, ours, dedup, index)
         texts = _texts_needed(dedup, partial(_texts, splits, source, kept is not None))
         found = find_duplicates(files, dedup, texts=texts, scratch=Path(folder), earlier=earlier, cores=workers)
         ids = pl.concat([part.ids for part in signed]) if signed else pl.Series("id", [], dtype=pl.String)
         verdicts = _every_row(ids, found, dedup)
+        if cuts_texts(dedup):
+            verdicts = verdicts.with_columns(_cut_away(splits, source, found, dedup))
         if out is not None:
             write_frame(verdicts, Path(out))
         if kept is not None:
@@ -192,6 +194,12 @@ def _columns(columns: Mapping[str, str], dedup: Dedup) -> dict[str, str]:
     return dict(columns) | {name: name for name in own}
 
 
+def _needed(dedup: Dedup) -> list[str]:
+    """Columns without which a method, or the choice of the copy that stays, would silently do nothing."""
+    asked = {"url": "url" in dedup.method, "timestamp": keep_word(dedup) == "latest"}
+    return [name for name, is_asked in asked.items() if is_asked]
+
+
 def _texts_needed(dedup: Dedup, texts: Texts) -> Texts | None:
     """Without verification and where no method cuts texts, nobody reads them again."""
     return texts if dedup.is_verified or keeps_cleanest(dedup) or cuts_texts(dedup) else None
@@ -229,6 +237,18 @@ def _every_row(ids: pl.Series, found: Found, dedup: Dedup) -> pl.DataFrame:
         pl.struct("start", "end", "method", "held_by").alias("cuts")
     )
     return table.join(parts, on="id", how="left", maintain_order="left")
+
+
+def _cut_away(splits: Sequence[Split], source: Source, found: Found, dedup: Dedup) -> pl.Expr:
+    """Which documents were cut and have too few words left."""
+    copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null()).select("id")
+    ids = [
+        cut_documents(rows.frame.join(copies, on="id", how="anti"), found.cuts, dedup.min_words_left)[1]["id"]
+        for split in splits
+        for rows in read_rows(split, source)
+    ]
+    gone = pl.concat(ids) if ids else pl.Series("id", [], pl.String)
+    return pl.col("id").is_in(gone.to_list()).alias("cut_away")
 
 
 def _kept(splits: Sequence[Split], source: Source, found: Found, dedup: Dedup) -> Iterator[Whole]:

@@ -116,10 +116,11 @@ def require_rows(rows: int, unread: Sequence[Unread]) -> None:
         raise UsageError(f"nothing could be read: {first.place}: {first.reason}: {first.detail}{more}")
 
 
-def require_columns(source: Source, found: Iterable[frozenset[str]]) -> None:
-    """Raises UsageError where a column that was named stands in no row of any file; `found` are `Rows.columns`."""
+def require_columns(source: Source, found: Iterable[frozenset[str]], needed: Iterable[str] = ()) -> None:
+    """Raises UsageError where a column that was named, or that is `needed`, stands in no row of any file; `found` are
+    `Rows.columns`."""
     names = frozenset[str]().union(*found)
-    for name, column in source.columns.items():
+    for name, column in ({name: name for name in needed} | dict(source.columns)).items():
         if names and column not in names:
             raise UsageError(f'no row has a column "{column}" to take "{name}" from{nearest(column, names)}')
 
@@ -285,7 +286,7 @@ def _rows_of(
     frame = _framed({name: plain[column] for name, column in wanted.items() if column in plain}, wanted, table.num_rows)
     numbers = pl.Series("row", range(table.num_rows) if places is None else places, dtype=pl.Int64) + row
     frame = frame.with_columns(pl.coalesce("id", pl.lit(file + "@") + numbers.cast(pl.String)).alias("id"))
-    return Rows(frame, table if whole else [], (*unread, *told), frozenset(wanted.values()))
+    return Rows(frame, table if whole else [], (*unread, *told), frozenset(plain))
 
 
 def _framed(columns: Mapping[str, pa.ChunkedArray], wanted: Mapping[str, str], rows: int) -> pl.DataFrame:

@@ -44,6 +44,7 @@ def account(verdicts: pl.DataFrame, unread: Sequence[Unread]) -> dict[str, Any]:
     is_known = (pl.col("method") == KNOWN).fill_null(False)
     copies = verdicts.filter(pl.col("duplicate_of").is_not_null(), ~is_known)
     known = verdicts.filter(is_known).height
+    cut_away = int(verdicts["cut_away"].sum()) if "cut_away" in verdicts.columns else 0
     by_method = dict(copies["method"].value_counts().sort("method").iter_rows())
     return {
         "cuts": _count_cuts(verdicts),
@@ -52,7 +53,8 @@ def account(verdicts: pl.DataFrame, unread: Sequence[Unread]) -> dict[str, Any]:
         "known": known,
         "copies": by_method,
         "copies_of_earlier": int(copies["earlier"].sum()),
-        "stay": verdicts.height - copies.height - known,
+        "cut_away": cut_away,
+        "stay": verdicts.height - copies.height - known - cut_away,
         "clusters": verdicts.filter(pl.col("duplicate_of").is_null(), pl.col("size") > 1).height,
         "largest_cluster": verdicts["size"].max() or 0,
     }
@@ -77,6 +79,8 @@ def account_lines(counts: Mapping[str, Any], dedup: Dedup) -> Iterator[str]:
         yield f"  {method:<8}{count:>12,} copies"
     for method, cut in counts["cuts"].items():
         yield f"  {method:<8}{cut['parts']:>12,} parts cut, {cut['bytes']:,} bytes"
+    if counts["cut_away"]:
+        yield f"  {counts['cut_away']:,} documents have too few words left after that, and do not stay"
     if counts["copies_of_earlier"]:
         yield f"  {counts['copies_of_earlier']:,} of them repeat a document of an index"
     if counts["clusters"]:
