@@ -120,6 +120,14 @@ def test_a_formula_is_written_once_as_its_tex(engine: Engine, whole: bool, maker
     assert "Energy is \\(E=mc^2\\) as is well known" in " ".join(text.split())
 
 
+@pytest.mark.parametrize("name", ["summary", "legend", "dialog", "search"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_last_word_of_a_block_is_not_one_with_the_first_behind_it(name: str, whole: bool) -> None:
+    html = PAGE.format(LONG, f"<div><{name}>How many ships?</{name}>Forty of the line.</div>", LONG)
+    text = extract_html(html, engine="resiliparse", whole=whole).text
+    assert "How many ships?\nForty of the line." in text
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_formula_that_is_only_drawn_is_text(engine: Engine) -> None:
     drawn, annotated = f'<span class="katex">{HTML}</span>', ANNOTATED.format("")
@@ -210,10 +218,13 @@ def test_the_work_is_linear_in_hostile_pages() -> None:
         "<span class='katex-html'" * 100_000 + "katex-mathml",
         "<!--" * 500_000,
         "<noscript>" * 300_000,
+        ">" + " " * 2_000_000 + "帆" + " " * 2_000_000,
     ]
     script = (
         "import json, sys; from curate.extract.rewrite import rewrite; from curate.extract.lists import mark_numbers;"
         "from curate.extract.xhtml import xhtml_as_html;"
-        "[mark_numbers(rewrite(xhtml_as_html(page), whole=False)) for page in json.load(sys.stdin)]"
+        "from curate.extract.lone_signs import mark_lone_signs;"
+        "pages = [rewrite(xhtml_as_html(page), whole=False, for_resiliparse=True) for page in json.load(sys.stdin)];"
+        "[mark_lone_signs(mark_numbers(page)) for page in pages]"
     )
     subprocess.run([sys.executable, "-c", script], input=json.dumps(pages), text=True, check=True, timeout=100)

@@ -55,7 +55,8 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
     if engine not in ENGINES:
         raise UsageError(f'there is no extraction engine "{engine}"{nearest(engine, ENGINES)}')
     html = _without_surrogates(html)
-    rewritten = rewrite(xhtml_as_html(html) if is_xhtml else html, whole=whole)
+    html = xhtml_as_html(html) if is_xhtml else html
+    rewritten = rewrite(html, whole=whole, for_resiliparse=whole or engine == "resiliparse")
     marked = mark_numbers(rewritten)
     found = _extract(marked, engine, whole=whole)
     return found if marked is rewritten else replace(found, text=write_numbers(found.text))

@@ -14,8 +14,11 @@ from curate.extract.elements import change_elements, start_of, text_length
 from curate.extract.formulas import write_formulas_once
 
 NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "span", "menu": "ul", "noindex": "span"}
+BLOCKS = {"summary": "div", "legend": "div", "dialog": "div", "search": "div", "dir": "ul", "listing": "pre"}
+"""To resiliparse these stand in a line with what follows, and their last word would be one with its first."""
 NAME = re.compile(r"<([a-zA-Z]+)")
 RENAMED = re.compile(rf"<(/?)(?=[fFoOmMnN])((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
+AS_BLOCKS = re.compile(rf"<(/?)(?=[sSlLdD])((?i:{'|'.join(BLOCKS)}))(?=[\s/>])")
 MANY_ATTRIBUTES = re.compile(
     r"<([a-zA-Z][^<>\s]*+)(?:\s++[^\s<>=\"']++(?:=(?:\"[^\"<]*+\"|'[^'<]*+'|[^\s<>\"']*+))?+){1000,}+"
 )
@@ -31,14 +34,16 @@ MIN_CONTENT = 200
 """Characters from which on a button, a label or a noscript is no control and no excuse, but holds the content."""
 
 
-def rewrite(html: str, *, whole: bool) -> str:
+def rewrite(html: str, *, whole: bool, for_resiliparse: bool) -> str:
     """The same page, for a parser of HTML. Where the `whole` text is wanted, labels are text."""
     html = _without_many_attributes(html)
     names = {name.lower() for name in set(NAME.findall(html))}  # one look at all tags spares most pages the rest
     if "math" in names or "katex-html" in html or ("script" in names and "math/tex" in html):
         html = write_formulas_once(html)
     if not names.isdisjoint(NEW_NAMES):
-        html = RENAMED.sub(_renamed, html)
+        html = RENAMED.sub(lambda tag: f"<{tag[1]}{NEW_NAMES[tag[2].lower()]}", html)
+    if for_resiliparse and not names.isdisjoint(BLOCKS):
+        html = AS_BLOCKS.sub(lambda tag: f"<{tag[1]}{BLOCKS[tag[2].lower()]}", html)
     if whole:
         html = LABEL.sub(r"<\1span", html).replace("</text>", "</text> ")  # labels of a drawing are words apart
     if names.isdisjoint(("button", "label", "noscript")):
@@ -51,10 +56,6 @@ def _without_many_attributes(html: str) -> str:
     if len(html) < LEAST_LENGTH_OF_MANY or not LONG_TAG.search(html):
         return html
     return MANY_ATTRIBUTES.sub(r"<\1", html)
-
-
-def _renamed(tag: re.Match[str]) -> str:
-    return f"<{tag[1]}{NEW_NAMES[tag[2].lower()]}"
 
 
 def _content(inside: str) -> str:
