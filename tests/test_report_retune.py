@@ -27,6 +27,7 @@ from curate.passes.sample import sample_source
 from curate.passes.steps import bind, resolve
 from curate.recipe import Recipe, Source, to_toml
 from curate.recipe_file import load
+from curate.report.funnel import by_step, funnel
 from curate.report.retune import by_language, difference, samples
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"
@@ -203,6 +204,11 @@ def test_a_threshold_before_a_change_of_texts_is_judged_on_the_old_text(inputs: 
     anew = run(write_recipe(tmp_path, last=last, min_words=limit), out=tmp_path / "anew", workers=0)
     ledger = anew.ledger("web").collect().filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
     assert verdicts(told.rows, "new_") == verdicts(ledger)
+    for forecast, real, side in ((told, anew, "_then"), (told, done, "")):
+        expected = {row.step: row.bytes for row in by_step(funnel(real)) if row.outcome == "dropped"}
+        steps = [row for row in difference(done, forecast) if row["verdict"] in expected]
+        assert {row["verdict"]: row[f"bytes{side}"] for row in steps}.items() <= expected.items()
+        assert len(steps) > 1
 
 
 def test_what_is_unknown_is_measured_on_the_documents_read_again(inputs: Path, tmp_path: Path) -> None:

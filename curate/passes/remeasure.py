@@ -13,6 +13,7 @@ import polars as pl
 
 from curate.engine.clock import Clock
 from curate.engine.plan import Split
+from curate.engine.sizes import sizes
 from curate.passes.decide import decide
 from curate.passes.deciding_files import check_as_planned, files_of_steps
 from curate.passes.extract import page_extractor
@@ -25,6 +26,7 @@ from curate.run_folder import Run
 from curate.text.signals import text_signals
 
 MAX_BATCH_DOCUMENTS = 500
+FOUND = (*VERDICT, "bytes")
 
 
 def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
@@ -37,7 +39,7 @@ def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
     check_as_planned(plan, files_of_steps(retuned.recipe))
     unknown = retuned.rows.filter(new_outcome="unknown")
     found = [
-        batch.select("id", *(pl.col(name).alias(f"found_{name}") for name in VERDICT))
+        batch.select("id", *(pl.col(name).alias(f"found_{name}") for name in FOUND))
         for (key,), rows in unknown.group_by("split", maintain_order=True)
         for batch in _decided_anew(retuned.recipe, plan.split(str(key)), set(rows["id"]))
     ]
@@ -45,7 +47,7 @@ def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
         return retuned
     rows = retuned.rows.join(pl.concat(found), on="id", how="left", maintain_order="left")
     is_found = pl.col("found_outcome").is_not_null()
-    told = [pl.when(is_found).then(f"found_{name}").otherwise(f"new_{name}").alias(f"new_{name}") for name in VERDICT]
+    told = [pl.when(is_found).then(f"found_{name}").otherwise(f"new_{name}").alias(f"new_{name}") for name in FOUND]
     return replace(retuned, rows=rows.with_columns(told).drop("^found_.*$"))
 
 
@@ -58,4 +60,5 @@ def _decided_anew(recipe: Recipe, split: Split, ids: set[str]) -> Iterator[pl.Da
     while rows := [record_row(record, extract, None) for record in islice(records, MAX_BATCH_DOCUMENTS)]:
         batch = frame_rows(rows, source)
         batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
-        yield decide(batch, steps, Clock())
+        batch = decide(batch, steps, Clock())
+        yield batch.with_columns(bytes=sizes(batch.columns, [step.name for step in steps]).left)

@@ -16,6 +16,7 @@ import polars as pl
 from polars._typing import PolarsDataType
 
 from curate.batch import Filter
+from curate.engine.sizes import AFTER, sizes
 from curate.errors import UsageError, nearest
 from curate.passes.columns import BEFORE_STEPS
 from curate.passes.decide import apply_rules
@@ -30,7 +31,7 @@ from curate.settings import toml_value
 VERDICT = ("outcome", "step", "reason", "value")
 EMPTY: Mapping[str, PolarsDataType] = {
     **dict.fromkeys(("id", "source", "split", "url"), pl.String),
-    "byte_count": pl.Int64,
+    **dict.fromkeys(("byte_count", "old_bytes", "new_bytes"), pl.Int64),
     **dict.fromkeys((f"{side}_{name}" for side in ("old", "new") for name in VERDICT), pl.String),
 }
 """The columns of no documents at all."""
@@ -50,7 +51,7 @@ class Retuned:
     """Both verdicts of every document that reached the steps of a source, one row each.
 
     `rows`: id, source, split, url, byte_count, language where there is one, and `old_`/`new_` outcome, step, reason,
-    value.
+    value and bytes, those of the text as it was where it left.
     """
 
     recipe: Recipe
@@ -150,7 +151,15 @@ def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
     kept = [name for name in ("id", "source", "split", "url", "byte_count", "language") if name in batch.columns]
     outcome = pl.col("outcome").fill_null("kept").alias("new_outcome")
     verdicts = [pl.col(name).alias(f"new_{name}") for name in VERDICT[1:]]
-    return batch.select(*kept, pl.col("^old_.*$"), outcome, *verdicts).sort("id")
+    batch = batch.with_columns(_bytes(batch, names, "old_"), _bytes(batch, names, ""))
+    return batch.select(*kept, pl.col("^old_.*$"), outcome, *verdicts, "new_bytes").sort("id")
+
+
+def _bytes(batch: pl.DataFrame, names: list[str], side: str) -> pl.Series:
+    """Of each text where it left the steps by the verdict of this side, before later stages cut it."""
+    verdict = batch.with_columns(pl.col(f"{side}outcome").fill_null("kept").alias("outcome"), step=f"{side}step")
+    columns = [name for name in batch.columns if not name.startswith(AFTER)]
+    return verdict.select(sizes(columns, names).left.alias(f"{side or 'new_'}bytes")).to_series()
 
 
 def _prepared(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:

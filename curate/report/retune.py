@@ -38,7 +38,7 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
     outcome, step = pl.col(f"{side}_outcome"), pl.col(f"{side}_step")
     verdict = pl.when(outcome.is_in(["kept", "unknown"])).then(outcome).otherwise(step)
     return rows.group_by("source", verdict.alias("verdict")).agg(
-        pl.len().cast(pl.Int64).alias("documents"), pl.col("byte_count").sum().alias("bytes")
+        pl.len().cast(pl.Int64).alias("documents"), pl.col(f"{side}_bytes").sum().alias("bytes")
     )
 
 
