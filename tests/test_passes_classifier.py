@@ -204,3 +204,23 @@ def test_the_command_trains_judges_and_applies(
     assert 'use = "fasttext", model = "n.bin", label = "northanger_abbey"' in told
     assert told.count("precision") == 2
     assert "s.parquet: " in told
+
+
+def test_rows_that_cannot_be_read_are_named_and_said_by_the_exit_code(
+    paragraphs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged.jsonl"
+    damaged.write_bytes(paragraphs.read_bytes() + b'{"text": "cut o\n{"text": 7, "novel": "x"}\n')
+    model, scores = tmp_path / "m.bin", tmp_path / "scores.jsonl"
+    sizes = ("--dim", 8, "--epochs", 1, "--bucket", 1000)
+    for words in (
+        ("train", damaged, "--label", "novel", "--out", model, *sizes),
+        ("evaluate", model, damaged, "--label", "novel"),
+        ("apply", model, damaged, "--out", scores),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["classifier", *map(str, words)])
+        assert ended.value.code == 3
+        said = capsys.readouterr().err
+        assert "damaged.jsonl@" in said
+        assert "2 rows could not be read" in said

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import Parser, add_command, add_json, count, new_file, positive
+from curate.commands.plain import tell_unread
 from curate.terminal import say, say_json, show
+
+if TYPE_CHECKING:
+    from curate.passes.plain_tables import Unread
 
 
 def add(commands: Any) -> None:
@@ -51,7 +55,7 @@ def _add_evaluate(actions: Any) -> None:
 
 def _add_apply(actions: Any) -> None:
     command = _action(actions, "apply", "the likeliest label of every row, and its score", apply, model=True)
-    words = "id, label and score of every row: .parquet or .jsonl (.gz, .zst)"
+    words = "id, label and score of every row with a text: .parquet or .jsonl (.gz, .zst)"
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
     command.add_argument("--force", action="store_true", help="write over FILE if it exists")
 
@@ -86,6 +90,7 @@ def train(options: argparse.Namespace) -> int:
     from curate.passes.classifier import card_path, train_classifier
 
     given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name) is not None}
+    unread: list[Unread] = []
     made = train_classifier(
         options.files,
         label=options.label,
@@ -95,10 +100,12 @@ def train(options: argparse.Namespace) -> int:
         training=Training(**given),
         max_bytes=options.max_bytes,
         force=options.force,
+        unread=unread,
     )
+    code = tell_unread(unread)
     if options.json:
         say_json(dict(made.card))
-        return 0
+        return code
     rows = made.card["trained_on"]["rows"]
     say(f"{made.model}: {made.card['bytes']:,} bytes, trained on {rows:,} rows; {card_path(made.model).name} has all.")
     say()
@@ -106,7 +113,7 @@ def train(options: argparse.Namespace) -> int:
     first = next(iter(made.held_out.labels))
     say()
     say(f'In a recipe: {{ use = "fasttext", model = "{made.model}", label = "{first}", min_score = 0.5 }}')
-    return 0
+    return code
 
 
 def _validation(words: list[str] | None) -> float | list[str]:
@@ -121,23 +128,29 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from curate.passes.classifier import evaluate_classifier
 
-    judged = evaluate_classifier(options.model, options.files, label=options.label, text=options.text)
+    unread: list[Unread] = []
+    judged = evaluate_classifier(options.model, options.files, label=options.label, text=options.text, unread=unread)
+    code = tell_unread(unread)
     if options.json:
         say_json(asdict(judged))
     else:
         _show(judged, {})
-    return 0
+    return code
 
 
 def apply(options: argparse.Namespace) -> int:
     from curate.passes.classifier import apply_classifier
 
-    rows = apply_classifier(options.model, options.files, out=options.out, text=options.text, force=options.force)
+    unread: list[Unread] = []
+    rows = apply_classifier(
+        options.model, options.files, out=options.out, text=options.text, force=options.force, unread=unread
+    )
+    code = tell_unread(unread)
     if options.json:
         say_json({"path": str(options.out), "rows": rows})
     else:
         say(f"{options.out}: {rows:,} rows.")
-    return 0
+    return code
 
 
 def _show(judged: Any, trained: Mapping[str, int]) -> None:

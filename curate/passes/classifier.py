@@ -24,6 +24,7 @@ from curate.filters.fasttext_model import PREFIX, FastTextModel, file_sha256, lo
 from curate.filters.fasttext_train import Training, library, library_version, save, train, write_lines
 from curate.passes.labelled import LABEL, Tables, is_held_out, open_tables
 from curate.passes.plain_outputs import check_places
+from curate.passes.plain_tables import Unread
 from curate.passes.plain_writing import write_frame
 
 DEFAULT_SHARE = 0.1
@@ -62,12 +63,14 @@ def train_classifier(
     training: Training | None = None,
     max_bytes: int | None = None,
     force: bool = False,
+    unread: list[Unread] | None = None,
 ) -> Trained:
     """Train a fastText classifier on JSON Lines or Parquet files with a column of labels, and write it to `out`.
 
     `validation` is the share of the texts that is held out, chosen by a hash of the text; or files of their own. An
     `out` that ends in `.ftz` is quantized to `max_bytes` (2 MB) or less. Beside it comes a card, `out` + `.json`. The
-    same files and options give the same bytes. A recipe's step `fasttext` asks the model.
+    same files and options give the same bytes. A recipe's step `fasttext` asks the model. `unread` is told what of the
+    files could not be read.
 
     Raises:
         UsageError: fastText is not installed; a file or column is missing; there are fewer than two labels; nothing
@@ -92,24 +95,42 @@ def train_classifier(
         text_of_card = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         write_file(target_of(card_path(target)), text_of_card.encode())
         os.replace(part, target_of(target))
+    _tell(unread, tables, tests)
     return Trained(target, card, judged)
 
 
-def evaluate_classifier(model: str | Path, files: Sequence[str | Path], *, label: str, text: str = "text") -> Judged:
-    """How a supervised fastText model, of whatever origin, does on labelled files.
+def evaluate_classifier(
+    model: str | Path,
+    files: Sequence[str | Path],
+    *,
+    label: str,
+    text: str = "text",
+    unread: list[Unread] | None = None,
+) -> Judged:
+    """How a supervised fastText model, of whatever origin, does on labelled files; `unread` is told what of them could
+    not be read.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing, or no row has a label.
     """
-    return _judge(load_model(str(model)), open_tables(files, text=text, label=label).labelled())
+    tables = open_tables(files, text=text, label=label)
+    judged = _judge(load_model(str(model)), tables.labelled())
+    _tell(unread, tables)
+    return judged
 
 
 def apply_classifier(
-    model: str | Path, files: Sequence[str | Path], *, out: str | Path, text: str = "text", force: bool = False
+    model: str | Path,
+    files: Sequence[str | Path],
+    *,
+    out: str | Path,
+    text: str = "text",
+    force: bool = False,
+    unread: list[Unread] | None = None,
 ) -> int:
     """Write `id`, the likeliest `label` and its `score` for each row with a text; how many rows there are.
 
-    `out` is Parquet or JSON Lines, as its suffix says.
+    `out` is Parquet or JSON Lines, as its suffix says; `unread` is told what of the files could not be read.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing; `out` exists and `force` is not given.
@@ -121,7 +142,13 @@ def apply_classifier(
     parts = [frame.select("id").hstack(_predicted(classifier, frame["text"])) for frame in tables.frames()]
     scores = pl.concat(parts) if parts else pl.DataFrame(schema=SCORED)
     write_frame(scores, target)
+    _tell(unread, tables)
     return scores.height
+
+
+def _tell(unread: list[Unread] | None, *tables: Tables) -> None:
+    if unread is not None:
+        unread += sorted(set[Unread]().union(*(part.unread for part in tables)))
 
 
 def card_path(model: Path) -> Path:

@@ -6,7 +6,7 @@ files ─▶ splits ─▶ id, label, text ─▶ by a hash of the text: to trai
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -29,6 +29,8 @@ class Tables:
 
     source: Source
     plan: Plan
+    unread: set[Unread] = field(default_factory=set, compare=False)
+    """What could not be read, once that was tried."""
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """`id`, `text` (rows without one are not there) and, where there are labels, `label`; null: none.
@@ -42,6 +44,7 @@ class Tables:
         for split in self.plan.splits:
             for rows in read_rows(split, self.source):
                 count, unread = count + rows.frame.height, [*unread, *rows.unread[:1]]
+                self.unread.update(rows.unread)
                 yield rows.frame.select(names).filter(pl.col("text").str.strip_chars() != "")
         require_rows(count, unread)
 
