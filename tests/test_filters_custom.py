@@ -446,3 +446,14 @@ def test_a_script_beside_the_recipe_imports_from_its_own_folder(tmp_path: Path) 
     step = resolve_custom("../scripts/job.py:keeps", {}, base=recipes)
     assert keeps(step, batch("polite", "rude")) == [True, False]
     assert [file.name for file in step.files] == ["../scripts/job.py:keeps", "near.py"]
+
+
+def test_a_module_found_elsewhere_is_known_with_its_neighbours(
+    package: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(package))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    step = resolve_custom("whole:keeps", {}, base=tmp_path_factory.mktemp("recipes"))
+    assert [file.name for file in step.files] == ["whole:keeps", "whole/inner.py"]
+    for name in ("whole", "whole.inner"):
+        del sys.modules[name]

@@ -27,7 +27,7 @@ from curate.batch import Filter, ModelFile, Visit
 from curate.errors import UsageError, nearest
 from curate.filters.custom_files import module_files, named_files
 from curate.filters.custom_measures import Files, filter_batches, filter_documents, signal_batches, transform_documents
-from curate.filters.custom_modules import Folder, Loaded, find_module, roots_of
+from curate.filters.custom_modules import Folder, Loaded, find_module, import_root, roots_of
 from curate.typed import Mismatch, convert
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -207,7 +207,8 @@ def _source_files(module: ModuleType, use: str, parameters: Mapping[str, Any], b
     if not path.is_file():
         return (ModelFile(use, str(path), ""),)
     lists = list(named_files(set(_texts(list(parameters.values()))), [path.absolute().parent, base.resolve()]))
-    return module_files(path, roots_of(path, use.partition(":")[0], base), use, lists)
+    roots = (*roots_of(path, use.partition(":")[0], base), *import_root(module))
+    return module_files(path, roots, use, lists)
 
 
 def _texts(value: Any) -> Iterator[str]:

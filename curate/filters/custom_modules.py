@@ -93,6 +93,14 @@ def roots_of(path: Path, name: str, base: Path) -> tuple[Path, ...]:
     return (path.parent, base) if name.endswith(".py") else (base,)
 
 
+def import_root(module: ModuleType) -> tuple[Path, ...]:
+    """The folder that a module was imported from, if it is the user's own: a working directory, a package in work."""
+    depth = module.__name__.count(".") + hasattr(module, "__path__")
+    path = Path(_file(module)).absolute()
+    is_own = PREFIX not in module.__name__ and module.__name__ != "__main__" and not set(INSTALLED) & set(path.parts)
+    return (path.parents[depth],) if is_own else ()
+
+
 @functools.cache
 def _load_file(path: str, roots: tuple[str, ...], modules: tuple[tuple[str, str], ...]) -> Loaded:
     """The file as a module under a name of its own, which hides no other; loaded anew when one of its files has other
