@@ -368,6 +368,28 @@ def test_a_damaged_plan_or_recipe_is_refused_by_name(tmp_path: Path) -> None:
         path.write_bytes(before)
 
 
+def test_an_output_that_is_gone_before_a_resume_is_made_again(tmp_path: Path) -> None:
+    texts = paragraphs(12)
+    recipe = write(tmp_path / "in", [*texts, *texts[:3]], tables="[dedup]")
+    run = curate.run(recipe, out=tmp_path / "run", workers=0, keep_intermediate=True)
+    whole = digests(run.folder)
+    for number, name in enumerate(["documents/docs/00000.parquet", "tokens/mixture.json", "tokens/token_bytes.bin"]):
+        (run.folder / "manifest.json").unlink()
+        path = run.folder / name
+        path.unlink()
+        if number:
+            path.touch()
+        curate.run(recipe, out=run.folder, workers=0, keep_intermediate=True)
+        assert digests(run.folder) == whole
+    for content in (b"", None):
+        (run.folder / "manifest.json").unlink(missing_ok=True)
+        (run.folder / "recipe.toml").unlink()
+        if content is not None:
+            (run.folder / "recipe.toml").write_bytes(content)
+        with pytest.raises(CheckFailed, match=r"recipe\.toml is (damaged|missing)"):
+            curate.run(recipe, out=run.folder, workers=0)
+
+
 def test_verify_names_every_file_that_was_touched(tmp_path: Path) -> None:
     recipe = write(tmp_path / "in", paragraphs(8), tables="[dedup]")
     run = curate.run(recipe, out=tmp_path / "run", workers=0)

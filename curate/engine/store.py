@@ -141,10 +141,18 @@ def sweep(run: Path) -> int:
         if path.is_file() and path.relative_to(run).as_posix() not in known and "timing" not in path.parts
     ]
     strays += [*(run / "done").rglob("*.part"), *run.glob("*.part")]
-    strays += [path for path in (run / "done").rglob("*.json") if _read_record(path) is None]
+    strays += [path for path in (run / "done").rglob("*.json") if not _is_there(run, _read_record(path))]
     for path in strays:
         path.unlink()
     return len(strays)
+
+
+def _is_there(run: Path, done: Done | None) -> bool:
+    """Whether a record can be read, and the files that it names are there in their sizes: else it is done again."""
+    if done is None:
+        return False
+    files = ((run / name, entry["size"]) for name, entry in done.outputs.items())
+    return all(file.is_file() and file.stat().st_size == size for file, size in files)
 
 
 def _stages(run: Path) -> list[str]:

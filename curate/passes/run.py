@@ -22,10 +22,10 @@ from curate.engine.supervisor import Progress, Said, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
 from curate.engine.whole import write_file
-from curate.errors import MachineError, RottenFile, UsageError
+from curate.errors import CheckFailed, MachineError, RottenFile, UsageError
 from curate.passes.check import check_recipe
 from curate.passes.filtered import filtered
-from curate.passes.inputs import make_plan
+from curate.passes.inputs import make_plan, open_run
 from curate.passes.manifest import write_manifest
 from curate.passes.steps import bind, has_own_steps, own_step_names, resolve
 from curate.passes.user_errors import ROWS, check_user_errors
@@ -131,6 +131,9 @@ def _begin(folder: Path, recipe: Recipe) -> Plan:
     old = read_plan(folder)
     if old is not None:
         check_plan(old, plan, folder)
+        if not (folder / "recipe.toml").is_file():
+            raise CheckFailed(f"{folder / 'recipe.toml'} is missing; choose another --out")
+        open_run(folder)  # a damaged one is refused here, and not written into the manifest
         return old
     write_file(folder / "recipe.toml", to_toml(recipe).encode())
     write_plan(folder, plan)
