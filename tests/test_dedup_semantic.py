@@ -97,7 +97,7 @@ def test_mistakes_name_the_column(tmp_path: Path) -> None:
 def test_a_table_without_embeddings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"text": "one"}\n{"text": "two"}\n')
-    with pytest.raises(UsageError, match='none of the 2 documents has an embedding in "embedding"'):
+    with pytest.raises(UsageError, match='no row has a column "embedding"'):
         dedup_files([path], Dedup(method=("semantic",)))
 
 

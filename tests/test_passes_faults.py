@@ -353,6 +353,25 @@ def test_a_flipped_bit_between_stages_or_before_a_resume_costs_nothing(tmp_path:
         assert digests(run.folder) == whole, path
 
 
+@pytest.mark.parametrize("stage", ["sample", "tokenizer", "tokenize", "mix", "shards", "materialise", None])
+def test_a_record_that_is_damaged_while_a_later_stage_works_costs_nothing(tmp_path: Path, stage: str | None) -> None:
+    recipe = write(tmp_path / "in", paragraphs(40), tables="[dedup]\n[mix]\nmaterialise = true")
+    recipe.write_text(recipe.read_text().replace('"bytes"', "{ train = { vocab_size = 300 } }"))
+    whole = digests(curate.run(recipe, out=tmp_path / "quiet", workers=0).folder)
+    out, damaged = tmp_path / "run", list[Path]()
+
+    def damage(progress: Progress | Said) -> None:
+        is_due = isinstance(progress, Progress) and progress.stage == (stage or "materialise")
+        if is_due and not damaged:
+            damaged.extend(sorted((out / "done").rglob("*.json")))
+            for path in damaged:
+                path.write_bytes(path.read_bytes().replace(b'"stage"', b'"stag"'))
+
+    curate.run(recipe, out=out, workers=0, show=damage)
+    assert damaged
+    assert digests(out) == whole
+
+
 def test_a_damaged_plan_or_recipe_is_refused_by_name(tmp_path: Path) -> None:
     recipe = write(tmp_path / "in", paragraphs(8))
     run = curate.run(recipe, out=tmp_path / "run", workers=0, keep_intermediate=True)

@@ -104,14 +104,25 @@ def forget(run: Path, stage: str, key: str) -> None:
     _done_file(run, stage, key).unlink(missing_ok=True)
 
 
+def committed(run: Path, stage: str, key: str) -> Done:
+    """The record of a task that a later stage builds on.
+
+    Raises:
+        RottenFile: it is gone or damaged; the task is to be done again.
+    """
+    done = read_one(run, stage, key)
+    if done is None:
+        raise RottenFile(stage, key, _done_file(run, stage, key).relative_to(run).as_posix())
+    return done
+
+
 def intact(run: Path, stage: str, key: str, name: str) -> Path:
     """The path of a file that a task has committed, after a look at its content: a bit may have flipped since.
 
     Raises:
         RottenFile: it is not as it was committed; the task is to be done again.
     """
-    done, path = read_one(run, stage, key), run / name
-    expected = done.outputs.get(name) if done is not None else None
+    path, expected = run / name, committed(run, stage, key).outputs.get(name)
     if expected is None or not path.is_file():
         raise RottenFile(stage, key, name)
     facts = path.stat()

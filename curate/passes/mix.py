@@ -21,7 +21,7 @@ import polars as pl
 from curate.engine.clock import Clock
 from curate.engine.ledger import write_table
 from curate.engine.plan import Plan, Split
-from curate.engine.store import attempt_folder, commit, intact, read_one
+from curate.engine.store import attempt_folder, commit, committed, intact
 from curate.engine.walk import Walk
 from curate.engine.whole import write_json
 from curate.passes.inputs import open_run
@@ -116,8 +116,7 @@ def materialise_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
 def _check_shards(run: Path, plan: Plan) -> None:
     """What is mixed is what was committed."""
     for split in plan.splits:
-        done = read_one(run, "shards", split.key)
-        for name in done.outputs if done is not None else ():
+        for name in committed(run, "shards", split.key).outputs:
             intact(run, "shards", split.key, name)
 
 
@@ -171,8 +170,9 @@ def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> None:
 
 def _portion_of(run: Path, key: str) -> pl.DataFrame | None:
     """What is taken of a split's rows; None where all documents stay as they are."""
-    done, name = read_one(run, "mix", "all"), f"work/mix/{key}.parquet"
-    return pl.read_parquet(intact(run, "mix", "all", name)) if done is not None and name in done.outputs else None
+    name = f"work/mix/{key}.parquet"
+    is_changed = name in committed(run, "mix", "all").outputs
+    return pl.read_parquet(intact(run, "mix", "all", name)) if is_changed else None
 
 
 def _link(origin: Path, target: Path) -> None:

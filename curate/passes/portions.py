@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from curate.engine.plan import Plan, Split
-from curate.engine.store import intact, read_one
+from curate.engine.store import committed, intact
 from curate.recipe import Recipe
 from curate.tokenize.backends import Backend
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
@@ -145,8 +145,8 @@ def tokenized(run: Path, split: Split, part: str) -> Path | None:
     Raises:
         RottenFile: one of its files is not as it was committed.
     """
-    name, done = shard_name(split, part), read_one(run, "tokenize", split.key)
-    if done is None or name not in done.outputs:
+    name = shard_name(split, part)
+    if name not in committed(run, "tokenize", split.key).outputs:
         return None
     for suffix in SUFFIXES:
         intact(run, "tokenize", split.key, name.removesuffix(".bin") + suffix)

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from curate.engine.plan import Plan, check_plan, read_plan, write_plan
-from curate.engine.store import forget, locked, machine_errors, read_done, sweep
+from curate.engine.store import committed, forget, locked, machine_errors, read_done, sweep
 from curate.engine.supervisor import Progress, Said, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
@@ -155,6 +155,7 @@ def _do_and_mend(folder: Path, recipe: Recipe, plan: Plan, supervisor: Superviso
     for _ in range(MAX_ROTTEN):
         try:
             _run_stages(folder, recipe, plan, supervisor)
+            _check_records(folder, recipe, plan)
             return
         except RottenFile as rotten:
             supervisor.close()
@@ -169,6 +170,13 @@ def _run_stages(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor
         supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
         if stage.name == "filter":
             _check_user_errors(folder, recipe, plan)
+
+
+def _check_records(folder: Path, recipe: Recipe, plan: Plan) -> None:
+    """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since."""
+    for stage in stages(recipe):
+        for task in _tasks(stage, plan):
+            committed(folder, stage.name, task.key)
 
 
 def _check_user_errors(folder: Path, recipe: Recipe, plan: Plan) -> None:

@@ -17,7 +17,7 @@ from curate.batch import Pulse
 from curate.engine.clock import Clock
 from curate.engine.ledger import write_table
 from curate.engine.plan import Plan
-from curate.engine.store import attempt_folder, commit, intact, read_done
+from curate.engine.store import attempt_folder, commit, committed, intact
 from curate.engine.walk import Walk
 from curate.passes.deciding_files import check_as_planned, tokenizer_files
 from curate.passes.filtered import filtered
@@ -41,7 +41,7 @@ def sample_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     document that cannot be scrubbed is not among them; pass 3 will find it, too, and say so."""
     recipe, plan = open_run(run)
     with clock("sample"):
-        chosen = _chosen(run, recipe, key, _sample_shares(run, recipe)[plan.split(key).source])
+        chosen = _chosen(run, recipe, key, _sample_shares(run, recipe, plan)[plan.split(key).source])
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
@@ -82,7 +82,7 @@ def run_tokenizer(run: Path, recipe: Recipe) -> Tokenizer:
     name = tokenizer_name(recipe)
     if name == "bytes":
         return load_tokenizer(name)
-    end_of_text = read_done(run, STAGE)["all"].counts["end_of_text"]
+    end_of_text = committed(run, STAGE, "all").counts["end_of_text"]
     path = intact(run, STAGE, "all", name)
     return _open(str(path), path.stat().st_mtime_ns, end_of_text)
 
@@ -129,13 +129,13 @@ def _sample_file(key: str) -> str:
     return f"work/{SAMPLE}/{key}.parquet"
 
 
-def _sample_shares(run: Path, recipe: Recipe) -> dict[str, float]:
+def _sample_shares(run: Path, recipe: Recipe, plan: Plan) -> dict[str, float]:
     """By source, the share of its documents to take."""
     assert isinstance(recipe.tokenize.tokenizer, TokenizerChoice), "only a tokenizer that is trained has a sample"
     sample_bytes = recipe.tokenize.tokenizer.train.sample_bytes
     held: dict[str, int] = {source.name: 0 for source in recipe.sources}
-    for done in read_done(run, "filter").values():
-        held[done.counts["source"]] += done.counts["kept_bytes"]
+    for split in plan.splits:
+        held[split.source] += committed(run, "filter", split.key).counts["kept_bytes"]
     wanted = training_bytes(recipe, held, sample_bytes)
     return {name: wanted[name] / size if size else 0.0 for name, size in held.items()}
 
