@@ -221,7 +221,9 @@ def flip_trial(recipe: Path, out: Path, expected: dict[str, str], chance: random
     except CurateError as error:
         return f"refused by name: {error}" if is_named(error, flipped) else f"DIFFERENT: {flipped}: {error}"
     told = verdict(expected, digests(out))
-    if told != "same" and any(name in sentence for name in flipped for sentence in differences(curate.Run(out))):
+    if told != "same" and any(
+        Path(name).name in sentence for name in flipped for sentence in differences(curate.Run(out))
+    ):
         told = "named by verify"  # an output that no stage reads any more
     return f"{told}: {', '.join(flipped) or 'nothing flipped'} in {stage}"
 

@@ -21,11 +21,12 @@ import polars as pl
 from curate.engine.clock import Clock
 from curate.engine.ledger import write_table
 from curate.engine.plan import Plan, Split
-from curate.engine.store import attempt_folder, commit, committed, intact
+from curate.engine.store import attempt_folder, commit, committed, forget, intact
 from curate.engine.walk import Walk
 from curate.engine.whole import write_json
+from curate.errors import RottenFile
 from curate.passes.inputs import open_run
-from curate.passes.portions import SUFFIXES, Portions, portions_of, tokenized, up_to_share, write_portion
+from curate.passes.portions import SUFFIXES, Portions, portions_of, shard_name, tokenized, up_to_share, write_portion
 from curate.passes.tokenize import PARTS
 from curate.passes.tokenizer import run_tokenizer, tokenizer_name
 from curate.recipe import MIXED, Recipe
@@ -89,11 +90,15 @@ def shards_of_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
     numbering = json.loads(intact(run, "mix", "all", TABLE).read_text())
     folder = attempt_folder(run, "shards", key)
     with clock("write"):
+        linked: dict[str, Any] = {}
         for part in PARTS:
             numbers = numbering[part][split.source]
             if split.number in numbers:
-                _place(run, folder, split, part, f"{numbers.index(split.number):05}")
-        commit(run, "shards", key, folder, {})
+                linked |= _place(run, folder, split, part, f"{numbers.index(split.number):05}")
+        done = commit(run, "shards", key, folder, {})
+        for name in (name for name, entry in linked.items() if done.outputs[name] != entry):
+            forget(run, "shards", key)  # between the look at a shard and its second name a bit has flipped
+            raise RottenFile("tokenize", key, name)
 
 
 def materialise_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
@@ -151,8 +156,8 @@ def _numbering(run: Path, plan: Plan, portions: Mapping[str, Portions]) -> dict[
     return table
 
 
-def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> None:
-    """Put one shard at its final place below `folder`."""
+def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> dict[str, Any]:
+    """Put one shard at its final place below `folder`; what pass 3 recorded of the files that only got another name."""
     target = folder / "tokens" / part / split.source
     target.mkdir(parents=True)
     rows = _portion_of(run, split.key)
@@ -161,11 +166,14 @@ def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> None:
         assert origin is not None, "a part is taken of something"
         sizes = read_token_bytes(intact(run, "mix", "all", TOKEN_BYTES))
         write_portion(origin, target, name, rows, part, sizes)
-        return
+        return {}
     origin = tokenized(run, split, part)
     assert origin is not None, "the numbering holds splits with tokens only"
+    outputs = committed(run, "tokenize", split.key).outputs
     for suffix in SUFFIXES:
         _link(origin.with_suffix(suffix), target / f"{name}{suffix}")
+    stem = shard_name(split, part).removesuffix(".bin")
+    return {f"tokens/{part}/{split.source}/{name}{suffix}": outputs[stem + suffix] for suffix in SUFFIXES}
 
 
 def _portion_of(run: Path, key: str) -> pl.DataFrame | None:
