@@ -55,11 +55,10 @@ def _read_book(archive: zipfile.ZipFile, *, id: str, max_bytes: int, pulse: Puls
     package_entry = _package_entry(archive, names)
     package = parse_package(_description(archive, package_entry), package_entry.filename)
     folder = posixpath.dirname(package_entry.filename)
-    chapters = list(
-        {item.entry.filename: item for item in _chapters(package, folder, names)}.values()
-    )  # each file once
-    if len(chapters) > MAX_PARTS:
+    if len(package.findall(".//{*}spine/{*}itemref")) > MAX_PARTS:
         raise Unreadable("too_many", f"the spine has over {MAX_PARTS} parts")
+    by_file = {item.entry.filename: item for item in _chapters(package, folder, names)}
+    chapters = list(by_file.values())  # each file once, however often the spine names it
     _refuse_encrypted(archive, names, {package_entry.filename, *(chapter.entry.filename for chapter in chapters)})
     parts = tuple(_read_parts(archive, chapters, max_bytes, pulse))
     if not parts:
