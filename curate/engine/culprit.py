@@ -2,6 +2,7 @@
 
 several documents at work  ─▶ the same split, these one at a time
 one document               ─▶ it alone, to confirm ─┬─ breaks again: quarantined, the rest without it
+                                                    ├─ is killed (by whom?): alone again, a few times
                                                     └─ passes: it was somebody else's kill; once more
 one that outran its limit  ─▶ quarantined: its own time was measured, nobody else's
 no record yet, in a reader ─▶ confirmed in the same way, and the rest of that file is given up

@@ -77,6 +77,5 @@ def add_counts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
 def write_table(frame: pl.DataFrame, path: Path) -> None:
     """Parquet with fixed options: equal rows are equal bytes on every machine with these versions."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    frame.rechunk().write_parquet(
-        path, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP
-    )
+    whole = frame.rechunk()  # the writer sees of how many chunks a frame consists, and rows come in any number of them
+    whole.write_parquet(path, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP)
