@@ -6,8 +6,8 @@ with clock("extract"): …      nested steps take their time away from the step 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 
 class Clock:
@@ -17,17 +17,23 @@ class Clock:
         self.wall: dict[str, float] = {}
         self.cpu: dict[str, float] = {}
         self._stack: list[str] = []
+        self._steps: dict[str, _Step] = {}
         self._since = (time.perf_counter(), time.process_time())
 
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
+    def __call__(self, step: str) -> _Step:
+        """The time from here to the end of the `with` block belongs to this step."""
+        known = self._steps.get(step)
+        if known is None:
+            known = self._steps[step] = _Step(self, step)
+        return known
+
+    def begin(self, step: str) -> None:
         self._turn()
         self._stack.append(step)
-        try:
-            yield
-        finally:
-            self._turn()
-            self._stack.pop()
+
+    def end(self) -> None:
+        self._turn()
+        self._stack.pop()
 
     def _turn(self) -> None:
         """Book the time since the last turn on the step that was running."""
@@ -41,6 +47,20 @@ class Clock:
     def seconds(self) -> dict[str, list[float]]:
         """{step: [wall, CPU]}, ready for JSON."""
         return {step: [round(wall, 6), round(self.cpu[step], 6)] for step, wall in self.wall.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step's `with` block. All of one step share it, one inside the other, too: what is open stands in the clock."""
+
+    clock: Clock
+    step: str
+
+    def __enter__(self) -> None:
+        self.clock.begin(self.step)
+
+    def __exit__(self, *_: object) -> None:
+        self.clock.end()
 
 
 def add_seconds(total: dict[str, list[float]], more: Mapping[str, list[float]]) -> None:

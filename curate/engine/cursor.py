@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import struct
 import time
+from functools import cache
 from pathlib import Path
 
 from curate.engine.task import NOBODY, Position
@@ -22,7 +23,7 @@ class Cursor:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(_packed(Position()))
+            path.write_bytes(LAYOUT.pack(NOBODY, NOBODY, NOBODY, 0.0, 0, 0, b""))
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), LAYOUT.size)
         self._documents = 0
@@ -30,9 +31,10 @@ class Cursor:
 
     def at(self, first: int, last: int | None = None, *, step: str, size: int = 0, piece: int = NOBODY) -> None:
         """Before a step's work on one document, or on a batch of several, of `size` bytes."""
-        self._documents = max(self._documents, first)
+        if first > self._documents:
+            self._documents = first
         self._last = first if last is None else last
-        self._put(Position(first, self._last, step, piece, time.process_time(), self._documents, size))
+        self._put(first, self._last, piece, size, _padded(step))
 
     def pulse(self) -> None:
         """The work goes on, and its time begins anew: a reader has come through another stretch of its file."""
@@ -41,25 +43,27 @@ class Cursor:
     def idle(self) -> None:
         """Work that belongs to no document: no limit applies."""
         self._documents = max(self._documents, self._last + 1)
-        self._put(Position(started=time.process_time(), documents=self._documents))
+        self._put(*IDLE)
 
     def reset(self) -> None:
         """Before the next split."""
         self._documents, self._last = 0, NOBODY
-        self._put(Position(started=time.process_time()))
+        self._put(*IDLE)
 
     def read(self) -> Position:
         first, last, piece, started, documents, size, step = LAYOUT.unpack(self._memory[:])
         return Position(first, last, step.rstrip(b"\0").decode(errors="ignore"), piece, started, documents, size)
 
-    def _put(self, position: Position) -> None:
-        self._memory[:] = _packed(position)
+    def _put(self, first: int, last: int, piece: int, size: int, step: bytes) -> None:
+        # Twice a record, so the numbers are packed as they are; and copied in one piece, as the other side looks on.
+        self._memory[:] = LAYOUT.pack(first, last, piece, time.process_time(), self._documents, size, step)
 
 
 TIME_AT = struct.calcsize("<qqq")
 """Where `started` stands."""
+IDLE = (NOBODY, NOBODY, NOBODY, 0, b"")
 
 
-def _packed(position: Position) -> bytes:
-    numbers = (position.first, position.last, position.piece, position.started, position.documents, position.size)
-    return LAYOUT.pack(*numbers, position.step.encode()[:STEP_BYTES])
+@cache
+def _padded(step: str) -> bytes:
+    return step.encode()[:STEP_BYTES].ljust(STEP_BYTES, b"\0")

@@ -1,6 +1,6 @@
 """HTML to text: the main content of a web page, or all of the text of a book's chapter.
 
-html ─▶ resiliparse (fast) or trafilatura (the reference) ─▶ Extraction: text, title, what the parser lost
+html ─▶ first look ─▶ rewritten where needed ─▶ resiliparse (fast) or trafilatura (the reference) ─▶ Extraction
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
+from curate.extract.first_look import NUMBERED, Seen, first_look
 from curate.extract.lists import mark_numbers, write_numbers
 from curate.extract.lone_signs import mark_lone_signs, without_marks
 from curate.extract.rewrite import rewrite, without_lists_in_tables
@@ -56,20 +57,21 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
         raise UsageError(f'there is no extraction engine "{engine}"{nearest(engine, ENGINES)}')
     html = _without_surrogates(html)
     html = xhtml_as_html(html) if is_xhtml else html
-    rewritten = rewrite(html, whole=whole, for_resiliparse=whole or engine == "resiliparse")
-    marked = mark_numbers(rewritten)
-    found = _extract(marked, engine, whole=whole)
-    return found if marked is rewritten else replace(found, text=write_numbers(found.text))
+    seen = first_look(html)
+    rewritten = rewrite(html, seen.bits, whole=whole, for_resiliparse=whole or engine == "resiliparse")
+    numbered = mark_numbers(rewritten) if seen.bits & NUMBERED else rewritten
+    found = _extract(numbered, seen if numbered is html else first_look(numbered), engine, whole=whole)
+    return found if numbered is rewritten else replace(found, text=write_numbers(found.text))
 
 
-def _extract(html: str, engine: Engine, *, whole: bool) -> Extraction:
+def _extract(html: str, seen: Seen, engine: Engine, *, whole: bool) -> Extraction:
     if whole:
         return _extract_whole(html)
     if engine == "resiliparse":
-        return _extract_main_fast(html)
-    return (
-        replace(_extract_main_fast(html), losses=("too_big",)) if _is_too_big(html) else _extract_main_reference(html)
-    )
+        return _extract_main_fast(html, seen)
+    if _is_too_big(html):
+        return replace(_extract_main_fast(html, seen), losses=("too_big",))
+    return _extract_main_reference(html)
 
 
 def _is_too_big(html: str) -> bool:
@@ -77,11 +79,11 @@ def _is_too_big(html: str) -> bool:
     return len(html) > MAX_LENGTH or html.count("<") > MAX_TAGS
 
 
-def _extract_main_fast(html: str) -> Extraction:
+def _extract_main_fast(html: str, seen: Seen) -> Extraction:
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLTree
 
-    marked = mark_lone_signs(html)
+    marked = mark_lone_signs(html, seen)
     tree = HTMLTree.parse(marked)
     title = _tidy(tree.title)
     text = extract_plain_text(

@@ -12,21 +12,33 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from curate.extract.first_look import Seen
+
 MARK = "\N{KHAROSHTHI PUNCTUATION CRESCENT BAR}"
-SIGN = "[\u0800-\ud7ff\uf900-\uffff]"
-LONE = re.compile(rf">\s*+(?:{SIGN}|&#?\w{{2,31}};?)(?=\s*+(?:<|\Z))")
-IS_SIGN = re.compile(SIGN)
+REFERENCE = f"&#{ord(MARK)};"
+"""As it is written into a page: the sign itself would make Python hold all of the page in four bytes a sign."""
+IS_REFERENCE = re.compile(r"&#?\w{2,31};?")
+IS_SIGN = re.compile("[\u0800-\ud7ff\uf900-\uffff]")
 
 
-def mark_lone_signs(html: str) -> str:
-    """The page with a mark behind every sign that would be left out; one that holds such marks stays as it is."""
-    return html if MARK in html else LONE.sub(_marked, html)
+def mark_lone_signs(html: str, seen: Seen) -> str:
+    """The page, at which the first look has `seen` where such signs may be, with a mark behind every one that would be
+    left out; a page that holds such marks stays as it is."""
+    if not len(seen.signs) or MARK in html or REFERENCE in html:
+        return html
+    pieces, position = [], 0
+    for begin, end in seen.signs.tolist():
+        if _is_lone_sign(seen.utf8[begin:end].decode()):
+            pieces.append(seen.utf8[position:end])
+            position = end
+    return REFERENCE.encode().join([*pieces, seen.utf8[position:]]).decode() if pieces else html
 
 
 def without_marks(text: str) -> str:
-    return text.replace(MARK, "")
+    return text.replace(MARK, "").replace(REFERENCE, "")  # a few old elements show references as they are written
 
 
-def _marked(found: re.Match[str]) -> str:
-    sign = unescape(found[0].lstrip(">").strip())
-    return found[0] + MARK if IS_SIGN.fullmatch(sign) else found[0]
+def _is_lone_sign(written: str) -> bool:
+    if len(written) > 1:
+        return IS_REFERENCE.fullmatch(written) is not None and IS_SIGN.fullmatch(unescape(written)) is not None
+    return IS_SIGN.fullmatch(written) is not None

@@ -2,8 +2,8 @@
 
     html ─▶ formulas once ─▶ figures are divisions ─▶ long "controls" are, too, short ones are gone ─▶ html
 
-What each extractor leaves out by name, and what of it is kept here, stands in docs/extraction.md. Each step begins with
-a search that costs little where there is nothing to do.
+What each extractor leaves out by name, and what of it is kept here, stands in docs/extraction.md. A step is taken where
+the first look at the page has seen that it may be needed.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from __future__ import annotations
 import re
 
 from curate.extract.elements import change_elements, start_of, text_length
+from curate.extract.first_look import BLOCKS, CONTROLS, FIGURES, FORMULAS
 from curate.extract.formulas import write_formulas_once
 
 NEW_NAMES = {"figure": "div", "figcaption": "p", "object": "span", "menu": "ul", "noindex": "span"}
-BLOCKS = {"summary": "div", "legend": "div", "dialog": "div", "search": "div", "dir": "ul", "listing": "pre"}
+BLOCK_NAMES = {"summary": "div", "legend": "div", "dialog": "div", "search": "div", "dir": "ul", "listing": "pre"}
 """To resiliparse these stand in a line with what follows, and their last word would be one with its first."""
-NAME = re.compile(r"<([a-zA-Z]+)")
 RENAMED = re.compile(rf"<(/?)(?=[fFoOmMnN])((?i:{'|'.join(NEW_NAMES)}))(?=[\s/>])")
-AS_BLOCKS = re.compile(rf"<(/?)(?=[sSlLdD])((?i:{'|'.join(BLOCKS)}))(?=[\s/>])")
+AS_BLOCKS = re.compile(rf"<(/?)(?=[sSlLdD])((?i:{'|'.join(BLOCK_NAMES)}))(?=[\s/>])")
 MANY_ATTRIBUTES = re.compile(
     r"<([a-zA-Z][^<>\s]*+)(?:\s++[^\s<>=\"']++(?:=(?:\"[^\"<]*+\"|'[^'<]*+'|[^\s<>\"']*+))?+){1000,}+"
 )
 LEAST_LENGTH_OF_MANY = 500_000  # below, the limit of time of a document is enough
 LONG_TAG = re.compile(r"<[a-zA-Z][^<>]{9999}")
-CONTROLS = start_of("(?=[bln])(?:button|label|noscript)")
+CONTROL = start_of("(?=[bln])(?:button|label|noscript)")
 TABLE = start_of("table")
 LIST = re.compile(r"</?(?i:[uo]l)(?=[\s/>])[^<>]*>")
 ITEM = re.compile(r"<(/?)(?i:li)(?=[\s/>])")
@@ -34,21 +34,19 @@ MIN_CONTENT = 200
 """Characters from which on a button, a label or a noscript is no control and no excuse, but holds the content."""
 
 
-def rewrite(html: str, *, whole: bool, for_resiliparse: bool) -> str:
-    """The same page, for a parser of HTML. Where the `whole` text is wanted, labels are text."""
+def rewrite(html: str, seen: int, *, whole: bool, for_resiliparse: bool) -> str:
+    """The same page, for a parser of HTML. `seen` is what the first look told, or ALL. Where the `whole` text is
+    wanted, labels are text."""
     html = _without_many_attributes(html)
-    names = {name.lower() for name in set(NAME.findall(html))}  # one look at all tags spares most pages the rest
-    if "math" in names or "katex-html" in html or ("script" in names and "math/tex" in html):
+    if seen & FORMULAS:
         html = write_formulas_once(html)
-    if not names.isdisjoint(NEW_NAMES):
+    if seen & FIGURES:
         html = RENAMED.sub(lambda tag: f"<{tag[1]}{NEW_NAMES[tag[2].lower()]}", html)
-    if for_resiliparse and not names.isdisjoint(BLOCKS):
-        html = AS_BLOCKS.sub(lambda tag: f"<{tag[1]}{BLOCKS[tag[2].lower()]}", html)
+    if for_resiliparse and seen & BLOCKS:
+        html = AS_BLOCKS.sub(lambda tag: f"<{tag[1]}{BLOCK_NAMES[tag[2].lower()]}", html)
     if whole:
         html = LABEL.sub(r"<\1span", html).replace("</text>", "</text> ")  # labels of a drawing are words apart
-    if names.isdisjoint(("button", "label", "noscript")):
-        return html
-    return change_elements(html, CONTROLS, lambda start, inside: _content(inside))
+    return change_elements(html, CONTROL, lambda start, inside: _content(inside)) if seen & CONTROLS else html
 
 
 def _without_many_attributes(html: str) -> str:

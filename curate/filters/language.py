@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 from polars._typing import PolarsDataType
 
 from curate.batch import Filter, Rule
@@ -70,12 +72,20 @@ def load_lid(model: str | None = None) -> FastTextModel:
 def measure_language(batch: pl.DataFrame, lid: FastTextModel, top: int) -> pl.DataFrame:
     """Add `SCHEMA`'s columns."""
     predictions = _identify(batch["text"], lid, top)
-    columns: dict[str, list[Any]] = {
+    columns: dict[str, Any] = {
         "language": [found[0][0] if found else None for found in predictions],
         "language_score": [found[0][1] if found else 0.0 for found in predictions],
-        "language_top": [[{"language": name, "score": score} for name, score in found] for found in predictions],
+        "language_top": _lists(predictions),
     }
     return batch.with_columns(pl.Series(name, columns[name], dtype=dtype) for name, dtype in SCHEMA.items())
+
+
+def _lists(predictions: list[list[Prediction]]) -> pa.ListArray:
+    """Three arrays in one: of Python's lists polars makes a series each, which takes half as long as predicting."""
+    offsets = np.cumsum([0, *map(len, predictions)], dtype=np.int32)
+    names = pa.array([name for found in predictions for name, _ in found], pa.string())
+    scores = pa.array([score for found in predictions for _, score in found], pa.float32())
+    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays([names, scores], ["language", "score"]))
 
 
 def language_chance(text: str, lid: FastTextModel, keep: tuple[str, ...]) -> float:

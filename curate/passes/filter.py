@@ -102,7 +102,9 @@ def _batches(numbered: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[l
     for number, row in numbered:
         numbers.append(number)
         rows.append(row)
-        size += sum(len(value) for value in row.values() if isinstance(value, str))  # a table's own columns may be long
+        for value in row.values():  # a table's own columns may be long
+            if value.__class__ is str:  # the quickest of questions, as it is asked a dozen times a record
+                size += len(value)
         if len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
             yield numbers, rows
             numbers, rows, size = [], [], 0

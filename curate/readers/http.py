@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import brotli
@@ -29,6 +30,7 @@ FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:|[ \t]")  # RFC 9112, 5;
 INNER_HEAD = re.compile(rb"HTTP/\d(?:\.\d)?[ \t]+\d{3}\b[^\r\n<]*\r?\n(?:\r?\n|[\w-]+:)", re.IGNORECASE)
 TAG_IN_HEAD = re.compile(rb"\n(?=<[!?a-zA-Z])")
 LISTS = frozenset({b"transfer-encoding", b"content-encoding", b"content-type"})
+ENCODED = (b"transfer-encoding", b"content-encoding")
 MAX_ENCODINGS = 3
 MAX_HEADS = 8
 STEP = 64 << 10
@@ -109,6 +111,7 @@ def _is_text(fields: dict[bytes, bytes]) -> bool:
     return media_type(fields.get(b"content-type", b""))[0] == "text/plain"
 
 
+@lru_cache(maxsize=512)  # a crawl says the same few things in each of its records; a header is 64 KiB at most
 def media_type(content_type: bytes) -> tuple[str, str | None]:
     """Type in lower case without parameters, and the charset parameter: `text/html; charset=utf-8`.
 
@@ -172,7 +175,9 @@ def _short_chunk(body: bytes, chunks: list[bytes], detail: str, is_cut: bool) ->
 
 def _encodings(head: Head) -> list[str]:
     """The encodings to undo, the last applied first: those of the transfer, then those of the content."""
-    transfer, content = (_names(head.fields.get(field, b"")) for field in (b"transfer-encoding", b"content-encoding"))
+    if head.fields.keys().isdisjoint(ENCODED):
+        return []
+    transfer, content = (_names(head.fields.get(field, b"")) for field in ENCODED)
     encodings = [*dict.fromkeys(reversed(transfer)), *reversed(content)]
     if len(encodings) - ("chunked" in transfer) > MAX_ENCODINGS:
         raise BadHttp("bad_encoding", f"{', '.join(encodings[:9])}: at most {MAX_ENCODINGS} encodings are undone")

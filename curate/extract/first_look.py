@@ -1,0 +1,187 @@
+"""What a page holds that has to be rewritten, at a first look: one pass of a compiled kernel over all of its tags.
+
+    html ─▶ kernel ─┬─ the name behind each "<"    ─▶ bits: which searches are worth it
+                    └─ what stands behind each ">" ─▶ where single signs stand
+
+A bit says "maybe": the expressions of the searches decide. It is never missing where one of them would find something.
+Most pages need none of the searches, and each of them costs as much as this look.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.text.compiled import inner, kernel, pointer
+
+FIGURES, BLOCKS, CONTROLS, FORMULAS, ORDERED, ITEM, SPAN, SCRIPT, NUMBERED = (1 << bit for bit in range(9))
+ALL = (1 << 9) - 1
+"""Nothing is known of the page: all searches are worth it."""
+
+NAMES = {
+    FIGURES: ("figure", "figcaption", "object", "menu", "noindex"),
+    BLOCKS: ("summary", "legend", "dialog", "search", "dir", "listing"),
+    CONTROLS: ("button", "label", "noscript"),
+    FORMULAS: ("math",),
+    ORDERED: ("ol",),
+    ITEM: ("li",),
+    SPAN: ("span",),
+    SCRIPT: ("script",),
+}
+SHORT_SIGNS = ("nbsp", "amp", "quot", "lt", "gt", "copy", "reg", "laquo", "raquo", "middot", "times", "#160", "#xa0")
+"""References to signs of one or two bytes, as pages have them by the hundred; none of three bytes is here."""
+
+
+class Seen(NamedTuple):
+    """`bits` of what there may be: elements of `NAMES`, `FORMULAS` (of MathML, MathJax or KaTeX) and `NUMBERED` (a list
+    with numbers of its author's). `signs`, int32[n, 2]: where in the bytes of `utf8` what may be a single sign between
+    two tags begins and ends."""
+
+    utf8: bytes
+    bits: int
+    signs: npt.NDArray[np.int32]
+
+
+def first_look(html: str) -> Seen:
+    """What there may be in a page."""
+    utf8 = html.encode()
+    signs = np.empty((len(utf8) // LEAST_OF_A_SIGN + 1, 2), dtype=np.int32)  # only what is written takes memory
+    bits, count = _look(np.frombuffer(utf8, dtype=np.uint8), *_tables(), signs)
+    return Seen(utf8, int(bits), signs[:count])
+
+
+@cache
+def _tables() -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
+    """The names as numbers, the bit of each, and `SHORT_SIGNS` as numbers."""
+    names = [(_packed(name), bit) for bit, some in NAMES.items() for name in some]
+    numbers = np.array([number for number, _ in names], dtype=np.uint64)
+    bits = np.array([bit for _, bit in names], dtype=np.int64)
+    return numbers, bits, np.array([_packed(sign) for sign in SHORT_SIGNS], dtype=np.uint64)
+
+
+def _packed(word: str) -> int:
+    """Its last eight bytes as one number: what a loop that shifts bytes into 64 bits holds behind the word."""
+    return int.from_bytes(word.encode()[-8:], "big")
+
+
+LESS, GREATER, AND, SEMICOLON, HASH, BACK_LINE = (ord(sign) for sign in "<>&;#_")
+LOWER_CASE, NOT_ASCII = 0x20, 0x80
+BYTE = np.uint64(8)
+LONGEST_REFERENCE = 34
+LEAST_OF_A_SIGN = 4
+"""Bytes: ">" before it, and three of its own."""
+START, TYPE, VALUE = (np.uint64(_packed(word)) for word in ("start", "type", "value"))
+REVERSED, KATEX_HTML, MATH_TEX = (np.uint64(_packed(word)) for word in ("reversed", "katex-html", "math/tex"))
+FOUR, FIVE = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFFFF)
+"""Masks: the last four and five bytes of eight."""
+
+
+@kernel
+def _look(html, names, bits, short_signs, signs):  # type: ignore[no-untyped-def]
+    data, end = pointer(html), len(html)
+    found, count = 0, 0
+    at = 0
+    while at < end:
+        byte = data[at]
+        at += 1
+        if byte == LESS:
+            at, name = _read_name(data, at, end)
+            bit = 0
+            for number in range(len(names)):
+                if names[number] == name:
+                    bit = bits[number]
+            found |= bit | _attributes(data, at, end, bit)
+        elif byte == GREATER:
+            begin = _skip_space(data, at, end)
+            close = _sign_end(data, begin, end, short_signs)
+            if close > begin:
+                signs[count, 0], signs[count, 1] = begin, close
+                count += 1
+    return found, count
+
+
+@inner
+def _read_name(data, at, end):  # type: ignore[no-untyped-def]
+    """Where the letters end, and the last eight of them as a number, in lower case."""
+    name = np.uint64(0)
+    while at < end and 0x61 <= data[at] | LOWER_CASE <= 0x7A:
+        name = name << BYTE | np.uint64(data[at] | LOWER_CASE)
+        at += 1
+    return at, name
+
+
+@inner
+def _attributes(data, at, end, bit):  # type: ignore[no-untyped-def]
+    """What the attributes of an element with this bit mean. They are read up to the next "<" or ">", in quotes or not,
+    as the expressions do."""
+    found = 0
+    if bit & (ORDERED | ITEM | SPAN | SCRIPT):
+        last = np.uint64(0)
+        while at < end and data[at] != LESS and data[at] != GREATER:
+            last = last << BYTE | np.uint64(data[at] | LOWER_CASE)
+            at += 1
+            if bit == ORDERED:
+                is_telling = last & FIVE == START or last == REVERSED or last & FOUR == TYPE
+            elif bit == ITEM:
+                is_telling = last & FIVE == VALUE
+            else:
+                is_telling = last == (KATEX_HTML if bit == SPAN else MATH_TEX)
+            if is_telling:
+                found |= NUMBERED if bit & (ORDERED | ITEM) else FORMULAS
+    return found
+
+
+@inner
+def _sign_end(data, begin, end, short_signs):  # type: ignore[no-untyped-def]
+    """Where one sign of three bytes, or one reference, ends that is all up to the next tag or the end; else `begin`."""
+    if begin == end or (data[begin] != AND and not 0xE0 <= data[begin] < 0xF0):
+        return begin
+    close = begin + 3
+    if data[begin] == AND:
+        close, reference = begin + 1, np.uint64(0)
+        while close < end and close - begin < LONGEST_REFERENCE and _is_of_reference(data[close]):
+            reference = reference << BYTE | np.uint64(data[close])
+            close += 1
+        for number in range(len(short_signs)):
+            if short_signs[number] == reference:
+                return begin
+        if close < end and data[close] == SEMICOLON:
+            close += 1
+    following = _skip_space(data, close, end)
+    return close if following == end or data[following] == LESS else begin
+
+
+@inner
+def _is_of_reference(byte):  # type: ignore[no-untyped-def]
+    is_letter = 0x61 <= byte | LOWER_CASE <= 0x7A
+    return is_letter or 0x30 <= byte <= 0x39 or byte in (HASH, BACK_LINE) or byte >= NOT_ASCII
+
+
+@inner
+def _skip_space(data, at, end):  # type: ignore[no-untyped-def]
+    """Over what `\\s` means in an expression: 29 signs of one, two and three bytes."""
+    while at < end:
+        byte = data[at]
+        if byte == 0x20 or 0x09 <= byte <= 0x0D or 0x1C <= byte <= 0x1F:
+            at += 1
+        elif byte == 0xC2 and at + 1 < end and (data[at + 1] == 0x85 or data[at + 1] == 0xA0):
+            at += 2
+        elif 0xE1 <= byte <= 0xE3 and at + 2 < end and _is_wide_space(byte, data[at + 1], data[at + 2]):
+            at += 3
+        else:
+            return at
+    return at
+
+
+@inner
+def _is_wide_space(first, second, third):  # type: ignore[no-untyped-def]
+    if first == 0xE1:
+        return second == 0x9A and third == 0x80  # U+1680
+    if first == 0xE3:
+        return second == 0x80 and third == 0x80  # U+3000
+    if second == 0x81:
+        return third == 0x9F  # U+205F
+    return second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)  # U+2000–202F
