@@ -29,13 +29,15 @@ def greatest_losses(verdicts: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_excerpts(
-    losses: pl.DataFrame, texts: pl.DataFrame, normalise: Normalise, scrub: Callable[[str], str]
+    losses: pl.DataFrame, texts: pl.DataFrame, normalise: Normalise, scrub: Callable[[pl.Series], list[str]]
 ) -> pl.DataFrame:
     """`losses` with the column `excerpt` (null where a text is not there). `texts` has `id, text`; what is shown of
     them went through `scrub` before it was cut, so that nothing is taken apart that it would have known."""
     known = dict(texts.select("id", "text").iter_rows())
+    shown = texts.filter(pl.col("id").is_in(losses["id"].to_list()))
+    scrubbed = dict(zip(shown["id"], scrub(shown["text"]), strict=True))
     excerpts = [
-        novel_excerpt(scrub(known[id]), known[original], normalise) if id in known and original in known else None
+        novel_excerpt(scrubbed[id], known[original], normalise) if id in known and original in known else None
         for id, original in losses.select("id", "duplicate_of").iter_rows()
     ]
     return losses.with_columns(pl.Series("excerpt", excerpts, dtype=pl.String))

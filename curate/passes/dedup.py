@@ -81,17 +81,17 @@ def _losses(verdicts: pl.DataFrame, files: Sequence[Path], recipe: Recipe) -> pl
     return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe.scrub))
 
 
-def _scrubbed(scrub: Scrub | None, text: str) -> str:
-    """Nothing at all where the engine could not finish the text."""
-    if scrub is None:
-        return text
+def _scrubbed(scrub: Scrub | None, texts: pl.Series) -> list[str]:
+    """Nothing at all of a text that the engine could not finish; then each is tried by itself."""
+    if scrub is None or texts.is_empty():
+        return texts.to_list()
     try:
-        found = scrub_texts(pl.Series("text", [text]), entities=scrub.entities, engine=scrub.engine)
+        return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)["text"].to_list()
     except UsageError:
         raise
     except CurateError:
-        return ""
-    return str(found["text"][0])
+        alone = [texts[number : number + 1] for number in range(len(texts))]
+        return [""] if len(texts) == 1 else [_scrubbed(scrub, text)[0] for text in alone]
 
 
 def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
