@@ -35,8 +35,8 @@ from curate.dedup.exact import hash_texts
 from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_keys, sign, signatures_of
 from curate.dedup.s_curve import candidate_probability
-from curate.passes.plain_dedup import dedup_files
 from curate.recipe import Dedup
+from curate.standalone.dedup import dedup_files
 from curate.text.shingles import shingles
 
 NGRAM, BANDS, ROWS = 5, 14, 8

@@ -28,8 +28,8 @@ from curate.filters.c4 import c4
 from curate.filters.fineweb import fineweb
 from curate.filters.gopher import gopher_quality, gopher_repetition
 from curate.filters.language import language
-from curate.passes.decide import decide
-from curate.passes.steps import BoundStep
+from curate.steps.bind import BoundStep
+from curate.steps.decide import decide
 from curate.text.signals import text_signals
 
 DATATROVES_C4 = {"min_sentences": 5, "min_words_per_line": 3, "end_marks": (".", "?", "!", '"', "'")}

@@ -38,7 +38,7 @@ import curate
 from curate.batch import Lost
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
-from curate.passes.inputs import READERS
+from curate.readers.inputs import READERS
 from curate.recipe import Source
 
 MAX_SECONDS = 20.0

@@ -21,8 +21,8 @@ from pathlib import Path
 from curate.batch import Lost, Record
 from curate.engine.plan import FileRange, InputFile
 from curate.extract.html import Extraction, extract_html
-from curate.passes.extract import extract_text
 from curate.readers import warc
+from curate.steps.extract import extract_text
 
 MAX_RECORD = 1 << 20
 HEADS = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+from curate.version import __version__
 
 TYPE_CHECKING = False  # as in `typing`, whose import would be most of this one's time
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
-    from curate.passes.classifier import train_classifier
-    from curate.passes.plain_dedup import dedup_texts
-    from curate.passes.run import run
-    from curate.passes.subset import subset
+    from curate.pipeline.run import run
     from curate.recipe import Recipe
     from curate.recipe_file import load
     from curate.run_folder import Run
+    from curate.standalone.classifier import train_classifier
+    from curate.standalone.dedup import dedup_texts
+    from curate.standalone.subset import subset
     from curate.typed import Range
 
 __all__ = [
@@ -53,13 +53,13 @@ _HOMES = {
     "Range": "curate.typed",
     "Recipe": "curate.recipe",
     "Run": "curate.run_folder",
-    "dedup_texts": "curate.passes.plain_dedup",
+    "dedup_texts": "curate.standalone.dedup",
     "filter": "curate.filters.custom",
     "load": "curate.recipe_file",
-    "run": "curate.passes.run",
+    "run": "curate.pipeline.run",
     "signal": "curate.filters.custom",
-    "subset": "curate.passes.subset",
-    "train_classifier": "curate.passes.classifier",
+    "subset": "curate.standalone.subset",
+    "train_classifier": "curate.standalone.classifier",
     "transform": "curate.filters.custom",
 }
 

@@ -1,6 +1,6 @@
 """The recipe: one TOML file as typed, frozen models, with one normal form and one digest.
 
-file ─▶ load (recipe_file) ─▶ Recipe ─▶ resolve (passes.steps: every default of every step) ─▶ digest
+file ─▶ load (recipe_file) ─▶ Recipe ─▶ resolve (steps.bind: every default of every step) ─▶ digest
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -311,6 +311,10 @@ class Recipe:
 
     def source(self, name: str) -> Source:
         return next(source for source in self.sources if source.name == name)
+
+    def with_own_columns(self, own: Mapping[str, tuple[OwnColumn, ...]]) -> Recipe:
+        """The recipe whose sources know the columns of their tables."""
+        return replace(self, sources=tuple(replace(source, own=own.get(source.name, ())) for source in self.sources))
 
     def mistake(self, message: str, *path: str | int) -> RecipeError:
         """The error to raise for a value, with the place of the nearest thing above it that was written."""

@@ -6,16 +6,23 @@ run = curate.Run("runs/mini");  run.documents("web").collect();  run.ledger().fi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from curate.engine.plan import PLAN, Plan, read_plan
 from curate.engine.sealed import read_sealed
+from curate.engine.store import file_digest
 from curate.errors import CheckFailed, UsageError
+from curate.recipe import Recipe
+from curate.recipe_file import load
 
+RECIPE = "recipe.toml"
 MANIFEST = "manifest.json"
+Identity = tuple[int, int, int]
 
 DOCUMENTS = {
     "id": pl.String,
@@ -26,6 +33,34 @@ DOCUMENTS = {
     "token_count": pl.Int64,
 }
 """Columns that documents of every source have."""
+
+
+def open_run(run: Path) -> tuple[Recipe, Plan]:
+    """The resolved recipe and the plan of a run; a process reads them once, and again where the folder was made anew.
+
+    Raises:
+        UsageError: the folder is not a run's.
+        CheckFailed: one of the two files is damaged.
+    """
+    if not (run / PLAN).is_file():
+        raise UsageError(f"{run} is not a run's folder: it has no {PLAN}")
+    return _open_run(run, _identity(run / PLAN), _identity(run / RECIPE))
+
+
+@lru_cache(maxsize=2)
+def _open_run(run: Path, plan_identity: Identity, recipe_identity: Identity) -> tuple[Recipe, Plan]:
+    plan = read_plan(run)
+    assert plan is not None, "the caller has seen it"
+    if not (run / RECIPE).is_file() or file_digest(run / RECIPE) != plan.recipe_file:
+        raise CheckFailed(f"{run / RECIPE} is damaged: it is not the one that the plan was made for")
+    recipe = replace(load(run / RECIPE), base=Path(plan.base))
+    return recipe.with_own_columns(dict(plan.columns)), plan
+
+
+def _identity(path: Path) -> Identity:
+    """What tells a file from another one that had the same path before."""
+    facts = path.stat() if path.is_file() else None
+    return (facts.st_ino, facts.st_mtime_ns, facts.st_size) if facts else (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.passes.run import run
+from curate.pipeline.run import run
 from curate.run_folder import Run
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "data" / "cases"

@@ -11,8 +11,8 @@ import pytest
 from curate.batch import Record
 from curate.cli import main
 from curate.extract.html import Extraction
-from curate.passes.extract import extract_text
 from curate.readers.epub import read_epub
+from curate.steps.extract import extract_text
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "data" / "cases"
 

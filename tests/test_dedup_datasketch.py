@@ -14,9 +14,9 @@ from datasketch import MinHash, MinHashLSH
 
 import curate.dedup.datasketch as ours
 from curate.errors import UsageError
-from curate.passes.plain_dedup import dedup_files
-from curate.passes.run import run
+from curate.pipeline.run import run
 from curate.recipe import Dedup
+from curate.standalone.dedup import dedup_files
 from curate.text.shingles import shingles
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()

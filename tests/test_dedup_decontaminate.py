@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.evaluation import Evaluation, index_items
-from curate.dedup.overlap import common_grams, cut_around, match_ngrams
-from curate.dedup.sampled import find_items
+from curate.decontaminate.ngrams import Evaluation, index_items
+from curate.decontaminate.overlap import common_grams, cut_around, match_ngrams
+from curate.decontaminate.sampled import find_items
 from curate.errors import UsageError
 from curate.recipe import Overlap, Sampled
 

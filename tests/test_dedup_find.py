@@ -1,4 +1,4 @@
-"""Pass 2 as a whole, on files as pass 1 writes them: which copies are found, which stays, and what is refused."""
+"""Pass 2 as a whole, on files as `filter` writes them: which copies are found, which stays, and what is refused."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ import pytest
 from curate.cli import main
 from curate.dedup.index import open_index
 from curate.errors import UsageError
-from curate.passes.plain_dedup import dedup_files
 from curate.recipe import Dedup
+from curate.standalone.dedup import dedup_files
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
 PAGES = [" ".join(WORDS[start : start + 120]) for start in range(0, 600, 120)]

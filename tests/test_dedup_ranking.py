@@ -1,4 +1,4 @@
-"""Which copy stays, and what pass 1 writes for it."""
+"""Which copy stays, and what `filter` writes for it."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from curate.dedup.find import find_duplicates
 from curate.dedup.semantic import embeddings
 from curate.dedup.sign import sign_documents
 from curate.errors import UsageError
-from curate.passes.plain_dedup import dedup_files
 from curate.recipe import Dedup, Semantic
+from curate.standalone.dedup import dedup_files
 
 GROUPS, COPIES, DIMENSIONS = 60, 4, 32
 

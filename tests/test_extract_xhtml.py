@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from curate.batch import Record
 from curate.extract.html import Engine, extract_html
 from curate.extract.xhtml import xhtml_as_html
-from curate.passes.extract import extract_text
+from curate.steps.extract import extract_text
 
 ENGINES: tuple[Engine, ...] = ("resiliparse", "trafilatura")
 SENTENCE = "The ferry leaves the old harbor at seven in the morning and comes back with the evening tide."

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 import curate
 from curate.errors import RecipeError
 from curate.filters.books import books
-from curate.passes.decide import apply_rules
-from curate.passes.run import run
+from curate.pipeline.run import run
 from curate.readers.chapters import split_chapters, split_words
 from curate.recipe_file import load
 from curate.report.verify import differences
+from curate.steps.decide import apply_rules
 from curate.text.signals import text_signals
 
 SHELF = Path(curate.__file__).parent / "recipes" / "quickstart" / "books"

@@ -14,8 +14,8 @@ from curate.batch import HAS_TEXT
 from curate.engine.clock import Clock
 from curate.errors import UsageError
 from curate.filters.c4 import c4
-from curate.passes.decide import decide
-from curate.passes.steps import BoundStep
+from curate.steps.bind import BoundStep
+from curate.steps.decide import decide
 from curate.text.signals import text_signals
 
 PROSE = (

@@ -15,8 +15,8 @@ from curate.errors import UsageError
 from curate.filters import custom
 from curate.filters.custom import resolve_custom
 from curate.filters.where import check_where, columns_of, where
-from curate.passes.steps import resolve
 from curate.recipe import Recipe, Source, Step
+from curate.steps.bind import resolve
 
 SOURCE = """
 from __future__ import annotations

@@ -19,10 +19,10 @@ import pytest
 import tomlkit
 
 from curate.errors import CurateError
-from curate.passes.check import check_recipe
-from curate.passes.inputs import make_plan
-from curate.passes.steps import resolve
+from curate.pipeline.check import check_recipe
+from curate.pipeline.planning import make_plan
 from curate.recipe_file import load, shipped_recipes
+from curate.steps.bind import resolve
 
 COUNT = 2000
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from curate.batch import Lost, Part, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
-from curate.passes.extract import extract_text
 from curate.readers import books
 from curate.recipe import Source
+from curate.steps.extract import extract_text
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 SAMPLE = Path(books.__file__).parents[1] / "recipes" / "quickstart" / "books"

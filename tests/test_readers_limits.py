@@ -22,8 +22,8 @@ import zstandard
 from curate.batch import Lost, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
-from curate.passes.inputs import READERS
 from curate.readers import inflate
+from curate.readers.inputs import READERS
 from curate.recipe import Source
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import curate
-from curate.passes.steps import resolve
 from curate.recipe_file import load
 from curate.report.funnel import by_step, funnel
 from curate.report.why import stories
+from curate.steps.bind import resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.passes.steps import resolve
 from curate.recipe import Recipe, Step, TokenizerChoice, TrainTokenizer, digest, to_toml
 from curate.recipe_file import load, shipped_recipes
+from curate.steps.bind import resolve
 from curate.toml_lines import value_lines
 
 MINI = """\

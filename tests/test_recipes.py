@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import curate
-from curate.passes.run import run
-from curate.passes.steps import resolve
+from curate.pipeline.run import run
 from curate.recipe import Dedup
 from curate.recipe_file import load, shipped_recipes
+from curate.steps.bind import resolve
 from curate.tokenize.rehydrate import times_by_size
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"

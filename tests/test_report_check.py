@@ -12,9 +12,9 @@ import pytest
 import curate
 from curate.cli import main
 from curate.errors import RecipeError, UsageError
-from curate.passes.sample import spread
 from curate.report.check import Checked, check
 from curate.report.trial import try_step
+from curate.steps.sample import spread
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"
 RECIPE = """\

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import curate
 from curate.engine.ledger import check_account, count_outcomes
 from curate.errors import CheckFailed
-from curate.passes.run import run
+from curate.pipeline.run import run
 from curate.report.funnel import FunnelRow, by_step, documents_read, funnel, totals
 from curate.report.show import funnel_table
 

@@ -9,7 +9,7 @@ import pytest
 
 import curate
 from curate.cli import main
-from curate.passes.run import run
+from curate.pipeline.run import run
 from curate.report import guard
 from curate.report.guard import sentence, suspicions
 

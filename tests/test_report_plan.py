@@ -14,9 +14,9 @@ from rich.console import Console
 
 import curate
 from curate.cli import main
-from curate.passes import survey
-from curate.passes.distinct import distinct_share
-from curate.passes.run import run
+from curate.forecast import survey
+from curate.forecast.distinct import distinct_share
+from curate.pipeline.run import run
 from curate.report.check import check
 from curate.report.plan import plan_tables, plan_values
 

@@ -17,18 +17,18 @@ from curate.cli import main
 from curate.engine.clock import Clock
 from curate.engine.plan import write_plan
 from curate.errors import RunConflict, UsageError
-from curate.passes.apply import write_recipe as write_recipe_of
-from curate.passes.decide import decide
-from curate.passes.inputs import make_plan
-from curate.passes.remeasure import measure_unknown
-from curate.passes.retune import Change, parse_change, retune
-from curate.passes.run import run
-from curate.passes.sample import sample_source
-from curate.passes.steps import bind, resolve
+from curate.pipeline.planning import make_plan
+from curate.pipeline.run import run
 from curate.recipe import Recipe, Source, to_toml
 from curate.recipe_file import load
 from curate.report.funnel import by_step, funnel
 from curate.report.retune import by_language, difference, samples
+from curate.steps.apply import write_recipe as write_recipe_of
+from curate.steps.bind import bind, resolve
+from curate.steps.decide import decide
+from curate.steps.remeasure import measure_unknown
+from curate.steps.retune import Change, parse_change, retune
+from curate.steps.sample import sample_source
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"
 

@@ -12,7 +12,7 @@ import pytest
 import curate
 from curate.cli import main
 from curate.errors import UsageError
-from curate.passes.run import run
+from curate.pipeline.run import run
 from curate.report.why import checks_table, stories, story_lines
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"

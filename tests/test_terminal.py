@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.cli import main
-from curate.passes.run import run as run_recipe
+from curate.pipeline.run import run as run_recipe
 from curate.terminal import printable, say_json
 
 HOSTILE = "https://x.example/[/x][red]:heart:\x1b[31m\x9b2J\u202egnp\u2066\u200f\x07\x7f\nkept by nobody\r\u2028"

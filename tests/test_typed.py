@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError, UsageError
 from curate.filters.custom import resolve_custom
-from curate.passes.steps import BUILT_IN, _factory, resolve
 from curate.recipe_file import load
+from curate.steps.bind import BUILT_IN, _factory, resolve
 from curate.typed import Amount, Count, Mismatch, Positive, Range, Share, convert, fill
 
 RECIPE = """

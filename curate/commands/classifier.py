@@ -12,7 +12,7 @@ from curate.commands.plain import tell_unread
 from curate.terminal import say, say_json, show
 
 if TYPE_CHECKING:
-    from curate.passes.plain_tables import Unread
+    from curate.standalone.tables import Unread
 
 
 def add(commands: Any) -> None:
@@ -87,7 +87,7 @@ OPTIONS = (
 
 def train(options: argparse.Namespace) -> int:
     from curate.filters.fasttext_train import Training
-    from curate.passes.classifier import card_path, train_classifier
+    from curate.standalone.classifier import card_path, train_classifier
 
     given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name) is not None}
     unread: list[Unread] = []
@@ -126,7 +126,7 @@ def _validation(words: list[str] | None) -> float | list[str]:
 def evaluate(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from curate.passes.classifier import evaluate_classifier
+    from curate.standalone.classifier import evaluate_classifier
 
     unread: list[Unread] = []
     judged = evaluate_classifier(options.model, options.files, label=options.label, text=options.text, unread=unread)
@@ -139,7 +139,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def apply(options: argparse.Namespace) -> int:
-    from curate.passes.classifier import apply_classifier
+    from curate.standalone.classifier import apply_classifier
 
     unread: list[Unread] = []
     rows = apply_classifier(

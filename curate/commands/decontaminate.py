@@ -32,10 +32,10 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.passes.plain_decontaminate import decontaminate_files
     from curate.recipe import Decontaminate
     from curate.report.contamination import set_lines
     from curate.settings import build_options
+    from curate.standalone.decontaminate import decontaminate_files
 
     given = {name: getattr(options, name) for name in ("against", "method", "columns")}
     columns = {name: getattr(options, name) for name in ("text", "id") if getattr(options, name)}

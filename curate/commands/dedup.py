@@ -50,9 +50,9 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.passes.plain_dedup import dedup_files
-    from curate.passes.run import available_cores
+    from curate.pipeline.run import available_cores
     from curate.report.dedup import account, account_lines, dedup_of
+    from curate.standalone.dedup import dedup_files
 
     dedup = dedup_of(options)
     columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}

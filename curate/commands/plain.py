@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from curate.terminal import warn
 
 if TYPE_CHECKING:
-    from curate.passes.plain_tables import Unread
+    from curate.standalone.tables import Unread
 
 FORMATS = ".parquet, .jsonl, .jsonl.gz or .jsonl.zst"
 SHOWN = 10

@@ -26,11 +26,11 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.passes.apply import write_recipe
-    from curate.passes.remeasure import measure_unknown
-    from curate.passes.retune import parse_change, retune
     from curate.report.retune import by_language, difference, difference_table, notes, sample_lines, samples
     from curate.run_folder import Run
+    from curate.steps.apply import write_recipe
+    from curate.steps.remeasure import measure_unknown
+    from curate.steps.retune import parse_change, retune
 
     run = Run(options.run)
     changes = [parse_change(text) for text in options.set]

@@ -29,8 +29,8 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.passes.check import require_torch
-    from curate.passes.run import run as run_recipe
+    from curate.pipeline.check import require_torch
+    from curate.pipeline.run import run as run_recipe
     from curate.report.progress import progress_on
 
     if options.train:

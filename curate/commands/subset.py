@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.passes.subset import subset
+    from curate.standalone.subset import subset
 
     made = subset(
         options.run,

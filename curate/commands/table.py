@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from curate import __version__
 from curate.commands import (
     check,
     classifier,
@@ -27,6 +26,7 @@ from curate.commands import (
 )
 from curate.commands.arguments import Parser
 from curate.errors import UsageError, nearest
+from curate.version import __version__
 
 COMMANDS = (
     run,

@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.passes.check import require_torch
+    from curate.pipeline.check import require_torch
 
     require_torch()
     train_on(

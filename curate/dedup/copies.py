@@ -1,4 +1,4 @@
-"""What is known of all documents while the methods of pass 2 take their turns: which repeats which, and since when.
+"""What is known of all documents while the methods of `dedup` take their turns: which repeats which, and since when.
 
 method after method ─▶ add: copies of documents that stay ─▶ settle: no copy of a copy
 """

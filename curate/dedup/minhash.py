@@ -1,4 +1,4 @@
-"""MinHash signatures and their bands: pass 1 signs every document that stays, pass 2 compares bands.
+"""MinHash signatures and their bands: `filter` signs every document that stays, `dedup` compares bands.
 
     text ─▶ shingles (uint32) ─▶ signature (uint32[bands × rows]) ─▶ bands (one uint64 for each `rows` of it)
 
@@ -34,7 +34,7 @@ def sign(
     unit: Unit = "words",
     normalise: Normalise = "words",
 ) -> pl.DataFrame:
-    """MinHash signatures of n-grams, and the bands that pass 2 compares.
+    """MinHash signatures of n-grams, and the bands that `dedup` compares.
 
     Columns `band_00` … (UInt64, a hash of `rows` rows of the signature) and `signature` (Binary, see
     `pack_signatures`). A document without words has null in all of them: it is never a near-duplicate of anything.

@@ -1,4 +1,4 @@
-"""What pass 1 writes of each document for pass 2: its account, and the keys that each method compares.
+"""What `filter` writes of each document for `dedup`: its account, and the keys that each method compares.
 
 documents ─▶ id, source, length, keep_value │ hash_high, hash_low │ url_hash │ band_00 … signature │ embedding
 """

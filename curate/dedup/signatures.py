@@ -1,4 +1,4 @@
-"""The signature files of pass 1 as pass 2 reads them: column by column, in an order that depends on ids alone.
+"""The signature files of `filter` as `dedup` reads them: column by column, in an order that depends on ids alone.
 
 files, in any order ─▶ ids sorted ─▶ document 0 … n - 1 ─▶ column(names): the keys of all documents
                                                         └▶ rows_of(documents): wide columns of a few

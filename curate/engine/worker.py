@@ -1,6 +1,6 @@
 """One worker process: takes tasks by name from its supervisor, one line of JSON each, and answers the same way.
 
-    supervisor ── {"function": "curate.passes.filter:filter_split", "key": "web-00003", …} ──▶ worker
+    supervisor ── {"function": "curate.pipeline.filter:filter_split", "key": "web-00003", …} ──▶ worker
                ◀── {"done": {"extract": [wall, cpu], …}}  or  {"failed": "MachineError", "message": …} ──
 
 Started as `python -m curate.engine.worker RUN CURSOR PARENT`.

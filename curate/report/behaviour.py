@@ -14,12 +14,12 @@ import polars as pl
 
 from curate.batch import Rule
 from curate.engine.plan import Plan
-from curate.passes.extract import page_extractor
-from curate.passes.filter import record_row
-from curate.passes.inputs import read_split
-from curate.passes.sample import Trial
 from curate.recipe import Recipe, Source
 from curate.report.thresholds import verdict_on
+from curate.steps.chapters import read_split
+from curate.steps.extract import page_extractor
+from curate.steps.rows import record_row
+from curate.steps.sample import Trial
 
 ENOUGH = 20
 """Documents that must have reached a step before "always" means anything."""

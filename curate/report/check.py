@@ -14,19 +14,19 @@ import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from curate.decontaminate.evaluations import open_evaluation
 from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
 from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
-from curate.passes.check import check_recipe
-from curate.passes.evaluations import open_evaluation
-from curate.passes.inputs import make_plan
-from curate.passes.sample import Trial, sample_source, try_steps
-from curate.passes.steps import bind, resolve
+from curate.pipeline.check import check_recipe
+from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
 from curate.recipe_file import load
 from curate.report.behaviour import Finding, behaviour, nothing_read
 from curate.report.plan import estimate_mixture, estimate_sources
 from curate.report.show import add_column
 from curate.report.thresholds import crossed, verdict_on
+from curate.steps.bind import bind, resolve
+from curate.steps.sample import Trial, sample_source, try_steps
 
 NGRAMS_A_TOKEN = 1
 """An n-gram begins with nearly every word, and most words are a token."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.passes.classifier import Judged
 from curate.report.show import add_column
+from curate.standalone.classifier import Judged
 
 
 def scores_table(judged: Judged, trained: Mapping[str, int]) -> Table:

@@ -16,13 +16,12 @@ from curate.dedup.find import KNOWN
 from curate.dedup.s_curve import candidate_probability
 from curate.dedup.sign import with_bands
 from curate.errors import UsageError
-from curate.passes.dedup import LOSSES
-from curate.passes.inputs import open_run
-from curate.passes.plain_tables import Unread
+from curate.pipeline.dedup import LOSSES
 from curate.recipe import Dedup, Verify
 from curate.report.show import size
-from curate.run_folder import Run
+from curate.run_folder import Run, open_run
 from curate.settings import build_options
+from curate.standalone.tables import Unread
 
 SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
 PARAMETERS = ("ngram", "unit", "normalise", "bands", "rows", "threshold", "permutations", "verify", "keep")

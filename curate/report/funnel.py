@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from curate.passes.steps import step_names
 from curate.recipe_file import load
 from curate.run_folder import Run
+from curate.steps.bind import step_names
 
 Outcome = Literal["read", "apart", "dropped", "quarantined", "cut", "kept"]
 NO_DOCUMENTS = ("record_type", "content_type", "file_type", "binary")

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from curate.passes.inputs import open_run
-from curate.passes.steps import bind
 from curate.report.funnel import by_step, funnel
-from curate.run_folder import Run
+from curate.run_folder import Run, open_run
+from curate.steps.bind import bind
 
 MIN_REACHED = 100
 """Fewer documents say nothing about a step."""

@@ -13,14 +13,14 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.engine.plan import Plan
-from curate.passes.check import check_recipe
-from curate.passes.estimate import estimate
-from curate.passes.inputs import make_plan
-from curate.passes.steps import resolve
+from curate.forecast.estimate import estimate
+from curate.pipeline.check import check_recipe
+from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, digest
 from curate.recipe_file import load
 from curate.report.dedup import s_curve_line
 from curate.report.show import add_column, size
+from curate.steps.bind import resolve
 from curate.tokenize.mix import plan_mixture
 
 SURE = 0.01
@@ -48,7 +48,7 @@ def plan_values(path: str) -> dict[str, Any]:
 
 
 def estimate_sources(recipe: Recipe, plan: Plan) -> dict[str, dict[str, Any]]:
-    """By source: files, splits, bytes; and as estimated (`passes.estimate`) documents, text, tokens and their error."""
+    """By source: files, splits, bytes; and as estimated (`forecast.estimate`) documents, text, tokens and their error."""
     inputs, found = plan.inputs(), estimate(recipe, plan)
     return {
         source.name: {

@@ -12,10 +12,10 @@ import polars as pl
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.passes.retune import Retuned
-from curate.passes.steps import step_names
 from curate.report.show import add_column, size
 from curate.run_folder import Run
+from curate.steps.bind import step_names
+from curate.steps.retune import Retuned
 
 MAX_LANGUAGES = 10
 

@@ -16,12 +16,12 @@ from rich.text import Text
 
 from curate.batch import Rule
 from curate.errors import UsageError, nearest
-from curate.passes.check import check_recipe
-from curate.passes.inputs import make_plan
-from curate.passes.sample import Trial, sample_source, try_steps
-from curate.passes.steps import bind, resolve
+from curate.pipeline.check import check_recipe
+from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source
 from curate.recipe_file import load
+from curate.steps.bind import bind, resolve
+from curate.steps.sample import Trial, sample_source, try_steps
 from curate.terminal import cell
 
 DOCUMENTS = 1000

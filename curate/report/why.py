@@ -16,17 +16,16 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.batch import Rule
+from curate.decontaminate.judge import REPORT
 from curate.errors import UsageError
-from curate.passes.columns import BEFORE_STEPS, empty_batch
-from curate.passes.contamination import REPORT
-from curate.passes.dedup import DUPLICATES, cuts_among, rows_among
-from curate.passes.inputs import open_run
-from curate.passes.left import CONTAMINATION
-from curate.passes.reach import is_known_of_dropped
-from curate.passes.seen import as_seen
-from curate.passes.steps import bind
+from curate.pipeline.dedup import DUPLICATES, cuts_among, rows_among
+from curate.pipeline.survivors import CONTAMINATION
 from curate.report.show import add_column, size
-from curate.run_folder import Run
+from curate.run_folder import Run, open_run
+from curate.steps.bind import bind
+from curate.steps.columns import BEFORE_STEPS, empty_batch
+from curate.steps.reach import is_known_of_dropped
+from curate.steps.signals_before import as_seen
 
 Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
@@ -193,7 +192,7 @@ def _count_copies(run: Run, id: str) -> int:
 
 
 def _cuts(run: Run, id: str) -> Iterator[Cut]:
-    """What pass 2 took out of its text, by method and by the document that keeps it."""
+    """What `dedup` took out of its text, by method and by the document that keeps it."""
     cuts = cuts_among(run.folder, pl.Series("id", [id]))
     size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
     grouped = cuts.group_by("method", "held_by", maintain_order=True).agg(pl.len().alias("parts"), size)

@@ -1,0 +1,138 @@
+"""What can be known to be wrong before a run starts: every name, parameter, model and file of a recipe."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from functools import partial
+
+import polars as pl
+
+from curate.decontaminate.evaluations import open_evaluation
+from curate.dedup.index import open_index
+from curate.dedup.semantic import check_embeddings
+from curate.dedup.sign import check_keep, with_bands
+from curate.errors import UsageError, nearest
+from curate.filters.where import check_where, columns_of
+from curate.readers.inputs import find_source
+from curate.recipe import Recipe, Source, TokenizerChoice
+from curate.scrub.pii import scrub_texts
+from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
+from curate.steps.columns import empty_batch
+from curate.steps.extract import page_extractor
+from curate.steps.own_columns import own_columns
+from curate.tokenize.backends import END_OF_TEXT
+from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.train import check_mark
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Bind every step, open every model, look for every file.
+
+    Raises:
+        RecipeError: something that the recipe names is missing or cannot be used.
+    """
+    for source in recipe.sources:
+        page_extractor(source, recipe)
+        _check_expressions(_with_columns(source, recipe), recipe, bind(source, recipe))
+    _check_dedup(recipe)
+    _check_decontaminate(recipe)
+    _check_scrub(recipe)
+    _check_tokenizer(recipe)
+
+
+def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, ...]) -> None:
+    """Each `where` names columns that are there when its turn comes, and gives true or false."""
+    batch = empty_batch(source)
+    own: set[str] = set()  # what users' functions add has a type that only a run shows
+    for step, bound in zip(source.steps, steps, strict=True):
+        if step.use == "where":
+            at_line(step, recipe, partial(_check_where, step.parameters["expression"], batch, own))
+        elif step.use not in BUILT_IN:
+            own.add(step.use.rpartition(":")[2])
+        elif bound.filter.measure is not None:
+            batch = bound.filter.measure(batch)
+
+
+def _with_columns(source: Source, recipe: Recipe) -> Source:
+    """With the columns of its tables, as the plan will know them."""
+    if source.read != "tables":
+        return source
+    return replace(source, own=own_columns(source, recipe, find_source(source, recipe)))
+
+
+def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
+    used = columns_of(expression)
+    if not used & own:
+        check_where(expression, batch.schema)
+    for name in sorted(used - own - set(batch.columns)):
+        raise UsageError(f'where = "{expression}": there is no column "{name}"{nearest(name, [*batch.columns, *own])}')
+
+
+def _check_dedup(recipe: Recipe) -> None:
+    """`keep` and "semantic" name columns that every source has; what users' functions add only a run shows. Indexes can
+    be used."""
+    if recipe.dedup is None:
+        return
+    for place in recipe.dedup.against:
+        try:
+            open_index(recipe.base / place, with_bands(recipe.dedup))
+        except (UsageError, OSError) as error:
+            raise recipe.mistake(f"[dedup]: against: {error}", "dedup", "against") from None
+    for source in recipe.sources:
+        if has_own_steps(source):
+            continue
+        columns = _measured_columns(_with_columns(source, recipe), recipe)
+        for key, check in (("keep", check_keep), ("semantic", check_embeddings)):
+            try:
+                check(recipe.dedup, columns)
+            except UsageError as error:
+                raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", key) from None
+
+
+def _measured_columns(source: Source, recipe: Recipe) -> list[str]:
+    batch = empty_batch(source)
+    for bound in bind(source, recipe):
+        batch = bound.filter.measure(batch) if bound.filter.measure else batch
+    return [*batch.columns, *source.columns]
+
+
+def _check_decontaminate(recipe: Recipe) -> None:
+    if recipe.decontaminate is None:
+        return
+    try:
+        open_evaluation(recipe.decontaminate, recipe.base)
+    except UsageError as error:
+        raise recipe.mistake(f"[decontaminate]: {error}", "decontaminate", "against") from None
+
+
+def _check_scrub(recipe: Recipe) -> None:
+    if recipe.scrub is None:
+        return
+    try:
+        scrub_texts(pl.Series([], dtype=pl.String), entities=recipe.scrub.entities, engine=recipe.scrub.engine)
+    except UsageError as error:
+        raise recipe.mistake(f"[scrub]: {error}", "scrub", "entities") from None
+
+
+def _check_tokenizer(recipe: Recipe) -> None:
+    """The file can be read, encodes, and says which token ends a text."""
+    choice, named = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text
+    try:
+        if isinstance(choice, TokenizerChoice):
+            check_mark(named or END_OF_TEXT)
+        else:
+            load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
+    except (UsageError, OSError) as error:
+        key = "tokenizer" if named is None else "end_of_text"
+        raise recipe.mistake(f"[tokenize]: {error}", "tokenize", key) from None
+
+
+def require_torch() -> None:
+    """Training needs the extra that brings PyTorch.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError('training needs PyTorch, which is not installed: pip install "curate-corpus[train]"')

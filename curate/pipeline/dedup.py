@@ -1,0 +1,123 @@
+"""Pass 2: which document repeats which, from the signatures of all splits, and from texts where those are asked for.
+
+work/filter/*.signatures.parquet ─▶ candidates ─▶ *.documents.parquet: their texts ─▶ dedup/{duplicates,cuts}.parquet
+                                                   the greatest losses, with excerpts ─▶ dedup/losses.parquet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from curate.dedup.copies import TEXT_METHODS
+from curate.dedup.excerpts import greatest_losses, with_excerpts
+from curate.dedup.find import Found, find_duplicates
+from curate.dedup.index import IN_RUN, open_index, write_index
+from curate.engine.clock import Clock
+from curate.engine.ledger import write_table
+from curate.engine.store import attempt_folder, commit
+from curate.engine.walk import Walk
+from curate.errors import CurateError, UsageError
+from curate.pipeline.filtered import filtered
+from curate.recipe import Dedup, Recipe, Scrub
+from curate.run_folder import open_run
+from curate.scrub.pii import scrub_texts
+from curate.steps.deciding_files import check_as_planned, index_files
+
+STAGE = "dedup"
+DUPLICATES = "dedup/duplicates.parquet"
+CUTS = "dedup/cuts.parquet"
+LOSSES = "dedup/losses.parquet"
+VERDICT = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
+VERDICT |= {"containment": pl.Float32, "novel_words": pl.Int64}
+CUT = {"id": pl.String, "start": pl.Int64, "end": pl.Int64, "method": pl.String, "held_by": pl.String}
+
+
+def dedup_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+    """The one task of the stage `dedup`."""
+    recipe, plan = open_run(run)
+    dedup = recipe.dedup
+    assert dedup is not None, "the stage is only planned for recipes with [dedup]"
+    keys = [split.key for split in plan.splits]
+
+    def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
+        """Rows of the documents file are those of the signature file."""
+        with clock("read"):
+            return pl.read_parquet(filtered(run, keys[number], "documents"), columns=["text"])["text"].gather(rows)
+
+    with clock("read"):
+        check_as_planned(plan, index_files(recipe))
+        files = [str(filtered(run, key, "signatures")) for key in keys]
+    with clock("clusters"):
+        earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
+        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier, cores=walk.cores)
+    with clock("write"):
+        folder = attempt_folder(run, STAGE, key)
+        write_table(found.verdicts, folder / DUPLICATES)
+        write_table(found.cuts, folder / CUTS)
+        write_table(_losses(found.verdicts, [filtered(run, key, "documents") for key in keys], recipe), folder / LOSSES)
+        copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
+        if dedup.index:
+            write_index(folder / IN_RUN, dedup, files, copies["id"])
+        commit(run, STAGE, key, folder, _counts(found, copies, dedup))
+
+
+def _losses(verdicts: pl.DataFrame, files: Sequence[Path], recipe: Recipe) -> pl.DataFrame:
+    """The removals that lose most, with a piece of what they lose; the texts go with the intermediate files."""
+    assert recipe.dedup is not None
+    losses = greatest_losses(verdicts)
+    ids = pl.concat([losses["id"], losses["duplicate_of"]]).unique().to_list()
+    found = [
+        pl.scan_parquet(file, glob=False).filter(pl.col("id").is_in(ids)).select("id", "text").collect()
+        for file in (files if ids else ())
+    ]
+    texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
+    return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe.scrub))
+
+
+def _scrubbed(scrub: Scrub | None, texts: pl.Series) -> list[str]:
+    """Nothing at all of a text that the engine could not finish; then each is tried by itself."""
+    if scrub is None or texts.is_empty():
+        return texts.to_list()
+    try:
+        return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)["text"].to_list()
+    except UsageError:
+        raise
+    except CurateError:
+        alone = [texts[number : number + 1] for number in range(len(texts))]
+        return [""] if len(texts) == 1 else [_scrubbed(scrub, text)[0] for text in alone]
+
+
+def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
+    counts: dict[str, Any] = {"clusters": found.verdicts.height - copies.height, "removed": copies.height}
+    if dedup.against:
+        counts["earlier"] = int(copies["earlier"].sum())
+    for method in filter(TEXT_METHODS.__contains__, dedup.method):
+        mine = found.cuts.filter(pl.col("method") == method)
+        size = int((mine["end"] - mine["start"]).sum())
+        counts[method] = {"documents": mine["id"].n_unique(), "parts": mine.height, "bytes": size}
+    return counts
+
+
+def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+    """The verdicts on some documents, where there are any; the columns are those of VERDICT."""
+    return rows_among(run / DUPLICATES, ids, VERDICT)
+
+
+def cuts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+    """What is cut out of the texts of some documents: id, start, end, method, held_by."""
+    return rows_among(run / CUTS, ids, CUT)
+
+
+def rows_among(path: Path, ids: pl.Series, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Rows with these ids. The file is sorted by id, so only the row groups that can hold them are read."""
+    if not path.is_file() or ids.is_empty():
+        return pl.DataFrame(schema=schema)
+    near = pl.scan_parquet(path).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
+    return near.select(list(schema)).collect().join(ids.to_frame("id"), on="id", how="semi", maintain_order="left")

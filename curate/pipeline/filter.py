@@ -1,0 +1,185 @@
+"""`filter`: one split read, extracted, measured, decided and signed.
+
+    records ─▶ texts ─▶ batch ─▶ text signals ─▶ each step: measure, decide ─▶ kept ─▶ signatures
+       └─ lost ─────────────────────┴──────────── ledger: one row each ──────────┘
+
+Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from curate.dedup.sign import sign_documents
+from curate.engine.clock import Clock
+from curate.engine.files import open_input
+from curate.engine.ledger import check_account, count_outcomes, write_table
+from curate.engine.plan import Split
+from curate.engine.sizes import BEFORE
+from curate.engine.store import attempt_folder, commit
+from curate.engine.walk import Stretch, Walk
+from curate.pipeline.filtered import STAGE, Kind, filtered_name
+from curate.readers.own_columns import EXTRA
+from curate.recipe import Dedup, Recipe, Source
+from curate.run_folder import open_run
+from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
+from curate.steps.columns import LEDGER_HEAD, in_order, needed_of_own
+from curate.steps.decide import decide, quarantine_culprits
+from curate.steps.deciding_files import check_as_planned
+from curate.steps.rows import bounded_batches, frame_rows, split_rows
+from curate.steps.user_errors import ENOUGH, ROWS, check_user_errors
+from curate.text.signals import SIGNALS, text_signals
+
+KINDS: tuple[Kind, ...] = ("documents", "signatures", "ledger")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a batch, or a whole split, comes to."""
+
+    ledger: pl.DataFrame
+    documents: pl.DataFrame
+    signatures: pl.DataFrame
+
+
+def filter_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+    """The task of the stage `filter`."""
+    with clock("load"):
+        recipe, plan = open_run(run)
+        split = plan.split(key)
+        source = recipe.source(split.source)
+        steps = bind(source, recipe)
+        check_as_planned(plan, [file for step in steps for file in step.filter.files])
+        _load_kernels(run)
+    with clock("batch"):
+        batches = bounded_batches(split_rows(split, source, recipe, walk, clock))
+        processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
+        parts = list(_watched(processed, steps, recipe) if has_own_steps(source) else processed)
+        parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
+    walk.idle()
+    if not walk.is_confirming:
+        with clock("write"):
+            _commit(run, split, _join(parts))
+
+
+def _watched(parts: Iterator[Parts], steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
+    """A user's function that fails everywhere stops the run early, not after hours."""
+    names, rows = [step.name for step in steps], pl.DataFrame()
+    for part in parts:
+        yield part
+        rows = pl.concat([rows, part.ledger.select(ROWS)], how="diagonal_relaxed")
+        check_user_errors(rows, names, recipe.limits.max_errors, min_reached=ENOUGH)
+
+
+def _commit(run: Path, split: Split, parts: Parts) -> None:
+    folder = attempt_folder(run, STAGE, split.key)
+    for name in KINDS:
+        write_table(getattr(parts, name), folder / filtered_name(split.key, name))
+    counts = count_outcomes(parts.ledger, step_names(open_run(run)[0].source(split.source)))
+    check_account(counts, split.key)
+    commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "inputs": _input_digests(split)})
+
+
+def _process(
+    numbers: list[int],
+    rows: list[dict[str, Any]],
+    source: Source,
+    steps: tuple[BoundStep, ...],
+    recipe: Recipe,
+    walk: Walk,
+    clock: Clock,
+) -> Parts:
+    """Measure, decide and sign one batch; what is written of it does not depend on how the walk goes through it."""
+    with clock("batch"):
+        batch = frame_rows(rows, source)
+    parts = [
+        _process_stretch(batch[stretch.rows], stretch, source, steps, recipe, clock)
+        for stretch in walk.stretches(np.array(numbers, dtype=np.int64))
+    ]
+    return parts[0] if len(parts) == 1 else _join(parts)
+
+
+def _process_stretch(
+    batch: pl.DataFrame,
+    stretch: Stretch,
+    source: Source,
+    steps: tuple[BoundStep, ...],
+    recipe: Recipe,
+    clock: Clock,
+) -> Parts:
+    size = int(batch["byte_count"].sum())
+    with clock("signals"):
+        stretch.at("signals", size=size)
+        batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
+    batch = decide(batch, steps, clock, stretch)
+    with clock("batch"):
+        batch = quarantine_culprits(batch, stretch, "sign")
+        kept = batch.filter(pl.col("outcome") == "kept")
+    with clock("sign"):
+        stretch.at("sign", size=size)
+        signatures = _sign(kept, recipe.dedup)
+    with clock("batch"):
+        return Parts(_ledger(batch, source, recipe.dedup), _documents(kept), signatures)
+
+
+def _ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.DataFrame:
+    """One row per record: outcome and signals, no text, nor an embedding or what else may be longer than it."""
+    own = {column.name for column in source.own or ()} - needed_of_own(source)
+    embedding = {dedup.semantic.column} if dedup and "semantic" in dedup.method else set()
+    unneeded = {*own, *embedding, EXTRA, "text", "error"}
+    return in_order(batch.select(name for name in batch.columns if name not in unneeded))
+
+
+def _documents(kept: pl.DataFrame) -> pl.DataFrame:
+    """What survives, with what its source knows; the signals stay in the ledger."""
+    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
+    return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(BEFORE))
+
+
+def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
+    """Id, source, length in characters, and the keys that `dedup` joins on."""
+    return kept.select("id") if dedup is None else sign_documents(kept, dedup)
+
+
+def _join(parts: list[Parts]) -> Parts:
+    """Several as one. Not every batch has every column, so their order must not be that of the first to have one."""
+    joined = (pl.concat([getattr(part, name) for part in parts], how="diagonal_relaxed") for name in PARTS)
+    return Parts(*map(in_order, joined))
+
+
+PARTS = ("ledger", "documents", "signatures")
+
+
+def _input_digests(split: Split) -> dict[str, str]:
+    """SHA-256 of each file whose first piece is in this split."""
+    digests = {}
+    for piece in split.ranges:
+        if piece.start == 0:
+            with open_input(piece.file.uri) as file:
+                digest = hashlib.sha256()
+                while block := file.read(1 << 20):
+                    digest.update(block)
+            digests[piece.file.name] = digest.hexdigest()
+    return digests
+
+
+@cache
+def _load_kernels(run: Path) -> None:
+    """Load the compiled kernels before any document's time is measured.
+
+    On a fresh machine they are compiled first, which takes a while, by one worker while the others wait.
+    """
+    text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
+    with (run / "work" / "kernels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text_signals(text)
+        sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))

@@ -1,0 +1,93 @@
+"""The end of a run: `manifest.json`, which names everything that went in and came out, under a seal of its own.
+
+done records ─▶ inputs (sha256), outputs and records (size, sha256), counts per source and step, versions, models
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from curate.engine.ledger import add_counts, check_account
+from curate.engine.plan import PLAN, Plan
+from curate.engine.sealed import write_sealed
+from curate.engine.store import file_digest, read_done
+from curate.recipe import Recipe, digest
+from curate.run_folder import MANIFEST, RECIPE
+from curate.steps.deciding_files import deciding_files
+from curate.version import __version__
+
+LIBRARIES = (
+    "numpy",
+    "polars",
+    "pyarrow",
+    "numba",
+    "isal",
+    "resiliparse",
+    "trafilatura",
+    "tokenizers",
+)
+
+
+def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> None:
+    """Gather the done records of all stages; the account must close for every source."""
+    done = {stage: read_done(run, stage) for stage in stages}
+    counts = _counts(done["tokenize"])
+    for source, count in counts.items():
+        check_account(count, source)
+        count["tokens"] |= done["mix"]["all"].counts["parts"].get(source, {})
+    outputs = {
+        name: entry for stage in done.values() for task in stage.values() for name, entry in task.outputs.items()
+    }
+    manifest = {
+        "name": recipe.name,
+        "recipe": digest(recipe),
+        "curate": __version__,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "models": _models(recipe),
+        "records": _records(run),
+        "inputs": _inputs(plan, done["filter"]),
+        "outputs": {name: entry for name, entry in outputs.items() if not name.startswith("work/")},
+        "counts": counts,
+        "dedup": done["dedup"]["all"].counts if "dedup" in done else {},
+        "contamination": done["contamination"]["all"].counts if "contamination" in done else {},
+        "tokenizer": done["tokenizer"]["all"].counts,
+        "tokens": done["mix"]["all"].counts,
+    }
+    write_sealed(run / MANIFEST, manifest)
+
+
+def _counts(done: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The account of each source, over its splits."""
+    counts: dict[str, dict[str, Any]] = {}
+    for task in done.values():
+        total = counts.setdefault(task.counts["source"], {"tokens": {}, "pii": {}})
+        for group in ("tokens", "pii"):
+            add_counts(total[group], task.counts[group])
+        add_counts(total, {key: value for key, value in task.counts.items() if key not in ("source", "tokens", "pii")})
+    return counts
+
+
+def _inputs(plan: Plan, done: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    digests: dict[tuple[str, str], str] = {}
+    for task in done.values():
+        digests |= {(task.counts["source"], name): value for name, value in task.counts["inputs"].items()}
+    return {
+        source: [{"name": file.name, "size": file.size, "sha256": digests[source, file.name]} for file in files]
+        for source, files in plan.inputs().items()
+    }
+
+
+def _models(recipe: Recipe) -> list[dict[str, str]]:
+    """Every file that decides: by name and checksum, without its place."""
+    entries = [dataclasses.asdict(file) for file in deciding_files(recipe)]
+    return [{key: value for key, value in entry.items() if key != "path"} for entry in entries]
+
+
+def _records(run: Path) -> dict[str, dict[str, Any]]:
+    """The run's own papers: what it was asked, its plan, and what each task has done."""
+    files = [run / RECIPE, run / PLAN, *sorted((run / "done").rglob("*.json"))]
+    sizes = ((file, {"size": file.stat().st_size, "sha256": file_digest(file)}) for file in files)
+    return {file.relative_to(run).as_posix(): entry for file, entry in sizes}

@@ -1,0 +1,153 @@
+"""How much of each training document is trained on, and whether its end is held out instead.
+
+tokens of a source's documents ─▶ no whole one held out? the end of one ─▶ heads up to the source's share ─▶ Portions
+
+A document that is cut has end-of-text at the end of either part; `documents/` keeps its whole text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from curate.engine.plan import Plan, Split
+from curate.engine.store import committed, intact
+from curate.recipe import Recipe
+from curate.tokenize.backends import Backend
+from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
+from curate.tokenize.mix import Held, Share
+from curate.tokenize.shards import open_shard, write_shard
+
+SUFFIXES = (".bin", ".bin.index", ".idx", ".docs.parquet")
+COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.String, "row": pl.Int64}
+
+
+@dataclass(frozen=True, slots=True)
+class Portions:
+    """`documents` of one source: `id`, its `split` and the `part` and `row` there, `tokens` of the whole document;
+    `head`, how many of them are trained on, and `tail`, how many at its end are held out. `note` says so where the end
+    of one is."""
+
+    documents: pl.DataFrame
+    is_cut: bool = False
+    note: str | None = None
+
+    @property
+    def available(self) -> int:
+        return int(self.documents["head"].sum())
+
+    @property
+    def held(self) -> Held:
+        return Held(int((self.documents["head"] > 0).sum()), self.available)
+
+    @property
+    def held_out(self) -> int:
+        return int(self.documents["tail"].sum())
+
+    def splits_of(self, part: str) -> set[str]:
+        """The splits of which a "head" or "tail" is taken."""
+        return set(self.documents.filter(pl.col(part) > 0)["split"])
+
+    def parts(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """By split: what is taken of its rows; nothing where all documents stay as they are."""
+        frames = self.documents.partition_by("split", maintain_order=True) if self.is_cut else []
+        yield from ((frame["split"][0], frame.select("head", "tail")) for frame in frames)
+
+
+def portions_of(run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+    """The documents of a source that are trained on; where validation is asked for, the end of one of them is held out
+    if no document is, or if all are."""
+    whole = Portions(_rows(run, plan, source, "train"))
+    held_out = Portions(_rows(run, plan, source, "validation"))
+    if not recipe.tokenize.validation or (whole.available and held_out.available):
+        return whole
+    if not held_out.available:
+        return _with_tail(whole, run, plan, source, recipe, backend)
+    portions = _with_tail(held_out, run, plan, source, recipe, backend)
+    return portions if portions.is_cut else whole
+
+
+def _rows(run: Path, plan: Plan, source: str, part: str) -> pl.DataFrame:
+    """The documents that `tokenize` put into a part, in the order of the splits."""
+    frames = [pl.DataFrame(schema=COLUMNS)]
+    for split in plan.of(source):
+        path = tokenized(run, split, part)
+        if path is not None:
+            table = pl.read_parquet(path.with_suffix(".docs.parquet"), columns=["id", "tokens"])
+            here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
+            frames.append(table.with_columns(*here, pl.Series("row", np.arange(table.height), dtype=pl.Int64)))
+    return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
+
+
+def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+    documents = whole.documents
+    hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
+    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
+    if chosen is None:
+        note = f"{source} has no validation tokens: its documents are too short to hold out the end of one"
+        return replace(whole, note=note if whole.available else None)
+    number, wanted = chosen
+    row = documents.row(number, named=True)
+    shard = open_shard(run / shard_name(plan.split(row["split"]), row["part"]))
+    tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
+    is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
+    is_it = pl.int_range(pl.len()) == number
+    documents = documents.with_columns(
+        pl.when(is_same).then(pl.col("tokens") - tail + 1).otherwise("head").alias("head"),
+        pl.when(is_it).then(tail).otherwise(0).cast(pl.Int64).alias("tail"),
+    )
+    note = f"{source} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
+    return Portions(documents, is_cut=True, note=note)
+
+
+def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
+    """What a share of less than an epoch needs; all of the others."""
+    documents = portions.documents
+    if not share.tokens:
+        return replace(portions, documents=documents.with_columns(head=pl.lit(0, pl.Int64)), is_cut=True)
+    if share.epochs >= 1:
+        return portions
+    hashes = hash_ids(documents["id"], seed=seed, purpose="mix")
+    heads = choose_tokens(hashes, documents["head"].to_numpy(), share.tokens)
+    return replace(portions, documents=documents.with_columns(pl.Series("head", heads)), is_cut=True)
+
+
+def write_portion(origin: Path, target: Path, name: str, rows: pl.DataFrame, part: str, sizes: np.ndarray) -> None:
+    """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; `sizes` are the bytes that
+    each id stands for."""
+    shard = open_shard(origin)
+    column = rows["head" if part == "train" else "tail"].to_numpy()
+    numbers = np.flatnonzero(column)
+    pieces = [_piece(shard.document(number), int(column[number]), part) for number in numbers.tolist()]
+    table = shard.documents()[numbers]
+    is_whole = column[numbers] == table["tokens"].to_numpy()
+    bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
+    offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
+    write_shard(target, name, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64))
+
+
+def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
+    return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
+
+
+def shard_name(split: Split, part: str) -> str:
+    """Where `tokenize` leaves the tokens of a split, below the run."""
+    return f"work/tokens/{part}/{split.source}/{split.number:05}.bin"
+
+
+def tokenized(run: Path, split: Split, part: str) -> Path | None:
+    """The shard that `tokenize` has written of a split, as it was written; None where the split has no such tokens.
+
+    Raises:
+        RottenFile: one of its files is not as it was committed.
+    """
+    name = shard_name(split, part)
+    if name not in committed(run, "tokenize", split.key).outputs:
+        return None
+    for suffix in SUFFIXES:
+        intact(run, "tokenize", split.key, name.removesuffix(".bin") + suffix)
+    return run / name

@@ -1,0 +1,209 @@
+"""A whole run: all stages in their order, each stage's tasks that are not done yet, and the manifest at the end.
+
+recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) (─▶ sample) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards
+  (─▶ materialise) ─▶ manifest.json
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from curate.engine.plan import Plan, check_plan, read_plan, write_plan
+from curate.engine.store import committed, forget, locked, machine_errors, read_done, sweep
+from curate.engine.supervisor import Progress, Said, Show, Supervisor
+from curate.engine.task import Task
+from curate.engine.timing import merge_timing, write_timing
+from curate.engine.whole import write_file
+from curate.errors import CheckFailed, MachineError, RottenFile, UsageError
+from curate.pipeline.check import check_recipe
+from curate.pipeline.filtered import filtered
+from curate.pipeline.manifest import write_manifest
+from curate.pipeline.planning import make_plan
+from curate.recipe import Recipe, TokenizerChoice, to_toml
+from curate.recipe_file import load
+from curate.run_folder import MANIFEST, Run, open_run
+from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
+from curate.steps.user_errors import ROWS, check_user_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of the run: its tasks depend on the stages before it, never on one another."""
+
+    name: str
+    function: str
+    per_split: bool
+
+
+MAX_ROTTEN = 100
+"""Damaged files that are made anew before the disk is blamed."""
+
+SAMPLE = Stage("sample", "curate.pipeline.tokenizer:sample_split", True)
+
+
+def stages(recipe: Recipe) -> tuple[Stage, ...]:
+    """What this recipe's run consists of."""
+    return (
+        Stage("filter", "curate.pipeline.filter:filter_split", True),
+        *((Stage("dedup", "curate.pipeline.dedup:dedup_run", False),) if recipe.dedup else ()),
+        *(_decontamination() if recipe.decontaminate else ()),
+        *((SAMPLE,) if isinstance(recipe.tokenize.tokenizer, TokenizerChoice) else ()),
+        Stage("tokenizer", "curate.pipeline.tokenizer:tokenizer_run", False),
+        Stage("tokenize", "curate.pipeline.tokenize:tokenize_split", True),
+        Stage("mix", "curate.pipeline.mix:mix_run", False),
+        Stage("shards", "curate.pipeline.mix:shards_of_split", True),
+        *((Stage("materialise", "curate.pipeline.mix:materialise_run", False),) if recipe.mix.materialise else ()),
+    )
+
+
+def _decontamination() -> Iterator[Stage]:
+    yield Stage("decontaminate", "curate.pipeline.decontaminate:decontaminate_split", True)
+    yield Stage("contamination", "curate.pipeline.decontaminate:contamination_run", False)
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    keep_intermediate: bool = False,
+    show: Show | None = None,
+) -> Run:
+    """Do everything of a recipe that is not done yet, and return the run.
+
+    `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
+    cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
+    notebook, and then nobody watches over documents that crash or hang. A finished run is returned as it is.
+
+    Raises:
+        RecipeError, UsageError: the recipe cannot run as it is written.
+        RunConflict: the folder holds another recipe, input or version.
+        RunLocked: another process works in the folder.
+        MachineError, Interrupted: stopped; the same call goes on.
+    """
+    opened = recipe if isinstance(recipe, Recipe) else load(recipe)
+    resolved = resolve(opened)
+    check_recipe(resolved)
+    folder = Path(out) if out is not None else Path("runs") / resolved.name
+    with machine_errors(folder):
+        _check_folder(folder)
+        with locked(folder):
+            plan = _begin(folder, resolved)
+            if not (folder / MANIFEST).is_file():
+                _work(
+                    folder,
+                    resolved,
+                    plan,
+                    available_cores() if workers is None else workers,
+                    keep_intermediate,
+                    show or _silent,
+                )
+    return Run(folder)
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _silent(progress: Progress | Said) -> None:
+    pass
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file, and a run needs a folder; choose another --out")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / ".lock").exists():
+        raise UsageError(f"{folder} is not empty and not a run's folder; choose another --out")
+
+
+def _begin(folder: Path, recipe: Recipe) -> Plan:
+    """The plan of the run: a new one, or the one that it began with."""
+    plan = make_plan(recipe)
+    old = read_plan(folder)
+    if old is not None:
+        check_plan(old, plan, folder)
+        if not (folder / "recipe.toml").is_file():
+            raise CheckFailed(f"{folder / 'recipe.toml'} is missing; choose another --out")
+        open_run(folder)  # a damaged one is refused here, and not written into the manifest
+        return old
+    write_file(folder / "recipe.toml", to_toml(recipe).encode())
+    write_plan(folder, plan)
+    return plan
+
+
+def _work(folder: Path, recipe: Recipe, plan: Plan, workers: int, keep_intermediate: bool, show: Show) -> None:
+    sweep(folder)
+    supervisor = Supervisor(folder, workers, recipe.limits, show, own_step_names(recipe))
+    with _timed(folder, supervisor):
+        _do_and_mend(folder, recipe, plan, supervisor)
+    write_manifest(folder, recipe, plan, [stage.name for stage in stages(recipe)])
+    if not keep_intermediate:
+        shutil.rmtree(folder / "work")
+
+
+def _do_and_mend(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor) -> None:
+    """All stages. Where a task finds a file damaged that another one wrote, that one is done again before."""
+    for _ in range(MAX_ROTTEN):
+        try:
+            _run_stages(folder, recipe, plan, supervisor)
+            _check_records(folder, recipe, plan)
+            return
+        except RottenFile as rotten:
+            supervisor.close()
+            forget(folder, rotten.stage, rotten.key)
+    raise MachineError(f"files in {folder} keep changing between stages; is its disk failing?")
+
+
+def _run_stages(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor) -> None:
+    """All tasks that are not done, stage by stage."""
+    for stage in stages(recipe):
+        done = read_done(folder, stage.name)
+        supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
+        if stage.name == "filter":
+            _check_user_errors(folder, recipe, plan)
+
+
+def _check_records(folder: Path, recipe: Recipe, plan: Plan) -> None:
+    """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since."""
+    for stage in stages(recipe):
+        for task in _tasks(stage, plan):
+            committed(folder, stage.name, task.key)
+
+
+def _check_user_errors(folder: Path, recipe: Recipe, plan: Plan) -> None:
+    """Of each source as a whole; a part of it was watched as it was read."""
+    for source in filter(has_own_steps, recipe.sources):
+        keys = [split.key for split in plan.of(source.name)]
+        files = [filtered(folder, key, "ledger") for key in keys]
+        rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files])
+        check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
+
+
+def _tasks(stage: Stage, plan: Plan) -> Iterator[Task]:
+    if not stage.per_split:
+        yield Task(stage.name, "all", stage.function)
+        return
+    for split in plan.splits:
+        yield Task(stage.name, split.key, stage.function, split.size)
+
+
+@contextmanager
+def _timed(folder: Path, supervisor: Supervisor) -> Iterator[None]:
+    """Close the workers and write the account of time, however the work ends."""
+    started, cpu = time.perf_counter(), time.process_time()
+    try:
+        yield
+    finally:
+        supervisor.close()
+        in_tasks = supervisor.inline.cpu if supervisor.inline else 0.0
+        own = [time.perf_counter() - started, time.process_time() - cpu - in_tasks]
+        write_timing(folder, merge_timing(folder, supervisor.timing, own))

@@ -1,0 +1,174 @@
+"""Pass 3: one split's survivors scrubbed, written as final documents, and tokenized once.
+
+work/filter/<split>.documents ─▶ without copies and cut parts ─▶ scrub ─▶ documents/<source>/NNNNN.parquet
+                                                          └──▶ tokens ─▶ work/tokens/<part>/<source>/NNNNN.*
+work/filter/<split>.ledger ─▶ final outcomes ─▶ ledger/<source>/NNNNN.parquet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from curate.batch import HAS_TEXT, Pulse
+from curate.engine.clock import Clock
+from curate.engine.ledger import check_account, count_outcomes, write_table
+from curate.engine.plan import Split
+from curate.engine.sizes import AFTER
+from curate.engine.store import attempt_folder, commit
+from curate.engine.walk import Stretch, Walk
+from curate.pipeline.filtered import filtered
+from curate.pipeline.survivors import Left, as_gone, what_is_left
+from curate.pipeline.tokenizer import keyed_share, run_tokenizer
+from curate.recipe import Recipe, Scrub
+from curate.run_folder import open_run
+from curate.scrub.pii import scrub_texts
+from curate.steps.bind import step_names
+from curate.tokenize.encode import Tokenizer
+from curate.tokenize.rehydrate import repeated_order, times_by_size
+from curate.tokenize.shards import write_shard
+
+STAGE = "tokenize"
+PARTS = ("train", "validation")
+MAX_BATCH_DOCUMENTS = 500
+MAX_BATCH_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]. Those of which no
+    token came are not among them, but in `emptied`: id, step, reason and value."""
+
+    documents: pl.DataFrame
+    tokens: np.ndarray
+    offsets: np.ndarray
+    emptied: pl.DataFrame
+
+
+def tokenize_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+    """The task of the stage `tokenize`."""
+    recipe, plan = open_run(run)
+    split = plan.split(key)
+    with clock("load"):
+        tokenizer = run_tokenizer(run, recipe)
+    with clock("read"):
+        documents = pl.read_parquet(filtered(run, key, "documents"))
+        left = what_is_left(run, recipe, documents)
+        documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
+    stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
+    batches = [_process(batch, recipe, tokenizer, stretch, clock) for stretch, batch in stretches]
+    if not walk.is_confirming:
+        with clock("write"):
+            emptied = [as_gone(batch.emptied, "dropped") for batch in batches]
+            gone = pl.concat([left.gone, as_gone(walk.broken(documents, STAGE)), *emptied])
+            _commit(run, split, batches, _ledger(run, key, left, gone, batches), tokenizer)
+
+
+def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
+    """Train or validation, by a keyed hash of the id."""
+    share = keyed_share(ids, seed=recipe.seed, purpose="validation")
+    is_validation = (share < recipe.tokenize.validation).rename("part")
+    return is_validation.replace_strict({True: "validation", False: "train"}, return_dtype=pl.String)
+
+
+def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
+    """How often each document goes among the training tokens, where the recipe says so."""
+    if recipe.dedup is not None and recipe.dedup.rehydrate:
+        sizes = documents["cluster_size"].cast(pl.Int64).to_numpy()
+        yield pl.Series("times", times_by_size(sizes, recipe.dedup.rehydrate))
+
+
+def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch: Stretch, clock: Clock) -> Encoded:
+    size = int(batch["byte_count"].sum())
+    if recipe.scrub is not None:
+        with clock("scrub"):
+            stretch.at("scrub", size=size)
+            batch = batch.with_columns(_scrubbed(batch["text"], recipe.scrub, stretch.walk.cursor.pulse))
+    with clock("encode"):
+        stretch.at("encode", size=size)
+        tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
+    batch = batch.with_columns(
+        pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
+        pl.Series("token_count", np.diff(offsets), dtype=pl.Int64),
+    )
+    return _without_emptied(batch, tokens, offsets)
+
+
+def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray) -> Encoded:
+    """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
+    has_text = batch["text"].str.contains(HAS_TEXT) & (batch["token_count"] > 1)
+    why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
+    emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
+    if not emptied.is_empty():
+        counts = np.diff(offsets)
+        tokens = tokens[np.repeat(has_text.to_numpy(), counts)]
+        offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
+    return Encoded(batch.filter(has_text), tokens, offsets, emptied)
+
+
+def _scrubbed(texts: pl.Series, scrub: Scrub, pulse: Pulse) -> pl.DataFrame:
+    """Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only."""
+    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)
+
+
+def _ledger(run: Path, key: str, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
+    """The ledger of `filter` with the outcomes of `dedup` and `tokenize`, and the sizes of the texts that these changed."""
+    ledger = pl.read_parquet(filtered(run, key, "ledger"))
+    told = gone.select("id", pl.struct("outcome", "step", "reason", "value").alias("_gone"))
+    ledger = ledger.join(told, on="id", how="left", maintain_order="left")
+    if "cut_bytes" in left.documents.columns:
+        ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
+    final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
+    is_scrubbed = open_run(run)[0].scrub is not None and final
+    for changed in (*left.changed, *([pl.concat(final)] if is_scrubbed else [])):
+        ledger = ledger.join(changed, on="id", how="left", maintain_order="left")
+    is_gone = pl.col("_gone").is_not_null()
+    return ledger.with_columns(
+        pl.when(is_gone).then(pl.col("_gone").struct.field(name)).otherwise(name).alias(name)
+        for name in ("outcome", "step", "reason", "value")
+    ).drop("_gone")
+
+
+def _commit(run: Path, split: Split, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> None:
+    folder = attempt_folder(run, STAGE, split.key)
+    name = f"{split.number:05}"
+    write_table(ledger, folder / "ledger" / split.source / f"{name}.parquet")
+    tokens = dict.fromkeys(PARTS, 0)
+    pii: dict[str, int] = {}
+    if batches:
+        documents = pl.concat([batch.documents for batch in batches])
+        write_table(documents, folder / "documents" / split.source / f"{name}.parquet")
+        tokens = {part: _write_part(folder, split, part, batches, tokenizer) for part in PARTS}
+        pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
+    counts = count_outcomes(ledger, step_names(open_run(run)[0].source(split.source)))
+    check_account(counts, split.key)
+    commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
+
+
+def _write_part(folder: Path, split: Split, part: str, batches: list[Encoded], tokenizer: Tokenizer) -> int:
+    """One shard of the documents of a part; how many tokens it holds."""
+    pieces, lengths, documents = [], [], []
+    for batch in batches:
+        chosen = (batch.documents["part"] == part).to_numpy()
+        counts = np.diff(batch.offsets)
+        pieces.append(batch.tokens[np.repeat(chosen, counts)])
+        lengths.append(counts[chosen])
+        documents.append(batch.documents.filter(pl.col("part") == part).select("id", "byte_count", "^times$"))
+    table = pl.concat(documents)
+    if table.is_empty():
+        return 0
+    tokens = np.concatenate(pieces).astype(tokenizer.dtype)
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
+    if part == "train" and "times" in table.columns:
+        order = repeated_order(table["times"].to_numpy())
+        tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
+        offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
+        table = table[order]
+    place = folder / "work" / "tokens" / part / split.source
+    place.mkdir(parents=True)
+    write_shard(place, f"{split.number:05}", tokens, offsets, table["id"], table["byte_count"])
+    return len(tokens)

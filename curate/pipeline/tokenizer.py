@@ -1,0 +1,147 @@
+"""Between `dedup` and `tokenize`: the tokenizer, trained on a seeded sample of what survives, or taken as it is.
+
+each split's documents ─▶ keyed hash of the id under the sample's share ─▶ scrubbed ─▶ work/sample/<split>.parquet
+all of them ─▶ BPE ─▶ tokenizer.json
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from curate.batch import Pulse
+from curate.engine.clock import Clock
+from curate.engine.ledger import write_table
+from curate.engine.plan import Plan
+from curate.engine.store import attempt_folder, commit, committed, intact
+from curate.engine.walk import Walk
+from curate.pipeline.filtered import filtered
+from curate.pipeline.survivors import what_is_left
+from curate.recipe import Recipe, TokenizerChoice
+from curate.run_folder import open_run
+from curate.scrub.pii import scrub_texts
+from curate.steps.deciding_files import check_as_planned, tokenizer_files
+from curate.tokenize.backends import END_OF_TEXT
+from curate.tokenize.choose import hash_ids
+from curate.tokenize.encode import Tokenizer, load_tokenizer
+from curate.tokenize.end_of_text import CONFIG
+from curate.tokenize.train import train_bpe
+
+STAGE, SAMPLE = "tokenizer", "sample"
+MAX_BATCH_DOCUMENTS = 500
+MAX_BATCH_BYTES = 8 << 20
+
+
+def sample_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+    """The tokenizer's sample of one split: scrubbed texts, of each source the share that it has in the mixture. A
+    document that cannot be scrubbed is not among them; `tokenize` will find it, too, and say so."""
+    recipe, plan = open_run(run)
+    with clock("sample"):
+        chosen = _chosen(run, recipe, key, _sample_shares(run, recipe, plan)[plan.split(key).source])
+        texts = [pl.Series("text", [], dtype=pl.String)]
+        for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
+            stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
+            texts.append(_scrubbed(part["text"], recipe, walk.cursor.pulse))
+    if not walk.is_confirming:
+        with clock("write"):
+            folder = attempt_folder(run, SAMPLE, key)
+            write_table(pl.concat(texts).to_frame(), folder / _sample_file(key))
+            commit(run, SAMPLE, key, folder, {})
+
+
+def tokenizer_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+    """The one task of this stage: RUN/tokenizer.json, or a tiktoken file under its own name."""
+    recipe, plan = open_run(run)
+    choice, end_of_text = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text or END_OF_TEXT
+    folder = attempt_folder(run, STAGE, key)
+    if isinstance(choice, TokenizerChoice):
+        sample = _sample(run, plan, clock)
+        with clock("train"):
+            text = train_bpe(sample, vocab_size=choice.train.vocab_size, end_of_text=end_of_text)
+        (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+    elif choice != "bytes":
+        check_as_planned(plan, tokenizer_files(recipe))
+        _copy(recipe.base / choice, folder, tokenizer_name(recipe))
+        end_of_text = load_tokenizer(recipe.base / choice, end_of_text=recipe.tokenize.end_of_text).end_of_text_token
+    commit(run, STAGE, key, folder, {"file": tokenizer_name(recipe), "end_of_text": end_of_text})
+
+
+def _copy(path: Path, folder: Path, name: str) -> None:
+    """The file, and what stands beside it and has a say in which of its tokens are control tokens."""
+    shutil.copyfile(path, folder / name)
+    if path.with_name(CONFIG).is_file():
+        shutil.copyfile(path.with_name(CONFIG), folder / CONFIG)
+
+
+def run_tokenizer(run: Path, recipe: Recipe) -> Tokenizer:
+    """The tokenizer of a run, once its stage is done; a process opens it once."""
+    name = tokenizer_name(recipe)
+    if name == "bytes":
+        return load_tokenizer(name)
+    end_of_text = committed(run, STAGE, "all").counts["end_of_text"]
+    path = intact(run, STAGE, "all", name)
+    return _open(str(path), path.stat().st_mtime_ns, end_of_text)
+
+
+@cache
+def _open(spec: str, changed: int, end_of_text: str) -> Tokenizer:
+    return load_tokenizer(spec, end_of_text=end_of_text)
+
+
+def tokenizer_name(recipe: Recipe) -> str:
+    """The tokenizer's file in the run's folder, or "bytes"."""
+    choice = recipe.tokenize.tokenizer
+    return "tokenizer.json" if isinstance(choice, TokenizerChoice) or choice.endswith(".json") else Path(choice).name
+
+
+def keyed_share(ids: pl.Series, *, seed: int, purpose: str) -> pl.Series:
+    """A number in [0, 1) for every id: the same in every run with this seed, another one for every purpose."""
+    return pl.Series(hash_ids(ids, seed=seed, purpose=purpose) / 2**64, dtype=pl.Float64)
+
+
+def _chosen(run: Path, recipe: Recipe, key: str, share: float) -> pl.DataFrame:
+    """Documents of a split, chosen by a keyed hash of their ids, without copies and parts that were cut."""
+    documents = pl.scan_parquet(filtered(run, key, "documents")).select("id", "text").collect()
+    chosen = documents.filter(keyed_share(documents["id"], seed=recipe.seed, purpose="tokenizer") < share)
+    return what_is_left(run, recipe, chosen).documents
+
+
+def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.Series:
+    if recipe.scrub is None:
+        return texts
+    scrub = recipe.scrub
+    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)["text"]
+
+
+def _sample(run: Path, plan: Plan, clock: Clock) -> Iterator[str]:
+    """Texts of the sample, split by split."""
+    for split in plan.splits:
+        with clock("sample"):
+            texts = pl.read_parquet(intact(run, SAMPLE, split.key, _sample_file(split.key)))["text"].to_list()
+        yield from texts
+
+
+def _sample_file(key: str) -> str:
+    return f"work/{SAMPLE}/{key}.parquet"
+
+
+def _sample_shares(run: Path, recipe: Recipe, plan: Plan) -> dict[str, float]:
+    """By source, the share of its documents to take."""
+    assert isinstance(recipe.tokenize.tokenizer, TokenizerChoice), "only a tokenizer that is trained has a sample"
+    sample_bytes = recipe.tokenize.tokenizer.train.sample_bytes
+    held: dict[str, int] = {source.name: 0 for source in recipe.sources}
+    for split in plan.splits:
+        held[split.source] += committed(run, "filter", split.key).counts["kept_bytes"]
+    wanted = training_bytes(recipe, held, sample_bytes)
+    return {name: wanted[name] / size if size else 0.0 for name, size in held.items()}
+
+
+def training_bytes(recipe: Recipe, held: Mapping[str, float], sample_bytes: int) -> dict[str, float]:
+    """By source, how much of the bytes that it holds the tokenizer is trained on."""
+    weights: Mapping[str, float] = recipe.mix.weights or held
+    total = sum(weights.values()) or 1
+    return {name: min(sample_bytes * weights.get(name, 0) / total, size) for name, size in held.items()}

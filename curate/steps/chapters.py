@@ -1,0 +1,66 @@
+"""The records of a split as the steps get them; books in pieces, each extracted whole and then cut as the source asks.
+
+FileRange ─▶ reader ─▶ Record ─▶ text (charset, mark-up, framing) ─▶ chapters, or runs of words ─▶ Record "…#chapter-1"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.engine.plan import FileRange, Split
+from curate.readers.chapters import split_chapters, split_words
+from curate.readers.inputs import read_range
+from curate.recipe import Source
+from curate.steps.extract import PART_END, extract_book
+
+
+def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+    """All records of a split, in order.
+
+    Raises:
+        RunConflict: an input is not the one that was planned.
+    """
+    for piece in split.ranges:
+        yield from read_piece(piece, source, max_record_bytes)
+
+
+def read_piece(
+    piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
+    """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
+
+    Raises:
+        RunConflict: the input is not the one that was planned.
+    """
+    found = read_range(piece, source, max_record_bytes, pulse=pulse)
+    yield from split_books(found, source) if source.split else found
+
+
+def split_books(found: Iterator[Record | Lost], source: Source) -> Iterator[Record | Lost]:
+    """Pieces are numbered from 1, in their order; those without any text are none."""
+    for item in found:
+        if isinstance(item, Lost) or source.split is None:
+            yield item
+        else:
+            yield from _pieces(item, source)
+
+
+def _pieces(record: Record, source: Source) -> Iterator[Record | Lost]:
+    row = extract_book(record)
+    text = row.get("text")
+    if text is None:
+        yield Lost(record.id, row["outcome"], row["reason"], row["value"], record.url)
+        return
+    name = "chapter" if source.split == "chapters" else "part"
+    pieces = filter(str.strip, _cut(text, source))
+    for number, piece in enumerate(pieces, 1):
+        yield replace(record, id=f"{record.id}#{name}-{number}", payload=piece.strip("\n") + "\n", media="text/plain")
+
+
+def _cut(text: str, source: Source) -> list[str]:
+    """An EPUB tells its chapters itself: the parts of its spine."""
+    if source.split == "chapters":
+        return text.split(PART_END) if PART_END in text else split_chapters(text)
+    return split_words(text.replace(PART_END, "\n\n"), source.split_words)

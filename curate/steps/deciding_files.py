@@ -1,0 +1,86 @@
+"""What decides a run's bytes beside its recipe and inputs: own modules, models, lists, evaluation sets, the tokenizer,
+and indexes of earlier documents. The plan holds all of them by name and digest, so that a change is noticed.
+
+recipe ─▶ files of every step, [decontaminate], [tokenize], [dedup] against ─▶ ModelFile(name, path, sha256)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from curate.batch import ModelFile
+from curate.decontaminate.evaluations import evaluation_files
+from curate.engine.plan import Plan
+from curate.errors import RunConflict
+from curate.recipe import Recipe
+from curate.steps.bind import bind
+
+
+def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
+    """Each once, sorted by name.
+
+    Raises:
+        RecipeError: one of them is missing.
+    """
+    found = {*files_of_steps(recipe), *_evaluations(recipe), *tokenizer_files(recipe), *index_files(recipe)}
+    return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
+
+
+def digests_of(files: Iterable[ModelFile]) -> tuple[tuple[str, str], ...]:
+    """Names and digests, as they stand in the plan."""
+    return tuple(sorted({(file.name, file.sha256) for file in files}))
+
+
+def check_as_planned(plan: Plan, files: Iterable[ModelFile]) -> None:
+    """Before a worker uses files: they are those with which the run began.
+
+    Raises:
+        RunConflict: one was changed in the meantime; says which.
+    """
+    changed = sorted({name for name, _ in set(digests_of(files)) - set(plan.files)})
+    if changed:
+        raise RunConflict(f"{changed[0]} has changed since this run was planned; choose another --out")
+
+
+def files_of_steps(recipe: Recipe) -> Iterator[ModelFile]:
+    """Own modules with what they import and name, models and lists."""
+    for source in recipe.sources:
+        for step in bind(source, recipe):
+            yield from step.filter.files
+
+
+def _evaluations(recipe: Recipe) -> list[ModelFile]:
+    return evaluation_files(recipe.decontaminate, recipe.base) if recipe.decontaminate else []
+
+
+def tokenizer_files(recipe: Recipe) -> Iterator[ModelFile]:
+    """The file of a tokenizer that is not trained here, and what describes it beside it."""
+    choice = recipe.tokenize.tokenizer
+    if not isinstance(choice, str) or choice == "bytes":
+        return
+    path = recipe.base / choice
+    for file in (path, path.with_name("tokenizer_config.json")):
+        if file.is_file():
+            yield ModelFile(file.name, str(file), _file_digest(file))
+
+
+def index_files(recipe: Recipe) -> Iterator[ModelFile]:
+    """An index by the digests of its files: what repeats a document there is dropped."""
+    for place in recipe.dedup.against if recipe.dedup else ():
+        folder = recipe.base / place
+        files = sorted(file for file in folder.rglob("*") if file.is_file() and _is_of_index(file, folder))
+        told = [f"{file.relative_to(folder).as_posix()} {_file_digest(file)}" for file in files]
+        yield ModelFile(f"index {place}", str(folder), hashlib.sha256("\n".join(told).encode()).hexdigest())
+
+
+def _is_of_index(file: Path, folder: Path) -> bool:
+    """Of a run that has an index only that counts."""
+    is_run = (folder / "plan.json").is_file()
+    return not is_run or file.is_relative_to(folder / "dedup" / "index")
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

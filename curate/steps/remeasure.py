@@ -1,0 +1,64 @@
+"""What a ledger cannot tell: documents read again from a run's inputs, and given to other steps than the run's.
+
+unknown ids ─▶ their splits ─▶ read, extract, text signals ─▶ every step: measure, decide ─▶ the verdict of a new run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import polars as pl
+
+from curate.engine.clock import Clock
+from curate.engine.plan import Split
+from curate.engine.sizes import sizes
+from curate.recipe import Recipe
+from curate.run_folder import Run, open_run
+from curate.steps.bind import bind
+from curate.steps.chapters import read_split
+from curate.steps.decide import decide
+from curate.steps.deciding_files import check_as_planned, files_of_steps
+from curate.steps.extract import page_extractor
+from curate.steps.retune import VERDICT, Retuned
+from curate.steps.rows import frame_rows, record_row
+from curate.text.signals import text_signals
+
+MAX_BATCH_DOCUMENTS = 500
+FOUND = (*VERDICT, "bytes")
+
+
+def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
+    """`retuned` with the true verdict of each document that was "unknown"; nothing is written.
+
+    Raises:
+        RunConflict: an input, a list or own code is not the one of the run.
+    """
+    _, plan = open_run(run.folder)
+    check_as_planned(plan, files_of_steps(retuned.recipe))
+    unknown = retuned.rows.filter(new_outcome="unknown")
+    found = [
+        batch.select("id", *(pl.col(name).alias(f"found_{name}") for name in FOUND))
+        for (key,), rows in unknown.group_by("split", maintain_order=True)
+        for batch in _decided_anew(retuned.recipe, plan.split(str(key)), set(rows["id"]))
+    ]
+    if not found:
+        return retuned
+    rows = retuned.rows.join(pl.concat(found), on="id", how="left", maintain_order="left")
+    is_found = pl.col("found_outcome").is_not_null()
+    told = [pl.when(is_found).then(f"found_{name}").otherwise(f"new_{name}").alias(f"new_{name}") for name in FOUND]
+    return replace(retuned, rows=rows.with_columns(told).drop("^found_.*$"))
+
+
+def _decided_anew(recipe: Recipe, split: Split, ids: set[str]) -> Iterator[pl.DataFrame]:
+    """Batches of the documents with these ids, with their outcomes."""
+    source = recipe.source(split.source)
+    steps = bind(source, recipe)
+    extract = page_extractor(source, recipe)
+    records = (each for each in read_split(split, source, recipe.limits.max_record_bytes) if each.id in ids)
+    while rows := [record_row(record, extract, None) for record in islice(records, MAX_BATCH_DOCUMENTS)]:
+        batch = frame_rows(rows, source)
+        batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
+        batch = decide(batch, steps, Clock())
+        yield batch.with_columns(bytes=sizes(batch.columns, [step.name for step in steps]).left)

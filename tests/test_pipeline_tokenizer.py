@@ -1,0 +1,104 @@
+"""The tokenizer of a run: trained or taken, with the end-of-text that the recipe names or the files declare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from pydoc_data import topics
+
+import pytest
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+import curate
+from curate.errors import DocumentError, RecipeError
+from curate.pipeline.check import check_recipe
+from curate.recipe import digest
+from curate.recipe_file import load
+from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.mix import read_mixture
+from curate.tokenize.shards import open_shards
+from curate.tokenize.train import train_bpe
+
+TEXTS = list(topics.topics.values())[:20]
+
+
+def write(folder: Path, tokenize: str) -> Path:
+    lines = [json.dumps({"text": text + " <eos> and <|endoftext|>"}) for text in TEXTS]
+    (folder / "notes.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    source = '[[source]]\nname = "notes"\nread = "tables"\npaths = ["notes.jsonl"]\n'
+    (folder / "recipe.toml").write_text(f'name = "t"\n{source}[tokenize]\nvalidation = 0.0\n{tokenize}\n')
+    return folder / "recipe.toml"
+
+
+def test_a_trained_tokenizer_ends_texts_with_the_name_that_the_recipe_gives(tmp_path: Path) -> None:
+    recipe = write(tmp_path, 'tokenizer = { train = { vocab_size = 400 } }\nend_of_text = "<eos>"')
+    run = curate.run(recipe, out=tmp_path / "run", workers=0)
+    vocabulary = read_mixture(run.folder / "tokens" / "mixture.json").vocabulary
+    assert (vocabulary.end_of_text_token, vocabulary.end_of_text) == ("<eos>", 0)
+    assert run.manifest["tokenizer"] == {"file": "tokenizer.json", "end_of_text": "<eos>"}
+    tokenizer = load_tokenizer(run.folder / "tokenizer.json")
+    assert tokenizer.end_of_text_token == "<eos>"
+    shards = open_shards(run.folder / "tokens" / "train" / "notes")
+    assert [shards.document(number).tolist().count(0) for number in range(20)] == [1] * 20
+    assert tokenizer.decode(shards.document(0)).endswith("<eos> and <|endoftext|><eos>")
+
+
+def test_a_tokenizer_that_is_taken_keeps_its_config_and_its_special_tokens(tmp_path: Path) -> None:
+    """The run's own copy must read as the original does: what the config calls special is so in every worker."""
+    table = json.loads(train_bpe(TEXTS, vocab_size=400, end_of_text="<eos>"))
+    table["added_tokens"][0]["special"] = False
+    (tmp_path / "own.json").write_text(json.dumps(table))
+    recipe = write(tmp_path, 'tokenizer = "own.json"')
+    with pytest.raises(RecipeError, match=r"recipe\.toml:8: .*own\.json declares no token that could end a text"):
+        check_recipe(load(recipe))
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": {"content": "<eos>"}}')
+    run = curate.run(recipe, out=tmp_path / "run", workers=0)
+    assert (run.folder / "tokenizer_config.json").is_file()
+    assert {"tokenizer.json", "tokenizer_config.json"} <= run.manifest["outputs"].keys()
+    shards = open_shards(run.folder / "tokens" / "train" / "notes")
+    assert [shards.document(number).tolist().count(0) for number in range(20)] == [1] * 20
+
+
+@pytest.mark.parametrize(
+    ("tokenize", "line", "message"),
+    [
+        ('tokenizer = "own.json"\nend_of_text = "<end>"', 9, 'no token "<end>"'),
+        ('tokenizer = "bytes"\nend_of_text = "<eos>"', 9, '"bytes" ends a text with the id 256'),
+        ('end_of_text = "a"', 8, "must have two characters"),
+        ('tokenizer = "missing.json"', 8, "there is no tokenizer"),
+        ('tokenizer = "spiece.model"', 8, "looks like a SentencePiece model"),
+        ('tokenizer = "."', 8, "there is no tokenizer"),
+    ],
+)
+def test_a_tokenizer_that_cannot_be_is_refused_with_its_line(
+    tmp_path: Path, tokenize: str, line: int, message: str
+) -> None:
+    (tmp_path / "own.json").write_text(train_bpe(TEXTS, vocab_size=400, end_of_text="<eos>"))
+    (tmp_path / "spiece.model").write_bytes(b"\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02")
+    with pytest.raises(RecipeError, match=rf"recipe\.toml:{line}: .*{message}"):
+        check_recipe(load(write(tmp_path, tokenize)))
+
+
+def test_another_name_for_the_mark_is_another_recipe(tmp_path: Path) -> None:
+    digests = set()
+    for number, tokenize in enumerate(("", 'end_of_text = "<eos>"')):
+        (tmp_path / str(number)).mkdir()
+        digests.add(digest(load(write(tmp_path / str(number), tokenize))))
+    assert len(digests) == 2
+
+
+def test_a_text_on_which_the_library_panics_is_quarantined_alone(tmp_path: Path) -> None:
+    """A panic of Rust is no Exception; here the split's expression gives up on a run of one letter."""
+    library = Tokenizer(models.WordLevel({"[UNK]": 0, "[SEP]": 1, "word": 2}, unk_token="[UNK]"))
+    library.pre_tokenizer = pre_tokenizers.Split(Regex(r"(x+x+)+y| "), "isolated")
+    library.add_special_tokens(["[UNK]", "[SEP]"])
+    library.save(str(tmp_path / "own.json"))
+    with pytest.raises(DocumentError, match=r"own\.json cannot encode a text: .*retry-limit"):
+        load_tokenizer(tmp_path / "own.json").encode_batch(["a word", "x" * 40])
+    recipe = write(tmp_path, 'tokenizer = "own.json"')
+    (tmp_path / "notes.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in ("a", "x" * 40, "b")))
+    run = curate.run(recipe, out=tmp_path / "run", workers=1)
+    ledger = run.ledger().collect()
+    assert ledger["outcome"].to_list() == ["kept", "quarantined", "kept"]
+    assert ledger["step"].to_list()[1] == "encode"
+    assert "retry-limit" in ledger["value"].to_list()[1]
