@@ -157,7 +157,7 @@ def _numbering(run: Path, plan: Plan, portions: Mapping[str, Portions]) -> dict[
 
 
 def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> dict[str, Any]:
-    """Put one shard at its final place below `folder`; what `tokenize` recorded of the files that only got another name."""
+    """Put one shard at its final place below `folder`; what `tokenize` recorded of files that only got another name."""
     target = folder / "tokens" / part / split.source
     target.mkdir(parents=True)
     rows = _portion_of(run, split.key)

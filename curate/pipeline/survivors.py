@@ -40,8 +40,8 @@ class Left(NamedTuple):
 
 
 def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame, *, decontaminated: bool = True) -> Left:
-    """Of documents as `filter` wrote them, with the columns `id, text` and any others; `decontaminated` asks for them as
-    they are after that, too."""
+    """Of documents as `filter` wrote them, with the columns `id, text` and any others; `decontaminated` asks for
+    them as they are after that, too."""
     left = _deduplicated(run, recipe, documents)
     return _decontaminated(run, left) if decontaminated and recipe.decontaminate else left
 

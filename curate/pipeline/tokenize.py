@@ -116,7 +116,7 @@ def _scrubbed(texts: pl.Series, scrub: Scrub, pulse: Pulse) -> pl.DataFrame:
 
 
 def _ledger(run: Path, key: str, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
-    """The ledger of `filter` with the outcomes of `dedup` and `tokenize`, and the sizes of the texts that these changed."""
+    """The ledger of `filter` with the outcomes of `dedup` and `tokenize`, and the sizes of texts that these changed."""
     ledger = pl.read_parquet(filtered(run, key, "ledger"))
     told = gone.select("id", pl.struct("outcome", "step", "reason", "value").alias("_gone"))
     ledger = ledger.join(told, on="id", how="left", maintain_order="left")

@@ -48,7 +48,7 @@ def plan_values(path: str) -> dict[str, Any]:
 
 
 def estimate_sources(recipe: Recipe, plan: Plan) -> dict[str, dict[str, Any]]:
-    """By source: files, splits, bytes; and as estimated (`forecast.estimate`) documents, text, tokens and their error."""
+    """By source: files, splits, bytes; and as estimated (`forecast.estimate`) documents, text, tokens, their error."""
     inputs, found = plan.inputs(), estimate(recipe, plan)
     return {
         source.name: {
