@@ -31,7 +31,8 @@ import psutil
 
 import curate
 from curate.engine.cursor import Cursor
-from curate.engine.supervisor import Progress, Said
+from curate.engine.engine import Said
+from curate.engine.supervisor import Progress
 from curate.engine.task import READ
 from curate.errors import CurateError, Interrupted
 from curate.report.verify import differences
@@ -167,7 +168,7 @@ def batch_at_work(out: Path) -> str | None:
     if not cursors:
         return None
     with contextlib.suppress(OSError, ValueError):
-        position = Cursor(cursors[-1]).read()
+        position = Cursor.shared(cursors[-1]).read()
         if not position.is_idle and position.step not in (READ, "extract"):
             return f"{position.step} {position.first}-{position.last}"
     return None

@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 
-from curate.engine.store import RUST_ERROR, machine_error
+from curate.engine.machine import RUST_ERROR, machine_error
 from curate.errors import CheckFailed, CurateError, MachineError, UsageError
 
 SHOW_TRACEBACK = "CURATE_TRACEBACK"

@@ -23,8 +23,6 @@ class Place(NamedTuple):
     line: int
 
 
-MIXED = "mixed"
-"""The folder of the mixed sequence, beside those of the sources: no source can be called so."""
 Places = Mapping[tuple[str | int, ...], Place]
 """By path in the TOML, e.g. ("source", 0, "steps", 2)."""
 

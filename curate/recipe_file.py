@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import MIXED, Place, Places, Recipe, Source, Step, mistake, nearest_place
+from curate.recipe import Place, Places, Recipe, Source, Step, mistake, nearest_place
+from curate.run_files import MIXED
 from curate.toml_lines import value_lines
 from curate.toml_text import NotToml, decode_toml, parse_toml
 from curate.typed import Mismatch, build, describe

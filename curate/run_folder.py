@@ -6,25 +6,22 @@ run = curate.Run("runs/mini");  run.documents("web").collect();  run.ledger().fi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from curate.engine.plan import PLAN, Plan, read_plan
+from curate.engine.job import open_run
+from curate.engine.plan import Plan
+from curate.engine.posix import PosixStore
 from curate.engine.sealed import read_sealed
-from curate.engine.store import file_digest
+from curate.engine.store import Store
 from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
-from curate.recipe_file import load
+from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, PLAN, TIMING
 
-RECIPE = "recipe.toml"
-MANIFEST = "manifest.json"
-Identity = tuple[int, int, int]
-
-DOCUMENTS = {
+DOCUMENT_COLUMNS = {
     "id": pl.String,
     "source": pl.String,
     "url": pl.String,
@@ -35,34 +32,6 @@ DOCUMENTS = {
 """Columns that documents of every source have."""
 
 
-def open_run(run: Path) -> tuple[Recipe, Plan]:
-    """The resolved recipe and the plan of a run; a process reads them once, and again where the folder was made anew.
-
-    Raises:
-        UsageError: the folder is not a run's.
-        CheckFailed: one of the two files is damaged.
-    """
-    if not (run / PLAN).is_file():
-        raise UsageError(f"{run} is not a run's folder: it has no {PLAN}")
-    return _open_run(run, _identity(run / PLAN), _identity(run / RECIPE))
-
-
-@lru_cache(maxsize=2)
-def _open_run(run: Path, plan_identity: Identity, recipe_identity: Identity) -> tuple[Recipe, Plan]:
-    plan = read_plan(run)
-    assert plan is not None, "the caller has seen it"
-    if not (run / RECIPE).is_file() or file_digest(run / RECIPE) != plan.recipe_file:
-        raise CheckFailed(f"{run / RECIPE} is damaged: it is not the one that the plan was made for")
-    recipe = replace(load(run / RECIPE), base=Path(plan.base))
-    return recipe.with_own_columns(dict(plan.columns)), plan
-
-
-def _identity(path: Path) -> Identity:
-    """What tells a file from another one that had the same path before."""
-    facts = path.stat() if path.is_file() else None
-    return (facts.st_ino, facts.st_mtime_ns, facts.st_size) if facts else (0, 0, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Run:
     """The folder of a run, finished or not."""
@@ -71,8 +40,26 @@ class Run:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
-        if not (self.folder / "plan.json").is_file():
-            raise UsageError(f"{self.folder} is not a run's folder: it has no plan.json")
+        if not (self.folder / PLAN).is_file():
+            raise UsageError(f"{self.folder} is not a run's folder: it has no {PLAN}")
+
+    @property
+    def store(self) -> Store:
+        """The folder as those see it who work in it."""
+        return PosixStore(self.folder)
+
+    @property
+    def recipe(self) -> Recipe:
+        """As it was resolved.
+
+        Raises:
+            CheckFailed: it, or the plan, is damaged.
+        """
+        return open_run(self.store)[0]
+
+    @property
+    def plan(self) -> Plan:
+        return open_run(self.store)[1]
 
     @property
     def is_complete(self) -> bool:
@@ -91,17 +78,17 @@ class Run:
 
     @property
     def mixture(self) -> dict[str, Any]:
-        return self._json("tokens/mixture.json")
+        return self._json(MIXTURE)
 
     @property
     def timing(self) -> dict[str, Any]:
-        return self._json("timing.json")
+        return self._json(TIMING)
 
     def documents(self, source: str | None = None) -> pl.LazyFrame:
         """Final, scrubbed documents of one source or of all; none where all were dropped."""
         if self.is_complete and self._keeps_nothing(source):
-            return pl.LazyFrame(schema=DOCUMENTS)
-        return self._scan("documents", source)
+            return pl.LazyFrame(schema=DOCUMENT_COLUMNS)
+        return self._scan(DOCUMENTS, source)
 
     def _keeps_nothing(self, source: str | None) -> bool:
         counts = self.manifest["counts"]
@@ -111,7 +98,7 @@ class Run:
 
     def ledger(self, source: str | None = None) -> pl.LazyFrame:
         """One row per record read: id, source, url, outcome, step, reason, value, every signal."""
-        return self._scan("ledger", source)
+        return self._scan(LEDGER, source)
 
     def _json(self, name: str) -> dict[str, Any]:
         self._look_for(name)

@@ -94,12 +94,12 @@ def test_an_attempt_goes_to_json_and_back(attempt: Attempt) -> None:
 
 @pytest.fixture(scope="module")
 def cursor(tmp_path_factory: pytest.TempPathFactory) -> Cursor:
-    return Cursor(tmp_path_factory.mktemp("cursor") / "c")
+    return Cursor.shared(tmp_path_factory.mktemp("cursor") / "c")
 
 
 def test_the_cursor_tells_what_is_at_work_and_a_pulse_renews_its_time(tmp_path: Path) -> None:
-    worker = Cursor(tmp_path / "c")
-    supervisor = Cursor(tmp_path / "c")
+    worker = Cursor.shared(tmp_path / "c")
+    supervisor = Cursor.shared(tmp_path / "c")
     worker.at(4, 6, step="my_filters:no_recipes", size=123)
     before = supervisor.read()
     assert (before.first, before.last, before.step, before.size) == (4, 6, "my_filters:no_recipes", 123)

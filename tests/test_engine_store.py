@@ -1,4 +1,4 @@
-"""The run's folder: commits that are whole or nothing, the sweep of what killed attempts left, the lock, the plan."""
+"""The run's folder: commits that are whole or nothing, what killed attempts leave, the lock, the plan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,59 +14,88 @@ import pytest
 
 from curate.engine.clock import Clock
 from curate.engine.files import find_inputs, open_input
-from curate.engine.ledger import add_counts, check_account, count_outcomes
-from curate.engine.plan import InputFile, Plan, check_plan, make_splits, read_plan, write_plan
+from curate.engine.ledger import add_counts, check_account, count_outcomes, write_table
+from curate.engine.machine import machine_error
+from curate.engine.outputs import Origin, Outputs
+from curate.engine.plan import InputFile, Plan, PlannedSplits, check_plan, make_splits
+from curate.engine.plan_file import check_splits, read_plan, write_plan
+from curate.engine.posix import PosixStore
+from curate.engine.records import check_there, commit, committed, intact, keys_done, read_done
 from curate.engine.sealed import read_sealed, write_sealed
-from curate.engine.store import attempt_folder, commit, intact, locked, machine_error, read_done, sweep
+from curate.engine.store import open_store
 from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, RunLocked, UsageError
 
 
 def put(run: Path, stage: str, key: str, name: str, content: str) -> None:
-    folder = attempt_folder(run, stage, key)
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(content)
-    commit(run, stage, key, folder, {"read": 1})
+    store = PosixStore(run)
+    outputs = Outputs(store.workspace(f"{stage}.{key}"))
+    outputs.write(name, content.encode())
+    commit(store, stage, key, outputs, {"read": 1})
 
 
 def test_a_commit_puts_files_at_their_names_and_records_their_digests(tmp_path: Path) -> None:
     put(tmp_path, "filter", "web-00000", "ledger/web/00000.txt", "hello")
     assert (tmp_path / "ledger/web/00000.txt").read_text() == "hello"
-    done = read_done(tmp_path, "filter")["web-00000"]
+    (done,) = read_done(PosixStore(tmp_path), "filter")
     assert done.outputs == {"ledger/web/00000.txt": {"size": 5, "sha256": hashlib.sha256(b"hello").hexdigest()}}
     assert done.counts == {"read": 1}
     assert not list((tmp_path / "work" / "tmp").iterdir())
 
 
-def test_a_sweep_deletes_what_no_record_names_and_nothing_else(tmp_path: Path) -> None:
+def test_a_table_is_hashed_while_it_is_written(tmp_path: Path) -> None:
+    outputs = Outputs(tmp_path)
+    outputs.table("a.parquet", pl.DataFrame({"text": ["one", "two"] * 10_000}))
+    content = (tmp_path / "a.parquet").read_bytes()
+    assert outputs.entries["a.parquet"] == {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    write_table(pl.DataFrame({"text": ["one", "two"] * 10_000}), tmp_path / "b.parquet")
+    assert (tmp_path / "b.parquet").read_bytes() == content
+
+
+def test_a_second_name_has_the_committed_content_or_the_first_is_named(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
+    put(tmp_path, "tokenize", "a", "work/tokens/a.bin", "tokens")
+    entry = committed(store, "tokenize", "a").outputs["work/tokens/a.bin"]
+    outputs = Outputs(store.workspace("shards.a"))
+    outputs.repeat("tokens/a.bin", Origin("tokenize", "a", "work/tokens/a.bin"), entry)
+    commit(store, "shards", "a", outputs, {})
+    assert intact(store, "shards", "a", "tokens/a.bin").read_text() == "tokens"
+    (tmp_path / "work/tokens/a.bin").write_text("tokemz")
+    with pytest.raises(RottenFile, match=r"work/tokens/a\.bin is damaged: it is not as tokenize of a wrote it"):
+        commit(store, "shards", "a", outputs, {})
+
+
+def test_what_killed_processes_leave_behind_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
     put(tmp_path, "filter", "a", "ledger/web/00000.txt", "kept")
-    attempt_folder(tmp_path, "filter", "b")
-    stray = tmp_path / "ledger" / "web" / "00001.txt"
-    stray.write_text("renamed, but its record was never written")
+    store.workspace("filter.b")
     part = tmp_path / "done" / "filter" / "b.json.99.part"
     part.write_text("{")
-    (tmp_path / "recipe.toml").write_text("")
-    assert sweep(tmp_path) == 2
-    assert (tmp_path / "ledger/web/00000.txt").exists()
-    assert (tmp_path / "recipe.toml").exists()
-    assert not stray.exists()
-    assert not part.exists()
+    (tmp_path / "recipe.toml.12.part").write_text("")
+    store.tidy()
+    kept = ["done/filter/a.json", "ledger/web/00000.txt"]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == kept
     assert not (tmp_path / "work" / "tmp").exists()
+
+
+def test_a_store_opens_by_its_address(tmp_path: Path) -> None:
+    assert open_store(PosixStore(tmp_path).address) == PosixStore(tmp_path)
 
 
 def test_a_second_process_is_told_that_the_folder_is_held(tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from curate.engine.store import locked
+from curate.engine.posix import PosixStore
 from curate.errors import RunLocked
 try:
-    with locked(Path({str(tmp_path)!r})): print("got it")
+    with PosixStore(Path({str(tmp_path)!r})).lock(): print("got it")
 except RunLocked: print("held")
 """
-    with locked(tmp_path):
+    store = PosixStore(tmp_path)
+    with store.lock():
         held = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     free = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (held.stdout.strip(), free.stdout.strip()) == ("held", "got it")
-    with locked(tmp_path), pytest.raises(RunLocked), locked(tmp_path):
+    with store.lock(), pytest.raises(RunLocked), store.lock():
         pass
 
 
@@ -93,9 +123,15 @@ def test_large_files_are_cut_and_small_ones_gathered_in_the_order_of_names() -> 
 
 def test_a_plan_survives_its_file_and_refuses_other_inputs(tmp_path: Path) -> None:
     plan = Plan("digest", "0.1.0", "/data", make_splits("web", FILES, cut_in_fifties, 50))
-    write_plan(tmp_path, plan)
-    assert read_plan(tmp_path) == plan
-    check_plan(plan, plan, tmp_path)
+    store = PosixStore(tmp_path)
+    write_plan(store, plan)
+    stored = read_plan(store)
+    assert stored is not None
+    assert list(stored.splits) == list(plan.splits)
+    assert [stored.split(split.key) for split in plan.splits] == list(plan.splits)
+    assert replace(stored, splits=plan.splits) == plan
+    check_splits(store)
+    check_plan(stored, plan, tmp_path)
     changed = (*FILES[:-1], InputFile("e.jsonl", "/data/e.jsonl", 5, "2"))
     other = Plan("digest", "0.1.0", "/data", make_splits("web", changed, cut_in_fifties, 50))
     with pytest.raises(RunConflict, match=r"1 changed \(web/e.jsonl\)"):
@@ -171,22 +207,49 @@ def test_one_flipped_bit_of_a_sealed_file_is_seen_wherever_it_is(tmp_path: Path)
                 read_sealed(path)
 
 
+def test_a_bit_that_flips_in_the_table_of_splits_is_seen_by_whoever_reads_its_line(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
+    sources = [make_splits(name, FILES, cut_in_fifties, 50) for name in ("web", "books")]
+    write_plan(store, Plan("digest", "0.1.0", "/data", PlannedSplits([*sources[0], *sources[1]])))
+    for name in ("splits.jsonl", "splits.ends"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[:9] + bytes([whole[9] ^ 1]) + whole[10:])
+        with pytest.raises(CheckFailed, match=name):
+            check_splits(store)
+        with pytest.raises(CheckFailed, match="damaged"):
+            list(read_plan(store).splits)  # type: ignore[union-attr]
+        (tmp_path / name).write_bytes(whole)
+    assert read_plan(store).split("books-00002") == sources[1][2]  # type: ignore[union-attr]
+
+
 def test_a_file_that_changed_after_its_commit_is_not_read(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
     put(tmp_path, "filter", "a", "work/filter/a.txt", "hello")
-    path = intact(tmp_path, "filter", "a", "work/filter/a.txt")
+    path = intact(store, "filter", "a", "work/filter/a.txt")
     assert path.read_text() == "hello"
     path.write_text("hallo")
     with pytest.raises(RottenFile, match=r"work/filter/a\.txt is damaged: it is not as filter of a wrote it"):
-        intact(tmp_path, "filter", "a", "work/filter/a.txt")
+        intact(store, "filter", "a", "work/filter/a.txt")
     with pytest.raises(RottenFile):
-        intact(tmp_path, "filter", "b", "work/filter/b.txt")
+        intact(store, "filter", "b", "work/filter/b.txt")
 
 
-def test_a_damaged_record_counts_for_nothing_and_is_swept_away_with_its_files(tmp_path: Path) -> None:
+def test_a_damaged_record_says_nothing_and_is_named_by_whoever_builds_on_it(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
     put(tmp_path, "filter", "a", "work/filter/a.txt", "hello")
     record = tmp_path / "done" / "filter" / "a.json"
     record.write_bytes(record.read_bytes().replace(b"hello", b"hallo").replace(b'"read": 1', b'"read": 3'))
-    assert read_done(tmp_path, "filter") == {}
-    assert sweep(tmp_path) == 2
-    assert not record.exists()
-    assert not (tmp_path / "work/filter/a.txt").exists()
+    assert keys_done(store, "filter") == {"a"}
+    assert list(read_done(store, "filter")) == []
+    with pytest.raises(RottenFile, match=r"done/filter/a\.json is damaged"):
+        committed(store, "filter", "a")
+
+
+def test_a_file_that_is_gone_or_short_is_named_before_the_end(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
+    put(tmp_path, "tokenize", "a", "documents/a.txt", "hello")
+    done = committed(store, "tokenize", "a")
+    check_there(store, done)
+    (tmp_path / "documents/a.txt").write_text("hell")
+    with pytest.raises(RottenFile, match=r"documents/a\.txt"):
+        check_there(store, done)

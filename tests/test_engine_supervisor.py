@@ -8,27 +8,39 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from curate.engine.cursor import Cursor
-from curate.engine.supervisor import Progress, Said, Supervisor
+from curate.engine.engine import Said
+from curate.engine.inline import InlineEngine
+from curate.engine.local import LocalEngine
+from curate.engine.posix import PosixStore
+from curate.engine.supervisor import Progress, Supervisor
 from curate.engine.task import Task
 from curate.errors import CurateError, Interrupted, MachineError, UsageError
 from curate.recipe import Limits
 
+LIMITS = Limits()
 TASKS = '''
 import ctypes, errno, os, signal, time
 import polars as pl
 from pathlib import Path
-from curate.engine.store import attempt_folder, commit
+import curate.engine.worker as worker
+from curate.engine.job import Made
 from curate.errors import UsageError
 
-def go_through(run, key, walk, clock, hurt=lambda number: None):
+def made(job, seen):
+    outputs = job.outputs()
+    outputs.write(f"documents/{job.key}.txt", " ".join(seen).encode())
+    return Made(outputs, {"read": len(seen)})
+
+def go_through(job, hurt=lambda number: None):
     """Ten documents, one at a time; each may hurt."""
-    seen = []
+    seen, walk = [], job.walk
     for number in range(10):
         walk.at(number, step="hurt")
         if not walk.wants(number):
@@ -36,76 +48,72 @@ def go_through(run, key, walk, clock, hurt=lambda number: None):
         if culprit := walk.culprit(number):
             seen.append(f"{number}:{culprit.reason}")
             continue
-        with clock("work"):
+        with job.clock("work"):
             hurt(number)
         seen.append(str(number))
     walk.idle()
-    if not walk.is_confirming:
-        folder = attempt_folder(run, "toy", key)
-        (folder / "documents").mkdir()
-        (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
-        commit(run, "toy", key, folder, {"read": len(seen)})
+    return made(job, seen)
 
-def fine(run, key, walk, clock):
-    go_through(run, key, walk, clock)
+def fine(job):
+    return go_through(job)
 
-def segfault(run, key, walk, clock):
-    go_through(run, key, walk, clock, lambda number: ctypes.string_at(0) if number == 3 else None)
+def segfault(job):
+    return go_through(job, lambda number: ctypes.string_at(0) if number == 3 else None)
 
-def hang(run, key, walk, clock):
+def hang(job):
     def hurt(number):
         while number == 4:
             pass
-    go_through(run, key, walk, clock, hurt)
+    return go_through(job, hurt)
 
-def grow(run, key, walk, clock):
+def grow(job):
     def hurt(number):
         blocks = []
         while number == 5:
             blocks.append(b"x" * 20_000_000)
             time.sleep(0.01)
-    go_through(run, key, walk, clock, hurt)
+    return go_through(job, hurt)
 
-def raises(run, key, walk, clock):
+def raises(job):
     def hurt(number):
         if number in (2, 7):
             raise ValueError("this document")
-    go_through(run, key, walk, clock, hurt)
+    return go_through(job, hurt)
 
-def sleeps(run, key, walk, clock):
-    go_through(run, key, walk, clock, lambda number: time.sleep(3600) if number == 4 else None)
+def sleeps(job):
+    return go_through(job, lambda number: time.sleep(3600) if number == 4 else None)
 
-def closes(run, key, walk, clock):
-    go_through(run, key, walk, clock, lambda number: os.closerange(0, 200) if number == 5 else None)
+def closes(job):
+    return go_through(job, lambda number: os.closerange(0, 200) if number == 5 else None)
 
-def only_in_company(run, key, walk, clock):
+def only_in_company(job):
     """Document 7 breaks the worker if others came before it."""
     came = []
     def hurt(number):
         came.append(number)
         if number == 7 and len(came) > 1:
             os._exit(9)
-    go_through(run, key, walk, clock, hurt)
+    return go_through(job, hurt)
 
-def keeps(run, key, walk, clock, kept=[]):
+def keeps(job, kept=[]):
     """Every document passes alone, but something stays of each."""
-    go_through(run, key, walk, clock, lambda number: kept.append(b"x" * 100_000_000) or time.sleep(len(kept) > 2))
+    return go_through(job, lambda number: kept.append(b"x" * 100_000_000) or time.sleep(len(kept) > 2))
 
-def dies_always(run, key, walk, clock):
-    go_through(run, key, walk, clock, lambda number: os._exit(4))
+def dies_always(job):
+    return go_through(job, lambda number: os._exit(4))
 
-def batches(run, key, walk, clock):
+def batches(job):
     """Two batches that are too much as a whole, whichever came before."""
     documents = pl.DataFrame({"text": list("01234567890123456789")})
-    for stretch, part in walk.through(documents, max_documents=2, max_bytes=100):
+    for stretch, part in job.walk.through(documents, max_documents=2, max_bytes=100):
         stretch.at("hurt")
         if part.height > 1:
             os._exit(7)
-    fine(run, key, walk, clock)
+    return fine(job)
 
-def reads(run, key, walk, clock):
+def reads(job):
     """Two files of five records; the reader of the first hangs at its third."""
-    seen, number = [], 0
+    seen, number, walk = [], 0, job.walk
     for piece in range(2):
         for record in range(6):
             if culprit := walk.given_up(piece, number):
@@ -121,58 +129,61 @@ def reads(run, key, walk, clock):
                 seen.append(f"{piece}.{record}")
             number += 1
     walk.idle()
-    if not walk.is_confirming:
-        folder = attempt_folder(run, "toy", key)
-        (folder / "documents").mkdir()
-        (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
-        commit(run, "toy", key, folder, {"read": len(seen)})
+    return made(job, seen)
 
-def prints(run, key, walk, clock):
+def prints(job):
     def hurt(number):
         if number in (3, 4):
             print(f"document {number}\\nis fine")
-    go_through(run, key, walk, clock, hurt)
+    return go_through(job, hurt)
 
-def slow(run, key, walk, clock):
-    go_through(run, key, walk, clock, lambda number: time.sleep(0.05))
+def slow(job):
+    return go_through(job, lambda number: time.sleep(0.05))
 
-def ctrl_c(run, key, walk, clock):
+def ctrl_c(job):
     """Interrupted once, at document 3 of b."""
+    run = job.store.root
     def hurt(number):
-        if key == "b" and number == 3 and not (run / "first").exists():
+        if job.key == "b" and number == 3 and not (run / "first").exists():
             (run / "first").touch()
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)
-    go_through(run, key, walk, clock, hurt)
+    return go_through(job, hurt)
 
-def unlucky(run, key, walk, clock):
+def unlucky(job):
     """Killed from outside twice: at document 3, and on the way to 3 when it is to be confirmed."""
+    run, walk = job.store.root, job.walk
     for when, number in (("first", 3), ("second", 1)):
         if walk.attempt.confirm == (None if when == "first" else 3) and not (run / when).exists():
             (run / when).touch()
             walk.at(number, step="hurt")
             os.kill(os.getpid(), signal.SIGKILL)
-    go_through(run, key, walk, clock)
+    return go_through(job)
 
-def dies_committed(run, key, walk, clock):
-    with (run / "attempts").open("a") as attempts:
+def dies_committed(job):
+    """Killed between its commit and its answer."""
+    with (job.store.root / "attempts").open("a") as attempts:
         attempts.write("x")
-    fine(run, key, walk, clock)
-    os.kill(os.getpid(), signal.SIGKILL)
+    commit = worker.commit
+    def commit_and_die(*rest):
+        commit(*rest)
+        os.kill(os.getpid(), signal.SIGKILL)
+    worker.commit = commit_and_die
+    return fine(job)
 
-def full_disk(run, key, walk, clock):
+def full_disk(job):
     raise OSError(errno.ENOSPC, "No space left on device", "somewhere")
 
-def refuses(run, key, walk, clock):
+def refuses(job):
     raise UsageError("cannot do this")
 
-def broken(run, key, walk, clock):
-    walk.idle()
+def broken(job):
+    job.walk.idle()
     raise KeyError("a bug of ours")
 
-def batch(run, key, walk, clock):
+def batch(job):
     """All ten at once, unless some are to be looked at closely; document 6 exits."""
-    seen = []
+    seen, walk = [], job.walk
     for stretch, part in walk.through(pl.DataFrame({"text": list("0123456789")}), max_documents=100, max_bytes=100):
         stretch.at("hurt")
         if "6" in part["text"]:
@@ -181,11 +192,7 @@ def batch(run, key, walk, clock):
     seen += [f"{number}:{culprit.reason}" for number, culprit in walk.attempt.quarantined.items()]
     seen.sort()
     walk.idle()
-    if not walk.is_confirming:
-        folder = attempt_folder(run, "toy", key)
-        (folder / "documents").mkdir()
-        (folder / "documents" / f"{key}.txt").write_text(" ".join(seen))
-        commit(run, "toy", key, folder, {"read": len(seen)})
+    return made(job, seen)
 '''
 
 
@@ -199,12 +206,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def work(run: Path, function: str, *, keys: tuple[str, ...] = ("a",), workers: int = 1, **limits: float) -> Supervisor:
-    supervisor = Supervisor(run, workers, Limits(**limits), lambda progress: None)  # type: ignore[arg-type]
+    supervisor = supervised(run, workers, Limits(**limits))  # type: ignore[arg-type]
     try:
         supervisor.run_stage([Task("toy", key, f"toy_tasks:{function}") for key in keys])
     finally:
         supervisor.close()
     return supervisor
+
+
+def supervised(
+    run: Path,
+    workers: int,
+    limits: Limits = LIMITS,
+    *,
+    own_steps: frozenset[str] = frozenset(),
+    show: Callable[[Progress | Said], object] = lambda progress: None,
+) -> Supervisor:
+    store = PosixStore(run)
+    engine = LocalEngine(store, workers, limits) if workers else InlineEngine(store)
+    return Supervisor(store, engine, limits, show, own_steps)  # type: ignore[arg-type]
 
 
 def text(run: Path, key: str = "a") -> str:
@@ -252,7 +272,7 @@ def test_a_worker_that_keeps_something_of_each_document_stops_the_run_before_it_
 
 
 def test_a_users_step_that_breaks_its_worker_on_every_document_stops_the_run(run: Path) -> None:
-    supervisor = Supervisor(run, 1, Limits(), lambda progress: None, frozenset({"hurt"}))
+    supervisor = supervised(run, 1, own_steps=frozenset({"hurt"}))
     with pytest.raises(UsageError, match=r'"hurt" broke its worker on 10 of the first 10 documents of a.*exit code 4'):
         supervisor.run_stage([Task("toy", "a", "toy_tasks:dies_always")])
     supervisor.close()
@@ -265,7 +285,7 @@ def test_without_workers_all_is_done_in_this_process(run: Path, monkeypatch: pyt
     assert psutil.Process().children(recursive=True) == before
     assert text(run) == text(run, "b") == "0 1 2:exception 3 4 5 6 7:exception 8 9"
     assert "ValueError: this document" in (run / "work" / "workers" / "0.log").read_text()
-    assert supervisor.timing["toy"]["steps"].keys() == {"load", "work", "other"}
+    assert supervisor.timing["toy"]["steps"].keys() == {"load", "work", "write", "other"}
 
 
 def test_without_workers_an_interrupt_ends_the_run_resumably(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +306,7 @@ def test_a_worker_killed_from_outside_costs_no_document(run: Path) -> None:
 
     def kill_one() -> None:
         while not killed:
-            at_work = [path for path in run.glob("work/workers/*.cursor") if Cursor(path).read().first >= 3]
+            at_work = [path for path in run.glob("work/workers/*.cursor") if Cursor.shared(path).read().first >= 3]
             if at_work:
                 child = psutil.Process().children()[0]
                 child.send_signal(signal.SIGKILL)
@@ -333,7 +353,7 @@ def test_sigterm_ends_a_stage_resumably_and_leaves_no_worker(run: Path) -> None:
     before = set(psutil.Process().children(recursive=True))
     timer = threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()
-    supervisor = Supervisor(run, 2, Limits(), lambda progress: None)
+    supervisor = supervised(run, 2)
     with pytest.raises(Interrupted):
         supervisor.run_stage([Task("toy", f"k{number}", "toy_tasks:slow") for number in range(40)])
     supervisor.close()
@@ -354,7 +374,7 @@ def test_sigterm_ends_a_stage_resumably_and_leaves_no_worker(run: Path) -> None:
 
 def test_what_a_task_prints_is_shown_with_the_step_that_printed_it(run: Path) -> None:
     shown: list[Progress | Said] = []
-    supervisor = Supervisor(run, 1, Limits(), shown.append)
+    supervisor = supervised(run, 1, show=shown.append)
     try:
         supervisor.run_stage([Task("toy", "a", "toy_tasks:prints")])
     finally:
@@ -365,7 +385,7 @@ def test_what_a_task_prints_is_shown_with_the_step_that_printed_it(run: Path) ->
 
 def test_progress_is_shown_up_to_the_end(run: Path) -> None:
     seen: list[Progress] = []
-    supervisor = Supervisor(run, 1, Limits(), lambda shown: seen.append(shown) if isinstance(shown, Progress) else None)
+    supervisor = supervised(run, 1, show=lambda shown: seen.append(shown) if isinstance(shown, Progress) else None)
     try:
         supervisor.run_stage([Task("toy", key, "toy_tasks:fine", size=10) for key in "ab"])
     finally:

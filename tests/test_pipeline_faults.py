@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 import curate
-from curate.engine.supervisor import Progress, Said
+from curate.engine.engine import Said
+from curate.engine.supervisor import Progress
 from curate.errors import CheckFailed, RunConflict
 from curate.report.verify import differences
 

@@ -15,7 +15,8 @@ import pytest
 import curate
 from curate.cli import main
 from curate.engine.clock import Clock
-from curate.engine.plan import write_plan
+from curate.engine.plan_file import write_plan
+from curate.engine.posix import PosixStore
 from curate.errors import RunConflict, UsageError
 from curate.pipeline.planning import make_plan
 from curate.pipeline.run import run
@@ -312,7 +313,7 @@ def test_a_shipped_recipes_copy_finds_its_inputs_and_takes_no_runs_name(
     (tmp_path / "runs" / "quickstart-2").mkdir(parents=True)
     place = tmp_path / "runs" / "quickstart"
     recipe = resolve(load("quickstart"))
-    write_plan(place, make_plan(recipe))
+    write_plan(PosixStore(place), make_plan(recipe))
     (place / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8")
     changes = [Change("where", "expression", "word_count > 3"), Change("gopher_quality", "min_words", 30)]
     told = retune(curate.Run(place), changes)

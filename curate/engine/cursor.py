@@ -16,18 +16,28 @@ from curate.engine.task import NOBODY, Position
 
 STEP_BYTES = 120
 LAYOUT = struct.Struct(f"<qqqdqq{STEP_BYTES}s")
+NOWHERE = LAYOUT.pack(NOBODY, NOBODY, NOBODY, 0.0, 0, 0, b"")
 
 
 class Cursor:
-    """The worker's side and, opened with the same path, the supervisor's."""
+    """A position in some memory. `shared` is the worker's side of it and, opened with the same path, the supervisor's;
+    `private` is for one process."""
 
-    def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.write_bytes(LAYOUT.pack(NOBODY, NOBODY, NOBODY, 0.0, 0, 0, b""))
-        with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), LAYOUT.size)
+    def __init__(self, memory: mmap.mmap | bytearray) -> None:
+        self._memory = memory
         self._documents = 0
         self._last = NOBODY
+
+    @classmethod
+    def shared(cls, path: Path) -> Cursor:
+        if not path.exists():
+            path.write_bytes(NOWHERE)
+        with path.open("r+b") as file:
+            return cls(mmap.mmap(file.fileno(), LAYOUT.size))
+
+    @classmethod
+    def private(cls) -> Cursor:
+        return cls(bytearray(NOWHERE))
 
     def at(self, first: int, last: int | None = None, *, step: str, size: int = 0, piece: int = NOBODY) -> None:
         """Before a step's work on one document, or on a batch of several, of `size` bytes."""

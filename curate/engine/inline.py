@@ -7,40 +7,46 @@ with it, since nobody watches; the same call with workers then finds it.
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from curate.engine.cursor import Cursor
-from curate.engine.process import command_for
-from curate.engine.worker import work
+from curate.engine.engine import Answer, Assignment, AtWork
+from curate.engine.store import Store
+from curate.engine.worker import answer_of, command_for, work
+from curate.errors import Interrupted
+from curate.interrupts import GOES_ON, number_of
 
 
 @dataclass(slots=True)
-class InlineWorker:
-    """What the supervisor sees of a worker, without a process of its own."""
+class InlineEngine:
+    """The engine without processes."""
 
-    run: Path
-    cursor: Cursor
-    log: Path
-    assignment: Any = None
-    cpu: float = 0.0
-    """CPU seconds of all tasks so far: they count as the workers' and not as the supervisor's."""
+    store: Store
+    workers: int = 0
+    _pending: deque[Assignment] = field(default_factory=deque)
 
-    @classmethod
-    def start(cls, run: Path) -> InlineWorker:
-        folder = run / "work" / "workers"
+    def submit(self, assignment: Assignment) -> None:
+        self._pending.append(assignment)
+
+    def wait(self) -> Sequence[Answer]:
+        if not self._pending:
+            return []
+        try:
+            return [self._do(self._pending.popleft()), AtWork(0)]
+        except KeyboardInterrupt as interrupt:
+            raise Interrupted(GOES_ON, number_of(interrupt)) from interrupt
+
+    def close(self) -> None:
+        self._pending.clear()
+
+    def _do(self, assignment: Assignment) -> Answer:
+        """What a task prints as errors goes to the log, as a worker's does."""
+        folder = self.store.scratch / "workers"
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(run.absolute(), Cursor(folder / "inline.cursor"), folder / "0.log")
-
-    def do(self, assignment: Any) -> Mapping[str, Any]:
-        """The answer to a task; what it prints as errors goes to the log, as a worker's does."""
-        self.assignment = assignment
-        began = time.process_time()
+        path = folder / "0.log"
         here = contextlib.chdir(".")  # a user's function may go to another folder
-        with here, self.log.open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
-            answer = work(self.run, command_for(assignment), self.cursor)
-        self.cpu += time.process_time() - began
-        return answer
+        with here, path.open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
+            answer = work(self.store, command_for(assignment), Cursor.private())
+        return answer_of(assignment, answer, path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import polars as pl
 
@@ -74,8 +74,9 @@ def add_counts(total: dict[str, Any], more: Mapping[str, Any]) -> None:
             total[name] = total.get(name, 0) + value
 
 
-def write_table(frame: pl.DataFrame, path: Path) -> None:
+def write_table(frame: pl.DataFrame, target: Path | BinaryIO) -> None:
     """Parquet with fixed options: equal rows are equal bytes on every machine with these versions."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(target, Path):
+        target.parent.mkdir(parents=True, exist_ok=True)
     whole = frame.rechunk()  # the writer sees of how many chunks a frame consists, and rows come in any number of them
-    whole.write_parquet(path, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP)
+    whole.write_parquet(target, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP)

@@ -1,21 +1,19 @@
 """The table of splits: what there is to read, cut once into pieces that never depend on who works on them.
 
-paths ─▶ inputs (sorted, with size and version) ─▶ ranges (cut by the reader) ─▶ splits ─▶ plan.json
+paths ─▶ inputs (sorted, with size and version) ─▶ ranges (cut by the reader) ─▶ splits
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from curate.engine.sealed import read_sealed, write_sealed
 from curate.errors import RunConflict
 from curate.recipe import OwnColumn
 
-PLAN = "plan.json"
 SPLITS_WANTED = 64
 MIN_SPLIT_BYTES = 4 << 20
 MAX_SPLIT_BYTES = 128 << 20
@@ -58,6 +56,30 @@ class Split:
     """Bytes of input, about: for progress and for balance."""
 
 
+class Splits(Protocol):
+    """All splits of a plan in their order: those of a source lie together, numbered from 0."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Split]: ...
+
+    def of(self, source: str) -> Sequence[Split]: ...
+
+    def of_key(self, key: str) -> Split: ...
+
+
+class PlannedSplits(tuple[Split, ...]):
+    """Splits that have just been cut."""
+
+    __slots__ = ()
+
+    def of(self, source: str) -> Sequence[Split]:
+        return tuple(split for split in self if split.source == source)
+
+    def of_key(self, key: str) -> Split:
+        return next(split for split in self if split.key == key)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that is fixed before work starts."""
@@ -68,7 +90,7 @@ class Plan:
     """Of curate: another one may compute something else, so it does not go on with this run."""
     base: str
     """The folder that relative paths of the recipe start from."""
-    splits: tuple[Split, ...]
+    splits: Splits
     files: tuple[tuple[str, str], ...] = ()
     """Names and SHA-256 of all that decides bytes besides recipe and inputs: own modules, models, lists, …"""
     recipe_file: str = ""
@@ -78,10 +100,10 @@ class Plan:
     """By source, the columns of its tables that are the user's own."""
 
     def split(self, key: str) -> Split:
-        return next(split for split in self.splits if split.key == key)
+        return self.splits.of_key(key)
 
-    def of(self, source: str) -> tuple[Split, ...]:
-        return tuple(split for split in self.splits if split.source == source)
+    def of(self, source: str) -> Sequence[Split]:
+        return self.splits.of(source)
 
     def inputs(self) -> Mapping[str, tuple[InputFile, ...]]:
         """Each source's inputs, each once, sorted by name."""
@@ -99,7 +121,7 @@ def target_bytes(total: int) -> int:
     return min(max(total // SPLITS_WANTED, MIN_SPLIT_BYTES), MAX_SPLIT_BYTES)
 
 
-def make_splits(source: str, inputs: Sequence[InputFile], cut: Cut, target: int) -> tuple[Split, ...]:
+def make_splits(source: str, inputs: Sequence[InputFile], cut: Cut, target: int) -> PlannedSplits:
     """Cut large files into ranges, and gather small ones; in the order of names, so always the same."""
     groups: list[list[FileRange]] = [[]]
     sizes = [0]
@@ -112,36 +134,10 @@ def make_splits(source: str, inputs: Sequence[InputFile], cut: Cut, target: int)
                 sizes.append(0)
             groups[-1].append(FileRange(file, start, end))
             sizes[-1] += size
-    return tuple(
+    return PlannedSplits(
         Split(f"{source}-{number:05}", source, number, tuple(ranges), size)
         for number, (ranges, size) in enumerate(zip(groups, sizes, strict=True))
     )
-
-
-def write_plan(run: Path, plan: Plan) -> None:
-    """`plan.json`: written once, before any work."""
-    write_sealed(run / PLAN, dataclasses.asdict(plan))
-
-
-def read_plan(run: Path) -> Plan | None:
-    """The plan of a run that was begun, or None.
-
-    Raises:
-        CheckFailed: the file is not as it was written.
-    """
-    path = run / PLAN
-    if not path.is_file():
-        return None
-    table = read_sealed(path)
-    files = tuple((name, sha256) for name, sha256 in table["files"])
-    splits = tuple(map(_split, table["splits"]))
-    columns = tuple((name, tuple(OwnColumn(**column) for column in own)) for name, own in table.get("columns", ()))
-    return Plan(table["recipe"], table["version"], table["base"], splits, files, table["recipe_file"], columns)
-
-
-def _split(table: Mapping[str, Any]) -> Split:
-    ranges = [FileRange(InputFile(**piece["file"]), piece["start"], piece["end"]) for piece in table["ranges"]]
-    return Split(table["key"], table["source"], table["number"], tuple(ranges), table["size"])
 
 
 def check_plan(old: Plan, new: Plan, run: Path) -> None:
@@ -157,7 +153,7 @@ def check_plan(old: Plan, new: Plan, run: Path) -> None:
     if old.files != new.files:
         changed = sorted({name for name, _ in set(old.files) ^ set(new.files)})
         raise RunConflict(f"{run} was begun with another {', another '.join(changed)}; choose another --out")
-    if old.splits != new.splits:
+    if len(old.splits) != len(new.splits) or any(map(operator.ne, old.splits, new.splits)):
         raise RunConflict(f"{run} was begun with other inputs: {_difference(old, new)}; choose another --out")
 
 

@@ -17,7 +17,10 @@ from typing import Any, BinaryIO
 import psutil
 
 from curate.engine.cursor import Cursor
-from curate.engine.task import READ, Position, attempt_to_json
+from curate.engine.engine import Assignment
+from curate.engine.store import Store
+from curate.engine.task import READ, Position
+from curate.engine.worker import command_for
 from curate.recipe import Limits
 
 WALL_FACTOR = 5
@@ -48,12 +51,6 @@ SINGLE_THREADED = {
 """One process, one core: so workers do not fight, the account of CPU time is true, and sets have one order."""
 
 
-def command_for(assignment: Any) -> dict[str, Any]:
-    """What a worker is told: the task's function and key, and how to go through the split."""
-    task = assignment.task
-    return {"function": task.function, "key": task.key, "attempt": attempt_to_json(assignment.attempt)}
-
-
 @dataclass(frozen=True, slots=True)
 class Death:
     """Why a worker must go: "crash" (it is gone), "memory" or "timeout", and what was seen."""
@@ -70,7 +67,7 @@ class WorkerProcess:
     began: float
     _watched: psutil.Process
     ready: bool = False
-    assignment: Any = None
+    assignment: Assignment | None = None
     since: float = 0.0
     """When it became ready, got its task, or gave its last answer."""
     hung_up: bool = False
@@ -84,14 +81,13 @@ class WorkerProcess:
     """Seconds for which the process has slept over the same work."""
 
     @classmethod
-    def start(cls, run: Path, number: int) -> WorkerProcess:
-        folder = run / "work" / "workers"
+    def start(cls, store: Store, number: int) -> WorkerProcess:
+        folder = store.scratch / "workers"
         folder.mkdir(parents=True, exist_ok=True)
         cursor = folder / f"{os.getpid()}.{time.monotonic_ns()}.cursor"
         log = folder / f"{number}.log"
-        here = run.absolute()  # a user's function may go to another folder
-        command = [sys.executable, "-m", "curate.engine.worker", str(here), str(cursor), str(os.getpid())]
-        shared = Cursor(cursor)
+        command = [sys.executable, "-m", "curate.engine.worker", store.address, str(cursor), str(os.getpid())]
+        shared = Cursor.shared(cursor)
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 command,
@@ -109,7 +105,7 @@ class WorkerProcess:
         assert self.process.stdout is not None
         return self.process.stdout  # type: ignore[return-value]
 
-    def assign(self, assignment: Any) -> None:
+    def assign(self, assignment: Assignment) -> None:
         """Send a task; a worker that died meanwhile is found by the next look."""
         self.assignment = assignment
         self.since = time.perf_counter()

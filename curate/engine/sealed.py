@@ -32,7 +32,15 @@ def read_sealed(path: Path) -> dict[str, Any]:
     Raises:
         CheckFailed: the file is damaged.
     """
-    content = path.read_bytes()
+    return opened(path.read_bytes(), path)
+
+
+def opened(content: bytes, name: object) -> dict[str, Any]:
+    """The value of a file with this content; `name` is for the error.
+
+    Raises:
+        CheckFailed: it is damaged.
+    """
     try:
         value = json.loads(content)
         del value[SEAL]
@@ -40,6 +48,6 @@ def read_sealed(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         is_whole = False
     if not is_whole:
-        raise CheckFailed(f"{path} is damaged: it is not as it was written")
+        raise CheckFailed(f"{name} is damaged: it is not as it was written")
     table: dict[str, Any] = value
     return table

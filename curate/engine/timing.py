@@ -8,18 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from curate.engine.clock import add_seconds
-from curate.engine.whole import write_json
+from curate.engine.store import Store
+from curate.engine.whole import json_bytes
+from curate.run_files import TIMING
 
-NAME = "timing.json"
 
-
-def merge_timing(run: Path, stages: Mapping[str, Mapping[str, Any]], own: list[float]) -> dict[str, Any]:
+def merge_timing(store: Store, stages: Mapping[str, Mapping[str, Any]], own: list[float]) -> dict[str, Any]:
     """The account so far with this session's added; `own` is [wall, CPU] of the supervisor."""
-    total = read_timing(run)
+    total = read_timing(store)
     for name, more in stages.items():
         stage = total["stages"].setdefault(name, {"wall": 0.0, "workers": 0, "steps": {}})
         stage["wall"] += more["wall"]
@@ -33,17 +32,16 @@ def merge_timing(run: Path, stages: Mapping[str, Mapping[str, Any]], own: list[f
     return total
 
 
-def read_timing(run: Path) -> dict[str, Any]:
-    path = run / NAME
+def read_timing(store: Store) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):  # an account of time that is lost, or damaged, must not stop a run
-        table: dict[str, Any] = json.loads(path.read_text())
+        table: dict[str, Any] = json.loads(store.read(TIMING))
         if table.keys() >= {"wall", "cpu", "supervisor_cpu", "stages"}:
             return table
     return {"wall": 0.0, "cpu": 0.0, "supervisor_cpu": 0.0, "explained": 0.0, "stages": {}}
 
 
-def write_timing(run: Path, timing: Mapping[str, Any]) -> None:
-    write_json(run / NAME, timing)
+def write_timing(store: Store, timing: Mapping[str, Any]) -> None:
+    store.write(TIMING, json_bytes(timing))
 
 
 def _explained(stages: Mapping[str, Mapping[str, Any]], wall: float) -> float:

@@ -5,10 +5,14 @@ content ─▶ name.<pid>.part ─▶ fsync ─▶ rename ─▶ fsync of the fo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+PART = ".part"
+"""How the names of files end that are not whole yet."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -22,11 +26,16 @@ def json_bytes(value: Any) -> bytes:
 
 def write_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     part.write_bytes(content)
     sync(part)
     part.replace(path)
     sync(path.parent)
+
+
+def file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def target_of(path: Path) -> Path:

@@ -3,7 +3,7 @@
     supervisor ── {"function": "curate.pipeline.filter:filter_split", "key": "web-00003", …} ──▶ worker
                ◀── {"done": {"extract": [wall, cpu], …}}  or  {"failed": "MachineError", "message": …} ──
 
-Started as `python -m curate.engine.worker RUN CURSOR PARENT`.
+Started as `python -m curate.engine.worker STORE CURSOR PARENT`; the store's address is that of `Store.address`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from curate import errors
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
-from curate.engine.store import machine_error
-from curate.engine.task import attempt_from_json
+from curate.engine.engine import Answer, Assignment, Broke, Finished, Refused
+from curate.engine.job import Job, Made, TaskFunction
+from curate.engine.machine import machine_error
+from curate.engine.records import commit
+from curate.engine.store import Store, open_store, place_of
+from curate.engine.task import Attempt, Position, attempt_from_json, attempt_to_json
 from curate.engine.walk import Walk, trust
 from curate.errors import CurateError, DocumentError, described
 
@@ -40,48 +45,76 @@ MAX_LINE = 10_000
 """Bytes of a line that is told before it has ended."""
 
 
-TaskFunction = Callable[[Path, str, Walk, Clock], None]
-
-
 def main() -> None:
-    run, cursor_path, parent = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    store, cursor_path, parent = open_store(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     _die_with_parent(parent)
     tasks, answers = _private_pipes()
-    cursor, check_files = Cursor(cursor_path), _file_check(tasks, answers)
-    said = Said(answers, cursor)
+    cursor, check_files = Cursor.shared(cursor_path), _file_check(tasks, answers)
+    said = TaskOutput(answers, cursor)
     sys.stdout = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
     _answer(answers, {"ready": time.process_time()})
     for line in tasks:
-        answer = work(run, json.loads(line), cursor, check_files=check_files)
+        answer = work(store, json.loads(line), cursor, check_files=check_files)
         said.flush_rest()
         _answer(answers, answer)
 
 
+def command_for(assignment: Assignment) -> dict[str, Any]:
+    """What a worker is told: the task, and how to go through its split."""
+    task = assignment.task
+    attempt = attempt_to_json(assignment.attempt)
+    return {"function": task.function, "stage": task.stage, "key": task.key, "attempt": attempt}
+
+
 def work(
-    run: Path, command: Mapping[str, Any], cursor: Cursor, *, check_files: Callable[[], None] = trust
+    store: Store, command: Mapping[str, Any], cursor: Cursor, *, check_files: Callable[[], None] = trust
 ) -> dict[str, Any]:
-    """Run one task; its exceptions become answers, with the position where they were raised."""
+    """Run one task and commit what it made; its exceptions become answers, with the position where they were raised."""
     clock = Clock()
     cursor.reset()
-    walk = Walk(attempt_from_json(command["attempt"]), cursor, check_files)
+    job = Job(store, command["stage"], command["key"], Walk(_attempt(command), cursor, check_files), clock)
     try:
         with clock("other"):
             with clock("load"):
                 function = _function(command["function"])
-            function(run, command["key"], walk, clock)
+            _commit(job, function(job))
     except DocumentError as error:
         return _broke("exception", error, cursor)
     except CurateError as error:
         return {"failed": type(error).__name__, "arguments": list(error.args)}
     except Exception as error:
-        return _failure(error, run, cursor)
+        return _failure(error, store, cursor)
     return {"done": clock.seconds(), "documents": cursor.read().documents}
 
 
-def _failure(error: Exception, run: Path, cursor: Cursor) -> dict[str, Any]:
+def _attempt(command: Mapping[str, Any]) -> Attempt:
+    return attempt_from_json(command["attempt"])
+
+
+def _commit(job: Job, made: Made | None) -> None:
+    job.walk.idle()
+    if made is not None and not job.walk.is_confirming:
+        with job.clock("write"):
+            commit(job.store, job.stage, job.key, made.outputs, made.counts)
+
+
+def answer_of(assignment: Assignment, answer: Mapping[str, Any], log: Path) -> Answer:
+    """What a worker has answered to a task; its traceback is in its log."""
+    if "done" in answer:
+        return Finished(assignment, answer["done"], answer["documents"])
+    if "failed" in answer:
+        return Refused(assignment, getattr(errors, answer["failed"], CurateError)(*answer["arguments"]))
+    position = Position(**answer["position"])
+    if position.is_idle:
+        told = f"internal error in {assignment}: {answer['message']} (traceback in {log})"
+        return Refused(assignment, CurateError(told))
+    return Broke(assignment, position, answer["broke"], answer["message"])
+
+
+def _failure(error: Exception, store: Store, cursor: Cursor) -> dict[str, Any]:
     traceback.print_exc()
     sys.stderr.flush()
-    if known := machine_error(error, run):
+    if known := machine_error(error, place_of(store)):
         return {"failed": type(known).__name__, "arguments": list(known.args)}
     return _broke("memory" if isinstance(error, MemoryError) else "exception", error, cursor)
 
@@ -93,7 +126,7 @@ def _broke(reason: str, error: Exception, cursor: Cursor) -> dict[str, Any]:
     return {"broke": reason, "message": told, "position": dataclasses.asdict(cursor.read())}
 
 
-class Said(io.BufferedIOBase):
+class TaskOutput(io.BufferedIOBase):
     """What a task prints: whole lines go to the supervisor with the step that printed them, who shows them. It stands
     behind `sys.stdout`, so that this is a file like any other; whoever closes it does not close it for the next."""
 

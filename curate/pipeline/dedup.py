@@ -1,4 +1,4 @@
-"""Pass 2: which document repeats which, from the signatures of all splits, and from texts where those are asked for.
+"""`dedup`: which document repeats which, from the signatures of all splits, and from texts where those are asked for.
 
 work/filter/*.signatures.parquet ─▶ candidates ─▶ *.documents.parquet: their texts ─▶ dedup/{duplicates,cuts}.parquet
                                                    the greatest losses, with excerpts ─▶ dedup/losses.parquet
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,64 +17,64 @@ import polars as pl
 from curate.dedup.copies import TEXT_METHODS
 from curate.dedup.excerpts import greatest_losses, with_excerpts
 from curate.dedup.find import Found, find_duplicates
-from curate.dedup.index import IN_RUN, open_index, write_index
-from curate.engine.clock import Clock
-from curate.engine.ledger import write_table
-from curate.engine.store import attempt_folder, commit
-from curate.engine.walk import Walk
+from curate.dedup.index import open_index, write_index
+from curate.engine.job import Job, Made
+from curate.engine.store import Store
 from curate.errors import CurateError, UsageError
-from curate.pipeline.filtered import filtered
+from curate.pipeline.filtered import open_filtered
 from curate.recipe import Dedup, Recipe, Scrub
-from curate.run_folder import open_run
+from curate.run_files import CUTS, DUPLICATES, INDEX, LOSSES
 from curate.scrub.pii import scrub_texts
 from curate.steps.deciding_files import check_as_planned, index_files
 
-STAGE = "dedup"
-DUPLICATES = "dedup/duplicates.parquet"
-CUTS = "dedup/cuts.parquet"
-LOSSES = "dedup/losses.parquet"
 VERDICT = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
 VERDICT |= {"containment": pl.Float32, "novel_words": pl.Int64}
 CUT = {"id": pl.String, "start": pl.Int64, "end": pl.Int64, "method": pl.String, "held_by": pl.String}
 
 
-def dedup_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def dedup_run(job: Job) -> Made:
     """The one task of the stage `dedup`."""
-    recipe, plan = open_run(run)
+    recipe, store, clock = job.recipe, job.store, job.clock
     dedup = recipe.dedup
     assert dedup is not None, "the stage is only planned for recipes with [dedup]"
-    keys = [split.key for split in plan.splits]
+    keys = [split.key for split in job.plan.splits]
 
     def texts(number: int, rows: npt.NDArray[np.int64]) -> pl.Series:
         """Rows of the documents file are those of the signature file."""
         with clock("read"):
-            return pl.read_parquet(filtered(run, keys[number], "documents"), columns=["text"])["text"].gather(rows)
+            return pl.read_parquet(open_filtered(store, keys[number], "documents"), columns=["text"])["text"].gather(
+                rows
+            )
 
     with clock("read"):
-        check_as_planned(plan, index_files(recipe))
-        files = [str(filtered(run, key, "signatures")) for key in keys]
+        check_as_planned(job.plan, index_files(recipe))
+        files = [str(open_filtered(store, key, "signatures")) for key in keys]
     with clock("clusters"):
         earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
-        found = find_duplicates(files, dedup, texts=texts, scratch=run / "work", earlier=earlier, cores=walk.cores)
+        found = find_duplicates(files, dedup, texts=texts, scratch=store.scratch, earlier=earlier, cores=job.cores)
     with clock("write"):
-        folder = attempt_folder(run, STAGE, key)
-        write_table(found.verdicts, folder / DUPLICATES)
-        write_table(found.cuts, folder / CUTS)
-        write_table(_losses(found.verdicts, [filtered(run, key, "documents") for key in keys], recipe), folder / LOSSES)
+        outputs = job.outputs()
+        outputs.table(DUPLICATES, found.verdicts)
+        outputs.table(CUTS, found.cuts)
+        outputs.table(LOSSES, _losses(found.verdicts, store, keys, recipe))
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
-            write_index(folder / IN_RUN, dedup, files, copies["id"])
-        commit(run, STAGE, key, folder, _counts(found, copies, dedup))
+            write_index(outputs.place(INDEX), dedup, files, copies["id"])
+            outputs.adopt(outputs.place(INDEX).iterdir())
+        return Made(outputs, _counts(found, copies, dedup))
 
 
-def _losses(verdicts: pl.DataFrame, files: Sequence[Path], recipe: Recipe) -> pl.DataFrame:
+def _losses(verdicts: pl.DataFrame, store: Store, keys: Sequence[str], recipe: Recipe) -> pl.DataFrame:
     """The removals that lose most, with a piece of what they lose; the texts go with the intermediate files."""
     assert recipe.dedup is not None
     losses = greatest_losses(verdicts)
     ids = pl.concat([losses["id"], losses["duplicate_of"]]).unique().to_list()
     found = [
-        pl.scan_parquet(file, glob=False).filter(pl.col("id").is_in(ids)).select("id", "text").collect()
-        for file in (files if ids else ())
+        pl.scan_parquet(open_filtered(store, key, "documents"), glob=False)
+        .filter(pl.col("id").is_in(ids))
+        .select("id", "text")
+        .collect()
+        for key in (keys if ids else ())
     ]
     texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
     return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe.scrub))
@@ -105,19 +104,19 @@ def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
     return counts
 
 
-def verdicts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+def verdicts_among(store: Store, ids: pl.Series) -> pl.DataFrame:
     """The verdicts on some documents, where there are any; the columns are those of VERDICT."""
-    return rows_among(run / DUPLICATES, ids, VERDICT)
+    return rows_among(store, DUPLICATES, ids, VERDICT)
 
 
-def cuts_among(run: Path, ids: pl.Series) -> pl.DataFrame:
+def cuts_among(store: Store, ids: pl.Series) -> pl.DataFrame:
     """What is cut out of the texts of some documents: id, start, end, method, held_by."""
-    return rows_among(run / CUTS, ids, CUT)
+    return rows_among(store, CUTS, ids, CUT)
 
 
-def rows_among(path: Path, ids: pl.Series, schema: Mapping[str, Any]) -> pl.DataFrame:
+def rows_among(store: Store, name: str, ids: pl.Series, schema: Mapping[str, Any]) -> pl.DataFrame:
     """Rows with these ids. The file is sorted by id, so only the row groups that can hold them are read."""
-    if not path.is_file() or ids.is_empty():
+    if ids.is_empty() or store.stamp(name) is None:
         return pl.DataFrame(schema=schema)
-    near = pl.scan_parquet(path).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
+    near = pl.scan_parquet(store.fetch(name)).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
     return near.select(list(schema)).collect().join(ids.to_frame("id"), on="id", how="semi", maintain_order="left")

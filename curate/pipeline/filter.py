@@ -8,12 +8,10 @@ Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,15 +20,15 @@ import polars as pl
 from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
 from curate.engine.files import open_input
-from curate.engine.ledger import check_account, count_outcomes, write_table
+from curate.engine.job import Job, Made
+from curate.engine.ledger import check_account, count_outcomes
 from curate.engine.plan import Split
 from curate.engine.sizes import BEFORE
-from curate.engine.store import attempt_folder, commit
+from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
-from curate.pipeline.filtered import STAGE, Kind, filtered_name
 from curate.readers.own_columns import EXTRA
 from curate.recipe import Dedup, Recipe, Source
-from curate.run_folder import open_run
+from curate.run_files import Filtered, filtered
 from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
 from curate.steps.columns import LEDGER_HEAD, in_order, needed_of_own
 from curate.steps.decide import decide, quarantine_culprits
@@ -39,7 +37,7 @@ from curate.steps.rows import bounded_batches, frame_rows, split_rows
 from curate.steps.user_errors import ENOUGH, ROWS, check_user_errors
 from curate.text.signals import SIGNALS, text_signals
 
-KINDS: tuple[Kind, ...] = ("documents", "signatures", "ledger")
+KINDS: tuple[Filtered, ...] = ("documents", "signatures", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +49,25 @@ class Parts:
     signatures: pl.DataFrame
 
 
-def filter_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def filter_split(job: Job) -> Made | None:
     """The task of the stage `filter`."""
+    walk, clock = job.walk, job.clock
     with clock("load"):
-        recipe, plan = open_run(run)
-        split = plan.split(key)
+        recipe, split = job.recipe, job.split
         source = recipe.source(split.source)
         steps = bind(source, recipe)
-        check_as_planned(plan, [file for step in steps for file in step.filter.files])
-        _load_kernels(run)
+        check_as_planned(job.plan, [file for step in steps for file in step.filter.files])
+        _load_kernels(job.store)
     with clock("batch"):
         batches = bounded_batches(split_rows(split, source, recipe, walk, clock))
         processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
         parts = list(_watched(processed, steps, recipe) if has_own_steps(source) else processed)
         parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
     walk.idle()
-    if not walk.is_confirming:
-        with clock("write"):
-            _commit(run, split, _join(parts))
+    if walk.is_confirming:
+        return None
+    with clock("write"):
+        return _made(job, _join(parts))
 
 
 def _watched(parts: Iterator[Parts], steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
@@ -80,13 +79,13 @@ def _watched(parts: Iterator[Parts], steps: tuple[BoundStep, ...], recipe: Recip
         check_user_errors(rows, names, recipe.limits.max_errors, min_reached=ENOUGH)
 
 
-def _commit(run: Path, split: Split, parts: Parts) -> None:
-    folder = attempt_folder(run, STAGE, split.key)
+def _made(job: Job, parts: Parts) -> Made:
+    outputs, source = job.outputs(), job.split.source
     for name in KINDS:
-        write_table(getattr(parts, name), folder / filtered_name(split.key, name))
-    counts = count_outcomes(parts.ledger, step_names(open_run(run)[0].source(split.source)))
-    check_account(counts, split.key)
-    commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "inputs": _input_digests(split)})
+        outputs.table(filtered(job.key, name), getattr(parts, name))
+    counts = count_outcomes(parts.ledger, step_names(job.recipe.source(source)))
+    check_account(counts, job.key)
+    return Made(outputs, {"source": source, **counts, "inputs": _input_digests(job.split)})
 
 
 def _process(
@@ -173,13 +172,12 @@ def _input_digests(split: Split) -> dict[str, str]:
 
 
 @cache
-def _load_kernels(run: Path) -> None:
+def _load_kernels(store: Store) -> None:
     """Load the compiled kernels before any document's time is measured.
 
     On a fresh machine they are compiled first, which takes a while, by one worker while the others wait.
     """
     text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
-    with (run / "work" / "kernels.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with store.alone("kernels"):
         text_signals(text)
         sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))

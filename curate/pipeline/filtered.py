@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from curate.engine.store import intact
-
-STAGE = "filter"
-
-Kind = Literal["documents", "signatures", "ledger"]
+from curate.engine.records import intact
+from curate.engine.store import Store
+from curate.run_files import Filtered, filtered
 
 
-def filtered_name(key: str, kind: Kind) -> str:
-    """The path below the run."""
-    return f"work/{STAGE}/{key}.{kind}.parquet"
-
-
-def filtered(run: Path, key: str, kind: Kind) -> Path:
+def open_filtered(store: Store, key: str, kind: Filtered) -> Path:
     """
     Raises:
         RottenFile: the file is not as it was committed.
     """
-    return intact(run, STAGE, key, filtered_name(key, kind))
+    return intact(store, "filter", key, filtered(key, kind))

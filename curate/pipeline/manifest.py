@@ -6,16 +6,17 @@ done records ─▶ inputs (sha256), outputs and records (size, sha256), counts 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from curate.engine.ledger import add_counts, check_account
-from curate.engine.plan import PLAN, Plan
-from curate.engine.sealed import write_sealed
-from curate.engine.store import file_digest, read_done
+from curate.engine.plan import Plan
+from curate.engine.records import read_done
+from curate.engine.sealed import sealed_bytes
+from curate.engine.store import Store
 from curate.recipe import Recipe, digest
-from curate.run_folder import MANIFEST, RECIPE
+from curate.run_files import DONE, MANIFEST, PLAN, RECIPE, SPLIT_ENDS, SPLITS, WORK
 from curate.steps.deciding_files import deciding_files
 from curate.version import __version__
 
@@ -31,9 +32,9 @@ LIBRARIES = (
 )
 
 
-def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> None:
+def write_manifest(store: Store, recipe: Recipe, plan: Plan, stages: list[str]) -> None:
     """Gather the done records of all stages; the account must close for every source."""
-    done = {stage: read_done(run, stage) for stage in stages}
+    done = {stage: {task.key: task for task in read_done(store, stage)} for stage in stages}
     counts = _counts(done["tokenize"])
     for source, count in counts.items():
         check_account(count, source)
@@ -47,16 +48,16 @@ def write_manifest(run: Path, recipe: Recipe, plan: Plan, stages: list[str]) -> 
         "curate": __version__,
         "libraries": {name: version(name) for name in LIBRARIES},
         "models": _models(recipe),
-        "records": _records(run),
+        "records": _records(store),
         "inputs": _inputs(plan, done["filter"]),
-        "outputs": {name: entry for name, entry in outputs.items() if not name.startswith("work/")},
+        "outputs": {name: entry for name, entry in outputs.items() if not name.startswith(f"{WORK}/")},
         "counts": counts,
         "dedup": done["dedup"]["all"].counts if "dedup" in done else {},
         "contamination": done["contamination"]["all"].counts if "contamination" in done else {},
         "tokenizer": done["tokenizer"]["all"].counts,
         "tokens": done["mix"]["all"].counts,
     }
-    write_sealed(run / MANIFEST, manifest)
+    store.write(MANIFEST, sealed_bytes(manifest))
 
 
 def _counts(done: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -86,8 +87,7 @@ def _models(recipe: Recipe) -> list[dict[str, str]]:
     return [{key: value for key, value in entry.items() if key != "path"} for entry in entries]
 
 
-def _records(run: Path) -> dict[str, dict[str, Any]]:
+def _records(store: Store) -> dict[str, dict[str, Any]]:
     """The run's own papers: what it was asked, its plan, and what each task has done."""
-    files = [run / RECIPE, run / PLAN, *sorted((run / "done").rglob("*.json"))]
-    sizes = ((file, {"size": file.stat().st_size, "sha256": file_digest(file)}) for file in files)
-    return {file.relative_to(run).as_posix(): entry for file, entry in sizes}
+    contents = ((name, store.read(name)) for name in (RECIPE, PLAN, SPLITS, SPLIT_ENDS, *sorted(store.names(DONE))))
+    return {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in contents}

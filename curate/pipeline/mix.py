@@ -7,29 +7,33 @@ tokens/train/<source>/* ─▶ repeated and shuffled ─▶ tokens/train/mixed/N
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from curate.engine.clock import Clock
-from curate.engine.ledger import write_table
+from curate.engine.job import Job, Made
+from curate.engine.outputs import Origin, Outputs
 from curate.engine.plan import Plan, Split
-from curate.engine.store import attempt_folder, commit, committed, forget, intact
-from curate.engine.walk import Walk
-from curate.engine.whole import write_json
-from curate.errors import RottenFile
-from curate.pipeline.portions import SUFFIXES, Portions, portions_of, shard_name, tokenized, up_to_share, write_portion
+from curate.engine.records import committed, intact
+from curate.engine.store import Store
+from curate.pipeline.portions import (
+    SUFFIXES,
+    Portions,
+    has_tokens,
+    open_tokenized,
+    portions_of,
+    up_to_share,
+    write_portion,
+)
 from curate.pipeline.tokenize import PARTS
 from curate.pipeline.tokenizer import run_tokenizer, tokenizer_name
-from curate.recipe import MIXED, Recipe
-from curate.run_folder import open_run
+from curate.recipe import Recipe
+from curate.run_files import MIXED, MIXTURE, TOKEN_BYTES, numbering, portion, shard, shards, tokenized
 from curate.tokenize.encode import Tokenizer, token_bytes_file
 from curate.tokenize.materialise import materialise
 from curate.tokenize.mix import (
@@ -43,18 +47,17 @@ from curate.tokenize.mix import (
 )
 from curate.tokenize.shards import open_shards
 
-TABLE = "work/mix/shards.json"
-MIXTURE, TOKEN_BYTES = "tokens/mixture.json", "tokens/token_bytes.bin"
+NOWHERE = -1
+"""The place of a split that has no tokens in a part."""
 
 
-def mix_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def mix_run(job: Job) -> Made:
     """Plan the mixture from what `tokenize` counted, and how much of each document this needs."""
-    recipe, plan = open_run(run)
-    folder = attempt_folder(run, "mix", key)
-    tokenizer = run_tokenizer(run, recipe)
+    recipe, plan, store, clock = job.recipe, job.plan, job.store, job.clock
+    tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
         whole = {
-            source.name: portions_of(run, plan, source.name, recipe, tokenizer.backend) for source in recipe.sources
+            source.name: portions_of(store, plan, source.name, recipe, tokenizer.backend) for source in recipe.sources
         }
     with clock("mix"):
         mixture = _mixture(recipe, whole)
@@ -62,14 +65,15 @@ def mix_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
         held = {name: portion.held for name, portion in portions.items()}
         record = MixtureRecord(mixture, recipe.seed, _vocabulary(tokenizer, recipe), held)
     with clock("write"):
-        (folder / "tokens").mkdir()
-        (folder / "tokens" / "mixture.json").write_text(mixture_json(record), encoding="utf-8")
-        (folder / "tokens" / "token_bytes.bin").write_bytes(token_bytes_file(tokenizer))
-        for portion in portions.values():
-            for split, rows in portion.parts():
-                write_table(rows, folder / "work" / "mix" / f"{split}.parquet")
-        write_json(folder / TABLE, _numbering(run, plan, portions))
-        commit(run, "mix", key, folder, _counts(mixture, whole))
+        outputs = job.outputs()
+        outputs.write(MIXTURE, mixture_json(record).encode())
+        outputs.write(TOKEN_BYTES, token_bytes_file(tokenizer))
+        for taken in portions.values():
+            for split, rows in taken.parts():
+                outputs.table(portion(split), rows)
+        for part, source, places in _places(store, plan, portions):
+            outputs.write(numbering(part, source), places.tobytes())
+        return Made(outputs, _counts(mixture, whole))
 
 
 def _counts(mixture: Mixture, whole: Mapping[str, Portions]) -> dict[str, Any]:
@@ -83,46 +87,43 @@ def _counts(mixture: Mixture, whole: Mapping[str, Portions]) -> dict[str, Any]:
     return {"drawn": drawn, "tokens": mixture.tokens, "parts": parts}
 
 
-def shards_of_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def shards_of_split(job: Job) -> Made:
     """The final shards of one split: as `tokenize` wrote them, or with the part of each document that is needed."""
-    _, plan = open_run(run)
-    split = plan.split(key)
-    numbering = json.loads(intact(run, "mix", "all", TABLE).read_text())
-    folder = attempt_folder(run, "shards", key)
-    with clock("write"):
-        linked: dict[str, Any] = {}
+    outputs = job.outputs()
+    with job.clock("write"):
         for part in PARTS:
-            numbers = numbering[part][split.source]
-            if split.number in numbers:
-                linked |= _place(run, folder, split, part, f"{numbers.index(split.number):05}")
-        done = commit(run, "shards", key, folder, {})
-        for name in (name for name, entry in linked.items() if done.outputs[name] != entry):
-            forget(run, "shards", key)  # between the look at a shard and its second name a bit has flipped
-            raise RottenFile("tokenize", key, name)
+            number = _number(job.store, job.split, part)
+            if number != NOWHERE:
+                _place(job.store, outputs, job.split, part, number)
+    return Made(outputs, {})
 
 
-def materialise_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def materialise_run(job: Job) -> Made:
     """Write the mixed, globally shuffled sequence itself."""
-    recipe, plan = open_run(run)
-    record = read_mixture(intact(run, "mix", "all", MIXTURE))
-    folder = attempt_folder(run, "materialise", key)
-    place = folder / "tokens" / "train" / MIXED
-    place.mkdir(parents=True)
-    with clock("write"):
+    recipe, store = job.recipe, job.store
+    record = read_mixture(intact(store, "mix", "all", MIXTURE))
+    with job.clock("write"):
+        outputs = job.outputs()
+        place = outputs.place(shard("train", MIXED, 0)).parent
         names = [share.name for share in record.mixture.shares if share.tokens]
-        _check_shards(run, plan)
-        arrays = {name: open_shards(run / "tokens" / "train" / name) for name in names}
+        folders = _shard_folders(store, job.plan)
+        arrays = {name: open_shards(folders[name]) for name in names}
         limit = recipe.mix.max_shard_tokens
-        sizes = read_token_bytes(intact(run, "mix", "all", TOKEN_BYTES))
+        sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
         materialise(arrays, record.mixture, seed=recipe.seed, folder=place, max_shard_tokens=limit, token_bytes=sizes)
-        commit(run, "materialise", key, folder, {})
+        outputs.adopt(place.iterdir())
+        return Made(outputs, {})
 
 
-def _check_shards(run: Path, plan: Plan) -> None:
-    """What is mixed is what was committed."""
+def _shard_folders(store: Store, plan: Plan) -> dict[str, Path]:
+    """By source, where the shards that are trained on lie: what is mixed is what was committed."""
+    folders = {}
     for split in plan.splits:
-        for name in committed(run, "shards", split.key).outputs:
-            intact(run, "shards", split.key, name)
+        for name in committed(store, "shards", split.key).outputs:
+            path = intact(store, "shards", split.key, name)
+            if name.startswith(f"{shards('train', split.source)}/"):
+                folders[split.source] = path.parent
+    return folders
 
 
 def _mixture(recipe: Recipe, portions: Mapping[str, Portions]) -> Mixture:
@@ -144,48 +145,43 @@ def _vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
     )
 
 
-def _numbering(run: Path, plan: Plan, portions: Mapping[str, Portions]) -> dict[str, dict[str, list[int]]]:
-    """By part and source, the splits that have tokens there, in order: their places are the shards' numbers."""
-    table: dict[str, dict[str, list[int]]] = {part: {} for part in PARTS}
-    for source, portion in portions.items():
-        heads, tails = portion.splits_of("head"), portion.splits_of("tail")
+def _places(
+    store: Store, plan: Plan, portions: Mapping[str, Portions]
+) -> Iterator[tuple[str, str, npt.NDArray[np.int32]]]:
+    """By part and source: the number of the shard of each split, int32 by the split's own number. Splits that have
+    tokens there are numbered without gaps, in their order; the others are NOWHERE."""
+    for source, taken in portions.items():
+        heads, tails = taken.splits_of("head"), taken.splits_of("tail")
         splits = plan.of(source)
-        whole = {split.key for split in splits if tokenized(run, split, "validation") is not None}
-        table["train"][source] = [split.number for split in splits if split.key in heads]
-        table["validation"][source] = [split.number for split in splits if split.key in (tails or whole)]
-    return table
+        held_out = tails or {split.key for split in splits if has_tokens(store, split, "validation")}
+        for part, keys in (("train", heads), ("validation", held_out)):
+            has_some = np.array([split.key in keys for split in splits], dtype=bool)
+            yield part, source, np.where(has_some, np.cumsum(has_some) - 1, NOWHERE).astype("<i4")
 
 
-def _place(run: Path, folder: Path, split: Split, part: str, name: str) -> dict[str, Any]:
-    """Put one shard at its final place below `folder`; what `tokenize` recorded of files that only got another name."""
-    target = folder / "tokens" / part / split.source
-    target.mkdir(parents=True)
-    rows = _portion_of(run, split.key)
+def _number(store: Store, split: Split, part: str) -> int:
+    """Which shard of its source a split becomes, found without reading the places of the others."""
+    path = intact(store, "mix", "all", numbering(part, split.source))
+    return int(np.memmap(path, dtype="<i4", mode="r")[split.number])
+
+
+def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int) -> None:
+    """One final shard: a portion of what `tokenize` wrote, or all of it under a second name."""
+    rows = _portion_of(store, split.key)
     if rows is not None and (part == "train" or rows["tail"].sum() > 0):
-        origin = tokenized(run, split, "train") or tokenized(run, split, "validation")
+        origin = open_tokenized(store, split, "train") or open_tokenized(store, split, "validation")
         assert origin is not None, "a part is taken of something"
-        sizes = read_token_bytes(intact(run, "mix", "all", TOKEN_BYTES))
-        write_portion(origin, target, name, rows, part, sizes)
-        return {}
-    origin = tokenized(run, split, part)
-    assert origin is not None, "the numbering holds splits with tokens only"
-    outputs = committed(run, "tokenize", split.key).outputs
+        place = outputs.place(shard(part, split.source, number))
+        sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
+        outputs.adopt(write_portion(origin, place.parent, place.name, rows, part, sizes))
+        return
+    written = committed(store, "tokenize", split.key).outputs
     for suffix in SUFFIXES:
-        _link(origin.with_suffix(suffix), target / f"{name}{suffix}")
-    stem = shard_name(split, part).removesuffix(".bin")
-    return {f"tokens/{part}/{split.source}/{name}{suffix}": outputs[stem + suffix] for suffix in SUFFIXES}
+        whole = Origin("tokenize", split.key, tokenized(part, split.source, split.number, suffix))
+        outputs.repeat(shard(part, split.source, number, suffix), whole, written[whole.name])
 
 
-def _portion_of(run: Path, key: str) -> pl.DataFrame | None:
+def _portion_of(store: Store, key: str) -> pl.DataFrame | None:
     """What is taken of a split's rows; None where all documents stay as they are."""
-    name = f"work/mix/{key}.parquet"
-    is_changed = name in committed(run, "mix", "all").outputs
-    return pl.read_parquet(intact(run, "mix", "all", name)) if is_changed else None
-
-
-def _link(origin: Path, target: Path) -> None:
-    """A second name for the same bytes; a copy where the file system has no links."""
-    try:
-        os.link(origin, target)
-    except OSError:
-        shutil.copyfile(origin, target)
+    is_changed = portion(key) in committed(store, "mix", "all").outputs
+    return pl.read_parquet(intact(store, "mix", "all", portion(key))) if is_changed else None

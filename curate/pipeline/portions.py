@@ -15,8 +15,10 @@ import numpy as np
 import polars as pl
 
 from curate.engine.plan import Plan, Split
-from curate.engine.store import committed, intact
+from curate.engine.records import committed, intact
+from curate.engine.store import Store
 from curate.recipe import Recipe
+from curate.run_files import tokenized
 from curate.tokenize.backends import Backend
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
 from curate.tokenize.mix import Held, Share
@@ -58,24 +60,24 @@ class Portions:
         yield from ((frame["split"][0], frame.select("head", "tail")) for frame in frames)
 
 
-def portions_of(run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+def portions_of(store: Store, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
     """The documents of a source that are trained on; where validation is asked for, the end of one of them is held out
     if no document is, or if all are."""
-    whole = Portions(_rows(run, plan, source, "train"))
-    held_out = Portions(_rows(run, plan, source, "validation"))
+    whole = Portions(_rows(store, plan, source, "train"))
+    held_out = Portions(_rows(store, plan, source, "validation"))
     if not recipe.tokenize.validation or (whole.available and held_out.available):
         return whole
     if not held_out.available:
-        return _with_tail(whole, run, plan, source, recipe, backend)
-    portions = _with_tail(held_out, run, plan, source, recipe, backend)
+        return _with_tail(whole, store, plan, source, recipe, backend)
+    portions = _with_tail(held_out, store, plan, source, recipe, backend)
     return portions if portions.is_cut else whole
 
 
-def _rows(run: Path, plan: Plan, source: str, part: str) -> pl.DataFrame:
+def _rows(store: Store, plan: Plan, source: str, part: str) -> pl.DataFrame:
     """The documents that `tokenize` put into a part, in the order of the splits."""
     frames = [pl.DataFrame(schema=COLUMNS)]
     for split in plan.of(source):
-        path = tokenized(run, split, part)
+        path = open_tokenized(store, split, part)
         if path is not None:
             table = pl.read_parquet(path.with_suffix(".docs.parquet"), columns=["id", "tokens"])
             here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
@@ -83,7 +85,7 @@ def _rows(run: Path, plan: Plan, source: str, part: str) -> pl.DataFrame:
     return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
 
 
-def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+def _with_tail(whole: Portions, store: Store, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
     documents = whole.documents
     hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
     chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
@@ -92,7 +94,9 @@ def _with_tail(whole: Portions, run: Path, plan: Plan, source: str, recipe: Reci
         return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
     row = documents.row(number, named=True)
-    shard = open_shard(run / shard_name(plan.split(row["split"]), row["part"]))
+    path = open_tokenized(store, plan.split(row["split"]), row["part"])
+    assert path is not None, "the row was read beside it"
+    shard = open_shard(path)
     tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
     is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
     is_it = pl.int_range(pl.len()) == number
@@ -116,9 +120,11 @@ def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
     return replace(portions, documents=documents.with_columns(pl.Series("head", heads)), is_cut=True)
 
 
-def write_portion(origin: Path, target: Path, name: str, rows: pl.DataFrame, part: str, sizes: np.ndarray) -> None:
-    """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; `sizes` are the bytes that
-    each id stands for."""
+def write_portion(
+    origin: Path, target: Path, name: str, rows: pl.DataFrame, part: str, sizes: np.ndarray
+) -> list[Path]:
+    """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; returns its files. `sizes`
+    are the bytes that each id stands for."""
     shard = open_shard(origin)
     column = rows["head" if part == "train" else "tail"].to_numpy()
     numbers = np.flatnonzero(column)
@@ -127,27 +133,28 @@ def write_portion(origin: Path, target: Path, name: str, rows: pl.DataFrame, par
     is_whole = column[numbers] == table["tokens"].to_numpy()
     bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
     offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
-    write_shard(target, name, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64))
+    return write_shard(
+        target, name, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64)
+    )
 
 
 def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
     return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
 
 
-def shard_name(split: Split, part: str) -> str:
-    """Where `tokenize` leaves the tokens of a split, below the run."""
-    return f"work/tokens/{part}/{split.source}/{split.number:05}.bin"
-
-
-def tokenized(run: Path, split: Split, part: str) -> Path | None:
+def open_tokenized(store: Store, split: Split, part: str) -> Path | None:
     """The shard that `tokenize` has written of a split, as it was written; None where the split has no such tokens.
 
     Raises:
         RottenFile: one of its files is not as it was committed.
     """
-    name = shard_name(split, part)
-    if name not in committed(run, "tokenize", split.key).outputs:
+    if not has_tokens(store, split, part):
         return None
-    for suffix in SUFFIXES:
-        intact(run, "tokenize", split.key, name.removesuffix(".bin") + suffix)
-    return run / name
+    names = [tokenized(part, split.source, split.number, suffix) for suffix in SUFFIXES]
+    payload, *_ = (intact(store, "tokenize", split.key, name) for name in names)
+    return payload
+
+
+def has_tokens(store: Store, split: Split, part: str) -> bool:
+    """Whether `tokenize` has written tokens of a split for a part."""
+    return tokenized(part, split.source, split.number, SUFFIXES[0]) in committed(store, "tokenize", split.key).outputs

@@ -1,13 +1,12 @@
 """A whole run: all stages in their order, each stage's tasks that are not done yet, and the manifest at the end.
 
-recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) (─▶ sample) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards
+recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) (─▶ sizes ─▶ sample) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards
   (─▶ materialise) ─▶ manifest.json
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,20 +15,28 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.engine.plan import Plan, check_plan, read_plan, write_plan
-from curate.engine.store import committed, forget, locked, machine_errors, read_done, sweep
-from curate.engine.supervisor import Progress, Said, Show, Supervisor
+from curate.engine.engine import Engine, Said
+from curate.engine.inline import InlineEngine
+from curate.engine.job import open_run
+from curate.engine.local import LocalEngine
+from curate.engine.machine import machine_errors
+from curate.engine.plan import Plan, check_plan
+from curate.engine.plan_file import check_splits, read_plan, write_plan
+from curate.engine.posix import PosixStore
+from curate.engine.records import check_there, committed, forget, keys_done
+from curate.engine.store import Store, place_of
+from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
-from curate.engine.whole import write_file
 from curate.errors import CheckFailed, MachineError, RottenFile, UsageError
 from curate.pipeline.check import check_recipe
-from curate.pipeline.filtered import filtered
+from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, TokenizerChoice, to_toml
 from curate.recipe_file import load
-from curate.run_folder import MANIFEST, Run, open_run
+from curate.run_files import LOCK, MANIFEST, RECIPE, WORK
+from curate.run_folder import Run
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.user_errors import ROWS, check_user_errors
 
@@ -46,7 +53,10 @@ class Stage:
 MAX_ROTTEN = 100
 """Damaged files that are made anew before the disk is blamed."""
 
-SAMPLE = Stage("sample", "curate.pipeline.tokenizer:sample_split", True)
+SAMPLE = (
+    Stage("sizes", "curate.pipeline.tokenizer:sizes_run", False),
+    Stage("sample", "curate.pipeline.tokenizer:sample_split", True),
+)
 
 
 def stages(recipe: Recipe) -> tuple[Stage, ...]:
@@ -55,7 +65,7 @@ def stages(recipe: Recipe) -> tuple[Stage, ...]:
         Stage("filter", "curate.pipeline.filter:filter_split", True),
         *((Stage("dedup", "curate.pipeline.dedup:dedup_run", False),) if recipe.dedup else ()),
         *(_decontamination() if recipe.decontaminate else ()),
-        *((SAMPLE,) if isinstance(recipe.tokenize.tokenizer, TokenizerChoice) else ()),
+        *(SAMPLE if isinstance(recipe.tokenize.tokenizer, TokenizerChoice) else ()),
         Stage("tokenizer", "curate.pipeline.tokenizer:tokenizer_run", False),
         Stage("tokenize", "curate.pipeline.tokenize:tokenize_split", True),
         Stage("mix", "curate.pipeline.mix:mix_run", False),
@@ -89,24 +99,30 @@ def run(
         RunLocked: another process works in the folder.
         MachineError, Interrupted: stopped; the same call goes on.
     """
-    opened = recipe if isinstance(recipe, Recipe) else load(recipe)
-    resolved = resolve(opened)
-    check_recipe(resolved)
+    resolved = checked(recipe)
     folder = Path(out) if out is not None else Path("runs") / resolved.name
     with machine_errors(folder):
         _check_folder(folder)
-        with locked(folder):
-            plan = _begin(folder, resolved)
-            if not (folder / MANIFEST).is_file():
-                _work(
-                    folder,
-                    resolved,
-                    plan,
-                    available_cores() if workers is None else workers,
-                    keep_intermediate,
-                    show or _silent,
-                )
+        store = PosixStore(folder)
+        count = available_cores() if workers is None else workers
+        engine = LocalEngine(store, count, resolved.limits) if count else InlineEngine(store)
+        run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or _silent)
     return Run(folder)
+
+
+def checked(recipe: str | Path | Recipe) -> Recipe:
+    """A recipe with every default filled in, and nothing in it that can never work."""
+    resolved = resolve(recipe if isinstance(recipe, Recipe) else load(recipe))
+    check_recipe(resolved)
+    return resolved
+
+
+def run_on(recipe: Recipe, store: Store, engine: Engine, *, keep_intermediate: bool, show: Show) -> None:
+    """Do everything of a checked recipe that is not done yet in a store, by an engine, which is closed at the end."""
+    with store.lock():
+        plan = _begin(store, recipe)
+        if store.stamp(MANIFEST) is None:
+            _work(store, engine, recipe, plan, keep_intermediate, show)
 
 
 def available_cores() -> int:
@@ -121,69 +137,70 @@ def _silent(progress: Progress | Said) -> None:
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file, and a run needs a folder; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / ".lock").exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
         raise UsageError(f"{folder} is not empty and not a run's folder; choose another --out")
 
 
-def _begin(folder: Path, recipe: Recipe) -> Plan:
+def _begin(store: Store, recipe: Recipe) -> Plan:
     """The plan of the run: a new one, or the one that it began with."""
     plan = make_plan(recipe)
-    old = read_plan(folder)
-    if old is not None:
-        check_plan(old, plan, folder)
-        if not (folder / "recipe.toml").is_file():
-            raise CheckFailed(f"{folder / 'recipe.toml'} is missing; choose another --out")
-        open_run(folder)  # a damaged one is refused here, and not written into the manifest
-        return old
-    write_file(folder / "recipe.toml", to_toml(recipe).encode())
-    write_plan(folder, plan)
-    return plan
+    old = read_plan(store)
+    if old is None:
+        store.write(RECIPE, to_toml(recipe).encode())
+        write_plan(store, plan)
+        return open_run(store)[1]
+    check_splits(store)
+    check_plan(old, plan, place_of(store))
+    if store.stamp(RECIPE) is None:
+        raise CheckFailed(f"{place_of(store) / RECIPE} is missing; choose another --out")
+    return open_run(store)[1]  # a damaged one is refused here, and not written into the manifest
 
 
-def _work(folder: Path, recipe: Recipe, plan: Plan, workers: int, keep_intermediate: bool, show: Show) -> None:
-    sweep(folder)
-    supervisor = Supervisor(folder, workers, recipe.limits, show, own_step_names(recipe))
-    with _timed(folder, supervisor):
-        _do_and_mend(folder, recipe, plan, supervisor)
-    write_manifest(folder, recipe, plan, [stage.name for stage in stages(recipe)])
+def _work(store: Store, engine: Engine, recipe: Recipe, plan: Plan, keep_intermediate: bool, show: Show) -> None:
+    store.tidy()
+    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
+    with _timed(supervisor):
+        _do_and_mend(supervisor, recipe, plan)
+    write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)])
     if not keep_intermediate:
-        shutil.rmtree(folder / "work")
+        store.remove(WORK)
 
 
-def _do_and_mend(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor) -> None:
+def _do_and_mend(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
     """All stages. Where a task finds a file damaged that another one wrote, that one is done again before."""
     for _ in range(MAX_ROTTEN):
         try:
-            _run_stages(folder, recipe, plan, supervisor)
-            _check_records(folder, recipe, plan)
+            _run_stages(supervisor, recipe, plan)
+            _check_records(supervisor.store, recipe, plan)
             return
         except RottenFile as rotten:
             supervisor.close()
-            forget(folder, rotten.stage, rotten.key)
-    raise MachineError(f"files in {folder} keep changing between stages; is its disk failing?")
+            forget(supervisor.store, rotten.stage, rotten.key)
+    place = place_of(supervisor.store)
+    raise MachineError(f"files in {place} keep changing between stages; is its disk failing?")
 
 
-def _run_stages(folder: Path, recipe: Recipe, plan: Plan, supervisor: Supervisor) -> None:
+def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
     """All tasks that are not done, stage by stage."""
     for stage in stages(recipe):
-        done = read_done(folder, stage.name)
+        done = keys_done(supervisor.store, stage.name)
         supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
         if stage.name == "filter":
-            _check_user_errors(folder, recipe, plan)
+            _check_user_errors(supervisor.store, recipe, plan)
 
 
-def _check_records(folder: Path, recipe: Recipe, plan: Plan) -> None:
-    """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since."""
+def _check_records(store: Store, recipe: Recipe, plan: Plan) -> None:
+    """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since, and all
+    that they name is there."""
     for stage in stages(recipe):
         for task in _tasks(stage, plan):
-            committed(folder, stage.name, task.key)
+            check_there(store, committed(store, stage.name, task.key))
 
 
-def _check_user_errors(folder: Path, recipe: Recipe, plan: Plan) -> None:
+def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
     """Of each source as a whole; a part of it was watched as it was read."""
     for source in filter(has_own_steps, recipe.sources):
-        keys = [split.key for split in plan.of(source.name)]
-        files = [filtered(folder, key, "ledger") for key in keys]
+        files = [open_filtered(store, split.key, "ledger") for split in plan.of(source.name)]
         rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files])
         check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
 
@@ -197,13 +214,12 @@ def _tasks(stage: Stage, plan: Plan) -> Iterator[Task]:
 
 
 @contextmanager
-def _timed(folder: Path, supervisor: Supervisor) -> Iterator[None]:
-    """Close the workers and write the account of time, however the work ends."""
+def _timed(supervisor: Supervisor) -> Iterator[None]:
+    """Let go of the workers and write the account of time, however the work ends."""
     started, cpu = time.perf_counter(), time.process_time()
     try:
         yield
     finally:
         supervisor.close()
-        in_tasks = supervisor.inline.cpu if supervisor.inline else 0.0
-        own = [time.perf_counter() - started, time.process_time() - cpu - in_tasks]
-        write_timing(folder, merge_timing(folder, supervisor.timing, own))
+        own = [time.perf_counter() - started, time.process_time() - cpu - supervisor.cpu_in_this_process]
+        write_timing(supervisor.store, merge_timing(supervisor.store, supervisor.timing, own))

@@ -5,7 +5,6 @@ documents of `filter` ─▶ without copies ─▶ parts cut ─▶ too few word
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,17 +14,14 @@ from curate.batch import HAS_TEXT
 from curate.decontaminate.judge import LEFT, apply_changes
 from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
+from curate.engine.records import intact
 from curate.engine.sizes import AFTER
-from curate.engine.store import intact
-from curate.pipeline.dedup import CUTS, DUPLICATES, cuts_among, rows_among, verdicts_among
+from curate.engine.store import Store
+from curate.pipeline.dedup import cuts_among, rows_among, verdicts_among
 from curate.recipe import Recipe
+from curate.run_files import BROKEN_TEXTS, CHANGED_TEXTS, CUTS, DUPLICATES
 
 REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike", "known": "known"}
-CONTAMINATION = "dedup/contamination.parquet"
-CHANGED = "work/contamination.parquet"
-"""What decontamination leaves of the documents that it changes."""
-BROKEN = "work/contamination_broken.parquet"
-"""The documents that break it."""
 TOLD = dict.fromkeys(("id", "step", "reason", "value"), pl.String)
 
 
@@ -39,18 +35,18 @@ class Left(NamedTuple):
     changed: tuple[pl.DataFrame, ...] = ()
 
 
-def what_is_left(run: Path, recipe: Recipe, documents: pl.DataFrame, *, decontaminated: bool = True) -> Left:
+def what_is_left(store: Store, recipe: Recipe, documents: pl.DataFrame, *, decontaminated: bool = True) -> Left:
     """Of documents as `filter` wrote them, with the columns `id, text` and any others; `decontaminated` asks for
     them as they are after that, too."""
-    left = _deduplicated(run, recipe, documents)
-    return _decontaminated(run, left) if decontaminated and recipe.decontaminate else left
+    left = _deduplicated(store, recipe, documents)
+    return _decontaminated(store, left) if decontaminated and recipe.decontaminate else left
 
 
-def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
+def _deduplicated(store: Store, recipe: Recipe, documents: pl.DataFrame) -> Left:
     if recipe.dedup is not None:
-        intact(run, "dedup", "all", DUPLICATES)
-        intact(run, "dedup", "all", CUTS)
-    verdicts = verdicts_among(run, documents["id"])
+        intact(store, "dedup", "all", DUPLICATES)
+        intact(store, "dedup", "all", CUTS)
+    verdicts = verdicts_among(store, documents["id"])
     sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
     documents = documents.join(sizes, on="id", how="left", maintain_order="left")
     documents = documents.with_columns(pl.col("cluster_size").fill_null(1))
@@ -59,21 +55,21 @@ def _deduplicated(run: Path, recipe: Recipe, documents: pl.DataFrame) -> Left:
     gone = as_gone(_copies(copies), "dropped")
     if recipe.dedup is None or not cuts_texts(recipe.dedup):
         return Left(documents, gone)
-    documents, emptied = cut_documents(documents, cuts_among(run, documents["id"]), recipe.dedup.min_words_left)
+    documents, emptied = cut_documents(documents, cuts_among(store, documents["id"]), recipe.dedup.min_words_left)
     gone = pl.concat([gone, as_gone(emptied, "dropped")])
     return Left(documents, gone, (_sizes(documents.filter(pl.col("cut_bytes") > 0), "dedup"),))
 
 
-def _decontaminated(run: Path, left: Left) -> Left:
+def _decontaminated(store: Store, left: Left) -> Left:
     """Documents that hold evaluation items are gone, or have the text that was left of them."""
-    for name in (CHANGED, BROKEN):
-        intact(run, "contamination", "all", name)
-    changed = rows_among(run / CHANGED, left.documents["id"], LEFT)
+    for name in (CHANGED_TEXTS, BROKEN_TEXTS):
+        intact(store, "contamination", "all", name)
+    changed = rows_among(store, CHANGED_TEXTS, left.documents["id"], LEFT)
     outcome = pl.when(_has_text()).then("outcome").otherwise(pl.lit("dropped")).alias("outcome")
     changed = changed.with_columns(outcome)  # a text of which nothing was left is no document
     dropped = changed.filter(pl.col("outcome") == "dropped")
     gone = dropped.select("id", pl.lit("decontaminate").alias("step"), pl.lit("contaminated").alias("reason"), "value")
-    broken = rows_among(run / BROKEN, left.documents["id"], TOLD)
+    broken = rows_among(store, BROKEN_TEXTS, left.documents["id"], TOLD)
     documents = apply_changes(left.documents.join(broken, on="id", how="anti", maintain_order="left"), changed)
     sizes = _sizes(documents.join(changed, on="id", how="semi", maintain_order="left"), "decontaminate")
     gone = pl.concat([left.gone, as_gone(gone, "dropped"), as_gone(broken)])

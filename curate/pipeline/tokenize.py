@@ -1,4 +1,4 @@
-"""Pass 3: one split's survivors scrubbed, written as final documents, and tokenized once.
+"""`tokenize`: one split's survivors scrubbed, written as final documents, and tokenized once.
 
 work/filter/<split>.documents ─▶ without copies and cut parts ─▶ scrub ─▶ documents/<source>/NNNNN.parquet
                                                           └──▶ tokens ─▶ work/tokens/<part>/<source>/NNNNN.*
@@ -9,30 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from curate.batch import HAS_TEXT, Pulse
 from curate.engine.clock import Clock
-from curate.engine.ledger import check_account, count_outcomes, write_table
+from curate.engine.job import Job, Made
+from curate.engine.ledger import check_account, count_outcomes
+from curate.engine.outputs import Outputs
 from curate.engine.plan import Split
 from curate.engine.sizes import AFTER
-from curate.engine.store import attempt_folder, commit
-from curate.engine.walk import Stretch, Walk
-from curate.pipeline.filtered import filtered
+from curate.engine.walk import Stretch
+from curate.pipeline.filtered import open_filtered
 from curate.pipeline.survivors import Left, as_gone, what_is_left
 from curate.pipeline.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe, Scrub
-from curate.run_folder import open_run
+from curate.run_files import documents as documents_file
+from curate.run_files import ledger as ledger_file
+from curate.run_files import tokenized
 from curate.scrub.pii import scrub_texts
 from curate.steps.bind import step_names
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.rehydrate import repeated_order, times_by_size
 from curate.tokenize.shards import write_shard
 
-STAGE = "tokenize"
 PARTS = ("train", "validation")
 MAX_BATCH_DOCUMENTS = 500
 MAX_BATCH_BYTES = 8 << 20
@@ -49,23 +50,23 @@ class Encoded:
     emptied: pl.DataFrame
 
 
-def tokenize_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def tokenize_split(job: Job) -> Made | None:
     """The task of the stage `tokenize`."""
-    recipe, plan = open_run(run)
-    split = plan.split(key)
+    recipe, store, walk, clock = job.recipe, job.store, job.walk, job.clock
     with clock("load"):
-        tokenizer = run_tokenizer(run, recipe)
+        tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
-        documents = pl.read_parquet(filtered(run, key, "documents"))
-        left = what_is_left(run, recipe, documents)
+        documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
+        left = what_is_left(store, recipe, documents)
         documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
     stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
     batches = [_process(batch, recipe, tokenizer, stretch, clock) for stretch, batch in stretches]
-    if not walk.is_confirming:
-        with clock("write"):
-            emptied = [as_gone(batch.emptied, "dropped") for batch in batches]
-            gone = pl.concat([left.gone, as_gone(walk.broken(documents, STAGE)), *emptied])
-            _commit(run, split, batches, _ledger(run, key, left, gone, batches), tokenizer)
+    if walk.is_confirming:
+        return None
+    with clock("write"):
+        emptied = [as_gone(batch.emptied, "dropped") for batch in batches]
+        gone = pl.concat([left.gone, as_gone(walk.broken(documents, job.stage)), *emptied])
+        return _made(job, batches, _ledger(job, left, gone, batches), tokenizer)
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -115,15 +116,15 @@ def _scrubbed(texts: pl.Series, scrub: Scrub, pulse: Pulse) -> pl.DataFrame:
     return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)
 
 
-def _ledger(run: Path, key: str, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
+def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
     """The ledger of `filter` with the outcomes of `dedup` and `tokenize`, and the sizes of texts that these changed."""
-    ledger = pl.read_parquet(filtered(run, key, "ledger"))
+    ledger = pl.read_parquet(open_filtered(job.store, job.key, "ledger"))
     told = gone.select("id", pl.struct("outcome", "step", "reason", "value").alias("_gone"))
     ledger = ledger.join(told, on="id", how="left", maintain_order="left")
     if "cut_bytes" in left.documents.columns:
         ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
     final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
-    is_scrubbed = open_run(run)[0].scrub is not None and final
+    is_scrubbed = job.recipe.scrub is not None and final
     for changed in (*left.changed, *([pl.concat(final)] if is_scrubbed else [])):
         ledger = ledger.join(changed, on="id", how="left", maintain_order="left")
     is_gone = pl.col("_gone").is_not_null()
@@ -133,23 +134,22 @@ def _ledger(run: Path, key: str, left: Left, gone: pl.DataFrame, batches: list[E
     ).drop("_gone")
 
 
-def _commit(run: Path, split: Split, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> None:
-    folder = attempt_folder(run, STAGE, split.key)
-    name = f"{split.number:05}"
-    write_table(ledger, folder / "ledger" / split.source / f"{name}.parquet")
+def _made(job: Job, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> Made:
+    outputs, split = job.outputs(), job.split
+    outputs.table(ledger_file(split.source, split.number), ledger)
     tokens = dict.fromkeys(PARTS, 0)
     pii: dict[str, int] = {}
     if batches:
         documents = pl.concat([batch.documents for batch in batches])
-        write_table(documents, folder / "documents" / split.source / f"{name}.parquet")
-        tokens = {part: _write_part(folder, split, part, batches, tokenizer) for part in PARTS}
+        outputs.table(documents_file(split.source, split.number), documents)
+        tokens = {part: _write_part(outputs, split, part, batches, tokenizer) for part in PARTS}
         pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
-    counts = count_outcomes(ledger, step_names(open_run(run)[0].source(split.source)))
+    counts = count_outcomes(ledger, step_names(job.recipe.source(split.source)))
     check_account(counts, split.key)
-    commit(run, STAGE, split.key, folder, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
+    return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
 
 
-def _write_part(folder: Path, split: Split, part: str, batches: list[Encoded], tokenizer: Tokenizer) -> int:
+def _write_part(outputs: Outputs, split: Split, part: str, batches: list[Encoded], tokenizer: Tokenizer) -> int:
     """One shard of the documents of a part; how many tokens it holds."""
     pieces, lengths, documents = [], [], []
     for batch in batches:
@@ -168,7 +168,6 @@ def _write_part(folder: Path, split: Split, part: str, batches: list[Encoded], t
         tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]
-    place = folder / "work" / "tokens" / part / split.source
-    place.mkdir(parents=True)
-    write_shard(place, f"{split.number:05}", tokens, offsets, table["id"], table["byte_count"])
+    place = outputs.place(tokenized(part, split.source, split.number))
+    outputs.adopt(write_shard(place.parent, place.name, tokens, offsets, table["id"], table["byte_count"]))
     return len(tokens)

@@ -6,7 +6,6 @@ all of them ─▶ BPE ─▶ tokenizer.json
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -15,14 +14,15 @@ import polars as pl
 
 from curate.batch import Pulse
 from curate.engine.clock import Clock
-from curate.engine.ledger import write_table
+from curate.engine.job import Job, Made
+from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan
-from curate.engine.store import attempt_folder, commit, committed, intact
-from curate.engine.walk import Walk
-from curate.pipeline.filtered import filtered
+from curate.engine.records import committed, intact
+from curate.engine.store import Store
+from curate.pipeline.filtered import open_filtered
 from curate.pipeline.survivors import what_is_left
 from curate.recipe import Recipe, TokenizerChoice
-from curate.run_folder import open_run
+from curate.run_files import TOKENIZER, sample
 from curate.scrub.pii import scrub_texts
 from curate.steps.deciding_files import check_as_planned, tokenizer_files
 from curate.tokenize.backends import END_OF_TEXT
@@ -31,59 +31,69 @@ from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.train import train_bpe
 
-STAGE, SAMPLE = "tokenizer", "sample"
 MAX_BATCH_DOCUMENTS = 500
 MAX_BATCH_BYTES = 8 << 20
 
 
-def sample_split(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def sizes_run(job: Job) -> Made:
+    """How many bytes of text each source keeps, once for all tasks that choose the sample."""
+    held = {source.name: 0 for source in job.recipe.sources}
+    with job.clock("read"):
+        for split in job.plan.splits:
+            held[split.source] += committed(job.store, "filter", split.key).counts["kept_bytes"]
+    return Made(job.outputs(), {"kept_bytes": held})
+
+
+def sample_split(job: Job) -> Made | None:
     """The tokenizer's sample of one split: scrubbed texts, of each source the share that it has in the mixture. A
     document that cannot be scrubbed is not among them; `tokenize` will find it, too, and say so."""
-    recipe, plan = open_run(run)
+    recipe, walk, clock = job.recipe, job.walk, job.clock
     with clock("sample"):
-        chosen = _chosen(run, recipe, key, _sample_shares(run, recipe, plan)[plan.split(key).source])
+        chosen = _chosen(job.store, recipe, job.key, _sample_shares(job.store, recipe)[job.split.source])
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
             texts.append(_scrubbed(part["text"], recipe, walk.cursor.pulse))
-    if not walk.is_confirming:
-        with clock("write"):
-            folder = attempt_folder(run, SAMPLE, key)
-            write_table(pl.concat(texts).to_frame(), folder / _sample_file(key))
-            commit(run, SAMPLE, key, folder, {})
+    if walk.is_confirming:
+        return None
+    with clock("write"):
+        outputs = job.outputs()
+        outputs.table(sample(job.key), pl.concat(texts).to_frame())
+        return Made(outputs, {})
 
 
-def tokenizer_run(run: Path, key: str, walk: Walk, clock: Clock) -> None:
+def tokenizer_run(job: Job) -> Made:
     """The one task of this stage: RUN/tokenizer.json, or a tiktoken file under its own name."""
-    recipe, plan = open_run(run)
+    recipe, clock = job.recipe, job.clock
     choice, end_of_text = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text or END_OF_TEXT
-    folder = attempt_folder(run, STAGE, key)
+    outputs = job.outputs()
     if isinstance(choice, TokenizerChoice):
-        sample = _sample(run, plan, clock)
         with clock("train"):
-            text = train_bpe(sample, vocab_size=choice.train.vocab_size, end_of_text=end_of_text)
-        (folder / "tokenizer.json").write_text(text, encoding="utf-8")
+            text = train_bpe(
+                _sample(job.store, job.plan, clock), vocab_size=choice.train.vocab_size, end_of_text=end_of_text
+            )
+        outputs.write(TOKENIZER, text.encode())
     elif choice != "bytes":
-        check_as_planned(plan, tokenizer_files(recipe))
-        _copy(recipe.base / choice, folder, tokenizer_name(recipe))
+        check_as_planned(job.plan, tokenizer_files(recipe))
+        _copy(recipe.base / choice, outputs, tokenizer_name(recipe))
         end_of_text = load_tokenizer(recipe.base / choice, end_of_text=recipe.tokenize.end_of_text).end_of_text_token
-    commit(run, STAGE, key, folder, {"file": tokenizer_name(recipe), "end_of_text": end_of_text})
+    return Made(outputs, {"file": tokenizer_name(recipe), "end_of_text": end_of_text})
 
 
-def _copy(path: Path, folder: Path, name: str) -> None:
+def _copy(path: Path, outputs: Outputs, name: str) -> None:
     """The file, and what stands beside it and has a say in which of its tokens are control tokens."""
-    shutil.copyfile(path, folder / name)
+    outputs.write(name, path.read_bytes())
     if path.with_name(CONFIG).is_file():
-        shutil.copyfile(path.with_name(CONFIG), folder / CONFIG)
+        outputs.write(CONFIG, path.with_name(CONFIG).read_bytes())
 
 
-def run_tokenizer(run: Path, recipe: Recipe) -> Tokenizer:
+def run_tokenizer(store: Store, recipe: Recipe) -> Tokenizer:
     """The tokenizer of a run, once its stage is done; a process opens it once."""
     name = tokenizer_name(recipe)
     if name == "bytes":
         return load_tokenizer(name)
-    end_of_text = committed(run, STAGE, "all").counts["end_of_text"]
-    path = intact(run, STAGE, "all", name)
+    end_of_text = committed(store, "tokenizer", "all").counts["end_of_text"]
+    path = intact(store, "tokenizer", "all", name)
     return _open(str(path), path.stat().st_mtime_ns, end_of_text)
 
 
@@ -95,7 +105,7 @@ def _open(spec: str, changed: int, end_of_text: str) -> Tokenizer:
 def tokenizer_name(recipe: Recipe) -> str:
     """The tokenizer's file in the run's folder, or "bytes"."""
     choice = recipe.tokenize.tokenizer
-    return "tokenizer.json" if isinstance(choice, TokenizerChoice) or choice.endswith(".json") else Path(choice).name
+    return TOKENIZER if isinstance(choice, TokenizerChoice) or choice.endswith(".json") else Path(choice).name
 
 
 def keyed_share(ids: pl.Series, *, seed: int, purpose: str) -> pl.Series:
@@ -103,11 +113,11 @@ def keyed_share(ids: pl.Series, *, seed: int, purpose: str) -> pl.Series:
     return pl.Series(hash_ids(ids, seed=seed, purpose=purpose) / 2**64, dtype=pl.Float64)
 
 
-def _chosen(run: Path, recipe: Recipe, key: str, share: float) -> pl.DataFrame:
+def _chosen(store: Store, recipe: Recipe, key: str, share: float) -> pl.DataFrame:
     """Documents of a split, chosen by a keyed hash of their ids, without copies and parts that were cut."""
-    documents = pl.scan_parquet(filtered(run, key, "documents")).select("id", "text").collect()
+    documents = pl.scan_parquet(open_filtered(store, key, "documents")).select("id", "text").collect()
     chosen = documents.filter(keyed_share(documents["id"], seed=recipe.seed, purpose="tokenizer") < share)
-    return what_is_left(run, recipe, chosen).documents
+    return what_is_left(store, recipe, chosen).documents
 
 
 def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.Series:
@@ -117,25 +127,19 @@ def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.Series:
     return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)["text"]
 
 
-def _sample(run: Path, plan: Plan, clock: Clock) -> Iterator[str]:
+def _sample(store: Store, plan: Plan, clock: Clock) -> Iterator[str]:
     """Texts of the sample, split by split."""
     for split in plan.splits:
         with clock("sample"):
-            texts = pl.read_parquet(intact(run, SAMPLE, split.key, _sample_file(split.key)))["text"].to_list()
+            texts = pl.read_parquet(intact(store, "sample", split.key, sample(split.key)))["text"].to_list()
         yield from texts
 
 
-def _sample_file(key: str) -> str:
-    return f"work/{SAMPLE}/{key}.parquet"
-
-
-def _sample_shares(run: Path, recipe: Recipe, plan: Plan) -> dict[str, float]:
+def _sample_shares(store: Store, recipe: Recipe) -> dict[str, float]:
     """By source, the share of its documents to take."""
     assert isinstance(recipe.tokenize.tokenizer, TokenizerChoice), "only a tokenizer that is trained has a sample"
     sample_bytes = recipe.tokenize.tokenizer.train.sample_bytes
-    held: dict[str, int] = {source.name: 0 for source in recipe.sources}
-    for split in plan.splits:
-        held[split.source] += committed(run, "filter", split.key).counts["kept_bytes"]
+    held = committed(store, "sizes", "all").counts["kept_bytes"]
     wanted = training_bytes(recipe, held, sample_bytes)
     return {name: wanted[name] / size if size else 0.0 for name, size in held.items()}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import find_inputs, read_version
-from curate.engine.plan import FileRange, InputFile, Split, make_splits, target_bytes
+from curate.engine.plan import FileRange, InputFile, PlannedSplits, Split, make_splits, target_bytes
 from curate.errors import RunConflict, UsageError
 from curate.recipe import Recipe, Source, mistake
 
@@ -25,14 +25,14 @@ READERS: Mapping[str, str] = {
 }
 
 
-def cut_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> tuple[Split, ...]:
+def cut_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> PlannedSplits:
     """The inputs of each source cut by its reader."""
     target = target_bytes(sum(file.size for files in inputs.values() for file in files))
     splits: list[Split] = []
     for source in recipe.sources:
         reader = _reader(source)
         splits += make_splits(source.name, inputs[source.name], partial(_cut, reader), target)
-    return tuple(splits)
+    return PlannedSplits(splits)
 
 
 def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:

@@ -16,10 +16,10 @@ from curate.dedup.find import KNOWN
 from curate.dedup.s_curve import candidate_probability
 from curate.dedup.sign import with_bands
 from curate.errors import UsageError
-from curate.pipeline.dedup import LOSSES
 from curate.recipe import Dedup, Verify
 from curate.report.show import size
-from curate.run_folder import Run, open_run
+from curate.run_files import LOSSES
+from curate.run_folder import Run
 from curate.settings import build_options
 from curate.standalone.tables import Unread
 
@@ -102,7 +102,7 @@ def losses(run: Run) -> list[dict[str, Any]]:
     Raises:
         UsageError: the run has no deduplication by similarity, or did not read the texts.
     """
-    dedup = open_run(run.folder)[0].dedup
+    dedup = run.recipe.dedup
     if dedup is None or "minhash" not in dedup.method:
         raise UsageError(f'{run.folder} has no near-duplicates: its recipe has no [dedup] with the method "minhash"')
     if not dedup.is_verified:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from curate.recipe_file import load
+from curate.run_files import RECIPE
 from curate.run_folder import Run
 from curate.steps.bind import step_names
 
@@ -45,7 +46,7 @@ def funnel(run: Run) -> list[FunnelRow]:
         UsageError: the run is not complete.
     """
     counts = run.manifest["counts"]
-    recipe = load(run.folder / "recipe.toml")
+    recipe = load(run.folder / RECIPE)
     return [
         row
         for source in recipe.sources

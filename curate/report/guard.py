@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.report.funnel import by_step, funnel
-from curate.run_folder import Run, open_run
+from curate.run_folder import Run
 from curate.steps.bind import bind
 
 MIN_REACHED = 100
@@ -32,7 +32,7 @@ class Suspicion:
 def suspicions(run: Run) -> list[Suspicion]:
     """The steps of a finished run that dropped more than `[limits] max_drop` of what reached them, and those that
     dropped nothing of at least `LARGE` documents."""
-    recipe, _ = open_run(run.folder)
+    recipe = run.recipe
     rows = by_step(funnel(run))
     dropped, lost, apart = (
         {(row.source, row.step): row.documents for row in rows if row.outcome == outcome}

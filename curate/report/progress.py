@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from curate.engine.supervisor import Progress, Said, Show
+from curate.engine.engine import Said
+from curate.engine.supervisor import Progress, Show
 
 LINE_SECONDS = 5.0
 

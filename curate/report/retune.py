@@ -13,6 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.report.show import add_column, size
+from curate.run_files import DOCUMENTS
 from curate.run_folder import Run
 from curate.steps.bind import step_names
 from curate.steps.retune import Retuned
@@ -44,7 +45,7 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
 
 def _tokens_per_byte(run: Run) -> dict[str, float]:
     """By source; a run that has kept nothing of it cannot tell."""
-    if not any((run.folder / "documents").glob("*/*.parquet")):
+    if not any((run.folder / DOCUMENTS).glob("*/*.parquet")):
         return {}
     totals = run.documents().group_by("source").agg(pl.col("token_count").sum(), pl.col("byte_count").sum()).collect()
     return {source: tokens / size for source, tokens, size in totals.iter_rows() if size}

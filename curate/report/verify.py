@@ -12,13 +12,15 @@ from typing import Any
 
 import polars as pl
 
-from curate.engine.store import file_digest, read_done
+from curate.engine.records import read_done, stages_done
+from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
-from curate.run_folder import MANIFEST, Run
+from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, REPORT, TIMING, WORK
+from curate.run_folder import Run
 
-UNACCOUNTED = (MANIFEST, ".lock", "timing.json", "report.html")
+UNACCOUNTED = (MANIFEST, LOCK, TIMING, REPORT)
 """Files of a run that no digest covers, or that have their own."""
-OTHERS = ("train", "work")
+OTHERS = (CHECKPOINTS, WORK)
 """Folders that are not a part of the data: the trainer's, and what --keep-intermediate leaves."""
 
 
@@ -54,12 +56,12 @@ def _file_differences(path: Path, name: str, entry: dict[str, Any]) -> Iterator[
 
 def _intermediate(run: Run) -> Iterator[str]:
     """What lies in work/, where it was kept, against the records of the tasks that wrote it."""
-    if not (run.folder / "work").is_dir():
+    if not (run.folder / WORK).is_dir():
         return
-    for stage in sorted(path.name for path in (run.folder / "done").iterdir()):
-        for done in read_done(run.folder, stage).values():
+    for stage in stages_done(run.store):
+        for done in read_done(run.store, stage):
             for name, entry in done.outputs.items():
-                if name.startswith("work/"):
+                if name.startswith(f"{WORK}/"):
                     yield from _file_differences(run.folder / name, name, dict(entry))
 
 

@@ -18,10 +18,10 @@ from rich.table import Table
 from curate.batch import Rule
 from curate.decontaminate.judge import REPORT
 from curate.errors import UsageError
-from curate.pipeline.dedup import DUPLICATES, cuts_among, rows_among
-from curate.pipeline.survivors import CONTAMINATION
+from curate.pipeline.dedup import cuts_among, rows_among
 from curate.report.show import add_column, size
-from curate.run_folder import Run, open_run
+from curate.run_files import CONTAMINATION, DUPLICATES, shards
+from curate.run_folder import Run
 from curate.steps.bind import bind
 from curate.steps.columns import BEFORE_STEPS, empty_batch
 from curate.steps.reach import is_known_of_dropped
@@ -140,7 +140,7 @@ def _checks(run: Run, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Chec
     """Every rule of every step; a record without text was given to none."""
     if facts["step"] in BEFORE_STEPS:
         return
-    recipe, _ = open_run(run.folder)
+    recipe = run.recipe
     was_taken = False
     source = recipe.source(facts["source"])
     steps = bind(source, recipe)
@@ -193,7 +193,7 @@ def _count_copies(run: Run, id: str) -> int:
 
 def _cuts(run: Run, id: str) -> Iterator[Cut]:
     """What `dedup` took out of its text, by method and by the document that keeps it."""
-    cuts = cuts_among(run.folder, pl.Series("id", [id]))
+    cuts = cuts_among(run.store, pl.Series("id", [id]))
     size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
     grouped = cuts.group_by("method", "held_by", maintain_order=True).agg(pl.len().alias("parts"), size)
     for row in grouped.sort("bytes", descending=True, maintain_order=True).iter_rows(named=True):
@@ -201,7 +201,7 @@ def _cuts(run: Run, id: str) -> Iterator[Cut]:
 
 
 def _items(run: Run, id: str) -> Iterator[str]:
-    for row in rows_among(run.folder / CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
+    for row in rows_among(run.store, CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
 
 
@@ -209,7 +209,7 @@ def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
     """How many tokens it has, by the parts that it is in: the end of a document may be held out."""
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
-        for file in sorted((run.folder / "tokens" / part / source).glob("*.docs.parquet")):
+        for file in sorted((run.folder / shards(part, source)).glob("*.docs.parquet")):
             found = pl.scan_parquet(file).filter(pl.col("id") == id).select("tokens").collect()
             if found.height:
                 counts[part] = counts.get(part, 0) + int(found["tokens"].sum())

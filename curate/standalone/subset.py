@@ -19,7 +19,8 @@ from curate.errors import RunConflict, UsageError, nearest
 from curate.pipeline.tokenizer import keyed_share
 from curate.readers.warc_at import place_of, read_at
 from curate.recipe import Recipe
-from curate.run_folder import Run, open_run
+from curate.run_files import LEDGER
+from curate.run_folder import Run
 from curate.standalone.warc_file import Copied, Text, Writer, open_warc
 from curate.steps.chapters import read_split
 from curate.steps.extract import page_extractor
@@ -64,7 +65,7 @@ def subset(
     run = run if isinstance(run, Run) else Run(Path(run))
     if not run.is_complete:
         raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
-    recipe, plan = open_run(run.folder)
+    recipe, plan = run.recipe, run.plan
     target = _target(Path(to), run, plan, force)
     chosen = _choose(run, source, dropped_by, reason, ids)
     if sample is not None:
@@ -127,14 +128,14 @@ def _choose(
 
 
 def _ledger(run: Run, source: str | None) -> pl.DataFrame:
-    names = [folder.name for folder in sorted((run.folder / "ledger").glob("*")) if folder.is_dir()]
+    names = [folder.name for folder in sorted((run.folder / LEDGER).glob("*")) if folder.is_dir()]
     if source is not None and source not in names:
         raise UsageError(f'the run has no source "{source}"{nearest(source, names)}')
     wanted = ["id", "source", "url", "outcome", "step", "reason"]
     return pl.concat(
         pl.read_parquet(file, columns=wanted).with_columns(pl.lit(f"{name}-{file.stem}").alias("split"))
         for name in ([source] if source else names)
-        for file in sorted((run.folder / "ledger" / name).glob("*.parquet"))
+        for file in sorted((run.folder / LEDGER / name).glob("*.parquet"))
     )
 
 

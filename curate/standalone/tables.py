@@ -99,7 +99,7 @@ def find_splits(source: Source, recipe: Recipe) -> tuple[Split, ...]:
     return cut_inputs(recipe, {source.name: find_source(source, recipe)})
 
 
-def inputs_of(splits: Sequence[Split]) -> list[str]:
+def inputs_of(splits: Iterable[Split]) -> list[str]:
     return sorted({piece.file.uri for split in splits for piece in split.ranges})
 
 

@@ -15,7 +15,7 @@ from curate.errors import CurateError, UsageError
 from curate.recipe import Recipe, digest, to_toml
 from curate.recipe_edit import Edit, edited, with_inputs_of
 from curate.recipe_file import SHIPPED, load, shipped_recipes
-from curate.run_folder import Run, open_run
+from curate.run_folder import Run
 from curate.steps.bind import resolve, step_names
 from curate.steps.retune import Change, Retuned
 
@@ -50,7 +50,7 @@ def _free_name(old: str, stem: str) -> str:
 
 def _written_file(run: Run) -> Recipe | None:
     """The recipe as the user wrote it: the file whose recipe is the run's."""
-    recipe, _ = open_run(run.folder)
+    recipe = run.recipe
     wanted = digest(resolve(recipe))
     for file in _candidates(recipe.base):
         try:

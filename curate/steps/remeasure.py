@@ -15,7 +15,7 @@ from curate.engine.clock import Clock
 from curate.engine.plan import Split
 from curate.engine.sizes import sizes
 from curate.recipe import Recipe
-from curate.run_folder import Run, open_run
+from curate.run_folder import Run
 from curate.steps.bind import bind
 from curate.steps.chapters import read_split
 from curate.steps.decide import decide
@@ -35,7 +35,7 @@ def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
     Raises:
         RunConflict: an input, a list or own code is not the one of the run.
     """
-    _, plan = open_run(run.folder)
+    plan = run.plan
     check_as_planned(plan, files_of_steps(retuned.recipe))
     unknown = retuned.rows.filter(new_outcome="unknown")
     found = [

@@ -19,7 +19,8 @@ from curate.batch import Filter
 from curate.engine.sizes import AFTER, sizes
 from curate.errors import UsageError, nearest
 from curate.recipe import Recipe, Source, Step
-from curate.run_folder import Run, open_run
+from curate.run_files import LEDGER
+from curate.run_folder import Run
 from curate.settings import toml_value
 from curate.steps.bind import BoundStep, bind, resolve, step_names
 from curate.steps.columns import BEFORE_STEPS
@@ -76,12 +77,12 @@ def retune(run: Run, changes: Sequence[Change]) -> Retuned:
     Raises:
         UsageError: a step or parameter does not exist, or the change needs a measurement that the run did not make.
     """
-    recipe, _ = open_run(run.folder)
+    recipe = run.recipe
     old, new = resolve(recipe), resolve(_changed(recipe, changes))
     files = [
         (source, file)
         for source in new.sources
-        for file in sorted((run.folder / "ledger" / source.name).glob("*.parquet"))
+        for file in sorted((run.folder / LEDGER / source.name).glob("*.parquet"))
     ]
     pairs = {source.name: _paired(source, old, new) for source in new.sources}
     parts = [pl.DataFrame(schema=EMPTY)]

@@ -1,0 +1,101 @@
+"""What runs tasks: three methods, which `local` answers with processes, `inline` without any, and others may otherwise.
+
+    supervisor ── submit(Assignment) ──▶ engine ── wait() ──▶ Finished │ Broke │ Refused │ Said │ Spent │ AtWork
+
+An engine never decides what to try next. It brings an attempt to a worker, gives it a `Job`, commits what it made, and
+says what became of it; of an attempt that broke, at which position that was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from curate.engine.task import Attempt, Position, Task
+from curate.errors import CurateError
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A task, how it is to be gone through this time, and how many workers have died over it for no known reason."""
+
+    task: Task
+    attempt: Attempt
+    deaths: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.task.stage} of {self.task.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Committed; or the one document that was to be confirmed has passed. `seconds` by step: wall and CPU."""
+
+    assignment: Assignment
+    seconds: Mapping[str, list[float]]
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """The worker raised, died, or was killed for its time or memory. An idle position: nobody was at work."""
+
+    assignment: Assignment
+    position: Position
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The task will not go on, whatever is tried, and says why."""
+
+    assignment: Assignment
+    error: CurateError
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line that a task printed, and the step that did."""
+
+    step: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Time of a worker that belongs to no answer: its start, its waiting, work that came to nothing."""
+
+    step: str
+    wall: float
+    cpu: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """About every second: how many documents are done in tasks that are not finished."""
+
+    documents: int
+
+
+Answer = Finished | Broke | Refused | Said | Spent | AtWork
+
+
+class Engine(Protocol):
+    @property
+    def workers(self) -> int:
+        """How many tasks it can be at, at once; 0: one, in this process, and nobody watches over it."""
+
+    def submit(self, assignment: Assignment) -> None:
+        """Take one more, of at most `workers` at once."""
+
+    def wait(self) -> Sequence[Answer]:
+        """What has happened since, in order; after about a second at the latest, and at once where nothing is at work.
+
+        Raises:
+            MachineError: its workers cannot be had.
+        """
+
+    def close(self) -> None:
+        """Let go of everything, at once: what is not committed did not happen. `wait` still tells the time it took."""

@@ -1,0 +1,91 @@
+"""What a stage's function gets, and what it gives back; the engine commits it.
+
+Job (store, stage, key, walk, clock) ─▶ function ─▶ Made (outputs, counts) ─▶ committed whole, or not at all
+                                              └─▶ None: only one document was asked for, and it passed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from curate.engine.clock import Clock
+from curate.engine.outputs import Outputs
+from curate.engine.plan import Plan, Split
+from curate.engine.plan_file import read_plan
+from curate.engine.store import Stamp, Store, place_of
+from curate.engine.walk import Walk
+from curate.engine.whole import file_digest
+from curate.errors import CheckFailed, UsageError
+from curate.recipe import Recipe
+from curate.recipe_file import load
+from curate.run_files import PLAN, RECIPE
+
+
+class Made(NamedTuple):
+    """The files of a task, and what its record says besides."""
+
+    outputs: Outputs
+    counts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt at one task. `walk` takes it through its documents, `clock` keeps the account of its time."""
+
+    store: Store
+    stage: str
+    key: str
+    walk: Walk
+    clock: Clock
+
+    @property
+    def cores(self) -> int:
+        """How many threads the task may use."""
+        return self.walk.cores
+
+    @property
+    def recipe(self) -> Recipe:
+        return open_run(self.store)[0]
+
+    @property
+    def plan(self) -> Plan:
+        return open_run(self.store)[1]
+
+    @property
+    def split(self) -> Split:
+        return self.plan.split(self.key)
+
+    def outputs(self) -> Outputs:
+        """Where this attempt writes its files."""
+        return Outputs(self.store.workspace(f"{self.stage}.{self.key}"))
+
+
+TaskFunction = Callable[[Job], Made | None]
+
+
+def open_run(store: Store) -> tuple[Recipe, Plan]:
+    """The resolved recipe and the plan of a run; a process reads them once, and again where the run was made anew.
+
+    Raises:
+        UsageError: there is no run.
+        CheckFailed: one of the two files is damaged.
+    """
+    plan = store.stamp(PLAN)
+    if plan is None:
+        raise UsageError(f"{place_of(store)} is not a run's folder: it has no {PLAN}")
+    return _open_run(store, plan, store.stamp(RECIPE))
+
+
+@lru_cache(maxsize=2)
+def _open_run(store: Store, plan_stamp: Stamp, recipe_stamp: Stamp | None) -> tuple[Recipe, Plan]:
+    plan = read_plan(store)
+    assert plan is not None, "the caller has seen it"
+    path = None if recipe_stamp is None else store.fetch(RECIPE)
+    if path is None or file_digest(path) != plan.recipe_file:
+        raise CheckFailed(f"{path or RECIPE} is damaged: it is not the one that the plan was made for")
+    recipe = replace(load(path), base=Path(plan.base))
+    return recipe.with_own_columns(dict(plan.columns)), plan

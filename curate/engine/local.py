@@ -1,0 +1,142 @@
+"""Worker processes of this machine: given work, listened to, watched over, and killed where a document hangs or grows.
+
+    submitted ─▶ idle workers ─▶ answers
+                    │ dies · over its time · over its memory
+                    └─▶ killed ─▶ Broke, at the position that its cursor names
+
+No pool of the standard library: one hangs and the other breaks when a worker dies.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.engine.engine import Answer, Assignment, AtWork, Broke, Said, Spent
+from curate.engine.process import Death, WorkerProcess
+from curate.engine.store import Store
+from curate.engine.worker import answer_of
+from curate.errors import MachineError
+from curate.recipe import Limits
+
+WATCH_SECONDS = 1.0
+"""How often limits and progress are looked at; answers are dealt with at once."""
+MAX_LOST = 8
+"""Workers that die before they take work, before the machine is blamed."""
+
+
+@dataclass(slots=True)
+class LocalEngine:
+    """A set of worker processes that live from the first task to `close`."""
+
+    store: Store
+    workers: int
+    limits: Limits
+    _pool: list[WorkerProcess] = field(default_factory=list)
+    _pending: deque[Assignment] = field(default_factory=deque)
+    _spent: list[Spent] = field(default_factory=list)
+    _watched: float = 0.0
+    _lost: int = 0
+
+    def submit(self, assignment: Assignment) -> None:
+        if not self._is_at_work():  # the time between two stages is nobody's
+            for worker in self._pool:
+                worker.since = max(worker.since, time.perf_counter())
+        self._pending.append(assignment)
+        self._assign()
+
+    def wait(self) -> Sequence[Answer]:
+        answers: list[Answer] = []
+        if self._is_at_work():
+            self._assign()
+            answers += self._listen()
+            is_due = time.monotonic() - self._watched >= WATCH_SECONDS
+            if is_due or not self._is_at_work() or any(worker.hung_up for worker in self._pool):
+                self._watched = time.monotonic()
+                answers += [*self._watch(), AtWork(self._documents_at_work())]
+        if not self._is_at_work():
+            for worker in self._pool:
+                self._book_time(worker)
+        answers += self._spent
+        self._spent = []
+        return answers
+
+    def close(self) -> None:
+        self._pending.clear()
+        for worker in list(self._pool):
+            self._discard(worker)
+
+    def _is_at_work(self) -> bool:
+        return bool(self._pending) or any(worker.assignment for worker in self._pool)
+
+    def _documents_at_work(self) -> int:
+        return sum(worker.cursor.read().documents for worker in self._pool if worker.assignment)
+
+    def _assign(self) -> None:
+        """Give work to whoever is idle; start workers as long as some is left."""
+        while self._pending:
+            idle = [worker for worker in self._pool if worker.ready and worker.assignment is None]
+            if not idle:
+                starting = sum(not worker.ready for worker in self._pool)
+                if len(self._pool) < self.workers and starting < len(self._pending):
+                    self._pool.append(WorkerProcess.start(self.store, len(self._pool)))
+                    continue
+                return
+            self._book_time(idle[0])
+            idle[0].assign(self._pending.popleft())
+
+    def _book_time(self, worker: WorkerProcess) -> None:
+        """The time since a worker got its task or gave its answer: "waiting", or "unfinished" where it has a task that
+        will not be answered. One that is not ready yet has its own "start"."""
+        now = time.perf_counter()
+        if worker.ready:
+            self._spent.append(Spent("unfinished" if worker.assignment else "waiting", now - worker.since))
+        worker.since = now
+
+    def _listen(self) -> Iterator[Answer]:
+        """Wait for answers a little, and take those that came."""
+        with selectors.DefaultSelector() as selector:
+            for worker in self._pool:
+                selector.register(worker.answers, selectors.EVENT_READ, worker)
+            for key, _ in selector.select(WATCH_SECONDS):
+                for answer in key.data.read():
+                    yield from self._heard(key.data, answer)
+
+    def _heard(self, worker: WorkerProcess, answer: Mapping[str, Any]) -> Iterator[Answer]:
+        if "ready" in answer:
+            yield Spent("start", *worker.started_in(answer["ready"]))
+        elif "said" in answer:
+            if worker.assignment is not None and worker.assignment.attempt.confirm is None:
+                yield Said(answer["step"], answer["said"])  # a document that is confirmed has said it before
+        elif worker.assignment is not None:
+            assignment, worker.assignment = worker.assignment, None
+            yield answer_of(assignment, answer, worker.log)
+
+    def _watch(self) -> Iterator[Answer]:
+        """Kill what hangs or grows; notice what died."""
+        for worker in list(self._pool):
+            death = worker.death(self.limits)
+            if death is None:
+                continue
+            assignment, position = worker.assignment, worker.cursor.read()
+            self._discard(worker)
+            if assignment is None:
+                self._worker_lost(death)
+            else:
+                yield Broke(assignment, position, death.reason, death.detail)
+
+    def _discard(self, worker: WorkerProcess) -> None:
+        self._book_time(worker)
+        worker.kill()
+        self._pool.remove(worker)
+
+    def _worker_lost(self, death: Death) -> None:
+        """A worker that dies before it takes work: once or twice may be somebody's kill, always is a fault."""
+        self._lost += 1
+        if self._lost > MAX_LOST:
+            words = self.store.scratch / "workers"
+            raise MachineError(f"workers die before they start ({death.detail}); their last words are in {words}")

@@ -1,0 +1,98 @@
+"""Every path below the folder of a run, spelled once.
+
+RUN/  recipe.toml plan.json splits.jsonl manifest.json timing.json tokenizer.json      what was asked, planned, done
+      done/<stage>/<key>.json                                                          the record of each task
+      work/…                                                                           what goes at the end of the run
+      ledger/ documents/ dedup/ tokens/                                                what stays
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+RECIPE = "recipe.toml"
+PLAN = "plan.json"
+SPLITS, SPLIT_ENDS = "splits.jsonl", "splits.ends"
+MANIFEST = "manifest.json"
+TIMING = "timing.json"
+REPORT = "report.html"
+TOKENIZER = "tokenizer.json"
+LOCK = ".lock"
+
+WORK, DONE, LEDGER, DOCUMENTS, DEDUP, TOKENS = "work", "done", "ledger", "documents", "dedup", "tokens"
+CHECKPOINTS = "train"
+"""Where `curate train` writes: a run knows nothing of it."""
+
+DUPLICATES = "dedup/duplicates.parquet"
+CUTS = "dedup/cuts.parquet"
+LOSSES = "dedup/losses.parquet"
+INDEX = "dedup/index"
+CONTAMINATION = "dedup/contamination.parquet"
+CHANGED_TEXTS = "work/contamination.parquet"
+"""What decontamination leaves of the documents that it changes."""
+BROKEN_TEXTS = "work/contamination_broken.parquet"
+"""The documents that break it."""
+MIXTURE = "tokens/mixture.json"
+TOKEN_BYTES = "tokens/token_bytes.bin"
+MIXED = "mixed"
+"""The folder of the mixed sequence, beside those of the sources: no source can be called so."""
+
+Filtered = Literal["documents", "signatures", "ledger"]
+Part = Literal["train", "validation"]
+
+
+def done_record(stage: str, key: str) -> str:
+    return f"{DONE}/{stage}/{key}.json"
+
+
+def filtered(key: str, kind: Filtered) -> str:
+    """What `filter` leaves of a split for the stages after it."""
+    return f"work/filter/{key}.{kind}.parquet"
+
+
+def matches(key: str) -> str:
+    """What a split's documents share with evaluation items."""
+    return f"work/decontaminate/{key}.parquet"
+
+
+def broken(key: str) -> str:
+    """The documents of a split that break the search for evaluation items."""
+    return f"work/decontaminate/{key}.broken.parquet"
+
+
+def sample(key: str) -> str:
+    """The texts of a split that the tokenizer is trained on."""
+    return f"work/sample/{key}.parquet"
+
+
+def ledger(source: str, number: int) -> str:
+    return f"{LEDGER}/{source}/{number:05}.parquet"
+
+
+def documents(source: str, number: int) -> str:
+    return f"{DOCUMENTS}/{source}/{number:05}.parquet"
+
+
+def tokenized(part: str, source: str, number: int, suffix: str = "") -> str:
+    """The shard of one split, or one of its views, before the mixture is known."""
+    return f"work/tokens/{part}/{source}/{number:05}{suffix}"
+
+
+def portion(key: str) -> str:
+    """How much of each document of a split is needed, where that is not all."""
+    return f"work/mix/{key}.parquet"
+
+
+def numbering(part: str, source: str) -> str:
+    """Which final shard each split of a source becomes, int32 by the split's number."""
+    return f"work/mix/{part}.{source}.numbers"
+
+
+def shard(part: str, source: str, number: int, suffix: str = "") -> str:
+    """A final shard, or one of its views."""
+    return f"{shards(part, source)}/{number:05}{suffix}"
+
+
+def shards(part: str, source: str) -> str:
+    """The folder of a source's final shards."""
+    return f"{TOKENS}/{part}/{source}"
