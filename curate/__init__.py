@@ -18,49 +18,88 @@ TYPE_CHECKING = False  # as in `typing`, whose import would be most of this one'
 if TYPE_CHECKING:
     from typing import Any
 
+    from curate.api import (
+        Run,
+        check,
+        generate,
+        plan,
+        recipes,
+        run,
+        signals,
+        train,
+        try_step,
+        verify,
+    )
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
-    from curate.pipeline.run import run
-    from curate.recipe import Recipe
+    from curate.recipe import Decontaminate, Dedup, Recipe
     from curate.recipe_file import load
-    from curate.run_folder import Run
-    from curate.standalone.classifier import train_classifier
-    from curate.standalone.dedup import dedup_texts
+    from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
+    from curate.standalone.decontaminate import decontaminate_files
+    from curate.standalone.dedup import dedup_files, dedup_texts
     from curate.standalone.subset import subset
     from curate.typed import Range
 
 __all__ = [
     "CurateError",
+    "Decontaminate",
+    "Dedup",
     "Document",
     "Range",
     "Recipe",
     "Run",
     "__version__",
+    "apply_classifier",
+    "check",
+    "decontaminate_files",
+    "dedup_files",
     "dedup_texts",
+    "evaluate_classifier",
     "filter",
+    "generate",
     "load",
+    "plan",
+    "recipes",
     "run",
     "signal",
+    "signals",
     "subset",
+    "train",
     "train_classifier",
     "transform",
+    "try_step",
+    "verify",
 ]
 
 _HOMES = {
     "CurateError": "curate.errors",
+    "Decontaminate": "curate.recipe",
+    "Dedup": "curate.recipe",
     "Document": "curate.batch",
     "Range": "curate.typed",
     "Recipe": "curate.recipe",
-    "Run": "curate.run_folder",
+    "Run": "curate.api",
+    "apply_classifier": "curate.standalone.classifier",
+    "check": "curate.api",
+    "decontaminate_files": "curate.standalone.decontaminate",
+    "dedup_files": "curate.standalone.dedup",
     "dedup_texts": "curate.standalone.dedup",
+    "evaluate_classifier": "curate.standalone.classifier",
     "filter": "curate.filters.custom",
+    "generate": "curate.api",
     "load": "curate.recipe_file",
-    "run": "curate.pipeline.run",
+    "plan": "curate.api",
+    "recipes": "curate.api",
+    "run": "curate.api",
     "signal": "curate.filters.custom",
+    "signals": "curate.api",
     "subset": "curate.standalone.subset",
+    "train": "curate.api",
     "train_classifier": "curate.standalone.classifier",
     "transform": "curate.filters.custom",
+    "try_step": "curate.api",
+    "verify": "curate.api",
 }
 
 

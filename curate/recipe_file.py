@@ -42,6 +42,11 @@ def load(path_or_name: str | Path) -> Recipe:
     return _recipe(table, places, path)
 
 
+def opened(recipe: str | Path | Recipe) -> Recipe:
+    """A recipe by path or name, or one that is open already."""
+    return recipe if isinstance(recipe, Recipe) else load(recipe)
+
+
 def _check_has_inputs(table: Mapping[str, Any], name: str) -> None:
     """Most recipes that ship are a start: what to do, and nothing to do it on."""
     for source in table["source"]:

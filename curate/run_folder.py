@@ -1,6 +1,6 @@
 """A run on disk, opened for reading: manifest, account, documents, ledger.
 
-run = curate.Run("runs/mini");  run.documents("web").collect();  run.ledger().filter(pl.col("step") == "dedup")
+run = RunFolder("runs/mini");  run.documents("web").collect();  run.ledger().filter(pl.col("step") == "dedup")
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DOCUMENT_COLUMNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunFolder:
     """The folder of a run, finished or not."""
 
     folder: Path

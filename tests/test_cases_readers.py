@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from curate import Run
 from curate.pipeline.run import run
-from curate.run_folder import Run
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "data" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared inputs are not here")

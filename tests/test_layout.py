@@ -28,6 +28,7 @@ FLOORS = [
     ["pipeline"],
     ["standalone", "forecast"],
     ["report"],
+    ["api"],
     ["commands"],
     ["cli"],
     ["__main__", "__init__"],
@@ -102,6 +103,12 @@ def test_importing_curate_loads_nothing_heavy() -> None:
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(shown.stdout.split())
     assert not loaded & {"torch", "trafilatura", "presidio_analyzer", "spacy", "ray", "numba", "polars", "fasttext"}
+
+
+def test_what_a_report_says_is_computed_apart_from_how_a_terminal_shows_it() -> None:
+    values = (path for path in modules() if path.parent == PACKAGE / "report")
+    drawn = re.compile(r"^ *(from|import) (rich|curate\.terminal|curate\.report\.terminal|argparse)\b", re.MULTILINE)
+    assert not [path.name for path in values if drawn.search(path.read_text(encoding="utf-8"))]
 
 
 def test_names_say_something() -> None:

@@ -11,8 +11,9 @@ import pytest
 import curate
 from curate.errors import RecipeError
 from curate.pipeline.run import run
+from curate.report.terminal.why import story_lines
 from curate.report.verify import differences
-from curate.report.why import stories, story_lines
+from curate.report.why import stories
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
 QUESTION = " ".join(WORDS[200:240])

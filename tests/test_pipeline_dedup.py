@@ -13,9 +13,10 @@ import curate
 from curate.cli import main
 from curate.errors import RecipeError, UsageError
 from curate.pipeline.run import run
-from curate.report.plan import plan_values
+from curate.report.plan import plan, plan_values
+from curate.report.terminal.why import story_lines
 from curate.report.verify import differences
-from curate.report.why import stories, story_lines
+from curate.report.why import stories
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
 PAGES = [" ".join(WORDS[start : start + 150]) for start in range(0, 1200, 150)]
@@ -164,7 +165,7 @@ def test_documents_that_mean_the_same_are_copies_by_the_embeddings_that_the_tabl
 
 
 def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: Path) -> None:
-    values = plan_values(str(recipe(tmp_path, "threshold = 0.6\npermutations = 64\nverify = 0.6")))
+    values = plan_values(plan(str(recipe(tmp_path, "threshold = 0.6\npermutations = 64\nverify = 0.6"))))
     assert values["dedup"].startswith("10 bands of 6 rows find pairs of similarity 0.5: ")
     assert values["dedup"].endswith("kept apart below 0.6")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from curate import Run
 from curate.pipeline.run import run
 from curate.report.verify import differences
-from curate.run_folder import Run
 
 MENU = "Home About Search Contact Imprint Help"
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()

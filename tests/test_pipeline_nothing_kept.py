@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from curate import Run
 from curate.cli import main
-from curate.run_folder import Run
 
 PROSE = "It was the best of times, it was the worst of times, and we had everything before us. " * 4
 RECIPE = """

@@ -15,7 +15,8 @@ import curate
 from curate.errors import RecipeError
 from curate.pipeline.mix import MIXED
 from curate.recipe_file import load
-from curate.report.show import tokens_table
+from curate.report.terminal.tokens import tokens_table
+from curate.report.tokens import source_tokens
 from curate.report.why import stories
 from curate.tokenize.mix import Draw, read_mixture
 from curate.tokenize.shards import TokenArray, open_shards
@@ -124,7 +125,7 @@ def test_a_single_document_gives_its_end_to_validation(tmp_path: Path) -> None:
     [note] = run.mixture["mixture"]["notes"]
     assert note == f"book gives no whole document to validation, but the end of {id}: {len(tail):,} tokens"
     assert stories(run, id)[0].tokens == {"train": len(head), "validation": len(tail)}
-    assert list(tokens_table(run).columns[4].cells) == [f"{len(tail):,}"]
+    assert list(tokens_table(source_tokens(run)).columns[4].cells) == [f"{len(tail):,}"]
 
 
 def test_every_source_has_validation_tokens_that_are_not_among_its_training_tokens(tmp_path: Path) -> None:

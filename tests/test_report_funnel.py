@@ -15,7 +15,7 @@ from curate.engine.ledger import check_account, count_outcomes
 from curate.errors import CheckFailed
 from curate.pipeline.run import run
 from curate.report.funnel import FunnelRow, by_step, documents_read, funnel, totals
-from curate.report.show import funnel_table
+from curate.report.terminal.funnel import funnel_table
 
 LINES = [
     "The first line of this page says something that nobody else has ever said about it.",

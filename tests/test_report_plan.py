@@ -18,7 +18,8 @@ from curate.forecast import survey
 from curate.forecast.distinct import distinct_share
 from curate.pipeline.run import run
 from curate.report.check import check
-from curate.report.plan import plan_tables, plan_values
+from curate.report.plan import plan, plan_values
+from curate.report.terminal.plan import plan_lines, plan_table
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"
 RECIPE = f"""\
@@ -67,7 +68,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 
 
 def test_where_all_documents_are_tried_the_plan_counts_as_the_run_does(tmp_path: Path, counted: dict[str, int]) -> None:
-    values = plan_values(str(write(tmp_path, TRAINED)))
+    values = plan_values(plan(str(write(tmp_path, TRAINED))))
     for name, source in values["sources"].items():
         assert source["estimated_tokens"] == pytest.approx(counted[name], rel=0.02, abs=5)
         assert source["estimated"]["error"] <= 0.01 * source["estimated_tokens"]
@@ -79,14 +80,14 @@ def test_a_part_of_the_documents_tells_it_within_its_error(
 ) -> None:
     monkeypatch.setattr(survey, "MAX_DOCUMENTS", 150)
     recipe = str(write(tmp_path, TRAINED))
-    values = plan_values(recipe)
+    values = plan_values(plan(recipe))
     web = values["sources"]["web"]
     assert web["estimated"]["drawn"] <= 150
     assert 0.2 < web["estimated"]["drawn_share"] < 0.4
     assert web["estimated"]["error"] > 0
     assert abs(web["estimated_tokens"] - counted["web"]) < 3 * web["estimated"]["error"]
     assert web["estimated_tokens"] == pytest.approx(counted["web"], rel=0.4)
-    assert plan_values(recipe) == values
+    assert plan_values(plan(recipe)) == values
 
 
 def test_of_large_inputs_the_beginnings_of_many_splits_are_read(
@@ -101,7 +102,7 @@ def test_of_large_inputs_the_beginnings_of_many_splits_are_read(
             file.write(json.dumps({"text": text * (40 + number // 100), "number": number}) + "\n")
     recipe = 'name = "x"\n[[source]]\nname = "rows"\nread = "tables"\npaths = ["rows.jsonl"]\n'
     (tmp_path / "x.toml").write_text(recipe + '[tokenize]\ntokenizer = "bytes"\n')
-    [source] = plan_values(str(tmp_path / "x.toml"))["sources"].values()
+    [source] = plan_values(plan(tmp_path / "x.toml"))["sources"].values()
     assert source["splits"] > 8
     found = source["estimated"]
     assert found["drawn_share"] < 0.4
@@ -111,9 +112,9 @@ def test_of_large_inputs_the_beginnings_of_many_splits_are_read(
 
 
 def test_bytes_and_a_tokenizers_file_are_counted_as_they_are(tmp_path: Path) -> None:
-    plan = plan_values(str(write(tmp_path, '"bytes"')))["sources"]["code"]
-    found = plan["estimated"]
-    assert plan["estimated_tokens"] == found["bytes"] + found["documents"]
+    code = plan_values(plan(write(tmp_path, '"bytes"')))["sources"]["code"]
+    found = code["estimated"]
+    assert code["estimated_tokens"] == found["bytes"] + found["documents"]
 
 
 def test_the_shipped_sample_is_not_warned_of_epochs_that_it_does_not_have() -> None:
@@ -129,10 +130,10 @@ def test_the_command_tells_what_its_numbers_rest_on(tmp_path: Path, capsys: pyte
     assert ended.value.code == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["sources"]["code"]["estimated"]["drawn_share"] == 1.0
-    lines = [part for part in plan_tables(str(recipe)) if isinstance(part, str)]
-    assert "code: 86 documents were tried, all that can be read" in lines
+    planned = plan(recipe)
+    assert "code: 86 documents were tried, all that can be read" in list(plan_lines(planned))
     console = Console(width=80, file=io.StringIO())
-    console.print(plan_tables(str(recipe))[0])
+    console.print(plan_table(planned))
     assert isinstance(console.file, io.StringIO)
     assert "~epochs" in console.file.getvalue()
 

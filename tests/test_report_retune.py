@@ -127,17 +127,19 @@ def test_the_forecast_is_what_a_new_run_does(
 def test_without_a_change_nothing_changes(finished: curate.Run) -> None:
     told = retune(finished, [Change("gopher_quality", "min_words", 80)])
     assert verdicts(told.rows, "new_") == verdicts(told.rows, "old_")
-    assert samples(told, 5) == []
-    assert all(row["documents"] == row["documents_then"] for row in difference(finished, told))
+    assert samples(told, 5).is_empty()
+    assert all(row.documents == row.documents_then for row in difference(finished, told))
 
 
 def test_the_difference_adds_up_and_names_the_languages(finished: curate.Run) -> None:
     told = retune(finished, [Change("language", "keep", ["en"])])
-    rows = difference(finished, told)
-    assert sum(row["documents"] for row in rows) == sum(row["documents_then"] for row in rows) == told.rows.height
-    kept = next(row for row in rows if row["verdict"] == "kept")
-    assert 0 < kept["tokens_then"] < kept["tokens"]
-    assert {row["language"]: row["kept_then"] for row in by_language(told)} == {"de": 0}
+    rows = list(difference(finished, told))
+    assert sum(row.documents for row in rows) == sum(row.documents_then for row in rows) == told.rows.height
+    kept = next(row for row in rows if row.verdict == "kept")
+    assert kept.tokens is not None
+    assert kept.tokens_then is not None
+    assert 0 < kept.tokens_then < kept.tokens
+    assert {row.language: row.kept_then for row in by_language(told)} == {"de": 0}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_cheap_steps_have_measured_what_an_earlier_step_dropped(inputs: Path, tm
     for min_words, min_score in ((20, 0.65), (20, 0.3), (200, 0.65)):
         changes = [Change("gopher_quality", "min_words", min_words), Change("language", "min_score", min_score)]
         told = retune(done, changes)
-        assert "unknown" not in {row["verdict"] for row in difference(done, told)}
+        assert "unknown" not in {row.verdict for row in difference(done, told)}
         recipe = write_recipe(tmp_path, min_words=min_words, min_score=min_score, last=last)
         again = run(recipe, out=tmp_path / f"run-{min_words}-{min_score}", workers=0).ledger().collect()
         anew = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
@@ -207,8 +209,8 @@ def test_a_threshold_before_a_change_of_texts_is_judged_on_the_old_text(inputs: 
     assert verdicts(told.rows, "new_") == verdicts(ledger)
     for forecast, real, side in ((told, anew, "_then"), (told, done, "")):
         expected = {row.step: row.bytes for row in by_step(funnel(real)) if row.outcome == "dropped"}
-        steps = [row for row in difference(done, forecast) if row["verdict"] in expected]
-        assert {row["verdict"]: row[f"bytes{side}"] for row in steps}.items() <= expected.items()
+        steps = [row for row in difference(done, forecast) if row.verdict in expected]
+        assert {row.verdict: getattr(row, f"bytes{side}") for row in steps}.items() <= expected.items()
         assert len(steps) > 1
 
 
@@ -258,8 +260,8 @@ def test_the_readmes_example_answers_with_numbers(tmp_path: Path) -> None:
     done = run(tmp_path / "part.toml", out=tmp_path / "run", workers=0)
     told = retune(done, [parse_change("gopher_quality.min_words=30")])
     assert "unknown" not in set(told.rows["new_outcome"])
-    rows = {row["verdict"]: row for row in difference(done, told)}
-    assert rows["kept"]["documents_then"] > rows["kept"]["documents"]
+    rows = {row.verdict: row for row in difference(done, told)}
+    assert rows["kept"].documents_then > rows["kept"].documents
 
 
 def test_applying_writes_only_what_was_changed(inputs: Path, finished: curate.Run, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import curate
 from curate.cli import main
 from curate.errors import UsageError
 from curate.pipeline.run import run
-from curate.report.why import checks_table, stories, story_lines
+from curate.report.terminal.why import checks_table, story_lines
+from curate.report.why import stories
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from curate import Run
 from curate.errors import RecipeError
 from curate.pipeline.run import run
-from curate.report.plan import plan_values
+from curate.report.plan import plan, plan_values
 from curate.report.verify import differences
 from curate.report.why import stories
-from curate.run_folder import Run
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
 TEXTS = [" ".join(WORDS[start : start + 60]) for start in range(0, 600, 60)]
@@ -109,7 +109,7 @@ def test_where_decides_on_a_tables_own_column_and_is_checked_before_the_run(tmp_
 def test_a_plan_expects_of_an_own_columns_where_what_the_run_keeps(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [{"text": text, "score": at} for at, text in enumerate(TEXTS)]
     done = run_rows(tmp_path, {"a.jsonl": rows}, more='steps = [{ where = "score >= 6" }]')
-    planned = plan_values(str(tmp_path / "toy.toml"))["sources"]["news"]
+    planned = plan_values(plan(tmp_path / "toy.toml"))["sources"]["news"]
     assert planned["estimated"]["documents"] == 4
     assert planned["estimated_tokens"] == done.manifest["counts"]["news"]["tokens"]["train"]
 

@@ -18,7 +18,9 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.check import check, check_values, rates_tables
+    from curate.api import check
+    from curate.report.check import check_values
+    from curate.report.terminal.check import rates_tables
 
     checked = check(options.recipe, documents=options.documents)
     if options.json:

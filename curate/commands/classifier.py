@@ -154,7 +154,7 @@ def apply(options: argparse.Namespace) -> int:
 
 
 def _show(judged: Any, trained: Mapping[str, int]) -> None:
-    from curate.report.classifier import scores_table
+    from curate.report.terminal.classifier import scores_table
 
     show(scores_table(judged, trained))
     say(f"{judged.accuracy:.1%} of {judged.rows:,} rows have the label that the model finds likeliest.")

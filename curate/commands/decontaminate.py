@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from curate.recipe import Decontaminate
-    from curate.report.contamination import set_lines
+    from curate.report.terminal.contamination import set_lines
     from curate.settings import build_options
     from curate.standalone.decontaminate import decontaminate_files
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, new_file, positive
 from curate.commands.plain import FORMATS, tell_unread
 from curate.settings import toml_value
 from curate.terminal import say, say_json
+
+if TYPE_CHECKING:
+    from curate.recipe import Dedup
+
+PARAMETERS = ("method", "ngram", "unit", "normalise", "bands", "rows", "threshold", "permutations", "verify", "keep")
+"""Options that are keys of `[dedup]`."""
 
 
 def add(commands: Any) -> None:
@@ -51,12 +58,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from curate.pipeline.run import available_cores
-    from curate.report.dedup import account, account_lines, dedup_of
+    from curate.report.terminal.dedup import account_lines
     from curate.standalone.dedup import dedup_files
 
-    dedup = dedup_of(options)
+    dedup = _parameters(options)
     columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}
-    verdicts, unread = dedup_files(
+    found = dedup_files(
         options.files,
         dedup,
         columns=columns,
@@ -67,16 +74,30 @@ def run(options: argparse.Namespace) -> int:
         workers=options.workers or available_cores(),
         scratch=options.out.parent,
     )
-    counts, code = account(verdicts, unread), tell_unread(unread)
+    account, code = found.account, tell_unread(found.unread)
     if options.json:
-        say_json(counts)
+        say_json(asdict(account))
         return code
-    for line in account_lines(counts, dedup):
+    for line in account_lines(account, dedup):
         say(line)
     say()
     say(f"{options.out}: one row per document; null in duplicate_of: it stays.")
     if options.kept:
         say(f"{options.kept}: the documents that stay.")
-    elif counts["cuts"]:
+    elif account.cuts:
         say("--kept FILE writes the documents that stay, without what was cut.")
     return code
+
+
+def _parameters(options: argparse.Namespace) -> Dedup:
+    """Those of the command line; what is not given has its default.
+
+    Raises:
+        UsageError: a method or parameter that there is not, or a value out of its range.
+    """
+    from curate.dedup.sign import with_bands
+    from curate.recipe import Dedup
+    from curate.settings import build_options
+
+    given = {name: getattr(options, name) for name in PARAMETERS}
+    return with_bands(build_options(Dedup, given, options.set))

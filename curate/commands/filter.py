@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, positive
@@ -25,11 +26,12 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.trial import tried_table, tried_values, try_step
+    from curate.api import try_step
+    from curate.report.terminal.trial import tried_table
 
     tried = try_step(options.recipe, options.step, source=options.source, sample=options.sample)
     if options.json:
-        say_json(tried_values(tried))
+        say_json(asdict(tried))
         return 0
     show(tried_table(tried))
     for example in tried.examples:

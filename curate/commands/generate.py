@@ -21,10 +21,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
-
-    require_torch()
-    from curate.train_min.generate import generate
+    from curate.api import generate
 
     text = generate(
         options.checkpoint,

@@ -18,11 +18,15 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.plan import plan_tables, plan_values
+    from curate.api import plan
+    from curate.report.plan import plan_values
+    from curate.report.terminal.plan import plan_lines, plan_table
 
+    planned = plan(options.recipe)
     if options.json:
-        say_json(plan_values(options.recipe))
-    else:
-        for part in plan_tables(options.recipe):
-            say(part) if isinstance(part, str) else show(part)
+        say_json(plan_values(planned))
+        return 0
+    show(plan_table(planned))
+    for line in plan_lines(planned):
+        say(line)
     return 0

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, new_file, positive
 from curate.terminal import say, say_json, show, warn
+
+if TYPE_CHECKING:
+    from curate.report.retune import Retuning
 
 
 def add(commands: Any) -> None:
@@ -26,28 +30,35 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.retune import by_language, difference, difference_table, notes, sample_lines, samples
-    from curate.run_folder import Run
-    from curate.steps.apply import write_recipe
-    from curate.steps.remeasure import measure_unknown
-    from curate.steps.retune import parse_change, retune
+    from curate.report.retune import retuning
+    from curate.run_folder import RunFolder
+    from curate.steps.retune import parse_change
 
-    run = Run(options.run)
-    changes = [parse_change(text) for text in options.set]
-    retuned = retune(run, changes)
-    if options.measure:
-        retuned = measure_unknown(run, retuned)
-    rows, moved, languages = difference(run, retuned), samples(retuned, options.sample), by_language(retuned)
-    if options.json:
-        say_json({"difference": rows, "languages": languages, "samples": moved})
-    else:
-        show(difference_table(rows))
-        for line in (*notes(rows, languages), "", *sample_lines(moved)):
-            say(line)
-        say()
-        say("Kept by the filters: copies are looked for in a new run only.")
+    found = retuning(
+        RunFolder(options.run),
+        [parse_change(text) for text in options.set],
+        measure=options.measure,
+        sample=options.sample,
+        apply=options.apply,
+    )
+    _say_values(found) if options.json else _show(found)
     if options.apply:
-        is_edited = write_recipe(run, retuned, changes, options.apply)
-        how = "" if is_edited else ", with every default filled in: the recipe's own file has changed since the run"
+        how = (
+            "" if found.is_edited else ", with every default filled in: the recipe's own file has changed since the run"
+        )
         warn(f"wrote {options.apply}{how}; next: curate run {shlex.quote(str(options.apply))}")
     return 0
+
+
+def _say_values(found: Retuning) -> None:
+    steps, languages = ([asdict(row) for row in rows] for rows in (found.steps, found.languages))
+    say_json({"difference": steps, "languages": languages, "samples": found.samples.to_dicts()})
+
+
+def _show(found: Retuning) -> None:
+    from curate.report.terminal.retune import difference_table, notes, sample_lines
+
+    show(difference_table(found.steps))
+    for line in (*notes(found.steps, found.languages), "", *sample_lines(found.samples), ""):
+        say(line)
+    say("Kept by the filters: copies are looked for in a new run only.")

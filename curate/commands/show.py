@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json
 from curate.terminal import say, say_json, show
+
+if TYPE_CHECKING:
+    from curate.api import Run
 
 
 def add(commands: Any) -> None:
@@ -21,47 +25,42 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from curate.api import Run
+
+    run = Run(options.run)
     if options.pairs:
-        _print_pairs(options.run, as_json=options.json)
-        return 0
-    print_run(options.run, as_json=options.json, reasons=options.reasons)
+        _print_pairs(run, as_json=options.json)
+    else:
+        print_run(run, as_json=options.json, reasons=options.reasons)
     return 0
 
 
-def _print_pairs(folder: Path, *, as_json: bool) -> None:
-    from curate.report.dedup import loss_lines, losses
-    from curate.run_folder import Run
+def _print_pairs(run: Run, *, as_json: bool) -> None:
+    from curate.report.terminal.dedup import loss_lines
 
-    rows = losses(Run(folder))
+    losses = run.losses()
     if as_json:
-        say_json(rows)
+        say_json([asdict(loss) for loss in losses])
         return
-    for line in loss_lines(rows):
+    for line in loss_lines(losses):
         say(line)
 
 
-def print_run(folder: Path, *, as_json: bool, reasons: bool = False) -> None:
-    from dataclasses import asdict
+def print_run(run: Run, *, as_json: bool, reasons: bool = False) -> None:
+    """The funnel and the tokens of a run; also what `curate run` ends with."""
+    from curate.report.funnel import by_step, totals
+    from curate.report.shown import shown_values
+    from curate.report.terminal.contamination import set_lines
+    from curate.report.terminal.dedup import cut_lines
+    from curate.report.terminal.funnel import funnel_table
+    from curate.report.terminal.tokens import tokens_table
 
-    from curate.report.contamination import set_lines
-    from curate.report.dedup import cut_lines
-    from curate.report.funnel import by_step, funnel, totals
-    from curate.report.show import funnel_table, tokens_table
-    from curate.run_folder import Run
-
-    run = Run(folder)
     if as_json:
-        manifest = run.manifest
-        chosen = {
-            key: manifest.get(key, {}) for key in ("name", "recipe", "counts", "dedup", "contamination", "tokens")
-        }
-        say_json(chosen | {"mixture": run.mixture, "funnel": [asdict(row) for row in funnel(run)]})
+        say_json(shown_values(run))
         return
-    rows = funnel(run)
-    shown = rows if reasons else by_step(rows)
-    show(funnel_table([*shown, *(totals(rows) if len({row.source for row in rows}) > 1 else [])]))
-    show(tokens_table(run))
-    for line in (*cut_lines(run.manifest["dedup"]), *set_lines(run.manifest.get("contamination", {}))):
+    shown = run.show()
+    rows = shown.funnel if reasons else by_step(shown.funnel)
+    show(funnel_table([*rows, *(totals(shown.funnel) if len(shown.tokens) > 1 else [])]))
+    show(tokens_table(shown.tokens))
+    for line in (*cut_lines(shown.dedup), *set_lines(shown.contamination), *shown.notes):
         say(line)
-    for note in run.mixture["mixture"]["notes"]:
-        say(note)

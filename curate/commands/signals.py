@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json
@@ -15,10 +16,11 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.signals import signal_values, signals_table
+    from curate.api import signals
+    from curate.report.terminal.signals import signals_table
 
     if options.json:
-        say_json(signal_values())
+        say_json([asdict(signal) for signal in signals()])
     else:
-        show(signals_table())
+        show(signals_table(signals()))
     return 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, positive
 from curate.terminal import ERR, say, show, warn
+
+if TYPE_CHECKING:
+    from curate.api import Run
 
 
 def add(commands: Any) -> None:
@@ -21,11 +24,10 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.api import Run
 
-    require_torch()
     train_on(
-        options.run,
+        Run(options.run),
         preset=options.preset,
         steps=options.steps,
         device=options.device,
@@ -36,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def train_on(
-    folder: Path,
+    run: Run,
     *,
     preset: str | None = None,
     steps: int | None = None,
@@ -45,14 +47,11 @@ def train_on(
     resume: bool = True,
 ) -> None:
     """Train on a run and print the table; the preset is the recipe's unless another is asked for."""
-    from curate.recipe_file import load
-    from curate.report.training import scores_table, training_progress
-    from curate.run_folder import Run
-    from curate.train_min.train import train
+    from curate.api import train
+    from curate.report.terminal.training import scores_table, training_progress
 
-    preset = preset or load(Run(folder).folder / "recipe.toml").train.preset
     with training_progress(ERR) as report:
-        result = train(folder, preset=preset, steps=steps, device=device, seed=seed, resume=resume, report=report)
+        result = train(run, preset=preset, steps=steps, device=device, seed=seed, resume=resume, report=report)
     if result.was_complete:
         warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
     show(scores_table(result))

@@ -16,15 +16,11 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.verify import differences
-    from curate.run_folder import Run
+    from curate.api import verify
 
-    run = Run(options.run)
-    found = list(differences(run))
-    for sentence in found:
+    verified = verify(options.run)
+    for sentence in verified.differences:
         say(sentence)
-    if not found:
-        say(
-            f"{options.run}: {len(run.manifest['outputs'])} files and the account are as the manifest says.",
-        )
-    return 1 if found else 0
+    if verified.is_sound:
+        say(f"{options.run}: {verified.files} files and the account are as the manifest says.")
+    return 0 if verified.is_sound else 1

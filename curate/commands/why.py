@@ -19,10 +19,10 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.report.why import checks_table, stories, story_lines
-    from curate.run_folder import Run
+    from curate.api import Run
+    from curate.report.terminal.why import checks_table, story_lines
 
-    found = stories(Run(options.run), options.document)
+    found = Run(options.run).why(options.document)
     if options.json:
         say_json([asdict(story) for story in found])
         return 0

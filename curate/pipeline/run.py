@@ -34,9 +34,9 @@ from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, TokenizerChoice, to_toml
-from curate.recipe_file import load
+from curate.recipe_file import opened
 from curate.run_files import LOCK, MANIFEST, RECIPE, WORK
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.user_errors import ROWS, check_user_errors
 
@@ -86,7 +86,7 @@ def run(
     workers: int | None = None,
     keep_intermediate: bool = False,
     show: Show | None = None,
-) -> Run:
+) -> RunFolder:
     """Do everything of a recipe that is not done yet, and return the run.
 
     `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
@@ -107,12 +107,12 @@ def run(
         count = available_cores() if workers is None else workers
         engine = LocalEngine(store, count, resolved.limits) if count else InlineEngine(store)
         run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or _silent)
-    return Run(folder)
+    return RunFolder(folder)
 
 
 def checked(recipe: str | Path | Recipe) -> Recipe:
     """A recipe with every default filled in, and nothing in it that can never work."""
-    resolved = resolve(recipe if isinstance(recipe, Recipe) else load(recipe))
+    resolved = resolve(opened(recipe))
     check_recipe(resolved)
     return resolved
 

@@ -1,4 +1,4 @@
-"""`curate check`: what in a recipe can never work, or works on everything, found before a run does it.
+"""What in a recipe can never work, or works on everything, found before a run does it: `curate check`.
 
 recipe ─▶ names, files, models (check_recipe) ─▶ repeated steps, thresholds, weights, epochs ─▶ Finding
        ─▶ a sample of each source ─▶ its steps tried ─▶ Rate: how much each rule takes, beside what was published
@@ -6,13 +6,12 @@ recipe ─▶ names, files, models (check_recipe) ─▶ repeated steps, thresho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from curate.decontaminate.evaluations import open_evaluation
 from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
@@ -20,10 +19,9 @@ from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
-from curate.recipe_file import load
+from curate.recipe_file import opened
 from curate.report.behaviour import Finding, behaviour, nothing_read
-from curate.report.plan import estimate_mixture, estimate_sources
-from curate.report.show import add_column
+from curate.report.plan import PlannedSource, planned_mixture, planned_sources
 from curate.report.thresholds import crossed, verdict_on
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
@@ -58,18 +56,18 @@ class Checked:
         return any(finding.is_fault for finding in self.findings)
 
 
-def check(path: str, *, documents: int = 1000) -> Checked:
+def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
     """Look at a recipe, and try its steps on up to `documents` of each source.
 
     Raises:
         RecipeError: the recipe cannot run at all; with file and line.
     """
-    recipe = resolve(load(path))
+    recipe = resolve(opened(recipe))
     check_recipe(recipe)
     plan = make_plan(recipe)
     findings = [*_weights(recipe)]
-    sources = estimate_sources(recipe, plan)
-    notes = estimate_mixture(recipe, sources)["notes"]
+    sources = planned_sources(recipe, plan)
+    notes = planned_mixture(recipe, sources).notes
     findings += [Finding(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
     findings += [*_bloom(recipe, sources), *_items(recipe)]
     rates: list[Rate] = []
@@ -98,12 +96,12 @@ def _weights(recipe: Recipe) -> Iterator[Finding]:
             yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
 
 
-def _bloom(recipe: Recipe, sources: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def _bloom(recipe: Recipe, sources: Sequence[PlannedSource]) -> Iterator[Finding]:
     """Whether the filter of "ngrams" holds what the inputs seem to have, and memory the filter."""
     if recipe.dedup is None or "ngrams" not in recipe.dedup.method:
         return
     asked, limit = recipe.dedup.ngrams, recipe.dedup.max_memory
-    tokens = sum(source["estimated_tokens"] for source in sources.values())
+    tokens = sum(source.estimated.tokens for source in sources)
     expected = tokens * NGRAMS_A_TOKEN
     needed = bytes_needed(asked.capacity or expected, asked.max_false_positives)
     if needed > limit:
@@ -176,24 +174,3 @@ def check_values(checked: Checked) -> dict[str, Any]:
         asdict(rate) | {"published": rate.published._asdict() if rate.published else None} for rate in checked.rates
     ]
     return {"findings": findings, "rates": rates}
-
-
-def rates_tables(rates: Sequence[Rate]) -> Iterator[Table]:
-    """One a source: a line a step, and under it those of its rules that took something or have a published figure."""
-    for source in dict.fromkeys(rate.source for rate in rates):
-        table = Table(title=source, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for name in ("step and rule", "dropped", "docs", "bytes", "published"):
-            add_column(table, name, is_text=name in ("step and rule", "published"))
-        table.columns[0].no_wrap = True
-        table.columns[-1].min_width = len("characters")
-        for rate in rates:
-            if rate.source == source and (rate.rule is None or rate.dropped or rate.published):
-                table.add_row(*_cells(rate), style=None if rate.rule else "bold")
-        yield table
-
-
-def _cells(rate: Rate) -> tuple[str, ...]:
-    shares = (f"{rate.share_of_documents:.1%}", f"{rate.share_of_bytes:.1%}")
-    published = f"{rate.published.share:.1%} {rate.published.unit}" if rate.published else ""
-    name = f"  {rate.rule}" if rate.rule else rate.step
-    return (name, f"{rate.dropped:,}/{rate.reached:,}", *shares, published)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from curate.recipe_file import load
 from curate.run_files import RECIPE
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.steps.bind import step_names
 
 Outcome = Literal["read", "apart", "dropped", "quarantined", "cut", "kept"]
@@ -39,7 +39,7 @@ class FunnelRow:
     left_bytes: int
 
 
-def funnel(run: Run) -> list[FunnelRow]:
+def funnel(run: RunFolder) -> list[FunnelRow]:
     """All rows, sources in the recipe's order, steps in the order in which they decide.
 
     Raises:

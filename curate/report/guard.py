@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.report.funnel import by_step, funnel
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 
 MIN_REACHED = 100
@@ -29,7 +29,7 @@ class Suspicion:
     is_fault: bool
 
 
-def suspicions(run: Run) -> list[Suspicion]:
+def suspicions(run: RunFolder) -> list[Suspicion]:
     """The steps of a finished run that dropped more than `[limits] max_drop` of what reached them, and those that
     dropped nothing of at least `LARGE` documents."""
     recipe = run.recipe

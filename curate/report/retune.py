@@ -1,38 +1,101 @@
-"""`curate retune` for people: the two funnels side by side, the languages that gain or lose, and examples.
+"""What other thresholds would change in a run, as values: step by step, language by language, and examples.
 
-Retuned.rows ─▶ by source and step: dropped before, dropped then ─▶ tables;  rows whose verdict changed ─▶ samples
+changes ─▶ both verdicts of every document (steps.retune) ─▶ StepChange, LanguageChange, those that change sides
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
-from curate.report.show import add_column, size
+from curate.recipe import Recipe
 from curate.run_files import DOCUMENTS
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
+from curate.steps.apply import write_recipe
 from curate.steps.bind import step_names
-from curate.steps.retune import Retuned
+from curate.steps.remeasure import measure_unknown
+from curate.steps.retune import Change, Retuned, retune
 
 MAX_LANGUAGES = 10
 
 
-def difference(run: Run, retuned: Retuned) -> list[dict[str, Any]]:
-    """One row for each source and verdict (a step's name, "kept", "unknown"): documents, bytes, and for kept ones the
-    tokens to expect, by the run's own tokens per byte; before and then."""
+@dataclass(frozen=True, slots=True)
+class StepChange:
+    """What a step drops of a source in the run, and what it would drop then; the `verdict` is the step's name, "kept",
+    or "unknown". Of what is kept the tokens to expect, by the run's own tokens per byte."""
+
+    source: str
+    verdict: str
+    documents: int
+    bytes: int
+    documents_then: int
+    bytes_then: int
+    tokens: int | None
+    tokens_then: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChange:
+    """Documents in a language that the filters keep in the run, and that they would keep then."""
+
+    source: str
+    language: str | None
+    kept: int
+    kept_then: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retuning:
+    """What would change. `documents` has both verdicts of every document, `samples` some of those that change sides.
+
+    "Kept" is kept by the filters: copies are looked for in a new run only. `is_edited` says whether the recipe that was
+    written, if one was asked for, is the user's own file with new values (else: every default filled in).
+    """
+
+    recipe: Recipe
+    documents: pl.DataFrame
+    steps: tuple[StepChange, ...]
+    languages: tuple[LanguageChange, ...]
+    samples: pl.DataFrame
+    is_edited: bool | None
+
+
+def retuning(
+    run: RunFolder, changes: Sequence[Change], *, measure: bool = False, sample: int = 5, apply: Path | None = None
+) -> Retuning:
+    """Decide anew; `measure` what is unknown, show up to `sample` documents of each kind that change sides, and write
+    the changed recipe to the new file `apply`.
+
+    Raises:
+        UsageError: an unknown step or parameter, a change that needs a new run, or a file that cannot be written.
+        RunConflict: with `measure`: an input, a list or own code has changed since the run.
+    """
+    retuned = retune(run, changes)
+    if measure:
+        retuned = measure_unknown(run, retuned)
+    return Retuning(
+        retuned.recipe,
+        retuned.rows,
+        tuple(difference(run, retuned)),
+        tuple(by_language(retuned)),
+        samples(retuned, sample),
+        is_edited=write_recipe(run, retuned, changes, apply) if apply else None,
+    )
+
+
+def difference(run: RunFolder, retuned: Retuned) -> Iterator[StepChange]:
+    """By source: the steps in their order, what is unknown, what is kept."""
     sides = [_side(retuned.rows, side) for side in ("old", "new")]
     both = sides[0].join(sides[1], on=["source", "verdict"], how="full", coalesce=True, suffix="_then").fill_null(0)
     density = _tokens_per_byte(run)
-    rows = []
     for source in retuned.recipe.sources:
         part = {row["verdict"]: row for row in both.filter(source=source.name).iter_rows(named=True)}
         order = [*step_names(source), "unknown", "kept"]
-        rows += [_row(part[name], density.get(source.name)) for name in order if name in part]
-    return rows
+        yield from (_change(part[name], density.get(source.name)) for name in order if name in part)
 
 
 def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
@@ -43,7 +106,7 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
     )
 
 
-def _tokens_per_byte(run: Run) -> dict[str, float]:
+def _tokens_per_byte(run: RunFolder) -> dict[str, float]:
     """By source; a run that has kept nothing of it cannot tell."""
     if not any((run.folder / DOCUMENTS).glob("*/*.parquet")):
         return {}
@@ -51,74 +114,30 @@ def _tokens_per_byte(run: Run) -> dict[str, float]:
     return {source: tokens / size for source, tokens, size in totals.iter_rows() if size}
 
 
-def _row(part: dict[str, Any], density: float | None) -> dict[str, Any]:
-    if density is None or part["verdict"] != "kept":
-        return part | {"tokens": None, "tokens_then": None}
-    return part | {"tokens": int(part["bytes"] * density), "tokens_then": int(part["bytes_then"] * density)}
+def _change(row: dict[str, Any], density: float | None) -> StepChange:
+    if density is None or row["verdict"] != "kept":
+        return StepChange(**row, tokens=None, tokens_then=None)
+    return StepChange(**row, tokens=int(row["bytes"] * density), tokens_then=int(row["bytes_then"] * density))
 
 
-def difference_table(rows: list[dict[str, Any]]) -> Table:
-    """A line a step: what it drops in the run and then; the last lines are what the filters keep."""
-    table = Table(title="What each step drops, in the run and then", title_justify="left", box=SIMPLE_HEAD)
-    for name in ("source", "step", "documents", "then", "text", "then "):
-        add_column(table, name, is_text=name in ("source", "step"))
-    shown = ""
-    for row in rows:
-        counts = (f"{row['documents']:,}", f"{row['documents_then']:,}", size(row["bytes"]), size(row["bytes_then"]))
-        is_same = row["documents"] == row["documents_then"]
-        style = "bold" if row["verdict"] == "kept" else None if is_same else "yellow"
-        table.add_row(row["source"] if row["source"] != shown else "", row["verdict"], *counts, style=style)
-        shown = row["source"]
-    return table
-
-
-def notes(rows: list[dict[str, Any]], languages: list[dict[str, Any]]) -> Iterator[str]:
-    """What the table does not say: tokens to expect, and who gains or loses."""
-    for row in rows:
-        if row["tokens"] is not None and row["documents"] != row["documents_then"]:
-            yield f"{row['source']}: about {row['tokens']:,} -> {row['tokens_then']:,} tokens before deduplication"
-        if row["verdict"] == "unknown":
-            told = f"{row['documents_then']:,} would reach a step that has not measured them: unknown"
-            yield f"{row['source']}: {told}; --measure reads them again and tells"
-    for row in languages:
-        language = row["language"] or "no language"
-        yield f"{row['source']}, {language}: {row['kept']:,} -> {row['kept_then']:,} documents kept"
-
-
-def by_language(retuned: Retuned) -> list[dict[str, Any]]:
-    """Documents kept by the filters, before and then, for the languages in which that differs most."""
+def by_language(retuned: Retuned) -> Iterator[LanguageChange]:
+    """The languages in which that differs most."""
     if "language" not in retuned.rows.columns:
-        return []
+        return
     counts = retuned.rows.group_by("source", "language").agg(
         (pl.col("old_outcome") == "kept").sum().cast(pl.Int64).alias("kept"),
         (pl.col("new_outcome") == "kept").sum().cast(pl.Int64).alias("kept_then"),
     )
     change = (pl.col("kept_then") - pl.col("kept")).abs()
     changed = counts.filter(change > 0).sort(change, pl.col("language"), descending=[True, False], nulls_last=True)
-    return changed.head(MAX_LANGUAGES).to_dicts()
+    yield from (LanguageChange(**row) for row in changed.head(MAX_LANGUAGES).iter_rows(named=True))
 
 
-def samples(retuned: Retuned, count: int) -> list[dict[str, Any]]:
+def samples(retuned: Retuned, count: int) -> pl.DataFrame:
     """Up to `count` documents of each kind that change sides, evenly over the ids."""
     moved = retuned.rows.filter(
         pl.col("old_outcome").ne(pl.col("new_outcome")) | pl.col("old_step").ne_missing(pl.col("new_step"))
     )
-    picked = []
-    for _, group in moved.group_by("old_outcome", "new_outcome", maintain_order=True):
-        picked += group.gather_every(max(1, group.height // max(count, 1))).head(count).to_dicts()
-    return picked
-
-
-def sample_lines(found: list[dict[str, Any]]) -> Iterator[str]:
-    for row in found:
-        yield f"{row['id']}  {row['url'] or ''}".rstrip()
-        yield f"  {_told(row, 'old')} -> {_told(row, 'new')}"
-
-
-def _told(row: dict[str, Any], side: str) -> str:
-    outcome, step, reason, value = (row[f"{side}_{name}"] for name in ("outcome", "step", "reason", "value"))
-    if outcome == "kept":
-        return "kept"
-    if outcome == "unknown":
-        return f"unknown ({step} has not measured it)"
-    return f"{outcome} by {step}, {reason}" + (f": {value}" if value else "")
+    groups = (group for _, group in moved.group_by("old_outcome", "new_outcome", maintain_order=True))
+    picked = [group.gather_every(max(1, group.height // max(count, 1))).head(count) for group in groups]
+    return pl.concat([moved.clear(), *picked])

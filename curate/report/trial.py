@@ -1,32 +1,27 @@
-"""`curate filter --try`: what one step keeps and drops of a sample, side by side, with the values that decided.
+"""What one step keeps and drops of a sample, side by side, with the values that decided.
 
 sample ─▶ the steps before ─▶ the step ─▶ kept │ dropped, evenly chosen ─▶ value against threshold, start of the text
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
 
 from curate.batch import Rule
 from curate.errors import UsageError, nearest
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source
-from curate.recipe_file import load
+from curate.recipe_file import opened
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
-from curate.terminal import cell
 
 DOCUMENTS = 1000
 SHOWN_RULES = 3
-SHOWN_CHARACTERS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +46,14 @@ class Tried:
     examples: tuple[Example, ...]
 
 
-def try_step(path: str, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
+def try_step(recipe: str | Path | Recipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
     """Try a recipe's step on the documents of a sample that reach it; half of the examples are kept ones.
 
     Raises:
         RecipeError: the recipe cannot run.
         UsageError: no source has such a step.
     """
-    recipe = resolve(load(path))
+    recipe = resolve(opened(recipe))
     check_recipe(recipe)
     chosen = _find_source(recipe, step, source)
     batch = sample_source(recipe, chosen, make_plan(recipe), DOCUMENTS)
@@ -108,31 +103,3 @@ def _distance(value: Any, threshold: Any) -> float:
     if not isinstance(value, int | float) or not isinstance(threshold, int | float) or isinstance(value, bool):
         return float("inf")
     return abs(value - threshold) / max(abs(threshold), 1e-9)
-
-
-def tried_values(tried: Tried) -> dict[str, Any]:
-    return asdict(tried)
-
-
-def tried_table(tried: Tried) -> Table:
-    """Kept on the left, dropped on the right."""
-    title = f"{tried.source}, {tried.step}: {tried.reached:,} documents of the sample reached it"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_lines=True, expand=True)
-    table.add_column(f"kept ({tried.kept:,})", ratio=1)
-    table.add_column(f"dropped ({tried.dropped:,})", ratio=1)
-    kept, dropped = ([example for example in tried.examples if example.outcome == name] for name in ("kept", "dropped"))
-    for left, right in zip_longest(kept, dropped):
-        table.add_row(_cell(left), _cell(right))
-    return table
-
-
-def _cell(example: Example | None) -> Text:
-    if example is None:
-        return Text()
-    values = [_told(*value) for value in example.values]
-    return cell(example.url or example.id, *values, example.text[:SHOWN_CHARACTERS])
-
-
-def _told(rule: str, value: Any, threshold: Any) -> str:
-    shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"  {rule}: {shown}" + ("" if threshold is None else f" against {threshold}")

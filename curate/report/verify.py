@@ -1,5 +1,4 @@
-"""`curate verify`: every file of a run against the manifest, the manifest against its seal, and the account against the
-ledger.
+"""Every file of a run against the manifest, the manifest against its seal, and the account against the ledger.
 
 manifest.json ─▶ its seal ─▶ outputs and records: size, sha256 ─▶ missing, changed, strange ─▶ the ledger's counts
 """
@@ -7,6 +6,7 @@ manifest.json ─▶ its seal ─▶ outputs and records: size, sha256 ─▶ mi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from curate.engine.records import read_done, stages_done
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
 from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, REPORT, TIMING, WORK
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 
 UNACCOUNTED = (MANIFEST, LOCK, TIMING, REPORT)
 """Files of a run that no digest covers, or that have their own."""
@@ -24,7 +24,37 @@ OTHERS = (CHECKPOINTS, WORK)
 """Folders that are not a part of the data: the trainer's, and what --keep-intermediate leaves."""
 
 
-def differences(run: Run) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How many files were compared, and a sentence for each difference."""
+
+    files: int
+    differences: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.differences
+
+
+def verified(run: RunFolder) -> Verified:
+    """Compare everything.
+
+    Raises:
+        UsageError: the run is not complete.
+    """
+    found = tuple(differences(run))
+    return Verified(_count_files(run), found)
+
+
+def _count_files(run: RunFolder) -> int:
+    """Of those that the manifest names; none where it is damaged itself."""
+    try:
+        return len(run.manifest["outputs"])
+    except CheckFailed:
+        return 0
+
+
+def differences(run: RunFolder) -> Iterator[str]:
     """A sentence for each file that is not as it was written, is missing or strange, and for every source whose account
     does not close.
 
@@ -54,7 +84,7 @@ def _file_differences(path: Path, name: str, entry: dict[str, Any]) -> Iterator[
         yield f"{name} has another sha256 than the manifest says"
 
 
-def _intermediate(run: Run) -> Iterator[str]:
+def _intermediate(run: RunFolder) -> Iterator[str]:
     """What lies in work/, where it was kept, against the records of the tasks that wrote it."""
     if not (run.folder / WORK).is_dir():
         return
@@ -74,7 +104,7 @@ def _strange(folder: Path, known: dict[str, Any]) -> Iterator[str]:
             yield f"{name.as_posix()} is strange: the manifest does not know it"
 
 
-def _account_differences(run: Run, source: str, counts: dict[str, int]) -> Iterator[str]:
+def _account_differences(run: RunFolder, source: str, counts: dict[str, int]) -> Iterator[str]:
     try:
         outcomes = run.ledger(source).group_by("outcome").agg(pl.len()).collect()
     except Exception as error:

@@ -1,27 +1,23 @@
 """One document's whole story, from the ledger: each rule with the measured value, what it repeats, where it ended.
 
 id or URL ─▶ ledger row ─▶ rules of the run's own recipe, in order ─▶ Check each ─┐
-             dedup/, documents/, tokens/*.docs.parquet ──────────────────────────┴─▶ Story ─▶ table
+             dedup/, documents/, tokens/*.docs.parquet ──────────────────────────┴─▶ Story
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Literal
 
 import polars as pl
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from curate.batch import Rule
 from curate.decontaminate.judge import REPORT
 from curate.errors import UsageError
 from curate.pipeline.dedup import cuts_among, rows_among
-from curate.report.show import add_column, size
 from curate.run_files import CONTAMINATION, DUPLICATES, shards
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 from curate.steps.columns import BEFORE_STEPS, empty_batch
 from curate.steps.reach import is_known_of_dropped
@@ -30,7 +26,6 @@ from curate.steps.signals_before import as_seen
 Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
 MAX_HINTS = 5
-MAX_CUTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +79,7 @@ class Story:
     tokens: dict[str, int] | None
 
 
-def stories(run: Run, key: str) -> list[Story]:
+def stories(run: RunFolder, key: str) -> list[Story]:
     """The stories of the document with this id, or of all that came from this URL, at most `MAX_STORIES`.
 
     Raises:
@@ -109,7 +104,7 @@ def _hint(ledger: pl.LazyFrame, key: str) -> str:
     return f"; these contain it: {', '.join(found)}" if len(found) else "; an id looks like source/file@offset"
 
 
-def _story(run: Run, row: pl.DataFrame) -> Story:
+def _story(run: RunFolder, row: pl.DataFrame) -> Story:
     facts = row.row(0, named=True)
     duplicate = _verdict_on(run, facts["id"])
     return Story(
@@ -136,7 +131,7 @@ def _story(run: Run, row: pl.DataFrame) -> Story:
     )
 
 
-def _checks(run: Run, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Check]:
+def _checks(run: RunFolder, row: pl.DataFrame, facts: dict[str, Any]) -> Iterator[Check]:
     """Every rule of every step; a record without text was given to none."""
     if facts["step"] in BEFORE_STEPS:
         return
@@ -178,20 +173,20 @@ def _lacks_a_value(rule: Rule, row: pl.DataFrame, always: set[str]) -> bool:
     return any(name not in row.columns or row[name].item() is None for name in added)
 
 
-def _verdict_on(run: Run, id: str) -> dict[str, Any]:
+def _verdict_on(run: RunFolder, id: str) -> dict[str, Any]:
     """The row of dedup/duplicates.parquet with this id, or {}."""
     path = run.folder / DUPLICATES
     found = pl.scan_parquet(path).filter(pl.col("id") == id).head(1).collect() if path.is_file() else pl.DataFrame()
     return found.row(0, named=True) if found.height else {}
 
 
-def _count_copies(run: Run, id: str) -> int:
+def _count_copies(run: RunFolder, id: str) -> int:
     path = run.folder / DUPLICATES
     copies = pl.scan_parquet(path).filter(pl.col("duplicate_of") == id).select(pl.len()) if path.is_file() else None
     return int(copies.collect().item()) if copies is not None else 0
 
 
-def _cuts(run: Run, id: str) -> Iterator[Cut]:
+def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
     """What `dedup` took out of its text, by method and by the document that keeps it."""
     cuts = cuts_among(run.store, pl.Series("id", [id]))
     size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
@@ -200,12 +195,12 @@ def _cuts(run: Run, id: str) -> Iterator[Cut]:
         yield Cut(row["method"], row["parts"], row["bytes"], row["held_by"])
 
 
-def _items(run: Run, id: str) -> Iterator[str]:
+def _items(run: RunFolder, id: str) -> Iterator[str]:
     for row in rows_among(run.store, CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
 
 
-def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
+def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:
     """How many tokens it has, by the parts that it is in: the end of a document may be held out."""
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
@@ -214,78 +209,3 @@ def _tokens(run: Run, source: str, id: str) -> dict[str, int] | None:
             if found.height:
                 counts[part] = counts.get(part, 0) + int(found["tokens"].sum())
     return counts or None
-
-
-def story_lines(story: Story) -> Iterator[str]:
-    """What a person reads before and after the table of checks."""
-    yield story.id
-    if story.url:
-        yield f"  from      {story.url}"
-    if story.bytes is not None:
-        yield f"  text      {size(story.bytes)}" + (f" ({story.losses})" if story.losses else "")
-    yield f"  outcome   {_outcome(story)}"
-    if story.duplicate_of:
-        how = _likeness(story)
-        where = ", in an index of earlier documents" if story.is_earlier else ""
-        yield f"  repeats   {story.duplicate_of} ({how}{where})"
-    if story.copies:
-        yield f"  stands for {story.copies:,} copies that were dropped"
-    for cut in story.cuts[:MAX_CUTS]:
-        where = f", which {cut.held_by} keeps" if cut.held_by else ""
-        yield f"  cut       {size(cut.bytes)} in {cut.parts:,} part{'s' * (cut.parts > 1)} ({cut.method}){where}"
-    if len(story.cuts) > MAX_CUTS:
-        yield f"            and more, kept by {len(story.cuts) - MAX_CUTS:,} other documents"
-    for item in story.items[:MAX_CUTS]:
-        yield f"  holds     {item}"
-    if story.tokens:
-        yield from (f"  tokens    {count:,} in {part}" for part, count in story.tokens.items())
-    elif story.outcome == "kept":
-        yield "  tokens    none: the mixture needs only a part of this source, and the draw left this document out"
-
-
-def _likeness(story: Story) -> str:
-    if story.similarity is not None:
-        return ", ".join([f"similarity {story.similarity:.2f}", *_lost(story)])
-    said = {"url": "the same page", "known": "the same document"}
-    return said.get(story.method or "", "through another copy")
-
-
-def _lost(story: Story) -> Iterator[str]:
-    """What of the document does not stand in the one that it repeats."""
-    if story.containment is not None:
-        yield f"{story.containment:.0%} of it contained"
-    if story.novel_words:
-        yield f"{story.novel_words:,} words of its own"
-
-
-def _outcome(story: Story) -> str:
-    if story.outcome == "kept":
-        return "kept"
-    why = f"{story.outcome} by {story.step}, {story.reason}"
-    return f"{why}: {story.value}" if story.value else why
-
-
-def checks_table(story: Story) -> Table:
-    """Each rule in order, under its step; the one that decided is bold."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("step and rule", "value", "threshold", "verdict"):
-        add_column(table, name, is_text=name in ("step and rule", "verdict"))
-    table.columns[0].no_wrap = True
-    for step, checks in groupby(story.checks, key=lambda check: check.step):
-        table.add_row(step)
-        for check in checks:
-            style = "bold" if check.verdict in ("dropped", "quarantined") else None
-            table.add_row(
-                f"  {check.rule}", _printed(check.value), _printed(check.threshold), check.verdict, style=style
-            )
-    return table
-
-
-def _printed(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -29,6 +29,7 @@ from curate.engine.plan import Split
 from curate.errors import UsageError
 from curate.pipeline.survivors import cut_documents
 from curate.recipe import Dedup, Recipe, Source
+from curate.standalone.dedup_account import DedupAccount, account_of
 from curate.standalone.outputs import check_index, check_places
 from curate.standalone.tables import (
     SOURCE,
@@ -65,6 +66,11 @@ class Deduplicated(NamedTuple):
 
     verdicts: pl.DataFrame
     unread: tuple[Unread, ...]
+
+    @property
+    def account(self) -> DedupAccount:
+        """How many stay, and what found the others."""
+        return account_of(self.verdicts, self.unread)
 
 
 def dedup_files(

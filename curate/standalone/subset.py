@@ -20,7 +20,7 @@ from curate.pipeline.tokenizer import keyed_share
 from curate.readers.warc_at import place_of, read_at
 from curate.recipe import Recipe
 from curate.run_files import LEDGER
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.standalone.warc_file import Copied, Text, Writer, open_warc
 from curate.steps.chapters import read_split
 from curate.steps.extract import page_extractor
@@ -39,7 +39,7 @@ class Subset:
 
 
 def subset(
-    run: Path | str | Run,
+    run: Path | str | RunFolder,
     to: Path | str,
     *,
     source: str | None = None,
@@ -62,7 +62,7 @@ def subset(
             given, or is an input.
         RunConflict: an input has changed since the run.
     """
-    run = run if isinstance(run, Run) else Run(Path(run))
+    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
     if not run.is_complete:
         raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
     recipe, plan = run.recipe, run.plan
@@ -84,7 +84,7 @@ def subset(
     return Subset(target, written, left_out)
 
 
-def _target(path: Path, run: Run, plan: Plan, force: bool) -> Path:
+def _target(path: Path, run: RunFolder, plan: Plan, force: bool) -> Path:
     if not path.name.endswith((".warc", ".warc.gz")):
         raise UsageError(f"{path}: a subset is a WARC file; its name ends in .warc.gz or .warc")
     inputs = {Path(file.uri).resolve() for files in plan.inputs().values() for file in files if "://" not in file.uri}
@@ -100,7 +100,7 @@ def _target(path: Path, run: Run, plan: Plan, force: bool) -> Path:
 
 
 def _choose(
-    run: Run, source: str | None, dropped_by: str | None, reason: str | None, ids: Sequence[str]
+    run: RunFolder, source: str | None, dropped_by: str | None, reason: str | None, ids: Sequence[str]
 ) -> pl.DataFrame:
     """`CHOSEN` of the records wanted, in the order in which the run read them."""
     rows = _ledger(run, source)
@@ -127,7 +127,7 @@ def _choose(
     return chosen.select(CHOSEN)
 
 
-def _ledger(run: Run, source: str | None) -> pl.DataFrame:
+def _ledger(run: RunFolder, source: str | None) -> pl.DataFrame:
     names = [folder.name for folder in sorted((run.folder / LEDGER).glob("*")) if folder.is_dir()]
     if source is not None and source not in names:
         raise UsageError(f'the run has no source "{source}"{nearest(source, names)}')

@@ -15,12 +15,12 @@ from curate.errors import CurateError, UsageError
 from curate.recipe import Recipe, digest, to_toml
 from curate.recipe_edit import Edit, edited, with_inputs_of
 from curate.recipe_file import SHIPPED, load, shipped_recipes
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.steps.bind import resolve, step_names
 from curate.steps.retune import Change, Retuned
 
 
-def write_recipe(run: Run, retuned: Retuned, changes: Sequence[Change], path: Path) -> bool:
+def write_recipe(run: RunFolder, retuned: Retuned, changes: Sequence[Change], path: Path) -> bool:
     """Write the changed recipe to a new file; whether it is an edited copy of the file that the run was made from.
 
     Raises:
@@ -48,7 +48,7 @@ def _free_name(old: str, stem: str) -> str:
     return next(name for name in names if not (Path("runs") / name).exists())
 
 
-def _written_file(run: Run) -> Recipe | None:
+def _written_file(run: RunFolder) -> Recipe | None:
     """The recipe as the user wrote it: the file whose recipe is the run's."""
     recipe = run.recipe
     wanted = digest(resolve(recipe))

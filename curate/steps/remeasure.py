@@ -15,7 +15,7 @@ from curate.engine.clock import Clock
 from curate.engine.plan import Split
 from curate.engine.sizes import sizes
 from curate.recipe import Recipe
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 from curate.steps.chapters import read_split
 from curate.steps.decide import decide
@@ -29,7 +29,7 @@ MAX_BATCH_DOCUMENTS = 500
 FOUND = (*VERDICT, "bytes")
 
 
-def measure_unknown(run: Run, retuned: Retuned) -> Retuned:
+def measure_unknown(run: RunFolder, retuned: Retuned) -> Retuned:
     """`retuned` with the true verdict of each document that was "unknown"; nothing is written.
 
     Raises:

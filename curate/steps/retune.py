@@ -20,7 +20,7 @@ from curate.engine.sizes import AFTER, sizes
 from curate.errors import UsageError, nearest
 from curate.recipe import Recipe, Source, Step
 from curate.run_files import LEDGER
-from curate.run_folder import Run
+from curate.run_folder import RunFolder
 from curate.settings import toml_value
 from curate.steps.bind import BoundStep, bind, resolve, step_names
 from curate.steps.columns import BEFORE_STEPS
@@ -28,6 +28,7 @@ from curate.steps.decide import apply_rules
 from curate.steps.reach import ALIVE, measured_though_dropped
 from curate.steps.signals_before import as_seen
 
+EXPECTED = "expected step.parameter=value, for example gopher_quality.min_words=30"
 VERDICT = ("outcome", "step", "reason", "value")
 EMPTY: Mapping[str, PolarsDataType] = {
     **dict.fromkeys(("id", "source", "split", "url"), pl.String),
@@ -65,13 +66,24 @@ def parse_change(text: str) -> Change:
         UsageError: it is not of this form.
     """
     name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f'{EXPECTED}, found "{text}"')
+    return named_change(name, toml_value(value))
+
+
+def named_change(name: str, value: Any) -> Change:
+    """ "gopher_quality.min_words" and its value as a change.
+
+    Raises:
+        UsageError: the name is not of this form.
+    """
     step, dot, parameter = name.strip().rpartition(".")
-    if not (equals and dot and step and parameter):
-        raise UsageError(f'expected step.parameter=value, for example gopher_quality.min_words=30, found "{text}"')
-    return Change(step, parameter, toml_value(value))
+    if not (dot and step and parameter):
+        raise UsageError(f'{EXPECTED}, found "{name}"')
+    return Change(step, parameter, value)
 
 
-def retune(run: Run, changes: Sequence[Change]) -> Retuned:
+def retune(run: RunFolder, changes: Sequence[Change]) -> Retuned:
     """Decide anew on every document of the ledger.
 
     Raises:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from curate.report.show import add_column
+from curate.report.terminal.columns import add_column
 
 if TYPE_CHECKING:
     from curate.train_min.train import StepReport, TrainResult

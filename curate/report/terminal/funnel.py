@@ -1,19 +1,18 @@
-"""The funnel of a run and its tokens as tables for a terminal.
+"""The funnel of a run as a table.
 
-FunnelRow per source and step, manifest.json, mixture.json ─▶ rich tables
+FunnelRow per source and step ─▶ a line each: what came in, what was taken out, what is left
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.report.funnel import FunnelRow, documents_read
-from curate.run_folder import Run
+from curate.report.terminal.columns import add_column, size
 
 
 def funnel_table(rows: Sequence[FunnelRow]) -> Table:
@@ -56,37 +55,3 @@ def _label(row: FunnelRow) -> str:
     if row.outcome == "quarantined":
         return f"{step}{reason} (quarantined)" if step else "quarantined"
     return f"{step}{reason}" if row.outcome == "dropped" and step else row.outcome
-
-
-def tokens_table(run: Run) -> Table:
-    """What the mixture draws from each source."""
-    table = Table(title="Tokens", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("source", "documents", "text", "train", "held out", "weight", "drawn", "epochs"):
-        add_column(table, name, is_text=name == "source")
-    counts, mixture = run.manifest["counts"], {share["name"]: share for share in run.mixture["mixture"]["shares"]}
-    for source, count in counts.items():
-        part = mixture.get(source)
-        tokens = count["tokens"]
-        drawn = ("-", "-", "-") if part is None else _drawn(part)
-        texts = (f"{count['kept']:,}", size(count["kept_bytes"]), f"{tokens.get('train', 0):,}")
-        table.add_row(source, *texts, f"{tokens.get('validation', 0):,}", *drawn)
-    return table
-
-
-def add_column(table: Table, name: str, *, is_text: bool) -> None:
-    """Texts are folded where the terminal is narrow; numbers never, as half a number is a wrong one."""
-    if is_text:
-        table.add_column(name, overflow="fold", min_width=8)
-    else:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-
-
-def _drawn(part: Mapping[str, Any]) -> tuple[str, str, str]:
-    return (f"{part['asked']:.3f}", f"{part['weight']:.3f}", f"{part['epochs']:.2f}")
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    if count < 10_000:
-        return f"{count:,} B"
-    return f"{count / 1e3:,.0f} kB" if count < 10_000_000 else f"{count / 1e6:,.0f} MB"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.report.show import add_column
+from curate.report.terminal.columns import add_column
 from curate.standalone.classifier import Judged
 
 

@@ -1,0 +1,245 @@
+"""What the command line can, as functions with the same names: they return values, print nothing, and never exit.
+
+recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · concerns
+                                           └─▶ verify · train ─▶ generate
+
+Each loads what it needs when it is called, so that `curate.Run(folder)` costs no more than to open the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.recipe import Recipe
+from curate.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from curate.engine.supervisor import Show
+    from curate.report.check import Checked
+    from curate.report.concerns import Concern
+    from curate.report.losses import Loss
+    from curate.report.plan import Planned
+    from curate.report.retune import Retuning
+    from curate.report.shown import Shown
+    from curate.report.signals import MeasuredSignal
+    from curate.report.trial import Tried
+    from curate.report.verify import Verified
+    from curate.report.why import Story
+    from curate.train_min.train import StepReport, TrainResult
+
+
+@dataclass(frozen=True, slots=True)
+class Run(RunFolder):
+    """The folder of a run, finished or not, and what can be asked of it.
+
+        run = curate.Run("runs/mini")
+        run.documents("web").collect()
+        run.retune({"gopher_quality.min_words": 30}).steps
+
+    Raises:
+        UsageError: the folder is not a run's; for most questions also: the run is not finished.
+    """
+
+    @property
+    def concerns(self) -> tuple[Concern, ...]:
+        """What looks wrong in a finished run: a budget that was exceeded, a step that took all, no tokens."""
+        from curate.report.concerns import concerns
+
+        return concerns(self)
+
+    @property
+    def exit_code(self) -> int:
+        """What `curate run` ends with: 0, or 3 or 1 for the first of `concerns` that is more than a note."""
+        from curate.report.concerns import exit_code
+
+        return exit_code(self.concerns)
+
+    def show(self) -> Shown:
+        """The funnel, reason by reason, and the tokens of each source."""
+        from curate.report.shown import shown
+
+        return shown(self)
+
+    def losses(self) -> tuple[Loss, ...]:
+        """The near-duplicates with most words that the copy that stays doesn't have: `curate show --pairs`."""
+        from curate.report.losses import losses
+
+        return losses(self)
+
+    def why(self, id_or_url: str) -> tuple[Story, ...]:
+        """The story of a document: every rule with its value, what it repeats, where it ended; of a URL, all that came
+        from it."""
+        from curate.report.why import stories
+
+        return tuple(stories(self, id_or_url))
+
+    def retune(
+        self,
+        changes: Mapping[str, Any],
+        *,
+        measure: bool = False,
+        sample: int = 5,
+        apply: str | Path | None = None,
+    ) -> Retuning:
+        """What other thresholds would change, `{"gopher_quality.min_words": 30}`, from the ledger alone.
+
+        `measure` reads what is unknown again and asks the steps; `sample` is how many documents of each kind that
+        change sides are shown; `apply` is a new file to write the changed recipe to.
+        """
+        from curate.report.retune import retuning
+        from curate.steps.retune import named_change
+
+        asked = [named_change(name, value) for name, value in changes.items()]
+        return retuning(self, asked, measure=measure, sample=sample, apply=Path(apply) if apply is not None else None)
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    keep_intermediate: bool = False,
+    show: Show | None = None,
+) -> Run:
+    """Do everything of a recipe that is not done yet, and return the run.
+
+    `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
+    cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
+    notebook. `show` is called with the progress. `Run.concerns` says what looks wrong in the result.
+
+    Raises:
+        RecipeError, UsageError: the recipe cannot run as it is written.
+        RunConflict: the folder holds another recipe, input or version.
+        RunLocked: another process works in the folder.
+        MachineError, Interrupted: stopped; the same call goes on.
+    """
+    from curate.pipeline.run import run as run_recipe
+
+    made = run_recipe(recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=show)
+    return Run(made.folder)
+
+
+def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
+    """What in a recipe can never work, and what each rule takes of up to `documents` of each source.
+
+    Raises:
+        RecipeError: the recipe cannot run at all.
+    """
+    from curate.report.check import check as check_recipe
+
+    return check_recipe(recipe, documents=documents)
+
+
+def plan(recipe: str | Path | Recipe) -> Planned:
+    """Inputs, splits, the tokens to expect and the mixture's epochs, from a part of the inputs; runs nothing.
+
+    Raises:
+        RecipeError: the recipe cannot run as it is written.
+    """
+    from curate.report.plan import plan as plan_recipe
+
+    return plan_recipe(recipe)
+
+
+def try_step(recipe: str | Path | Recipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
+    """What one step of a recipe keeps and drops of a sample, with the values that decided: `curate try`.
+
+    Raises:
+        RecipeError: the recipe cannot run.
+        UsageError: no source has such a step.
+    """
+    from curate.report.trial import try_step as try_one
+
+    return try_one(recipe, step, source=source, sample=sample)
+
+
+def verify(run: RunFolder | str | Path) -> Verified:
+    """Every checksum of a run and its account, computed again.
+
+    Raises:
+        UsageError: the folder is not a run's, or the run is not complete.
+    """
+    from curate.report.verify import verified
+
+    return verified(run if isinstance(run, RunFolder) else RunFolder(Path(run)))
+
+
+def train(
+    run: RunFolder | str | Path,
+    *,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+    seed: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    resume: bool = True,
+    report: Callable[[StepReport], None] | None = None,
+) -> TrainResult:
+    """Train a compact GPT on a run's tokens; `preset` is the recipe's unless another is named.
+
+    `settings` replaces single values of the preset (`{"width": 256}`); `out` is the folder of the training (default:
+    RUN/train/PRESET); `resume=False` begins it anew; `report` is called every few steps.
+
+    Raises:
+        UsageError: PyTorch is not installed; no tokens; an unknown preset, setting or device.
+        RunConflict: the folder holds a training of other tokens or settings.
+        Interrupted: by a signal, after saving; the same call goes on from there.
+    """
+    from curate.pipeline.check import require_torch
+
+    require_torch()
+    from curate.recipe_file import load
+    from curate.train_min.train import train as train_tokens
+
+    folder = (run if isinstance(run, RunFolder) else RunFolder(Path(run))).folder
+    return train_tokens(
+        folder,
+        preset=preset or load(folder / "recipe.toml").train.preset,
+        out=Path(out) if out is not None else None,
+        device=device,
+        steps=steps,
+        seed=seed,
+        settings=settings,
+        resume=resume,
+        report=report,
+    )
+
+
+def generate(
+    checkpoint: str | Path,
+    prompt: str = "",
+    *,
+    tokens: int = 200,
+    temperature: float = 0.8,
+    top_k: int | None = 50,
+    seed: int = 17,
+) -> str:
+    """Text from a checkpoint, or from the newest one in the folder of a training.
+
+    Raises:
+        UsageError: PyTorch is not installed, there is no checkpoint, or a value makes no sense.
+    """
+    from curate.pipeline.check import require_torch
+
+    require_torch()
+    from curate.train_min.generate import generate as generate_text
+
+    return generate_text(Path(checkpoint), prompt, tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
+
+
+def signals() -> tuple[MeasuredSignal, ...]:
+    """What is measured on every document, for a `where` or a threshold to decide on."""
+    from curate.report.signals import measured_signals
+
+    return measured_signals()
+
+
+def recipes() -> dict[str, Path]:
+    """The named recipes that ship, and their files."""
+    from curate.recipe_file import shipped_recipes
+
+    return shipped_recipes()

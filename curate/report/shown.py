@@ -1,0 +1,55 @@
+"""What `curate show` says of a finished run, as one value: its funnel, its tokens, what was cut and found.
+
+manifest.json, tokens/mixture.json ─▶ Shown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from curate.report.funnel import FunnelRow, funnel
+from curate.report.tokens import SourceTokens, source_tokens
+from curate.run_folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run's name, the digest of its recipe, and what became of its documents.
+
+    `funnel` has a row for every reason (`curate.report.funnel.by_step` adds them up); `dedup` and `contamination` are
+    the manifest's counts of what deduplication cut and of evaluation items that were found, `notes` the mixture's.
+    """
+
+    name: str
+    recipe: str
+    funnel: tuple[FunnelRow, ...]
+    tokens: tuple[SourceTokens, ...]
+    dedup: Mapping[str, Any]
+    contamination: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def shown(run: RunFolder) -> Shown:
+    """
+    Raises:
+        UsageError: the run is not complete.
+    """
+    manifest = run.manifest
+    return Shown(
+        manifest["name"],
+        manifest["recipe"],
+        tuple(funnel(run)),
+        source_tokens(run),
+        manifest.get("dedup", {}),
+        manifest.get("contamination", {}),
+        tuple(run.mixture["mixture"]["notes"]),
+    )
+
+
+def shown_values(run: RunFolder) -> dict[str, Any]:
+    """The account of a run for programs: `curate show --json`."""
+    manifest = run.manifest
+    chosen = {key: manifest.get(key, {}) for key in ("name", "recipe", "counts", "dedup", "contamination", "tokens")}
+    return chosen | {"mixture": run.mixture, "funnel": [asdict(row) for row in funnel(run)]}

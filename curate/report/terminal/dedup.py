@@ -1,0 +1,56 @@
+"""What deduplication came to, in lines for a terminal: `curate dedup`, `curate show`, `curate show --pairs`.
+
+DedupAccount, the counts of a run's manifest, Loss ─▶ lines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from curate.dedup.copies import TEXT_METHODS
+from curate.recipe import Dedup
+from curate.report.losses import Loss
+from curate.report.s_curve import s_curve_sentence
+from curate.report.terminal.columns import size
+from curate.standalone.dedup_account import DedupAccount
+
+
+def account_lines(account: DedupAccount, dedup: Dedup) -> Iterator[str]:
+    share = account.stay / max(account.documents, 1)
+    yield f"{account.documents:,} documents, {account.stay:,} stay ({share:.1%})"
+    if account.known:
+        yield f"  {account.known:,} are in an index already, with this id and this text"
+    for method, count in account.copies.items():
+        yield f"  {method:<8}{count:>12,} copies"
+    for method, cuts in account.cuts.items():
+        yield f"  {method:<8}{cuts.parts:>12,} parts cut, {cuts.bytes:,} bytes"
+    if account.cut_away:
+        yield f"  {account.cut_away:,} documents have too few words left after that, and do not stay"
+    if account.copies_of_earlier:
+        yield f"  {account.copies_of_earlier:,} of them repeat a document of an index"
+    if account.clusters:
+        yield f"  {account.clusters:,} documents have copies; the largest cluster has {account.largest_cluster:,}"
+    if "minhash" in dedup.method:
+        yield s_curve_sentence(dedup)
+
+
+def cut_lines(counts: Mapping[str, Any]) -> Iterator[str]:
+    """What the methods that cut texts took in a run, from its manifest."""
+    for method in TEXT_METHODS:
+        if cut := counts.get(method):
+            where = f"in {cut['documents']:,} documents"
+            yield f"Dedup, {method}: {cut['parts']:,} parts of texts cut {where}, {size(cut['bytes'])}"
+
+
+def loss_lines(losses: Sequence[Loss]) -> Iterator[str]:
+    if not losses:
+        yield "No near-duplicate had a word that the copy that stays doesn't have."
+    for loss in losses:
+        shares = [f"{loss.containment:.0%} contained"] if loss.containment is not None else []
+        shares += [f"similarity {loss.similarity:.2f}"] if loss.similarity is not None else []
+        yield f"{loss.novel_words:,} novel words, {', '.join(shares)}"
+        yield f"  removed {loss.id}"
+        yield f"  kept    {loss.duplicate_of}"
+        if loss.excerpt:
+            yield f"  lost    {loss.excerpt}"

@@ -1,0 +1,94 @@
+"""One document's story for a terminal: what a person reads first, then each rule with its value.
+
+Story ─▶ lines, table of checks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from curate.report.terminal.columns import add_column, size
+from curate.report.why import Story
+
+MAX_CUTS = 5
+"""Cuts, and items, that are listed one by one."""
+
+
+def story_lines(story: Story) -> Iterator[str]:
+    """What a person reads before and after the table of checks."""
+    yield story.id
+    if story.url:
+        yield f"  from      {story.url}"
+    if story.bytes is not None:
+        yield f"  text      {size(story.bytes)}" + (f" ({story.losses})" if story.losses else "")
+    yield f"  outcome   {_outcome(story)}"
+    if story.duplicate_of:
+        how = _likeness(story)
+        where = ", in an index of earlier documents" if story.is_earlier else ""
+        yield f"  repeats   {story.duplicate_of} ({how}{where})"
+    if story.copies:
+        yield f"  stands for {story.copies:,} copies that were dropped"
+    for cut in story.cuts[:MAX_CUTS]:
+        where = f", which {cut.held_by} keeps" if cut.held_by else ""
+        yield f"  cut       {size(cut.bytes)} in {cut.parts:,} part{'s' * (cut.parts > 1)} ({cut.method}){where}"
+    if len(story.cuts) > MAX_CUTS:
+        yield f"            and more, kept by {len(story.cuts) - MAX_CUTS:,} other documents"
+    for item in story.items[:MAX_CUTS]:
+        yield f"  holds     {item}"
+    if story.tokens:
+        yield from (f"  tokens    {count:,} in {part}" for part, count in story.tokens.items())
+    elif story.outcome == "kept":
+        yield "  tokens    none: the mixture needs only a part of this source, and the draw left this document out"
+
+
+def _likeness(story: Story) -> str:
+    if story.similarity is not None:
+        return ", ".join([f"similarity {story.similarity:.2f}", *_lost(story)])
+    said = {"url": "the same page", "known": "the same document"}
+    return said.get(story.method or "", "through another copy")
+
+
+def _lost(story: Story) -> Iterator[str]:
+    """What of the document does not stand in the one that it repeats."""
+    if story.containment is not None:
+        yield f"{story.containment:.0%} of it contained"
+    if story.novel_words:
+        yield f"{story.novel_words:,} words of its own"
+
+
+def _outcome(story: Story) -> str:
+    if story.outcome == "kept":
+        return "kept"
+    why = f"{story.outcome} by {story.step}, {story.reason}"
+    return f"{why}: {story.value}" if story.value else why
+
+
+def checks_table(story: Story) -> Table:
+    """Each rule in order, under its step; the one that decided is bold."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("step and rule", "value", "threshold", "verdict"):
+        add_column(table, name, is_text=name in ("step and rule", "verdict"))
+    table.columns[0].no_wrap = True
+    for step, checks in groupby(story.checks, key=lambda check: check.step):
+        table.add_row(step)
+        for check in checks:
+            style = "bold" if check.verdict in ("dropped", "quarantined") else None
+            table.add_row(
+                f"  {check.rule}", _printed(check.value), _printed(check.threshold), check.verdict, style=style
+            )
+    return table
+
+
+def _printed(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
