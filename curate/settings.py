@@ -23,6 +23,23 @@ def toml_value(text: str) -> Any:
         return text.strip()
 
 
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """`["width=256"]` as names and values.
+
+    Raises:
+        UsageError: one of them is not of this form.
+    """
+    pairs = [_pair(text) for text in settings]
+    return {name: toml_value(value) for name, value in pairs}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set {text}: expected NAME=VALUE")
+    return name.strip(), value
+
+
 def build_options(kind: type[T], given: Mapping[str, Any], settings: Sequence[str] = ()) -> T:
     """An instance of a recipe's table from options (None: not given) and from settings, "name.name=value".
 
@@ -31,10 +48,8 @@ def build_options(kind: type[T], given: Mapping[str, Any], settings: Sequence[st
     """
     table = {name: value for name, value in given.items() if value is not None}
     for text in settings:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set {text}: expected NAME=VALUE")
-        _put(table, name.strip().split("."), toml_value(value))
+        name, value = _pair(text)
+        _put(table, name.split("."), toml_value(value))
     try:
         return build(kind, table, ())
     except Mismatch as mismatch:

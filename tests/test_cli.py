@@ -189,7 +189,8 @@ def test_every_traceback_is_shown_to_those_who_ask(
     ("words", "told"),
     [
         (["rnu", "quickstart"], 'there is no command "rnu"; did you mean "run"?'),
-        (["fliter"], 'did you mean "filter"?'),
+        (["tyr"], 'did you mean "try"?'),
+        (["filter", "r.toml", "--try", "--step", "c4"], "is now curate try RECIPE STEP"),
         (["--json", "shwo", "x"], 'did you mean "show"?'),
         (["run", "quickstart", "--wrokers", "2"], 'curate run takes no "--wrokers"; did you mean "--workers"?'),
         (["show", "x", "--reason=1"], "reasons"),

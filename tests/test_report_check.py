@@ -1,4 +1,4 @@
-"""`curate check` and `curate filter --try` on real pages: mistakes that make rules useless are found before a run."""
+"""`curate check` and `curate try` on real pages: mistakes that make rules useless are found before a run."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_trial_shows_where_ones_own_filter_fails(tmp_path: Path, capsys: pytes
     (tmp_path / "mine.py").write_text("def picky(document):\n    return document.columns['nothing'] > 0\n")
     recipe = write(tmp_path, '"mine:picky"')
     with pytest.raises(SystemExit) as stopped:
-        main(["filter", str(recipe), "--try", "--step", "mine:picky"])
+        main(["try", str(recipe), "mine:picky"])
     assert stopped.value.code == 0
     assert "KeyError: 'nothing' (mine.py:2" in capsys.readouterr().out
 

@@ -1,4 +1,4 @@
-"""What the commands' arguments have in common: how one is added, its numbers, its `--json`, its mistakes."""
+"""What the commands' arguments have in common: how a command is added, its recipe, run and numbers, its mistakes."""
 
 from __future__ import annotations
 
@@ -31,18 +31,57 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f'{self.prog} takes no "{name}"{hint}')
 
 
+class Help(argparse.HelpFormatter):
+    """Paragraphs are filled; lines that are set in, examples, stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        filled = super()._fill_text
+        return "\n\n".join(part if part.startswith(" ") else filled(part, width, indent) for part in text.split("\n\n"))
+
+
 def add_command(
-    commands: Any, name: str, text: str, run: Callable[[argparse.Namespace], int]
+    commands: Any,
+    name: str,
+    text: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    about: str = "",
+    examples: Sequence[str],
 ) -> argparse.ArgumentParser:
-    """A command's own parser; the name is in the options' `command`, the function that does it in `do`, and the parser
-    itself, or that of its action, in `parser`."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    """A command's own parser: `text` is its line in the list of commands, `about` what its own help says besides.
+
+    The name is in the options' `command`, the function that does it in `do`, and the parser itself, or that of its
+    action, in `parser`.
+    """
+    sentence = f"{text[0].upper()}{text[1:]}."
+    shown = "\n".join(f"  {example}" for example in examples)
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{sentence}\n\n{about}" if about else sentence,
+        epilog=f"{'examples' if len(examples) > 1 else 'example'}:\n\n{shown}",
+        formatter_class=Help,
+    )
     command.set_defaults(command=name, do=run, parser=command)
     return command
 
 
-def add_json(command: argparse.ArgumentParser, text: str | None = None) -> None:
-    command.add_argument("--json", action="store_true", help=text)
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    words = "the recipe's file, or the name of a recipe that ships with curate"
+    command.add_argument("recipe", metavar="RECIPE", help=words)
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    words = "the folder of a run that is done, such as runs/quickstart"
+    command.add_argument("run", type=Path, metavar="RUN", help=words)
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
+
+
+def add_force(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--force", action="store_true", help="write over FILE if it exists")
 
 
 def new_file(text: str) -> Path:

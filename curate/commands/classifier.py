@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import Parser, add_command, add_json, count, new_file, positive
-from curate.commands.plain import tell_unread
+from curate.commands.arguments import Parser, add_command, add_force, add_json, count, new_file, positive
+from curate.commands.plain import FORMATS, tell_unread
 from curate.terminal import say, say_json, show
 
 if TYPE_CHECKING:
@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    words = "a fastText classifier trained on labelled tables, judged, and asked about others"
-    command = add_command(commands, "classifier", words, train)
+    command = add_command(
+        commands,
+        "classifier",
+        "train a fastText classifier on labelled tables, judge it, and ask it",
+        train,
+        about='A recipe\'s step "fasttext" asks such a model of every document. docs/classifier.md says more.',
+        examples=["curate classifier train labelled.jsonl --label quality --out quality.bin"],
+    )
     actions = command.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
     _add_train(actions)
     _add_evaluate(actions)
@@ -25,50 +31,89 @@ def add(commands: Any) -> None:
 
 
 def _add_train(actions: Any) -> None:
-    command = _action(actions, "train", "train a classifier on the labels of a column, and say how it does", train)
-    command.add_argument("--label", required=True, metavar="COLUMN", help="the column with the labels")
+    command = add_command(
+        actions,
+        "train",
+        "train a classifier on the labels of a column, and say how it does on texts that it has not seen",
+        train,
+        about='It needs the library: pip install "curate-corpus[classifier]".',
+        examples=["curate classifier train good.jsonl bad.parquet --label quality --out quality.bin"],
+    )
+    _add_files(command)
+    _add_label(command)
     words = "the model: .bin, or .ftz, which is quantized; FILE.json beside it says what it is"
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
-    words = "the share of the texts held out (0.1), or a file to judge it by; may be repeated"
+    words = "the share of the texts held out (default: 0.1), or a file to judge it by; may be repeated"
     command.add_argument("--validation", action="append", metavar="SHARE|FILE", help=words)
-    words = "quantize to at most so many bytes (2,000,000); for .ftz"
+    words = "for .ftz: quantize to at most so many bytes (default: 2,000,000)"
     command.add_argument("--max-bytes", type=positive, metavar="N", help=words)
-    command.add_argument("--dim", type=positive, metavar="N", help="numbers that stand for a word (50)")
-    command.add_argument("--epochs", type=positive, metavar="N", help="times that each text is seen (10)")
-    command.add_argument("--learning-rate", type=float, metavar="RATE", help="at the start; it falls to 0 (0.3)")
-    command.add_argument("--word-ngrams", type=positive, metavar="N", help="words in a row that count as one (2)")
-    command.add_argument("--min-count", type=positive, metavar="N", help="how often a word stands in the texts (2)")
-    command.add_argument("--bucket", type=positive, metavar="N", help="slots for n-grams (250,000)")
-    command.add_argument(
-        "--min-ngram", type=count, metavar="N", help="parts of words of so many characters at least (0)"
-    )
-    command.add_argument("--max-ngram", type=count, metavar="N", help="and at most so many (0)")
-    command.add_argument("--loss", choices=("softmax", "ova", "hs", "ns"), help='fastText\'s ("softmax")')
-    command.add_argument("--seed", type=count, metavar="N", help="of training, and of what is held out (17)")
-    command.add_argument("--force", action="store_true", help="write over FILE if it exists")
+    _add_training(command)
+    add_force(command)
+    add_json(command)
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    """What fastText itself calls so, or nearly."""
+    command.add_argument("--dim", type=positive, metavar="N", help="numbers that stand for a word (default: 50)")
+    command.add_argument("--epochs", type=positive, metavar="N", help="times that each text is seen (default: 10)")
+    words = "the learning rate at the start, which falls to 0 (default: 0.3)"
+    command.add_argument("--learning-rate", type=float, metavar="RATE", help=words)
+    words = "words in a row that count as one feature (default: 2)"
+    command.add_argument("--word-ngrams", type=positive, metavar="N", help=words)
+    words = "how often a word must stand in the texts to be a feature (default: 2)"
+    command.add_argument("--min-count", type=positive, metavar="N", help=words)
+    command.add_argument("--bucket", type=positive, metavar="N", help="slots for n-grams (default: 250,000)")
+    words = "the shortest part of a word that is a feature, in characters (default: 0, none)"
+    command.add_argument("--min-ngram", type=count, metavar="N", help=words)
+    command.add_argument("--max-ngram", type=count, metavar="N", help="and the longest (default: 0)")
+    words = "the loss of fastText that is used (default: softmax)"
+    command.add_argument("--loss", choices=("softmax", "ova", "hs", "ns"), help=words)
+    words = "the seed of the training, and of what is held out (default: 17)"
+    command.add_argument("--seed", type=count, metavar="N", help=words)
 
 
 def _add_evaluate(actions: Any) -> None:
-    command = _action(actions, "evaluate", "how a model does on labelled tables", evaluate, model=True)
-    command.add_argument("--label", required=True, metavar="COLUMN", help="the column with the labels")
+    command = add_command(
+        actions,
+        "evaluate",
+        "say how a model does on labelled tables: precision and recall of each label",
+        evaluate,
+        examples=["curate classifier evaluate quality.bin more.jsonl --label quality"],
+    )
+    _add_model(command)
+    _add_files(command)
+    _add_label(command)
+    add_json(command)
 
 
 def _add_apply(actions: Any) -> None:
-    command = _action(actions, "apply", "the likeliest label of every row, and its score", apply, model=True)
-    words = "id, label and score of every row with a text: .parquet or .jsonl (.gz, .zst)"
+    command = add_command(
+        actions,
+        "apply",
+        "write the likeliest label of every row, and its score",
+        apply,
+        examples=["curate classifier apply quality.bin pages.parquet --out scores.parquet"],
+    )
+    _add_model(command)
+    _add_files(command)
+    words = f"id, label and score of every row with a text ({FORMATS})"
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
-    command.add_argument("--force", action="store_true", help="write over FILE if it exists")
+    add_force(command)
+    add_json(command)
 
 
-def _action(actions: Any, name: str, words: str, do: Any, *, model: bool = False) -> argparse.ArgumentParser:
-    command = add_command(actions, name, words, do)
-    if model:
-        command.add_argument("model", type=Path, metavar="MODEL", help="a supervised fastText model, .bin or .ftz")
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", type=Path, metavar="MODEL", help="a supervised fastText model, .bin or .ftz")
+
+
+def _add_files(command: argparse.ArgumentParser) -> None:
     words = "Parquet or JSON Lines (.gz, .zst), or folders of them"
     command.add_argument("files", nargs="+", metavar="FILE", help=words)
-    command.add_argument("--text", default="text", metavar="COLUMN", help='default: "text"')
-    add_json(command)
-    return command
+    command.add_argument("--text", default="text", metavar="COLUMN", help='the column of texts (default: "text")')
+
+
+def _add_label(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--label", required=True, metavar="COLUMN", help="the column of labels")
 
 
 OPTIONS = (

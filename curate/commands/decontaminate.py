@@ -11,24 +11,34 @@ from curate.terminal import say, say_json
 
 
 def add(commands: Any) -> None:
-    words = "which rows of tables hold which items of evaluation sets"
-    command = add_command(commands, "decontaminate", words, run)
-    command.add_argument("files", nargs="+", metavar="FILE", help="Parquet or JSON Lines, or folders of them")
-    sets = "evaluation sets: JSON Lines, Parquet, or text with an item a line"
-    command.add_argument("--against", nargs="+", required=True, metavar="FILE", help=sets)
-    command.add_argument(
-        "--out", type=new_file, required=True, help=f"the report: one row per document and item ({FORMATS})"
+    command = add_command(
+        commands,
+        "decontaminate",
+        "find the rows of tables that hold items of evaluation sets",
+        run,
+        about="A model that has seen the questions of its examination looks better than it is. "
+        "docs/decontamination.md says how items are looked for.",
+        examples=[
+            "curate decontaminate docs.parquet --against evals/*.jsonl --out report.parquet --kept clean.parquet"
+        ],
     )
-    kept = f"write the rows that are left, with all their columns ({FORMATS})"
-    command.add_argument("--kept", type=new_file, metavar="FILE", help=kept)
-    method = '"ngrams": GPT-3\'s, n-grams are cut; "sampled": decon\'s, documents with most of an item go'
-    command.add_argument("--method", help=method)
+    words = "Parquet or JSON Lines (.gz, .zst), or folders of them"
+    command.add_argument("files", nargs="+", metavar="FILE", help=words)
+    words = "the evaluation sets: JSON Lines, Parquet, or text with one item per line"
+    command.add_argument("--against", nargs="+", required=True, metavar="FILE", help=words)
+    words = f"the report: one row per document and item ({FORMATS})"
+    command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
+    words = f"write the rows that are left, with all their columns ({FORMATS})"
+    command.add_argument("--kept", type=new_file, metavar="FILE", help=words)
+    words = '"ngrams", GPT-3\'s: n-grams are cut out; "sampled", decon\'s: documents with most of an item are dropped'
+    command.add_argument("--method", metavar="METHOD", help=f"{words} (default: ngrams)")
     for name in ("text", "id"):
-        command.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
-    command.add_argument("--columns", nargs="+", metavar="COLUMN", help="of the sets: what an item consists of")
-    others = "others: ngrams.window=100"
-    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=others)
-    add_json(command, "print the account as JSON")
+        command.add_argument(f"--{name}", metavar="COLUMN", help=f'the column of that (default: "{name}")')
+    words = "columns of the sets that make up an item (default: all with text)"
+    command.add_argument("--columns", nargs="+", metavar="COLUMN", help=words)
+    words = "any other key of [decontaminate] in a recipe: ngrams.window=100; may be repeated"
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=words)
+    add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:

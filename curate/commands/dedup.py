@@ -20,40 +20,53 @@ PARAMETERS = ("method", "ngram", "unit", "normalise", "bands", "rows", "threshol
 
 
 def add(commands: Any) -> None:
-    words = "a verdict on every row of tables with texts: which row it repeats, if any"
-    command = add_command(commands, "dedup", words, run)
-    command.add_argument(
-        "files", nargs="+", metavar="FILE", help="Parquet or JSON Lines (.gz, .zst), or folders of them"
+    command = add_command(
+        commands,
+        "dedup",
+        "find the rows of tables that repeat other rows",
+        run,
+        about="Every row gets a verdict: which row it repeats, if any, how similar it is to that, and what found it. "
+        "docs/dedup.md says what counts as a copy.",
+        examples=[
+            "curate dedup docs.parquet more.jsonl.zst --out verdicts.parquet --kept unique.parquet",
+            "curate dedup crawl/ --out verdicts.parquet --method exact minhash lines --set lines.span=3",
+        ],
     )
-    command.add_argument("--out", type=new_file, required=True, help=f"the verdicts ({FORMATS})")
-    command.add_argument(
-        "--method",
-        nargs="+",
-        default=["exact", "minhash"],
-        metavar="METHOD",
-        help="exact, url, minhash, semantic, lines, substring, ngrams: in this order",
-    )
+    words = "Parquet or JSON Lines (.gz, .zst), or folders of them"
+    command.add_argument("files", nargs="+", metavar="FILE", help=words)
+    command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=f"the verdicts ({FORMATS})")
+    words = f"write the rows that stay, with all their columns ({FORMATS})"
+    command.add_argument("--kept", type=new_file, metavar="FILE", help=words)
+    words = "exact, url, minhash, semantic, lines, substring, ngrams: in this order (default: exact minhash)"
+    command.add_argument("--method", nargs="+", default=["exact", "minhash"], metavar="METHOD", help=words)
     for name in ("text", "id", "url", "timestamp"):
-        command.add_argument(f"--{name}", metavar="COLUMN", help=f'default: "{name}"')
-    command.add_argument(
-        "--kept", type=new_file, metavar="FILE", help=f"write the rows that stay, with all their columns ({FORMATS})"
+        command.add_argument(f"--{name}", metavar="COLUMN", help=f'the column of that (default: "{name}")')
+    command.add_argument("--ngram", type=positive, metavar="N", help="minhash: words of a shingle (default: 5)")
+    words = 'minhash: shingles consist of "words" or of "characters" (default: words)'
+    command.add_argument("--unit", metavar="UNIT", help=words)
+    words = 'how much of a text counts: its "words", "ccnet" (letters), or all of it, "none" (default: words)'
+    command.add_argument("--normalise", metavar="HOW", help=words)
+    command.add_argument("--bands", type=positive, metavar="N", help="minhash: bands of a signature (default: 14)")
+    command.add_argument("--rows", type=positive, metavar="N", help="minhash: rows of a band (default: 8)")
+    words = "minhash: instead of bands and rows, the similarity about which they are to part"
+    command.add_argument("--threshold", type=float, metavar="SIMILARITY", help=words)
+    words = "minhash: hashes of a signature, with --threshold (default: 128)"
+    command.add_argument("--permutations", type=positive, metavar="N", help=words)
+    words = (
+        "minhash: the least true similarity to the copy that stays, or { containment = 0.75 } (default: 0.7; 0: none)"
     )
-    command.add_argument("--ngram", type=positive, help="words a shingle (5)")
-    command.add_argument("--unit", help='"words" or "characters": what a shingle consists of')
-    command.add_argument("--normalise", help='"words", "ccnet" or "none": how much of a text counts')
-    command.add_argument("--bands", type=positive, help="(14)")
-    command.add_argument("--rows", type=positive, help="a band (8)")
-    command.add_argument("--threshold", type=float, help="instead of bands and rows: the similarity to split them for")
-    command.add_argument("--permutations", type=positive, help="for --threshold (128)")
-    verify = "least true similarity to the copy that stays (0.7), or { containment = 0.75 }; 0: none"
-    command.add_argument("--verify", type=toml_value, help=verify)
-    keep = '"longest", "cleanest", "latest", "first" or "highest:COLUMN"; or "cleanest" and another'
-    command.add_argument("--keep", nargs="+", help=keep)
-    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="others: lines.span=3")
-    command.add_argument("--against", nargs="+", default=[], metavar="DIR", help="indexes, or runs that have one")
-    command.add_argument("--index", type=Path, metavar="DIR", help="against this one too; then add what stays to it")
-    command.add_argument("--workers", type=positive, help="threads (default: all cores); never changes the output")
-    add_json(command, "print the account as JSON")
+    command.add_argument("--verify", type=toml_value, metavar="SIMILARITY", help=words)
+    words = 'which copy stays: "longest", "cleanest", "latest", "first", "highest:COLUMN"; or "cleanest" and another'
+    command.add_argument("--keep", nargs="+", metavar="RULE", help=words)
+    words = "any other key of [dedup] in a recipe: lines.span=3; may be repeated"
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=words)
+    words = "drop also what repeats a document of these indexes, or of runs that left one"
+    command.add_argument("--against", nargs="+", default=[], metavar="DIR", help=words)
+    words = "compare with this index, too, and add to it what stays; it is made where there is none"
+    command.add_argument("--index", type=Path, metavar="DIR", help=words)
+    words = "threads (default: one for each core); they never change the output"
+    command.add_argument("--workers", type=positive, metavar="N", help=words)
+    add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:

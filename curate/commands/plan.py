@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json
+from curate.commands.arguments import add_command, add_json, add_recipe
 from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
     command = add_command(
-        commands, "plan", "inputs, splits, tokens to expect and epochs, from a part of the inputs", run
+        commands,
+        "plan",
+        "say what a recipe would read, and how many tokens to expect, without running it",
+        run,
+        about="Finds all inputs, takes a part of each source through its steps, and foretells tokens and how often "
+        "the mixture repeats each source, with the error that such an estimate has.",
+        examples=["curate plan recipe.toml"],
     )
-    command.add_argument("recipe")
+    add_recipe(command)
     add_json(command)
 
 

@@ -11,8 +11,15 @@ from curate.terminal import say, say_text
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "recipes", "the named recipes that ship, or one of them printed", run)
-    command.add_argument("name", nargs="?")
+    command = add_command(
+        commands,
+        "recipes",
+        "list the recipes that ship with curate, or print one of them",
+        run,
+        about='Published recipes, with the source of each number; extends = "fineweb" in a recipe starts from one.',
+        examples=["curate recipes", "curate recipes fineweb"],
+    )
+    command.add_argument("name", nargs="?", metavar="NAME", help="the recipe to print (default: list all)")
 
 
 def run(options: argparse.Namespace) -> int:

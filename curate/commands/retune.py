@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_json, new_file, positive
+from curate.commands.arguments import add_command, add_json, add_run, new_file, positive
 from curate.terminal import say, say_json, show, warn
 
 if TYPE_CHECKING:
@@ -16,15 +15,26 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "retune", "what other thresholds would change, from the ledger alone", run)
-    command.add_argument("run", type=Path)
-    command.add_argument(
-        "--set", action="append", required=True, metavar="STEP.PARAMETER=VALUE", help="may be repeated"
+    command = add_command(
+        commands,
+        "retune",
+        "foretell what other thresholds would keep, from the ledger of a run alone, in seconds",
+        run,
+        about="Step by step and language by language, with examples. What only a model or own code could tell is "
+        '"unknown", unless --measure asks it. Copies are looked for in a new run only.',
+        examples=[
+            "curate retune runs/quickstart --set gopher_quality.min_words=30",
+            "curate retune runs/mini --set language.min_score=0.5 --measure --apply looser.toml",
+        ],
     )
-    command.add_argument("--sample", type=positive, default=5, help="documents shown of each kind that change sides")
+    add_run(command)
+    words = "a threshold and its new value; may be repeated"
+    command.add_argument("--set", action="append", required=True, metavar="STEP.PARAMETER=VALUE", help=words)
+    words = "documents shown of each kind that changes sides (default: 5)"
+    command.add_argument("--sample", type=positive, default=5, metavar="N", help=words)
     words = "read what is unknown again, and ask the steps that have not measured it"
     command.add_argument("--measure", action="store_true", help=words)
-    words = "write a new recipe file with these values, and nothing else changed"
+    words = "write your recipe to a new file, with these values and nothing else changed"
     command.add_argument("--apply", type=new_file, metavar="FILE", help=words)
     add_json(command)
 

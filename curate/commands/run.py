@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_json, count
+from curate.commands.arguments import add_command, add_json, add_recipe, count
 from curate.commands.show import print_run
 from curate.commands.train import train_on
 from curate.terminal import ERR, say, warn
@@ -16,17 +16,24 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "run", "do everything of a recipe that is not done yet", run)
-    command.add_argument("recipe", help='a recipe\'s file, or the name of one that ships ("quickstart")')
-    command.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
-    command.add_argument(
-        "--workers",
-        type=count,
-        help="worker processes (default: all cores; 0: all in this one, for a debugger); never changes the output",
+    command = add_command(
+        commands,
+        "run",
+        "do everything of a recipe that is not done yet, from raw inputs to training tokens",
+        run,
+        about="Reads, filters, deduplicates, scrubs, tokenizes and mixes the inputs into the run's folder, and prints "
+        "what came in and what came out. A run that was interrupted goes on where it stopped; one that is complete "
+        "stays as it is.",
+        examples=["curate run quickstart", "curate run recipe.toml --out runs/mini --workers 8"],
     )
-    command.add_argument("--keep-intermediate", action="store_true", help="keep RUN/work, with unscrubbed text")
+    add_recipe(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/ and its name)")
+    words = "worker processes (default: one for each core; 0: all in this process, for a debugger); they never change "
+    command.add_argument("--workers", type=count, metavar="N", help=f"{words}the output")
+    words = "keep RUN/work, which has the texts as they were before personal data was replaced"
+    command.add_argument("--keep-intermediate", action="store_true", help=words)
     command.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
-    add_json(command, "print the account as JSON")
+    add_json(command)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_json
+from curate.commands.arguments import add_command, add_json, add_run
 from curate.terminal import say, say_json, show
 
 if TYPE_CHECKING:
@@ -15,12 +14,18 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    words = "the funnel: what came in, what each step dropped, what came out"
-    command = add_command(commands, "show", words, run)
-    command.add_argument("run", type=Path)
-    command.add_argument("--reasons", action="store_true", help="a row for every rule, not only for every step")
-    pairs = "instead: the 20 near-duplicates with most words that the copy that stays doesn't have"
-    command.add_argument("--pairs", action="store_true", help=pairs)
+    command = add_command(
+        commands,
+        "show",
+        "print what came into a run, what each step dropped, and what came out",
+        run,
+        about="Then the tokens of each source, and how often the mixture draws it.",
+        examples=["curate show runs/quickstart", "curate show runs/quickstart --reasons"],
+    )
+    add_run(command)
+    command.add_argument("--reasons", action="store_true", help="one row for every rule, not only for every step")
+    words = "instead: the 20 near-duplicates with most words that the copy that stays doesn't have"
+    command.add_argument("--pairs", action="store_true", help=words)
     add_json(command)
 
 

@@ -11,7 +11,13 @@ from curate.terminal import say_json, show
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "signals", "what is measured on every document: name, unit, source", run)
+    command = add_command(
+        commands,
+        "signals",
+        'list what is measured on every document, for a "where" of a recipe to decide on',
+        run,
+        examples=["curate signals"],
+    )
     add_json(command)
 
 

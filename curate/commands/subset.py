@@ -6,23 +6,33 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json, count, new_file, positive
+from curate.commands.arguments import add_command, add_force, add_json, add_run, count, new_file, positive
 from curate.terminal import say, say_json
 
 
 def add(commands: Any) -> None:
-    words = "what a run kept, a sample of it, or what a step dropped, as a WARC file"
-    command = add_command(commands, "subset", words, run)
-    command.add_argument("run", type=Path, metavar="RUN", help="the folder of a run that is done")
-    command.add_argument("--to", type=new_file, required=True, metavar="FILE", help="ends in .warc.gz or .warc")
-    command.add_argument("--source", metavar="NAME", help="of this source only")
+    command = add_command(
+        commands,
+        "subset",
+        "copy what a run kept, a sample of it, or what a step dropped, into a WARC file",
+        run,
+        about="The pages as they were crawled, for any WARC reader: nothing in them is cut or scrubbed.",
+        examples=[
+            "curate subset runs/quickstart --to kept.warc.gz --sample 50",
+            "curate subset runs/quickstart --to short.warc.gz --dropped-by gopher_quality --reason min_words",
+        ],
+    )
+    add_run(command)
+    words = "the new file, which ends in .warc.gz or .warc"
+    command.add_argument("--to", type=new_file, required=True, metavar="FILE", help=words)
+    command.add_argument("--source", metavar="NAME", help="records of this source only")
     command.add_argument("--dropped-by", metavar="STEP", help="what this step took, instead of what was kept")
-    command.add_argument("--reason", help="with --dropped-by: for this reason only")
-    words = "these documents, whatever became of them; @FILE: one id per line"
+    command.add_argument("--reason", metavar="REASON", help="with --dropped-by: for this reason only")
+    words = "these documents, whatever became of them; @FILE names a file with one id per line"
     command.add_argument("--ids", nargs="+", default=[], metavar="ID", help=words)
-    command.add_argument("--sample", type=positive, metavar="N", help="so many of them, chosen by a hash of the id")
-    command.add_argument("--seed", type=count, metavar="N", help="of the sample (default: the recipe's)")
-    command.add_argument("--force", action="store_true", help="write over FILE if it exists")
+    command.add_argument("--sample", type=positive, metavar="N", help="only so many, chosen by a hash of the id")
+    command.add_argument("--seed", type=count, metavar="N", help="the seed of the sample (default: the recipe's)")
+    add_force(command)
     add_json(command)
 
 

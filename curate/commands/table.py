@@ -1,17 +1,20 @@
-"""All commands of `curate`, in the order in which `--help` shows them; each module adds its arguments and does it."""
+"""All commands of `curate`, in the order in which `--help` shows them; each module adds its arguments and does it.
+
+words ─▶ known command? ─▶ its options, `do`: the function that does it
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from curate.commands import (
     check,
     classifier,
+    completion,
     decontaminate,
     dedup,
-    filter,
     generate,
     plan,
     recipes,
@@ -21,10 +24,11 @@ from curate.commands import (
     signals,
     subset,
     train,
+    try_,
     verify,
     why,
 )
-from curate.commands.arguments import Parser
+from curate.commands.arguments import Help, Parser
 from curate.errors import UsageError, nearest
 from curate.version import __version__
 
@@ -32,7 +36,7 @@ COMMANDS = (
     run,
     plan,
     check,
-    filter,
+    try_,
     dedup,
     decontaminate,
     show,
@@ -45,7 +49,15 @@ COMMANDS = (
     classifier,
     train,
     generate,
+    completion,
 )
+
+FORMER: Mapping[str, str] = {"filter": "curate filter RECIPE --try --step STEP is now curate try RECIPE STEP"}
+"""Commands that there were, and what to write instead."""
+
+ABOUT = """From raw web crawls, books and code to the tokens of a language model: one recipe in; token files, an account
+of every document, and a small trained model out."""
+START = "to begin with:\n\n  curate run quickstart\n  curate show runs/quickstart\n  curate run --help"
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
@@ -54,15 +66,34 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     Raises:
         UsageError: the words make no command.
     """
-    whole = Parser(prog="curate", description="From raw web crawls, books and code to the tokens of a language model.")
-    whole.add_argument("--version", action="version", version=f"curate {__version__}")
-    commands = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=Parser)
-    for command in COMMANDS:
-        command.add(commands)
+    whole = whole_parser()
     words = sys.argv[1:] if words is None else words
-    name = next((word for word in words if not word.startswith("-")), None)
-    if name is not None and name not in commands.choices:
-        raise UsageError(f'there is no command "{name}"{nearest(name, commands.choices)}')
+    _check_command(words, parsers_below(whole))
     options, unknown = whole.parse_known_args(words)
     options.parser.check_options(unknown)
     return options
+
+
+def whole_parser() -> Parser:
+    """The parser of the program, with those of all its commands."""
+    whole = Parser(prog="curate", description=ABOUT, epilog=START, formatter_class=Help)
+    whole.add_argument("--version", action="version", version=f"curate {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands", parser_class=Parser)
+    for command in COMMANDS:
+        command.add(commands)
+    return whole
+
+
+def parsers_below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands of the program, or the actions of a command, by name."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: each for action in below for name, each in action.choices.items()}
+
+
+def _check_command(words: Sequence[str], known: Mapping[str, argparse.ArgumentParser]) -> None:
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name is None or name in known:
+        return
+    if name in FORMER:
+        raise UsageError(FORMER[name])
+    raise UsageError(f'there is no command "{name}"{nearest(name, known)}')

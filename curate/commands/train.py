@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, positive
+from curate.commands.arguments import add_command, add_run, positive
+from curate.settings import parse_settings
 from curate.terminal import ERR, say, show, warn
 
 if TYPE_CHECKING:
@@ -14,13 +16,31 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "train", "train a compact GPT on a run's tokens", run)
-    command.add_argument("run", type=Path)
-    command.add_argument("--preset", help="nano, t2-20m, d12 (default: the recipe's)")
-    command.add_argument("--steps", type=positive)
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda")
-    command.add_argument("--seed", type=int)
-    command.add_argument("--restart", action="store_true", help="begin anew instead of going on from the checkpoint")
+    command = add_command(
+        commands,
+        "train",
+        "train a compact GPT on a run's tokens, and say how well it foretells each source",
+        run,
+        about="A training that was interrupted goes on from its last checkpoint. It needs PyTorch: "
+        'pip install "curate-corpus[train]".',
+        examples=[
+            "curate train runs/quickstart",
+            "curate train runs/mini --preset d12 --set learning_rate=1e-3 --out d12",
+        ],
+    )
+    add_run(command)
+    command.add_argument("--preset", metavar="NAME", help="nano, t2-20m or d12 (default: the recipe's)")
+    words = 'any setting of the preset, by its name in "curate.train_min.config": width=256; may be repeated'
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
+    words = "steps of the optimizer (default: the preset's, or fewer where the mixture allows no more epochs)"
+    command.add_argument("--steps", type=positive, metavar="N", help=words)
+    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
+    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+    words = "the seed of the weights and of the order of the tokens (default: the run's)"
+    command.add_argument("--seed", type=int, metavar="N", help=words)
+    command.add_argument("--out", type=Path, metavar="DIR", help="the training's folder (default: RUN/train/PRESET)")
+    words = "delete the training that the folder holds, and begin anew"
+    command.add_argument("--restart", action="store_true", help=words)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -29,9 +49,11 @@ def run(options: argparse.Namespace) -> int:
     train_on(
         Run(options.run),
         preset=options.preset,
+        settings=parse_settings(options.set),
         steps=options.steps,
         device=options.device,
         seed=options.seed,
+        out=options.out,
         resume=not options.restart,
     )
     return 0
@@ -41,9 +63,11 @@ def train_on(
     run: Run,
     *,
     preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     steps: int | None = None,
     device: str = "auto",
     seed: int | None = None,
+    out: Path | None = None,
     resume: bool = True,
 ) -> None:
     """Train on a run and print the table; the preset is the recipe's unless another is asked for."""
@@ -51,7 +75,17 @@ def train_on(
     from curate.report.terminal.training import scores_table, training_progress
 
     with training_progress(ERR) as report:
-        result = train(run, preset=preset, steps=steps, device=device, seed=seed, resume=resume, report=report)
+        result = train(
+            run,
+            preset=preset,
+            settings=settings,
+            steps=steps,
+            device=device,
+            seed=seed,
+            out=out,
+            resume=resume,
+            report=report,
+        )
     if result.was_complete:
         warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
     show(scores_table(result))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command
+from curate.commands.arguments import add_command, add_run
 from curate.terminal import say
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "verify", "recompute checksums and the account; exit 1 on a difference", run)
-    command.add_argument("run", type=Path)
+    command = add_command(
+        commands,
+        "verify",
+        "compute all checksums and the account of a run again; exit 1 on a difference",
+        run,
+        examples=["curate verify runs/quickstart"],
+    )
+    add_run(command)
 
 
 def run(options: argparse.Namespace) -> int:

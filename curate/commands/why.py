@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json
+from curate.commands.arguments import add_command, add_json, add_run
 from curate.terminal import say, say_json, show
 
 
 def add(commands: Any) -> None:
-    command = add_command(commands, "why", "one document's way: every rule, its values, what it repeats", run)
-    command.add_argument("run", type=Path)
-    command.add_argument("document", metavar="ID_OR_URL")
+    command = add_command(
+        commands,
+        "why",
+        "tell one document's way through a run: every rule with its value, and what took it",
+        run,
+        examples=[
+            "curate why runs/quickstart https://example.org/page",
+            "curate why runs/quickstart web/web.warc.gz@0",
+        ],
+    )
+    add_run(command)
+    words = "an id from the ledger, the id of a table's own column, or a URL"
+    command.add_argument("document", metavar="ID_OR_URL", help=words)
     add_json(command)
 
 

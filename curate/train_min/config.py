@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from curate.errors import UsageError, nearest
+from curate.typed import Mismatch, convert
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +130,21 @@ def configure(preset: str, *, vocab_size: int, settings: Mapping[str, Any] | Non
     for name in settings:
         if name not in of_model | of_run:
             raise UsageError(f'there is no training setting "{name}"{nearest(name, of_model | of_run)}')
-    shape = {name: value for name, value in settings.items() if name in of_model}
-    rest = {name: value for name, value in settings.items() if name in of_run}
+    shape = {name: _typed(value, name, ModelConfig) for name, value in settings.items() if name in of_model}
+    rest = {name: _typed(value, name, TrainConfig) for name, value in settings.items() if name in of_run}
     model = dataclasses.replace(start.model, vocab_size=vocab_size, **shape)
     config = dataclasses.replace(start, model=model, **rest)
     if "batch_rows" in rest and "micro_rows" not in rest:
         config = dataclasses.replace(config, micro_rows=_largest_divisor(config.batch_rows, start.micro_rows))
     _check(config)
     return config
+
+
+def _typed(value: Any, name: str, kind: type[ModelConfig] | type[TrainConfig]) -> Any:
+    try:
+        return convert(value, get_type_hints(kind)[name], (name,))
+    except Mismatch as mismatch:
+        raise UsageError(f'training setting "{name}": {mismatch}') from None
 
 
 def _largest_divisor(number: int, limit: int) -> int:
