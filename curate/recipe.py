@@ -54,20 +54,26 @@ class Source:
     """Where documents come from, how they are read, and what decides on them."""
 
     name: str
+    """Letters, digits, "-" and "_"; folders of the run and weights of the mixture have this name."""
     read: Literal["warc", "books", "code", "tables"]
+    """What the files are: web archives, books, source code, or tables of documents."""
     paths: tuple[str, ...]
+    """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file."""
     extract: Literal["resiliparse", "trafilatura"] = "resiliparse"
+    """What makes text of web pages."""
     min_language_chance: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
     """Extract a page with trafilatura only if its quick text, resiliparse's, has at least this chance of being in a
     language that the step "language" keeps. 0: always."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """For tables: the column of curate -> the column of the file, e.g. {"text": "content"}."""
+    """For tables: by the name that a column has here, its name in the files: `{ text = "content" }`."""
     columns_only: bool = False
     """For tables: no other columns than curate's and those of `columns` are kept."""
     split: Literal["chapters", "words"] | None = None
     """For books: a document for each chapter, or for each run of paragraphs of `split_words` words; else one each."""
     split_words: int = field(default=2000, metadata={"range": (1, 100_000_000)})
+    """With `split = "words"` a document has at least so many; a paragraph is never cut."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
+    """What decides on documents, in order: a name, `{ use = "name", … }`, or `{ where = "an SQL expression" }`."""
     place: Place | None = field(default=None, compare=False, metadata={"toml": False})
     own: tuple[OwnColumn, ...] | None = field(default=None, compare=False, metadata={"toml": False})
     """What a look at its tables found, as the plan has it; None: nobody has looked."""
@@ -78,6 +84,7 @@ class Lines:
     """Method "lines": parts of texts that stand in others, too, or twice in one; the best document keeps each."""
 
     unit: Literal["line", "sentence", "paragraph"] = "line"
+    """What is compared."""
     span: int = field(default=1, metadata={"range": (1, 100)})
     """So many units one after the other must repeat; C4 has 3 sentences."""
     min_words: int = field(default=5, metadata={"range": (1, 10_000)})
@@ -89,6 +96,7 @@ class Substring:
     """Method "substring": runs of words that stand somewhere else, too."""
 
     min_words: int = field(default=50, metadata={"range": (2, 100_000)})
+    """Shorter runs may repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,11 @@ class Ngrams:
     """Method "ngrams": lines, and documents, most of whose n-grams were seen before."""
 
     ngram: int = field(default=13, metadata={"range": (1, 100)})
+    """Words of an n-gram."""
     max_seen: float = field(default=0.8, metadata={"range": (0.0, 1.0)})
+    """The share of its n-grams that were seen before; a line or document with more goes."""
     max_false_positives: float = field(default=0.01, metadata={"range": (1e-9, 0.5)})
+    """The share of new n-grams that may look seen."""
     capacity: int | None = field(default=None, metadata={"range": (1, 1 << 50)})
     """N-grams that the Bloom filter must hold (default: as many as there are, which takes another reading)."""
 
@@ -107,6 +118,7 @@ class Semantic:
     """Method "semantic": documents whose embeddings, a column of the tables, point nearly the same way."""
 
     column: str = "embedding"
+    """A list of numbers of the same length in every row."""
     min_similarity: float = field(default=0.95, metadata={"range": (-1.0, 1.0)})
     """Cosine to the document that stays."""
     cells: int | None = field(default=None, metadata={"range": (1, 1 << 20)})
@@ -133,19 +145,25 @@ class Dedup:
         "exact",
         "minhash",
     )
+    """A name or a list; in this order, each on what the ones before left."""
     ngram: int = field(default=5, metadata={"range": (1, 100)})
+    """Units of a shingle, for "minhash"."""
     unit: Literal["words", "characters"] = "words"
     """Of which n-grams consist, for "minhash"."""
     normalise: Literal["words", "ccnet", "none"] = "words"
     """How much of a text counts where texts are compared, but by "exact"."""
     bands: int = field(default=14, metadata={"range": (1, 1000)})
+    """Of a signature: documents with an equal band are compared."""
     rows: int = field(default=8, metadata={"range": (1, 1000)})
+    """Hashes of a band: more make a chance meeting rarer."""
     threshold: float | None = field(default=None, metadata={"range": (0.01, 0.99)})
     """Instead of bands and rows: those that err least about this similarity, of `permutations`."""
     permutations: int = field(default=128, metadata={"range": (2, 1024)})
+    """Hashes of a signature, where `threshold` says how they part into bands."""
     verify: float | Verify = field(default=0.7, metadata={"range": (0.0, 1.0)})
     """The least true Jaccard similarity of a near-duplicate to the copy that stays; 0: a shared band is enough."""
     prefer: tuple[str, ...] = ()
+    """Sources in the order in which their documents stay; those that are not named come last, in the recipe's order."""
     exempt: tuple[str, ...] = ()
     """Sources whose documents are never removed as near-duplicates ("minhash", "semantic")."""
     keep: str | tuple[str, ...] = "longest"
@@ -181,6 +199,7 @@ class Overlap:
     """Method "ngrams" of decontamination: n-grams of an item are cut out of a text, and what stands around them."""
 
     ngram: int = field(default=13, metadata={"range": (2, 100)})
+    """Words of an n-gram."""
     window: int = field(default=200, metadata={"range": (0, 100_000)})
     """Characters that are cut on either side."""
     min_piece: int = field(default=200, metadata={"range": (0, 1_000_000)})
@@ -196,10 +215,13 @@ class Sampled:
     """Method "sampled" of decontamination: documents that hold most of an item are dropped."""
 
     ngram: int = field(default=5, metadata={"range": (2, 100)})
+    """Words of an n-gram."""
     sample_every: int = field(default=10, metadata={"range": (1, 1000)})
+    """Every so many words of a document an n-gram is looked up."""
     max_misses: int = field(default=11, metadata={"range": (0, 1000)})
     """N-grams in a row that are not the item's, within a place that is."""
     min_score: float = field(default=0.8, metadata={"range": (0.0, 1.0)})
+    """How much of an item, by the weight of its n-grams, must be there."""
     perfect_words: int = field(default=20, metadata={"range": (0, 10_000)})
     """An item of no more words must be there as a whole."""
     full_words: int = field(default=50, metadata={"range": (0, 10_000)})
@@ -215,6 +237,7 @@ class Decontaminate:
     against: tuple[str, ...]
     """JSON Lines, Parquet, or text with an item a line; a file is a set."""
     method: Literal["ngrams", "sampled"] = "ngrams"
+    """GPT-3's, which cuts n-grams out, or decon's, which drops documents with most of an item."""
     columns: tuple[str, ...] = ()
     """Whose texts are the item (default: all columns with text but ids and, with "sampled", the answer)."""
     answer: str = "answer"
@@ -228,7 +251,9 @@ class Scrub:
     """Which personal data is replaced, and what finds it."""
 
     entities: tuple[str, ...] = ("EMAIL_ADDRESS", "IP_ADDRESS")
+    """What is replaced; docs/scrub.md lists all."""
     engine: Literal["patterns", "presidio"] = "patterns"
+    """Patterns at the speed of memory, or Microsoft's Presidio, which knows more entities and takes far longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +261,11 @@ class Mix:
     """Shares of tokens. Without `tokens`, as many are drawn as the sources hold; without `weights`, in proportion."""
 
     tokens: int | None = field(default=None, metadata={"range": (1, float("inf"))})
+    """How many to draw in all."""
     weights: Mapping[str, float] = field(default_factory=dict)
+    """By source, its share of the tokens: `{ web = 0.6, books = 0.4 }`."""
     max_epochs: float = field(default=4.0, metadata={"range": (0.001, 1e6)})
+    """How often a source may be repeated; what it then cannot give goes to the others."""
     materialise: bool = False
     """Write the mixed, shuffled sequence itself, for trainers that only read in order."""
     max_shard_tokens: int = field(default=1 << 30, metadata={"range": (1000, 1 << 31)})
@@ -246,8 +274,12 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class TrainTokenizer:
+    """A tokenizer that is trained on a sample of the run."""
+
     vocab_size: int = field(default=32_768, metadata={"range": (257, 10_000_000)})
+    """Ids, with those of the 256 bytes and of the end of a text."""
     sample_bytes: int = field(default=50_000_000, metadata={"range": (1, 10_000_000_000)})
+    """Of text that it is trained on, drawn from all sources as the mixture weighs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +287,7 @@ class TokenizerChoice:
     """`{ train = { vocab_size = … } }`."""
 
     train: TrainTokenizer = TrainTokenizer()
+    """A byte-level BPE of the run's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +295,19 @@ class Tokenize:
     """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json or tiktoken file."""
 
     tokenizer: TokenizerChoice | str = TokenizerChoice()
+    """`{ train = { … } }`, "bytes", or the path of a tokenizer.json or tiktoken file."""
     end_of_text: str | None = None
     """The token that ends a text (default: the one that the tokenizer's own files declare)."""
     validation: float = field(default=0.005, metadata={"range": (0.0, 0.5)})
+    """The share of the tokens that is kept from training; of a source with one document, the end of that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Train:
+    """The small model that `curate train` makes of the tokens; nothing here changes the data."""
+
     preset: str = "nano"
+    """The size of the model and how long it is trained: "nano", "t2-20m" or "d12"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +317,9 @@ class Limits:
     document_seconds: float = field(default=10.0, metadata={"range": (0.01, 86_400)})
     """CPU time of one document in one pass; one of more than 10 MB gets more in proportion."""
     worker_memory: int = field(default=4 << 30, metadata={"range": (256 << 20, float("inf"))})
+    """Bytes of one worker process; the document at which it takes more is quarantined."""
     max_record_bytes: int = field(default=64 << 20, metadata={"range": (1, 1 << 31)})
+    """A longer record is quarantined without being read to its end."""
     max_quarantined: float = field(default=0.001, metadata={"range": (0.0, 1.0)})
     """Share of the records read that may be quarantined before the run, complete, ends with exit code 3."""
     max_errors: float = field(default=0.05, metadata={"range": (0.0, 1.0)})
@@ -291,10 +331,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole run. `base` is the folder that relative paths start from; neither it nor the places are in the digest."""
+    """A whole run: what to read, what to decide by, and what to make of it.
+
+    `base` is the folder that relative paths start from; neither it nor the places are in the digest.
+    """
 
     name: str
+    """The run's folder is runs/ and this name, unless `--out` says otherwise."""
     seed: int = field(default=17, metadata={"range": (0, 2**63 - 1)})
+    """All that is drawn by chance is drawn from this and from ids, never from a clock."""
     dedup: Dedup | None = None
     decontaminate: Decontaminate | None = None
     scrub: Scrub | None = None

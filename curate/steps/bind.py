@@ -125,22 +125,27 @@ def _complete(step: Step, base: Path) -> Step:
         return step
     if step.use not in BUILT_IN and (use := script_steps(base).get(step.use)):
         return replace(step, use=use)
-    return replace(step, parameters=fill(_factory(step.use), step.parameters, ()))
+    return replace(step, parameters=fill(factory(step.use), step.parameters, ()))
 
 
 def _filter(step: Step, recipe: Recipe) -> Filter:
     if step.use in BUILT_IN:
-        built: Filter = _factory(step.use)(**parameters_of(step, recipe))
+        built: Filter = factory(step.use)(**parameters_of(step, recipe))
         return built
     return resolve_custom(step.use, step.parameters, base=recipe.base)
 
 
-def _factory(name: str) -> Callable[..., Any]:
+def factory(name: str) -> Callable[..., Any]:
+    """The function that makes a built-in step's filter of its parameters.
+
+    Raises:
+        UsageError: there is no such step.
+    """
     if name not in BUILT_IN:
         raise UsageError(f'unknown step "{name}"{nearest(name, [*BUILT_IN, *_plugins()])}; yours: "module:function"')
     module, _, attribute = BUILT_IN[name].partition(":")
-    factory: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    return factory
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
 
 
 def _plugins() -> list[str]:
