@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="train_min needs torch (the extra `t
 import torch.nn.functional as F  # noqa: E402
 
 from curate.errors import UsageError  # noqa: E402
+from curate.settings import parse_settings  # noqa: E402
 from curate.train_min.config import PRESETS, ModelConfig, TrainConfig, configure  # noqa: E402
 from curate.train_min.model import GPT, norm, rotary_table, rotate  # noqa: E402
 from curate.train_min.optim import learning_rate, make_optimizer  # noqa: E402
@@ -179,11 +180,22 @@ def test_every_preset_is_whole(preset: str) -> None:
         ({"batch_rows": 6, "micro_rows": 4}, "multiple"),
         ({"precision": "float16"}, "float16"),
         ({"warmup": 0.6, "cooldown": 0.6}, "shares"),
+        ({"width": "wide"}, '"width": expected a whole number'),
+        ({"compile": 1}, "expected true or false"),
     ],
 )
 def test_impossible_settings_are_refused_with_what_is_possible(settings: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         configure("nano", vocab_size=70, settings=settings)
+
+
+def test_settings_of_a_command_line_are_typed_as_the_presets_have_them() -> None:
+    words = ["learning_rate=1", "softcap=15", "tied = false", "precision=float32"]
+    config = configure("nano", vocab_size=70, settings=parse_settings(words))
+    assert (config.learning_rate, config.model.softcap, config.model.tied) == (1.0, 15.0, False)
+    assert isinstance(config.learning_rate, float)
+    with pytest.raises(UsageError, match="--set width: expected NAME=VALUE"):
+        parse_settings(["width"])
 
 
 def test_an_unknown_preset_is_refused() -> None:

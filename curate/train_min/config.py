@@ -164,5 +164,3 @@ def _check(config: TrainConfig) -> None:
         raise UsageError(
             f"warmup {config.warmup} and cooldown {config.cooldown} are shares of the steps, together <= 1"
         )
-    if config.precision not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f'precision "{config.precision}"{nearest(config.precision, ("auto", "float32", "bfloat16"))}')
