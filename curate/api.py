@@ -193,12 +193,13 @@ def train(
 
     require_torch()
     from curate.recipe_file import load
+    from curate.run_files import RECIPE
     from curate.train_min.train import train as train_tokens
 
     folder = (run if isinstance(run, RunFolder) else RunFolder(Path(run))).folder
     return train_tokens(
         folder,
-        preset=preset or load(folder / "recipe.toml").train.preset,
+        preset=preset or load(folder / RECIPE).train.preset,
         out=Path(out) if out is not None else None,
         device=device,
         steps=steps,

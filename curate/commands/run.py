@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from curate.commands.arguments import add_command, add_json, add_recipe, count
 from curate.commands.show import print_run
 from curate.commands.train import train_on
+from curate.run_files import MANIFEST
 from curate.terminal import ERR, say, warn
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.train:
         require_torch()
-    was_complete = (_folder(options) / "manifest.json").is_file()
+    was_complete = (_folder(options) / MANIFEST).is_file()
     made = _run(options)
     if was_complete:
         warn(f"{made.folder} is complete already; nothing to do.")
