@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from curate.errors import UsageError
+from curate.text.compiled import inner, kernel, part
 from curate.text.folding import Normalise
 from curate.text.shingles import Shingles, Unit, shingles
 
@@ -109,8 +109,8 @@ def _permutations(count: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.ND
     return halves * np.uint32(2) + np.uint32(1), generator.randint(0, 1 << 32, count, dtype=np.uint32)
 
 
-@numba.njit(cache=True, nogil=True)
-def _take_minima(values, offsets, multipliers, summands, signatures):  # type: ignore[no-untyped-def]
+@kernel
+def _take_minima(values, offsets, multipliers, summands, signatures):
     mixed = np.empty(SHINGLES_IN_CACHE, dtype=np.uint32)
     for document in range(len(signatures)):
         for start in range(offsets[document], offsets[document + 1], SHINGLES_IN_CACHE):
@@ -122,8 +122,8 @@ def _take_minima(values, offsets, multipliers, summands, signatures):  # type: i
                 signatures[document, k] = min(signatures[document, k], smallest)
 
 
-@numba.njit(cache=True, nogil=True)
-def _smallest(mixed, count, multiplier, summand):  # type: ignore[no-untyped-def]
+@part
+def _smallest(mixed, count, multiplier, summand):
     """One permutation's minimum. LLVM turns this reduction into vector multiplies and minima; iterating over a slice
     instead of counting would make it gather the values one by one, at a ninth of the speed.
     """
@@ -133,16 +133,16 @@ def _smallest(mixed, count, multiplier, summand):  # type: ignore[no-untyped-def
     return smallest
 
 
-@numba.njit(cache=True, nogil=True)
-def _mix(value):  # type: ignore[no-untyped-def]
+@inner
+def _mix(value):
     """MurmurHash3's 32-bit finalizer, which datasketch applies once before the permutations."""
     value = np.uint32((value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B))
     value = np.uint32((value ^ (value >> np.uint32(13))) * np.uint32(0xC2B2AE35))
     return np.uint32(value ^ (value >> np.uint32(16)))
 
 
-@numba.njit(cache=True, nogil=True)
-def _hash_bands(signatures, keys):  # type: ignore[no-untyped-def]
+@kernel
+def _hash_bands(signatures, keys):
     rows = signatures.shape[1] // keys.shape[1]
     for document in range(keys.shape[0]):
         for band in range(keys.shape[1]):

@@ -18,6 +18,7 @@ import numpy.typing as npt
 MAGIC, VERSIONS = 793712314, (11, 12)
 SUPERVISED = 3
 HIERARCHICAL, NEGATIVE, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
+# Kernels have these numbers in their code: naming curate.text.compiled makes this file a source of kernels as well.
 LABEL = 1
 MAX_DIM, MAX_BUCKET = 1 << 16, 1 << 26
 """Published models have up to 300 numbers in a vector, and 10 million places for n-grams."""

@@ -1,11 +1,12 @@
 """How the kernels are compiled: `kernel` is called from Python and cached on disk, `part` and `inner` by kernels alone.
 
-Numba keeps a compiled kernel until the file that defines it changes; a change in a file of its inner functions needs
-`curate/**/__pycache__/*.nb?` deleted, which the tests do before they start.
+A kernel is compiled anew once any file that names `curate.text.compiled` has changed, as its inner functions may stand
+in each of them (see `kernel_cache`). None has annotations: numba finds the types from the arguments of a call.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -14,7 +15,16 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-kernel = numba.njit(cache=True, nogil=True)
+from curate.text.kernel_cache import KernelCache
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compiled when it is first called with arguments of some types, and loaded from disk from then on."""
+    compiled: Any = numba.njit(nogil=True)(function)
+    compiled._cache = KernelCache(function)  # type: ignore[no-untyped-call]  # what cache=True does, with numba's own
+    return compiled
+
+
 part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
 """Without entry points for Python and C, which take longer to compile than most of the functions themselves."""
 inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)  # type: ignore[call-overload]
