@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from curate.text.kernel_cache import MARK
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "curate"
 LINKED = ("filters", "dedup", "tokenize", "train_min")
@@ -34,6 +36,9 @@ FLOORS = [
     ["__main__", "__init__"],
 ]
 """A module may import from its own folder, and from the floors that stand above its own in this list."""
+
+KERNELS = {"kernel", "part", "inner"}
+"""The decorators of `curate.text.compiled`."""
 
 TRAINER_MAY_USE = {"curate.tokenize.shards", "curate.tokenize.mix", "curate.tokenize.encode"}
 
@@ -92,6 +97,67 @@ def test_no_module_imports_itself_over_others() -> None:
         for name in ready:
             del waiting[name]
     assert not waiting, "a circle lies among these"
+
+
+def test_every_function_but_a_kernel_says_its_types() -> None:
+    assert not [
+        f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
+        for path in modules()
+        for function in functions(path)
+        if not is_kernel(function) and not is_annotated(function)
+    ]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def is_kernel(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(decorator, ast.Name) and decorator.id in KERNELS for decorator in function.decorator_list)
+
+
+def is_annotated(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    given = function.args
+    arguments = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
+    unsaid = [argument.arg for argument in arguments if argument and not argument.annotation]
+    return function.returns is not None and unsaid in ([], ["self"], ["cls"])
+
+
+def test_annotations_are_missed_where_they_are_missing() -> None:
+    def answer(source: str) -> bool:
+        (function,) = ast.parse(source).body
+        assert isinstance(function, ast.FunctionDef)
+        return is_kernel(function) or is_annotated(function)
+
+    assert answer("def f(self, a: int, *, b: int = 1) -> int: ...")
+    assert answer("@inner\ndef f(a, b): ...")
+    assert not answer("@cache\ndef f(a, b: int) -> int: ...")
+    assert not answer("def f(a: int): ...")
+    assert not answer("def f(*rest, **more: int) -> int: ...")
+
+
+def test_kernels_are_made_of_files_that_their_cache_looks_at() -> None:
+    """A constant from another file would be compiled into a kernel, and stay there when that file has changed."""
+    sources = {name_of(path): path for path in modules() if MARK in path.read_bytes()}
+    assert len(sources) > 30
+    wrong = []
+    for name, path in sources.items():
+        origins = origins_of_names(path)
+        for function in filter(is_kernel, functions(path)):
+            used = {node.id for line in function.body for node in ast.walk(line) if isinstance(node, ast.Name)}
+            wrong += [f"{name}.{function.name} uses {word}" for word in used if origins.get(word, name) not in sources]
+    assert not wrong
+
+
+def origins_of_names(path: Path) -> dict[str, str]:
+    """From which of our modules each name was imported."""
+    return {
+        alias.asname or alias.name: node.module
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("curate.")
+        for alias in node.names
+    }
 
 
 def name_of(path: Path) -> str:

@@ -25,17 +25,17 @@ classes = st.lists(st.sampled_from([0, 1, WANTED, WANTED | 3]), max_size=300)
 
 
 @numba.njit
-def find_places(classes, places):  # type: ignore[no-untyped-def]
+def find_places(classes, places):
     return bits.find_places(pointer(classes), len(classes), WANTED, pointer(places))
 
 
 @numba.njit
-def find_runs(classes, edges):  # type: ignore[no-untyped-def]
+def find_runs(classes, edges):
     return bits.find_runs(pointer(classes), len(classes), WANTED, pointer(edges))
 
 
 @numba.njit
-def bits_between(classes, low, high):  # type: ignore[no-untyped-def]
+def bits_between(classes, low, high):
     blocks = np.empty(len(classes) // bits.BLOCK + 2, dtype=np.uint64)
     for first in range(0, len(classes), bits.BLOCK):
         blocks[first // bits.BLOCK] = bits.class_bits(classes, first, len(classes), WANTED)
@@ -43,13 +43,13 @@ def bits_between(classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @numba.njit
-def count_three(classes):  # type: ignore[no-untyped-def]
+def count_three(classes):
     sums = add_classes(classes, 0, len(classes), 1 | 1 << 9 | 1 << 17)
     return count_of(sums, 1), count_of(sums, 1 << 9), count_of(sums, 1 << 17)
 
 
 @numba.njit
-def hash_both_ways(codes, powers, low, high):  # type: ignore[no-untyped-def]
+def hash_both_ways(codes, powers, low, high):
     prefixes = np.empty(len(codes) + 1, dtype=np.uint64)
     hash_prefixes(codes, len(codes), prefixes)
     return hash_between(prefixes, powers, low, high), hash_range(codes, low, high)

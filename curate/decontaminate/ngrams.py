@@ -96,7 +96,7 @@ def _table(grams: npt.NDArray[np.uint64]) -> Grams:
 
 
 @kernel
-def _hash(data, offsets, table, ngram, hashes, which):  # type: ignore[no-untyped-def]
+def _hash(data, offsets, table, ngram, hashes, which):
     words, starts, ones = room_for_words(offsets)
     found = 0
     for document in range(len(offsets) - 1):
@@ -109,7 +109,7 @@ def _hash(data, offsets, table, ngram, hashes, which):  # type: ignore[no-untype
 
 
 @kernel
-def _fill(grams, keys, numbers):  # type: ignore[no-untyped-def]
+def _fill(grams, keys, numbers):
     mask = len(keys) - 1
     for number in range(len(grams)):
         slot = np.int64(grams[number] & np.uint64(mask))
@@ -119,7 +119,7 @@ def _fill(grams, keys, numbers):  # type: ignore[no-untyped-def]
 
 
 @inner
-def number_of(value, keys, numbers):  # type: ignore[no-untyped-def]
+def number_of(value, keys, numbers):
     """The number of an n-gram, or FREE where no item has it."""
     mask = len(keys) - 1
     slot = np.int64(value & np.uint64(mask))

@@ -89,7 +89,7 @@ def common_grams(documents: npt.NDArray[np.int64], grams: npt.NDArray[np.int64],
 
 
 @kernel
-def _match(data, offsets, table, ngram, keys, numbers, documents, grams, begins, ends):  # type: ignore[no-untyped-def]
+def _match(data, offsets, table, ngram, keys, numbers, documents, grams, begins, ends):
     words, starts, ones = room_for_words(offsets)
     found = 0
     for document in range(len(offsets) - 1):

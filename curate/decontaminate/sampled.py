@@ -95,7 +95,7 @@ def _around(text: str, start: int, end: int, words: int) -> str:
 
 
 @kernel
-def _find(  # type: ignore[no-untyped-def]
+def _find(
     data,
     offsets,
     table,
@@ -151,16 +151,14 @@ def _find(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _look(words, grams, at, keys, numbers):  # type: ignore[no-untyped-def]
+def _look(words, grams, at, keys, numbers):
     if grams[at] == -2:
         grams[at] = number_of(words[at], keys, numbers)
     return grams[at]
 
 
 @inner
-def _expand(  # type: ignore[no-untyped-def]
-    words, grams, at, count, keys, numbers, bounds, members, weights, item, misses, stamps, stamp
-):
+def _expand(words, grams, at, count, keys, numbers, bounds, members, weights, item, misses, stamps, stamp):
     """From one n-gram of an item to both sides, until too many in a row are not the item's: the first and the last
     that are, and the weight of the different ones."""
     ends = np.array([at, at])
@@ -182,7 +180,7 @@ def _expand(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _has(members, low, high, item):  # type: ignore[no-untyped-def]
+def _has(members, low, high, item):
     """Whether a sorted run of members holds an item."""
     stop = high
     while low < high:

@@ -93,7 +93,7 @@ def number_buckets(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
 
 
 @kernel
-def _anchor(  # type: ignore[no-untyped-def]
+def _anchor(
     buckets, count, values, offsets, sizes, parts, begins, lengths, signatures,
     minimum, least, always, anchor, similarity, containment,
 ):  # fmt: skip
@@ -130,7 +130,7 @@ def _anchor(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _tell(bucket, anchor, heads, pushes, known, links, entries):  # type: ignore[no-untyped-def]
+def _tell(bucket, anchor, heads, pushes, known, links, entries):
     """Add an anchor to a bucket that does not know it, in the place of the oldest once it is full."""
     entry = heads[bucket]
     while entry != NONE:
@@ -151,7 +151,7 @@ def _tell(bucket, anchor, heads, pushes, known, links, entries):  # type: ignore
 
 
 @inner
-def _similarity(values, offsets, sizes, signatures, one, other, minimum):  # type: ignore[no-untyped-def]
+def _similarity(values, offsets, sizes, signatures, one, other, minimum):
     """Of two members; 0 as soon as it is clear that it is below the minimum."""
     if sizes[one] < 0 or sizes[other] < 0:
         equal = 0
@@ -162,7 +162,7 @@ def _similarity(values, offsets, sizes, signatures, one, other, minimum):  # typ
 
 
 @inner
-def _jaccard(values, first, many, second, more, minimum):  # type: ignore[no-untyped-def]
+def _jaccard(values, first, many, second, more, minimum):
     """|A ∩ B| / |A ∪ B| of two sorted runs of `values`."""
     if min(many, more) < minimum * max(many, more):
         return 0.0
@@ -183,7 +183,7 @@ def _jaccard(values, first, many, second, more, minimum):  # type: ignore[no-unt
 
 
 @inner
-def _containment(values, offsets, sizes, signatures, one, other, least):  # type: ignore[no-untyped-def]
+def _containment(values, offsets, sizes, signatures, one, other, least):
     """The share of the other's set that stands in the one's; 0 as soon as it is clear that it is below the least."""
     if sizes[one] < 0 or sizes[other] < 0:
         return _estimated(signatures, one, other)
@@ -191,7 +191,7 @@ def _containment(values, offsets, sizes, signatures, one, other, least):  # type
 
 
 @inner
-def _share(values, first, many, second, more, least):  # type: ignore[no-untyped-def]
+def _share(values, first, many, second, more, least):
     """|A ∩ B| / |B| of two sorted runs of `values`."""
     needed = least * more - 1e-6
     one, other = first, second
@@ -207,7 +207,7 @@ def _share(values, first, many, second, more, least):  # type: ignore[no-untyped
 
 
 @inner
-def _estimated(signatures, one, other):  # type: ignore[no-untyped-def]
+def _estimated(signatures, one, other):
     """|A ∩ B| / |B| from signatures: |A ∩ B| is J / (1 + J) of |A| + |B|, and the sizes are as the inverse sums of the
     minima, each of which is about 2^32 / |A|."""
     permutations = signatures.shape[1]

@@ -53,7 +53,7 @@ def false_positive_share(count: int, bits: int, probes: int) -> float:
 
 
 @inner
-def has(words, probes, value):  # type: ignore[no-untyped-def]
+def has(words, probes, value):
     mask = np.uint64(64 * len(words) - 1)
     step = (value >> np.uint64(32)) | np.uint64(1)
     for _ in range(probes):
@@ -65,7 +65,7 @@ def has(words, probes, value):  # type: ignore[no-untyped-def]
 
 
 @inner
-def put(words, probes, value):  # type: ignore[no-untyped-def]
+def put(words, probes, value):
     """Adds a hash; whether it was not found before."""
     mask = np.uint64(64 * len(words) - 1)
     step = (value >> np.uint64(32)) | np.uint64(1)

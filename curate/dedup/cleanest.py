@@ -111,7 +111,7 @@ def _leveled(
 
 
 @kernel
-def _level(component, values):  # type: ignore[no-untyped-def]
+def _level(component, values):
     head = 0
     for at in range(len(values)):
         if component[at] != component[head] or values[at] * NEARLY[1] < values[head] * NEARLY[0]:
@@ -120,7 +120,7 @@ def _level(component, values):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_ones(counters, slots):  # type: ignore[no-untyped-def]
+def _add_ones(counters, slots):
     for slot in slots:
         if counters[slot] < 255:
             counters[slot] += np.uint8(1)

@@ -65,7 +65,7 @@ def _ranges(count: int) -> tuple[np.uint64, int]:
 
 
 @kernel
-def _find_first(keys, shift, ranges, firsts, who, what):  # type: ignore[no-untyped-def]
+def _find_first(keys, shift, ranges, firsts, who, what):
     starts = np.zeros(ranges + 1, dtype=np.int64)
     for key in keys:
         starts[_range_of(key, shift) + 1] += 1
@@ -92,13 +92,13 @@ def _find_first(keys, shift, ranges, firsts, who, what):  # type: ignore[no-unty
 
 
 @part
-def _range_of(key, shift):  # type: ignore[no-untyped-def]
+def _range_of(key, shift):
     """The high bits; a shift by all 64 is not defined."""
     return np.int64(key >> shift) if shift < HASH_BITS else 0
 
 
 @kernel
-def _unite_equal(documents, firsts, parents):  # type: ignore[no-untyped-def]
+def _unite_equal(documents, firsts, parents):
     """The smaller root becomes the parent, so that the result does not depend on the order of documents."""
     for at in range(len(documents)):
         if firsts[at] != at:
@@ -107,7 +107,7 @@ def _unite_equal(documents, firsts, parents):  # type: ignore[no-untyped-def]
 
 
 @part
-def _root(parents, document):  # type: ignore[no-untyped-def]
+def _root(parents, document):
     while parents[document] != document:
         parents[document] = parents[parents[document]]  # path halving
         document = parents[document]
@@ -115,6 +115,6 @@ def _root(parents, document):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _point_at_roots(parents):  # type: ignore[no-untyped-def]
+def _point_at_roots(parents):
     for document in range(len(parents)):
         parents[document] = parents[parents[document]]  # a parent is smaller, so it points at its root already

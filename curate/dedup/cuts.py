@@ -75,7 +75,7 @@ def _without(texts: TextBuffers, first: npt.NDArray[np.int64], last: npt.NDArray
 
 
 @kernel
-def _copy(data, offsets, first, last, starts, ends, kept, bounds):  # type: ignore[no-untyped-def]
+def _copy(data, offsets, first, last, starts, ends, kept, bounds):
     written = 0
     for document in range(len(offsets) - 1):
         at, stop = offsets[document], offsets[document + 1]
@@ -90,7 +90,7 @@ def _copy(data, offsets, first, last, starts, ends, kept, bounds):  # type: igno
 
 
 @kernel
-def _restore(new_starts, new_ends, first, last, old_starts, old_ends, row, start, end):  # type: ignore[no-untyped-def]
+def _restore(new_starts, new_ends, first, last, old_starts, old_ends, row, start, end):
     """Each new range in the places of the whole text: in pieces, where an old cut lies within it."""
     count = 0
     for number in range(len(new_starts)):

@@ -42,7 +42,7 @@ def collapse_white_space(texts: TextBuffers) -> TextBuffers:
 
 
 @kernel
-def _collapse(data, offsets, collapsed, ends):  # type: ignore[no-untyped-def]
+def _collapse(data, offsets, collapsed, ends):
     """A space is written always and counted only after something else: no branch for the processor to guess wrongly at
     the end of every word."""
     written = 0
@@ -69,7 +69,7 @@ def _collapse(data, offsets, collapsed, ends):  # type: ignore[no-untyped-def]
 
 
 @part
-def _white_space_width(data, at):  # type: ignore[no-untyped-def]
+def _white_space_width(data, at):
     """How many bytes the white space character at `at` takes (what `str.isspace` calls so); 0 where there is none."""
     lead = data[at]
     if lead <= SPACE:

@@ -56,14 +56,14 @@ def _count(sets: Sets, one: npt.NDArray[np.int64], other: npt.NDArray[np.int64])
 
 
 @kernel
-def _count_shared(values, starts, sizes, others, counts, shared):  # type: ignore[no-untyped-def]
+def _count_shared(values, starts, sizes, others, counts, shared):
     for pair in range(len(shared)):
         if sizes[pair] > 0 and counts[pair] > 0:
             shared[pair] = _shared(values, starts[pair], sizes[pair], others[pair], counts[pair])
 
 
 @inner
-def _shared(values, first, many, second, more):  # type: ignore[no-untyped-def]
+def _shared(values, first, many, second, more):
     """|A ∩ B| of two sorted runs of `values`."""
     one, other = first, second
     shared = 0

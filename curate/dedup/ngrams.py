@@ -66,7 +66,7 @@ def count_ngrams(texts: pl.Series, *, ngram: int, normalise: Normalise) -> int:
 
 
 @kernel
-def _count(data, offsets, table, ngram, words):  # type: ignore[no-untyped-def]
+def _count(data, offsets, table, ngram, words):
     total = 0
     for document in range(len(offsets) - 1):
         at = offsets[document]
@@ -77,9 +77,7 @@ def _count(data, offsets, table, ngram, words):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pass(  # type: ignore[no-untyped-def]
-    data, offsets, table, ngram, max_seen, bits, probes, words, grams, row, start, end
-):
+def _pass(data, offsets, table, ngram, max_seen, bits, probes, words, grams, row, start, end):
     cut = added = 0
     for document in range(len(offsets) - 1):
         first_cut, first, stop = cut, offsets[document], offsets[document + 1]
@@ -106,7 +104,7 @@ def _pass(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _line_end(data, at, stop):  # type: ignore[no-untyped-def]
+def _line_end(data, at, stop):
     """Behind the next line break."""
     while at < stop and data[at] != NEWLINE:
         at += 1
@@ -114,7 +112,7 @@ def _line_end(data, at, stop):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _ngrams(words, many, ngram, grams):  # type: ignore[no-untyped-def]
+def _ngrams(words, many, ngram, grams):
     """Hashes of every `ngram` words in a row; returns how many."""
     leaving = np.uint64(1)
     for _ in range(ngram - 1):

@@ -104,7 +104,7 @@ def _merge(rows: npt.NDArray[np.void]) -> Cuts:
 
 
 @kernel
-def _cut_others(rows, order, rank, cut):  # type: ignore[no-untyped-def]
+def _cut_others(rows, order, rank, cut):
     count = first = 0
     while first < len(rows):
         best = order[first]
@@ -130,7 +130,7 @@ def _cut_others(rows, order, rank, cut):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _close(document, start, end, heads):  # type: ignore[no-untyped-def]
+def _close(document, start, end, heads):
     """Lengthen the first row of each run of ranges that hang together; returns how many runs there are."""
     count = 0
     for row in range(len(document)):

@@ -142,7 +142,7 @@ def _anchored(
 
 
 @kernel
-def _nearest(vectors, columns, cell):  # type: ignore[no-untyped-def]
+def _nearest(vectors, columns, cell):
     products = np.empty(columns.shape[1], dtype=np.float32)
     for document in range(len(vectors)):
         _products(vectors, document, columns, columns.shape[1], products)
@@ -150,7 +150,7 @@ def _nearest(vectors, columns, cell):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _anchor(vectors, always, minimum, anchor, similarity):  # type: ignore[no-untyped-def]
+def _anchor(vectors, always, minimum, anchor, similarity):
     """Each vector, in order, joins the anchor that it is nearest to, or becomes one; those of `always` do."""
     count, dimensions = vectors.shape
     columns = np.empty((dimensions, count), dtype=np.float32)
@@ -172,7 +172,7 @@ def _anchor(vectors, always, minimum, anchor, similarity):  # type: ignore[no-un
 
 
 @inner
-def _products(vectors, document, columns, count, products):  # type: ignore[no-untyped-def]
+def _products(vectors, document, columns, count, products):
     """Inner products with the first `count` columns: side by side, so that no sum is put in another order."""
     for number in range(count):
         products[number] = 0
@@ -183,7 +183,7 @@ def _products(vectors, document, columns, count, products):  # type: ignore[no-u
 
 
 @kernel
-def _recentre(vectors, cell, centres):  # type: ignore[no-untyped-def]
+def _recentre(vectors, cell, centres):
     """Centres become the directions of the sums of their vectors; one that has none stays."""
     sums = np.zeros(centres.shape, dtype=np.float64)
     for document in range(len(vectors)):

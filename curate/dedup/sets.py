@@ -130,7 +130,7 @@ def _sorted_once(found: Shingles) -> Written:
 
 
 @kernel
-def _close_gaps(values, offsets, sizes):  # type: ignore[no-untyped-def]
+def _close_gaps(values, offsets, sizes):
     """Keep each of a document's sorted values once, all of them one after the other; returns how many are left."""
     written = 0
     for document in range(len(sizes)):

@@ -80,7 +80,7 @@ FOUR, FIVE = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFFFF)
 
 
 @kernel
-def _look(html, names, bits, short_signs, signs):  # type: ignore[no-untyped-def]
+def _look(html, names, bits, short_signs, signs):
     data, end = pointer(html), len(html)
     found, count = 0, 0
     at = 0
@@ -104,7 +104,7 @@ def _look(html, names, bits, short_signs, signs):  # type: ignore[no-untyped-def
 
 
 @inner
-def _read_name(data, at, end):  # type: ignore[no-untyped-def]
+def _read_name(data, at, end):
     """Where the letters end, and the last eight of them as a number, in lower case."""
     name = np.uint64(0)
     while at < end and 0x61 <= data[at] | LOWER_CASE <= 0x7A:
@@ -114,7 +114,7 @@ def _read_name(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _attributes(data, at, end, bit):  # type: ignore[no-untyped-def]
+def _attributes(data, at, end, bit):
     """What the attributes of an element with this bit mean. They are read up to the next "<" or ">", in quotes or not,
     as the expressions do."""
     found = 0
@@ -135,7 +135,7 @@ def _attributes(data, at, end, bit):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _sign_end(data, begin, end, short_signs):  # type: ignore[no-untyped-def]
+def _sign_end(data, begin, end, short_signs):
     """Where one sign of three bytes, or one reference, ends that is all up to the next tag or the end; else `begin`."""
     if begin == end or (data[begin] != AND and not 0xE0 <= data[begin] < 0xF0):
         return begin
@@ -155,13 +155,13 @@ def _sign_end(data, begin, end, short_signs):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _is_of_reference(byte):  # type: ignore[no-untyped-def]
+def _is_of_reference(byte):
     is_letter = 0x61 <= byte | LOWER_CASE <= 0x7A
     return is_letter or 0x30 <= byte <= 0x39 or byte in (HASH, BACK_LINE) or byte >= NOT_ASCII
 
 
 @inner
-def _skip_space(data, at, end):  # type: ignore[no-untyped-def]
+def _skip_space(data, at, end):
     """Over what `\\s` means in an expression: 29 signs of one, two and three bytes."""
     while at < end:
         byte = data[at]
@@ -177,7 +177,7 @@ def _skip_space(data, at, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _is_wide_space(first, second, third):  # type: ignore[no-untyped-def]
+def _is_wide_space(first, second, third):
     if first == 0xE1:
         return second == 0x9A and third == 0x80  # U+1680
     if first == 0xE3:

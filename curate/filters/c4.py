@@ -118,7 +118,7 @@ def _rebuilt(
 
 
 @kernel
-def _cut_documents(data, offsets, table, marks, settings, codes, classes, out, out_offsets, counts):  # type: ignore[no-untyped-def]
+def _cut_documents(data, offsets, table, marks, settings, codes, classes, out, out_offsets, counts):
     text, table, codes, classes = pointer(data), pointer(table), pointer(codes), pointer(classes)
     written, rows = pointer(out), pointer(counts)
     at = 0
@@ -129,7 +129,7 @@ def _cut_documents(data, offsets, table, marks, settings, codes, classes, out, o
 
 
 @part
-def _cut_document(codes, classes, length, marks, settings, out, begin_of_text, counts, row):  # type: ignore[no-untyped-def]
+def _cut_document(codes, classes, length, marks, settings, out, begin_of_text, counts, row):
     """Write the kept lines to `out` as UTF-8, a newline between two and no space around all; returns where they end."""
     begin, at = 0, begin_of_text
     end_of_text = at
@@ -158,7 +158,7 @@ def _cut_document(codes, classes, length, marks, settings, out, begin_of_text, c
 
 
 @inner
-def _is_kept(codes, classes, low, high, marks, settings, counts, row):  # type: ignore[no-untyped-def]
+def _is_kept(codes, classes, low, high, marks, settings, counts, row):
     if settings.needs_end_mark and not _has_end_mark(codes, low, high, marks):
         return False
     if not _has_chunks(classes, low, high, settings.min_words_per_line):
@@ -172,14 +172,14 @@ def _is_kept(codes, classes, low, high, marks, settings, counts, row):  # type: 
 
 
 @inner
-def _has_end_mark(codes, low, high, marks):  # type: ignore[no-untyped-def]
+def _has_end_mark(codes, low, high, marks):
     if low == high or (high - low >= 3 and codes[high - 1] == codes[high - 2] == codes[high - 3] == DOT):
         return False
     return _has(marks, 0, len(marks), codes[high - 1])
 
 
 @inner
-def _has(codes, low, high, wanted):  # type: ignore[no-untyped-def]
+def _has(codes, low, high, wanted):
     found = 0
     for at in range(low, high):
         found |= codes[at] == wanted
@@ -187,7 +187,7 @@ def _has(codes, low, high, wanted):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _has_chunks(classes, low, high, wanted):  # type: ignore[no-untyped-def]
+def _has_chunks(classes, low, high, wanted):
     """Whether `str.split` gives so many words; most lines show it early."""
     chunks, at, before = 0, low, SPACE
     while at < high and chunks < wanted:
@@ -199,7 +199,7 @@ def _has_chunks(classes, low, high, wanted):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _remove_citations(codes, classes, low, high):  # type: ignore[no-untyped-def]
+def _remove_citations(codes, classes, low, high):
     """Close the gaps that they leave; returns the new end."""
     if not _has(codes, low, high, OPENING):
         return high
@@ -214,7 +214,7 @@ def _remove_citations(codes, classes, low, high):  # type: ignore[no-untyped-def
 
 
 @inner
-def _citation_size(codes, classes, at, high):  # type: ignore[no-untyped-def]
+def _citation_size(codes, classes, at, high):
     """Of the citation that begins at the bracket `at`; 0 for none."""
     end = at + 1
     while end < high and classes[end] & DIGIT:

@@ -117,7 +117,7 @@ def _folding() -> npt.NDArray[np.uint32]:
 
 
 @kernel
-def _count_documents(data, offsets, table, keys, targets, words, scratch, found, covered, total):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, keys, targets, words, scratch, found, covered, total):
     text, folding, room = pointer(data), pointer(table), _pointers(scratch)
     steps, mask, states, sizes = pointer(keys), len(keys) - 1, pointer(targets), pointer(words)
     for document in range(len(offsets) - 1):
@@ -132,7 +132,7 @@ def _count_documents(data, offsets, table, keys, targets, words, scratch, found,
 
 
 @inner
-def _longest_at(codes, at, length, keys, mask, targets, words):  # type: ignore[no-untyped-def]
+def _longest_at(codes, at, length, keys, mask, targets, words):
     """The end of the longest expression that starts at the word `at`, and its words; else the next word, and 0."""
     end, size = at, 0
     state = 0
@@ -151,14 +151,14 @@ def _longest_at(codes, at, length, keys, mask, targets, words):  # type: ignore[
 
 
 @inner
-def _step(keys, mask, targets, state, code):  # type: ignore[no-untyped-def]
+def _step(keys, mask, targets, state, code):
     """Where `code` leads from `state`; 0: nowhere."""
     key = np.uint64(state) << HALF | np.uint64(code)
     return targets[_slot(keys, mask, key)]
 
 
 @inner
-def _slot(keys, mask, key):  # type: ignore[no-untyped-def]
+def _slot(keys, mask, key):
     """Where `key` stands, or the free slot where it belongs."""
     slot = np.int64((key * SPREAD) >> HALF) & mask
     while (keys[slot] != key) & (keys[slot] != FREE):
@@ -167,25 +167,25 @@ def _slot(keys, mask, key):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _fill(keys, targets, steps, states):  # type: ignore[no-untyped-def]
+def _fill(keys, targets, steps, states):
     for i in range(len(steps)):
         slot = _slot(keys, len(keys) - 1, steps[i])
         keys[slot], targets[slot] = steps[i], states[i]
 
 
 @kernel
-def _encode_text(data, start, end, table, scratch):  # type: ignore[no-untyped-def]
+def _encode_text(data, start, end, table, scratch):
     return _encode(pointer(data), start, end, pointer(table), _pointers(scratch))
 
 
 @inner
-def _pointers(scratch):  # type: ignore[no-untyped-def]
+def _pointers(scratch):
     codes, folded, words = scratch
     return Scratch(pointer(codes), pointer(folded), pointer(words))
 
 
 @inner
-def _encode(data, start, end, table, scratch):  # type: ignore[no-untyped-def]
+def _encode(data, start, end, table, scratch):
     """Write the text to `scratch.words` as folded code points, a 0 after every word; returns the length."""
     _, folded, codes = scratch
     count = 0

@@ -70,7 +70,7 @@ def label_tree(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 @kernel
-def _answer(totals, counts, vectors, tree, loss, products, scores, chances):  # type: ignore[no-untyped-def]
+def _answer(totals, counts, vectors, tree, loss, products, scores, chances):
     dim, labels = vectors.shape
     for text in range(len(counts)):
         if counts[text] == 0:
@@ -92,7 +92,7 @@ def _answer(totals, counts, vectors, tree, loss, products, scores, chances):  # 
 
 
 @inner
-def _go_down(products, tree, scores):  # type: ignore[no-untyped-def]
+def _go_down(products, tree, scores):
     """From the root, whose score is 0, each node gives both its children what is left of its probability."""
     labels = len(products)
     scores[2 * labels - 2] = 0
@@ -103,7 +103,7 @@ def _go_down(products, tree, scores):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _share_out(products, scores):  # type: ignore[no-untyped-def]
+def _share_out(products, scores):
     most, total = products.max(), 0.0
     for label in range(len(products)):
         scores[label] = np.exp(products[label] - most)
@@ -113,7 +113,7 @@ def _share_out(products, scores):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _judge_each(products, scores):  # type: ignore[no-untyped-def]
+def _judge_each(products, scores):
     for label in range(len(products)):
         value = min(max(products[label], -SIGMOID_LIMIT), SIGMOID_LIMIT)
         step = np.floor((value + SIGMOID_LIMIT) * SIGMOID_STEPS) / SIGMOID_STEPS - SIGMOID_LIMIT

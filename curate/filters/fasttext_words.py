@@ -98,7 +98,7 @@ def add_features(buffers: TextBuffers, lookup: Lookup) -> tuple[npt.NDArray[np.f
 
 
 @kernel
-def _add_documents(  # type: ignore[no-untyped-def]
+def _add_documents(
     data, offsets, keys, ids, matrix, rows_of, has_row, numbers, known, vectors, sizes, hashes, totals, counts
 ):
     lookup = Lookup(pointer(keys), pointer(ids), pointer(matrix), pointer(rows_of), pointer(has_row), numbers)
@@ -133,12 +133,12 @@ def _add_documents(  # type: ignore[no-untyped-def]
 
 
 @inner
-def _is_separator(byte):  # type: ignore[no-untyped-def]
+def _is_separator(byte):
     return (byte == SPACE) | ((byte >= TAB) & (byte <= RETURN)) | (byte == 0)
 
 
 @part
-def _add_word(text, begin, end, key, lookup, vectors, first):  # type: ignore[no-untyped-def]
+def _add_word(text, begin, end, key, lookup, vectors, first):
     """Write the sum of a word's rows to `vectors` from `first` on; returns how many rows. A label is no word."""
     numbers = lookup.numbers
     for column in range(numbers.dim):
@@ -168,20 +168,20 @@ def _add_word(text, begin, end, key, lookup, vectors, first):  # type: ignore[no
 
 
 @inner
-def _byte_at(text, at, begin, end):  # type: ignore[no-untyped-def]
+def _byte_at(text, at, begin, end):
     if at < begin:
         return np.uint32(OPENING)
     return np.uint32(text[at]) if at < end else np.uint32(CLOSING)
 
 
 @inner
-def _is_tail(text, at, begin, end):  # type: ignore[no-untyped-def]
+def _is_tail(text, at, begin, end):
     """Whether a byte of the word continues a character."""
     return begin <= at < end and text[at] & 0xC0 == 0x80
 
 
 @inner
-def _fnv(text, begin, end):  # type: ignore[no-untyped-def]
+def _fnv(text, begin, end):
     value = FNV_BASIS
     for at in range(begin, end):
         value = _extended(value, np.uint32(text[at]))
@@ -189,18 +189,18 @@ def _fnv(text, begin, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _extended(value, byte):  # type: ignore[no-untyped-def]
+def _extended(value, byte):
     """FNV-1a of one byte more; bytes are signed there."""
     return np.uint32((value ^ (byte | (SIGNS if byte & SIGN else np.uint32(0)))) * FNV_PRIME)
 
 
 @inner
-def _signed(value):  # type: ignore[no-untyped-def]
+def _signed(value):
     return np.uint64(np.int64(np.int32(value)))
 
 
 @inner
-def _is_label(text, begin, end):  # type: ignore[no-untyped-def]
+def _is_label(text, begin, end):
     if end - begin < len(LABEL_PREFIX):
         return False
     for at in range(len(LABEL_PREFIX)):  # noqa: SIM110 - numba has no generators in `all`
@@ -210,13 +210,13 @@ def _is_label(text, begin, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _add_end(lookup, totals, first):  # type: ignore[no-untyped-def]
+def _add_end(lookup, totals, first):
     """fastText reads the end of a line as a word."""
     return _add_row(lookup, lookup.numbers.end, totals, first) if lookup.numbers.end >= 0 else 0
 
 
 @inner
-def _add_word_ngrams(hashes, words, lookup, totals, first):  # type: ignore[no-untyped-def]
+def _add_word_ngrams(hashes, words, lookup, totals, first):
     rows = 0
     for word in range(words):
         value = hashes[word]
@@ -227,7 +227,7 @@ def _add_word_ngrams(hashes, words, lookup, totals, first):  # type: ignore[no-u
 
 
 @inner
-def _add_hashed(lookup, value, vectors, first):  # type: ignore[no-untyped-def]
+def _add_hashed(lookup, value, vectors, first):
     if not lookup.numbers.is_pruned:
         return _add_row(lookup, value + lookup.numbers.words, vectors, first)
     if not lookup.has_row[value >> 3] >> np.uint8(value & 7) & 1:
@@ -236,7 +236,7 @@ def _add_hashed(lookup, value, vectors, first):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _add_row(lookup, row, vectors, first):  # type: ignore[no-untyped-def]
+def _add_row(lookup, row, vectors, first):
     for column in range(lookup.numbers.dim):
         vectors[first + column] += lookup.matrix[row * lookup.numbers.dim + column]
     return 1

@@ -209,7 +209,7 @@ def _stop_words(
 
 
 @kernel
-def _fill(data, offsets, table, owners, places, keys, bits):  # type: ignore[no-untyped-def]
+def _fill(data, offsets, table, owners, places, keys, bits):
     room = offsets[-1]
     codes, classes = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint32)
     for word in range(len(owners)):
@@ -220,7 +220,7 @@ def _fill(data, offsets, table, owners, places, keys, bits):  # type: ignore[no-
 
 
 @kernel
-def _count_documents(data, offsets, table, special, spoken, keys, bits, room, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, special, spoken, keys, bits, room, counts):
     characters = character_pointers(room)
     text, classes_of, listed_words, slots = pointer(data), pointer(table), pointer(special), pointer(keys)
     for document in range(len(offsets) - 1):
@@ -241,5 +241,5 @@ def _count_documents(data, offsets, table, special, spoken, keys, bits, room, co
 
 
 @inner
-def _key(codes, start, end, language):  # type: ignore[no-untyped-def]
+def _key(codes, start, end, language):
     return mix(hash_range(codes, start, end) + np.uint64(language + 1) * SPREAD)

@@ -31,7 +31,7 @@ LONGEST_UNIT = 4
 
 
 @inner
-def prefix_length(codes, classes, low, high, special):  # type: ignore[no-untyped-def]
+def prefix_length(codes, classes, low, high, special):
     """Marks, symbols and currencies; ".." and longer; "+" that is no sign of a number; "US$"."""
     if classes[low] & (AFFIX | PREFIX):
         return 1
@@ -47,7 +47,7 @@ def prefix_length(codes, classes, low, high, special):  # type: ignore[no-untype
 
 
 @inner
-def suffix_length(codes, classes, low, high, special):  # type: ignore[no-untyped-def]
+def suffix_length(codes, classes, low, high, special):
     """Marks and symbols; periods; "'s"; "+" after a digit; a unit or currency after a digit."""
     if low >= high:
         return 0
@@ -65,7 +65,7 @@ def suffix_length(codes, classes, low, high, special):  # type: ignore[no-untype
 
 
 @inner
-def infix_length(codes, classes, low, at, high):  # type: ignore[no-untyped-def]
+def infix_length(codes, classes, low, at, high):
     """Icons and ellipses anywhere; a mark between letters or digits."""
     code, kind = codes[at], classes[at]
     if kind & (LETTER | DIGIT):
@@ -91,7 +91,7 @@ def infix_length(codes, classes, low, at, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def run_length(codes, low, high):  # type: ignore[no-untyped-def]
+def run_length(codes, low, high):
     """How often the character at `low` stands there in a row."""
     end = low
     while end < high and codes[end] == codes[low]:
@@ -100,7 +100,7 @@ def run_length(codes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _period_length(codes, classes, low, high):  # type: ignore[no-untyped-def]
+def _period_length(codes, classes, low, high):
     """ ".." and longer; or one period after a lower-case letter, a digit, a closing mark, two capitals, "°F"."""
     run = 1
     while high - run > low and codes[high - run - 1] == DOT:
@@ -118,7 +118,7 @@ def _period_length(codes, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _unit_length(codes, classes, low, high, special):  # type: ignore[no-untyped-def]
+def _unit_length(codes, classes, low, high, special):
     """A unit or a currency after a digit: "5km", "5%", "5m/s", "5€"."""
     at = high
     while at > low and high - at <= LONGEST_UNIT and not classes[at - 1] & ASCII_DIGIT:
@@ -129,7 +129,7 @@ def _unit_length(codes, classes, low, high, special):  # type: ignore[no-untyped
 
 
 @inner
-def _dash_length(codes, classes, at, high):  # type: ignore[no-untyped-def]
+def _dash_length(codes, classes, at, high):
     """One of - – — -- --- —— ~ with a letter after it."""
     longest = 3 if codes[at] == HYPHEN else 2 if codes[at] == EM_DASH else 1
     size = 1

@@ -31,7 +31,7 @@ trailing_zeros: Any = intrinsic(_trailing_zeros)
 
 
 @inner
-def class_bits(classes, first, end, wanted):  # type: ignore[no-untyped-def]
+def class_bits(classes, first, end, wanted):
     """Bit i: the code point at `first + i` is of a wanted class; none of those from `end` on is."""
     bits = NO_BITS
     if first + BLOCK <= end:  # a loop of known length compiles to vector instructions
@@ -44,13 +44,13 @@ def class_bits(classes, first, end, wanted):  # type: ignore[no-untyped-def]
 
 
 @inner
-def bits_below(count):  # type: ignore[no-untyped-def]
+def bits_below(count):
     """The lowest `count` of 0 to 64 bits."""
     return ALL_BITS >> np.uint64(BLOCK - count) if count > 0 else NO_BITS
 
 
 @inner
-def bits_between(bits, low, high):  # type: ignore[no-untyped-def]
+def bits_between(bits, low, high):
     """Those of `low` to `high` (uint64, 1 to 64 apart) in an array of blocks, lowest first; reads one block further."""
     block, shift = low >> SIX, low & LAST
     found = bits[block] >> shift | bits[block + ONE] << ONE << (LAST - shift)
@@ -58,7 +58,7 @@ def bits_between(bits, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def find_places(classes, length, wanted, places):  # type: ignore[no-untyped-def]
+def find_places(classes, length, wanted, places):
     """Write where the code points of a wanted class stand; returns how many there are."""
     count = 0
     for first in range(0, length, BLOCK):
@@ -71,7 +71,7 @@ def find_places(classes, length, wanted, places):  # type: ignore[no-untyped-def
 
 
 @inner
-def find_runs(classes, length, unwanted, edges):  # type: ignore[no-untyped-def]
+def find_runs(classes, length, unwanted, edges):
     """Write where each run of code points of no unwanted class begins and where it ends; returns how many runs."""
     count, before = 0, NO_BITS
     for first in range(0, length, BLOCK):

@@ -101,7 +101,7 @@ def character_classes() -> npt.NDArray[np.uint32]:
 
 
 @inner
-def decode(data, start, end, table, codes, classes):  # type: ignore[no-untyped-def]
+def decode(data, start, end, table, codes, classes):
     """Decode valid UTF-8 `data[start:end]` into `codes` and `classes`; returns the number of code points."""
     count = 0
     at = start
@@ -120,7 +120,7 @@ def decode(data, start, end, table, codes, classes):  # type: ignore[no-untyped-
 
 
 @inner
-def encode(codes, low, high, data, at):  # type: ignore[no-untyped-def]
+def encode(codes, low, high, data, at):
     """Write `codes[low:high]` as UTF-8 to `data` from `at` on; returns where it ends."""
     for place in range(low, high):
         code = codes[place]
@@ -152,7 +152,7 @@ class CharacterCounts(NamedTuple):
 
 
 @inner
-def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
+def count_characters(codes, classes, length):
     """Sums over all code points, which compile to vector instructions; ellipses need a look at each dot."""
     digits = uppercase = whitespace = punctuation = ideographs = 0
     for first in range(0, length, ADDED):
@@ -184,7 +184,7 @@ def count_characters(codes, classes, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def add_classes(classes, low, high, wanted):  # type: ignore[no-untyped-def]
+def add_classes(classes, low, high, wanted):
     """Sums of up to 255 bit sets: one addition counts all wanted classes, whose bits are eight or more apart."""
     sums = np.uint64(0)
     for at in range(low, high):
@@ -193,13 +193,13 @@ def add_classes(classes, low, high, wanted):  # type: ignore[no-untyped-def]
 
 
 @inner
-def count_of(sums, wanted):  # type: ignore[no-untyped-def]
+def count_of(sums, wanted):
     """How often one of the classes stood there that `add_classes` counted."""
     return np.int64(sums // np.uint64(wanted) & FIELD)
 
 
 @inner
-def _count_ellipses(codes, classes, length):  # type: ignore[no-untyped-def]
+def _count_ellipses(codes, classes, length):
     """As `str.count` counts "..." from the left, and "…"."""
     ellipses, dots, before = 0, 0, np.int64(-1)
     for first in range(0, length, BLOCK):

@@ -16,7 +16,7 @@ SHORT_WORD = 4
 
 
 @part
-def cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+def cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):
     """Add the words of `codes[low:high]` to the `count` words found so far; returns how many there are now.
 
     `stack` is scratch of as many entries as the chunk has characters.
@@ -33,7 +33,7 @@ def cut_chunk(codes, classes, low, high, special, starts, ends, stack, count):  
 
 
 @inner
-def _cut_affixes(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+def _cut_affixes(codes, classes, low, high, special, starts, ends, stack, count):
     """Cut from both ends in turn until what is left is listed or has no affix; prefixes are added as words.
 
     Returns what is left and its pieces if it is listed, how many ends of suffixes are on the stack, and the count.
@@ -61,7 +61,7 @@ def _cut_affixes(codes, classes, low, high, special, starts, ends, stack, count)
 
 
 @inner
-def _add_suffixes(low, suffixes, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+def _add_suffixes(low, suffixes, starts, ends, stack, count):
     """Add them from the innermost to the outermost, the first from `low` on."""
     for suffix in range(suffixes - 1, -1, -1):
         starts[count], ends[count] = low, stack[suffix]
@@ -71,7 +71,7 @@ def _add_suffixes(low, suffixes, starts, ends, stack, count):  # type: ignore[no
 
 
 @inner
-def _add_pieces(pieces, low, high, starts, ends, count):  # type: ignore[no-untyped-def]
+def _add_pieces(pieces, low, high, starts, ends, count):
     """Add `codes[low:high]` in pieces of the packed lengths; 0 adds it whole."""
     while pieces > PIECE_MASK:
         starts[count], ends[count] = low, low + (pieces & PIECE_MASK)
@@ -83,7 +83,7 @@ def _add_pieces(pieces, low, high, starts, ends, count):  # type: ignore[no-unty
 
 
 @inner
-def _cut_infixes(codes, classes, low, high, starts, ends, count):  # type: ignore[no-untyped-def]
+def _cut_infixes(codes, classes, low, high, starts, ends, count):
     """Cut where a mark stands between letters or digits: "and/or", "well-known", "10-20", "one...two"."""
     start = low
     at = low
@@ -104,7 +104,7 @@ def _cut_infixes(codes, classes, low, high, starts, ends, count):  # type: ignor
 
 
 @inner
-def _join_listed(codes, special, starts, ends, first, count):  # type: ignore[no-untyped-def]
+def _join_listed(codes, special, starts, ends, first, count):
     """Put words of one chunk together again where they make a listed one: ")" ":" ─▶ "):"."""
     write = read = first
     while read < count:
@@ -122,7 +122,7 @@ def _join_listed(codes, special, starts, ends, first, count):  # type: ignore[no
 
 
 @inner
-def _longest_listed(codes, special, starts, ends, read, count):  # type: ignore[no-untyped-def]
+def _longest_listed(codes, special, starts, ends, read, count):
     """The last of the words from `read` on that make a listed one together, and its pieces (0: none do)."""
     found, pieces = read, 0
     last = read + 1

@@ -105,7 +105,7 @@ def _pack(pieces: tuple[str, ...]) -> int:
 
 
 @kernel
-def _fill_filters(codes, offsets, values, table):  # type: ignore[no-untyped-def]
+def _fill_filters(codes, offsets, values, table):
     for at in range(len(values)):
         bit = _filter_bit(codes, np.uint64(offsets[at]), np.uint64(offsets[at + 1]))
         for first in (FILTER, PIECES_FILTER) if values[at] != UNIT else (FILTER, FILTER):
@@ -113,7 +113,7 @@ def _fill_filters(codes, offsets, values, table):  # type: ignore[no-untyped-def
 
 
 @inner
-def listed(codes, low, high, table):  # type: ignore[no-untyped-def]
+def listed(codes, low, high, table):
     """The value of `codes[low:high]` in the table of special words, or 0."""
     if high - low > LONGEST or may_be_listed(codes, np.uint64(low), np.uint64(high), table) == NO_BITS:
         return 0
@@ -123,21 +123,21 @@ def listed(codes, low, high, table):  # type: ignore[no-untyped-def]
 
 
 @inner
-def may_be_listed(codes, low, high, table):  # type: ignore[no-untyped-def]
+def may_be_listed(codes, low, high, table):
     """1 for every word in the table and few others, or 0; `low` and `high` are uint64."""
     bit = _filter_bit(codes, low, high)
     return table[FILTER + (bit >> SIX)] >> (bit & LAST) & ONE
 
 
 @inner
-def may_have_pieces(codes, low, high, table):  # type: ignore[no-untyped-def]
+def may_have_pieces(codes, low, high, table):
     """The same for the words that are listed with their pieces."""
     bit = _filter_bit(codes, low, high)
     return table[PIECES_FILTER + (bit >> SIX)] >> (bit & LAST) & ONE
 
 
 @inner
-def _filter_bit(codes, low, high):  # type: ignore[no-untyped-def]
+def _filter_bit(codes, low, high):
     """A number below FILTER_BITS from a word's length, its first letter and its last two: "ve" and "re" tell most."""
     ends = np.uint64(codes[low]) << SEVEN | np.uint64(codes[high - ONE])
     ends = (ends << SEVEN | np.uint64(codes[max(high - TWO, low)])) << SEVEN | (high - low)

@@ -108,7 +108,7 @@ def _as_it_is(character: str) -> int:
 
 
 @inner
-def next_code(data, at, table):  # type: ignore[no-untyped-def]
+def next_code(data, at, table):
     """The code of the character at `at`, and where the next one starts."""
     lead = np.uint32(data[at])
     if lead < 0x80:
@@ -124,7 +124,7 @@ def next_code(data, at, table):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _code_beyond(point, is_plain):  # type: ignore[no-untyped-def]
+def _code_beyond(point, is_plain):
     """Above U+FFFF: Han is alone, pictures and private use separate, tags do not count, the rest is letters."""
     if 0x20000 <= point < 0x40000:
         return point | ALONE
@@ -138,7 +138,7 @@ def _code_beyond(point, is_plain):  # type: ignore[no-untyped-def]
 
 
 @inner
-def mix_word(value):  # type: ignore[no-untyped-def]
+def mix_word(value):
     """MurmurHash3's 64-bit finalizer: FNV alone leaves the high bits of short words alike."""
     value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)

@@ -30,7 +30,7 @@ def powers() -> npt.NDArray[np.uint64]:
 
 
 @inner
-def hash_prefixes(codes, length, prefixes):  # type: ignore[no-untyped-def]
+def hash_prefixes(codes, length, prefixes):
     """The polynomials of `codes[:0]`, `codes[:1]` … `codes[:length]`, from which that of any range follows."""
     value = prefixes[0] = np.uint64(0)
     at = 0
@@ -49,7 +49,7 @@ def hash_prefixes(codes, length, prefixes):  # type: ignore[no-untyped-def]
 
 
 @inner
-def hash_between(prefixes, powers, start, end):  # type: ignore[no-untyped-def]
+def hash_between(prefixes, powers, start, end):
     """`hash_range(codes, start, end)` from the prefixes of `codes`; two multiplications for up to 1023 code points."""
     size = end - start
     power = powers[size & (POWERS - 1)]
@@ -62,7 +62,7 @@ def hash_between(prefixes, powers, start, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def hash_range(codes, start, end):  # type: ignore[no-untyped-def]
+def hash_range(codes, start, end):
     """The polynomial of `codes[start:end]`, four at a step: these do not wait for one another."""
     value = np.uint64(0)
     at = start
@@ -78,13 +78,13 @@ def hash_range(codes, start, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def extend(value, code):  # type: ignore[no-untyped-def]
+def extend(value, code):
     """The polynomial with one code point more; a code counts one more than it is, so that NUL lengthens a string."""
     return value * BASE + np.uint64(code) + ONE
 
 
 @inner
-def mix(value):  # type: ignore[no-untyped-def]
+def mix(value):
     """Spread a hash over all 64 bits; never 0, which marks a free slot."""
     value = (value ^ (value >> HALF)) * SPREAD
     value = (value ^ (value >> HALF)) * SPREAD
@@ -92,7 +92,7 @@ def mix(value):  # type: ignore[no-untyped-def]
 
 
 @inner
-def table_size(entries):  # type: ignore[no-untyped-def]
+def table_size(entries):
     """The power of two that keeps a table at most half full."""
     size = 16
     while size < 2 * entries:
@@ -101,14 +101,14 @@ def table_size(entries):  # type: ignore[no-untyped-def]
 
 
 @inner
-def clear(table, count):  # type: ignore[no-untyped-def]
+def clear(table, count):
     """Set the first `count` entries to 0."""
     for slot in range(count):
         table[slot] = 0
 
 
 @inner
-def find_slot(keys, mask, key):  # type: ignore[no-untyped-def]
+def find_slot(keys, mask, key):
     """Where `key` stands in the open-addressing table `keys[:mask + 1]`, or the free slot where it belongs."""
     slot = np.int64(key >> HALF) & mask
     while (keys[slot] != key) & (keys[slot] != 0):  # one branch, which nearly always goes the same way
@@ -117,7 +117,7 @@ def find_slot(keys, mask, key):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def place_words(codes, offsets, keys):  # type: ignore[no-untyped-def]
+def place_words(codes, offsets, keys):
     """Put the hash of each word `codes[offsets[i]:offsets[i + 1]]` into `keys`, a table; returns their slots, int64."""
     slots = np.empty(len(offsets) - 1, dtype=np.int64)
     for word in range(len(slots)):
@@ -128,7 +128,7 @@ def place_words(codes, offsets, keys):  # type: ignore[no-untyped-def]
 
 
 @inner
-def was_seen(keys, mask, key):  # type: ignore[no-untyped-def]
+def was_seen(keys, mask, key):
     """True if `key` is in the table; puts it there otherwise."""
     slot = find_slot(keys, mask, key)
     if keys[slot] == key:

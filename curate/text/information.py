@@ -48,7 +48,7 @@ def room_for_compression() -> npt.NDArray[np.uint64]:
 
 
 @inner
-def measure_words(hashes, count, keys, repeats, gains):  # type: ignore[no-untyped-def]
+def measure_words(hashes, count, keys, repeats, gains):
     """`keys`, `repeats` are scratch: a table that `count` words fill at most half."""
     mask = table_size(count) - 1
     clear(keys, mask + 1)
@@ -64,12 +64,12 @@ def measure_words(hashes, count, keys, repeats, gains):  # type: ignore[no-untyp
 
 
 @inner
-def _bits(count):  # type: ignore[no-untyped-def]
+def _bits(count):
     return int(np.rint(count * np.log2(float(count)) * FRACTION))
 
 
 @inner
-def compressed_size(data, start, end, places):  # type: ignore[no-untyped-def]
+def compressed_size(data, start, end, places):
     """Bytes of `data[start:end]` as an LZ4 block that takes the last place where the same four bytes stood.
 
     `places` is scratch, uint64[PLACES]. The format is LZ4's (token, literals, offset, lengths of 15 and more in further
@@ -95,14 +95,14 @@ def compressed_size(data, start, end, places):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _four_bytes(data, at):  # type: ignore[no-untyped-def]
+def _four_bytes(data, at):
     """As one number: this compiles to one load."""
     word = np.uint32(data[at]) | np.uint32(data[at + 1]) << np.uint32(8)
     return word | np.uint32(data[at + 2]) << np.uint32(16) | np.uint32(data[at + 3]) << np.uint32(24)
 
 
 @inner
-def _match_length(data, one, other, end):  # type: ignore[no-untyped-def]
+def _match_length(data, one, other, end):
     """How long the equal bytes from `one` and from `other` on are, up to `end`; the first four are."""
     match = SHORTEST_MATCH
     while other + match + 4 <= end:
@@ -116,6 +116,6 @@ def _match_length(data, one, other, end):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _more(size):  # type: ignore[no-untyped-def]
+def _more(size):
     """Further bytes of a length that does not fit its four bits."""
     return 0 if size < FIRST_LENGTH else 1 + (size - FIRST_LENGTH) // FULL_BYTE

@@ -50,13 +50,13 @@ class ParagraphCounts(NamedTuple):
 
 
 @inner
-def find_breaks(classes, length, breaks):  # type: ignore[no-untyped-def]
+def find_breaks(classes, length, breaks):
     """Where `str.splitlines` would cut, every character that does so by itself; returns how many there are."""
     return find_places(classes, length, LINE_BREAK, breaks)
 
 
 @inner
-def count_lines(codes, classes, length, breaks, number):  # type: ignore[no-untyped-def]
+def count_lines(codes, classes, length, breaks, number):
     """Lines that start with a bullet ("•", "-") or end with an ellipsis ("...", "…"), spaces around them aside; and
     those that are items of a list: a bullet of any shape and a space, or a number, a period or bracket, and a space.
 
@@ -79,7 +79,7 @@ def count_lines(codes, classes, length, breaks, number):  # type: ignore[no-unty
 
 
 @inner
-def line_end(classes, begin, length):  # type: ignore[no-untyped-def]
+def line_end(classes, begin, length):
     """Where `str.splitlines` ends the line that begins at `begin`."""
     end = begin
     while end < length and not classes[end] & LINE_BREAK:
@@ -88,13 +88,13 @@ def line_end(classes, begin, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def next_line(codes, end, length):  # type: ignore[no-untyped-def]
+def next_line(codes, end, length):
     """Where the line after one that ends at `end` begins."""
     return end + (2 if end + 1 < length and codes[end] == RETURN and codes[end + 1] == NEWLINE else 1)
 
 
 @inner
-def count_newline_lines(codes, classes, length, prefixes, powers, breaks, number, keys):  # type: ignore[no-untyped-def]
+def count_newline_lines(codes, classes, length, prefixes, powers, breaks, number, keys):
     """Lines that repeat an earlier one; full lines that end a sentence, and those of at most 30 characters.
 
     Newlines at an end of the text leave an empty piece there, as in `re.split`; two of them are duplicates.
@@ -125,7 +125,7 @@ def count_newline_lines(codes, classes, length, prefixes, powers, breaks, number
 
 
 @inner
-def count_paragraphs(codes, classes, length, prefixes, powers, breaks, number, keys):  # type: ignore[no-untyped-def]
+def count_paragraphs(codes, classes, length, prefixes, powers, breaks, number, keys):
     """Paragraphs of the stripped text, and those that repeat an earlier one."""
     begin, high = strip(classes, 0, length)
     if begin == high:
@@ -153,14 +153,14 @@ def count_paragraphs(codes, classes, length, prefixes, powers, breaks, number, k
 
 
 @inner
-def _is_blank(classes, low, high):  # type: ignore[no-untyped-def]
+def _is_blank(classes, low, high):
     while low < high and classes[low] & SPACE:
         low += 1
     return low == high
 
 
 @inner
-def _is_item(codes, classes, low, high):  # type: ignore[no-untyped-def]
+def _is_item(codes, classes, low, high):
     at = low
     while at < high and classes[at] & ASCII_DIGIT:
         at += 1
@@ -170,7 +170,7 @@ def _is_item(codes, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def strip(classes, low, high):  # type: ignore[no-untyped-def]
+def strip(classes, low, high):
     """The range without white space at its ends."""
     while low < high and classes[low] & SPACE:
         low += 1
@@ -180,7 +180,7 @@ def strip(classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def longest_chunk(classes, low, high):  # type: ignore[no-untyped-def]
+def longest_chunk(classes, low, high):
     """Characters of the longest word that `str.split` gives."""
     longest = size = 0
     for at in range(low, high):
@@ -190,7 +190,7 @@ def longest_chunk(classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def ends_with_ellipsis(codes, low, high):  # type: ignore[no-untyped-def]
+def ends_with_ellipsis(codes, low, high):
     if codes[high - 1] == ELLIPSIS:
         return True
     return high - low >= 3 and codes[high - 1] == DOT and codes[high - 2] == DOT and codes[high - 3] == DOT

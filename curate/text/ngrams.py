@@ -27,7 +27,7 @@ BYTES_A_WORD = 4
 
 
 @inner
-def hash_words(prefixes, powers, starts, ends, count, hashes, lengths):  # type: ignore[no-untyped-def]
+def hash_words(prefixes, powers, starts, ends, count, hashes, lengths):
     """For each word its hash, and the characters of all words before it; `lengths` has `count + 1` entries."""
     total = 0
     lengths[0] = 0
@@ -38,7 +38,7 @@ def hash_words(prefixes, powers, starts, ends, count, hashes, lengths):  # type:
 
 
 @inner
-def begin_ngrams(hashes, count, places, values):  # type: ignore[no-untyped-def]
+def begin_ngrams(hashes, count, places, values):
     """1-grams: every word may repeat. Fills `places` (int32) and `values` (uint64); returns how many there are."""
     for word in range(count):
         places[word], values[word] = word, hashes[word]
@@ -46,7 +46,7 @@ def begin_ngrams(hashes, count, places, values):  # type: ignore[no-untyped-def]
 
 
 @inner
-def lengthen_ngrams(hashes, count, size, left, places, values, marks):  # type: ignore[no-untyped-def]
+def lengthen_ngrams(hashes, count, size, left, places, values, marks):
     """From the `left` (n - 1)-grams that may repeat, those n-grams that may; returns how many.
 
     An entry is the word where an n-gram begins and its hash; an n-gram needs an entry at the next word, too.
@@ -72,7 +72,7 @@ def lengthen_ngrams(hashes, count, size, left, places, values, marks):  # type: 
 
 
 @inner
-def top_ngram_characters(lengths, count, size, left, places, values, keys, counts, firsts):  # type: ignore[no-untyped-def]
+def top_ngram_characters(lengths, count, size, left, places, values, keys, counts, firsts):
     """Characters, spaces between words included, of the most frequent n-gram times its number; first of equals."""
     if count < size:
         return 0
@@ -90,7 +90,7 @@ def top_ngram_characters(lengths, count, size, left, places, values, keys, count
 
 
 @inner
-def duplicate_ngram_characters(lengths, size, left, places, values, keys):  # type: ignore[no-untyped-def]
+def duplicate_ngram_characters(lengths, size, left, places, values, keys):
     """Characters in n-grams that were seen before; after one, the search goes on behind it."""
     mask = table_size(left) - 1
     clear(keys, mask + 1)

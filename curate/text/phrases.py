@@ -42,7 +42,7 @@ class PhraseCounts(NamedTuple):
 
 
 @inner
-def count_phrases(codes, classes, low, high):  # type: ignore[no-untyped-def]
+def count_phrases(codes, classes, low, high):
     """Search `codes[low:high]`."""
     lorem = javascript = urls = policies = 0
     for first in range(low, high, BLOCK):
@@ -58,7 +58,7 @@ def count_phrases(codes, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _phrase_around(codes, at, low, high):  # type: ignore[no-untyped-def]
+def _phrase_around(codes, at, low, high):
     """The number of the phrase that has its first rare letter at `at`, or -1."""
     if at + 1 >= high or not PAIR_FILTER >> _pair_bit(codes[at], codes[at + 1]) & ONE:
         return -1
@@ -72,17 +72,17 @@ def _phrase_around(codes, at, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _pair_bit(first, second):  # type: ignore[no-untyped-def]
+def _pair_bit(first, second):
     return np.uint64((first | LOWER_CASE) * 3 + (second | LOWER_CASE) * 5) & LAST
 
 
 @inner
-def _lower(code):  # type: ignore[no-untyped-def]
+def _lower(code):
     return code | LOWER_CASE if CAPITAL_A <= code <= CAPITAL_Z else code
 
 
 @inner
-def _is_phrase(codes, start, number):  # type: ignore[no-untyped-def]
+def _is_phrase(codes, start, number):
     offset = 0
     while offset < SIZES[number] and _lower(codes[start + offset]) == CODES[STARTS[number] + offset]:
         offset += 1

@@ -45,7 +45,7 @@ def count_repeats(texts: pl.Series) -> npt.NDArray[np.int64]:
 
 
 @kernel
-def _count_documents(data, offsets, table, gains, power_table, room, covered, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, gains, power_table, room, covered, counts):
     text, table, gains, power_table = pointer(data), pointer(table), pointer(gains), pointer(power_table)
     characters, tables = character_pointers(room.characters), table_pointers(room.tables)
     hashes, lengths, places, values = word_pointers(room.words)
@@ -72,7 +72,7 @@ def _count_documents(data, offsets, table, gains, power_table, room, covered, co
 
 
 @inner
-def _cut_at_spaces(classes, length, edges, starts, ends):  # type: ignore[no-untyped-def]
+def _cut_at_spaces(classes, length, edges, starts, ends):
     words = find_runs(classes, length, SPACE, edges)
     for word in range(words):
         starts[word], ends[word] = edges[2 * word], edges[2 * word + 1]
@@ -80,7 +80,7 @@ def _cut_at_spaces(classes, length, edges, starts, ends):  # type: ignore[no-unt
 
 
 @inner
-def _count_ngrams(values, left, keys, repeats):  # type: ignore[no-untyped-def]
+def _count_ngrams(values, left, keys, repeats):
     mask = table_size(left) - 1
     clear(keys, mask + 1)
     for entry in range(left):
@@ -90,7 +90,7 @@ def _count_ngrams(values, left, keys, repeats):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _top(lengths, size, left, places, values, keys, repeats):  # type: ignore[no-untyped-def]
+def _top(lengths, size, left, places, values, keys, repeats):
     """Characters of the most frequent n-gram times its number, the first of equals; 0 if none occurs twice."""
     mask = table_size(left) - 1
     best = characters = 0
@@ -103,7 +103,7 @@ def _top(lengths, size, left, places, values, keys, repeats):  # type: ignore[no
 
 
 @inner
-def _duplicate(lengths, words, size, left, places, values, keys, repeats, covered):  # type: ignore[no-untyped-def]
+def _duplicate(lengths, words, size, left, places, values, keys, repeats, covered):
     """Characters of the words that lie in an n-gram which occurs twice or more."""
     mask = table_size(left) - 1
     clear(covered, words)

@@ -83,7 +83,7 @@ def room_for(buffers: TextBuffers) -> Room:
 
 
 @inner
-def character_pointers(room):  # type: ignore[no-untyped-def]
+def character_pointers(room):
     codes, classes, prefixes, letters, edges, starts, ends, stack = room
     return Characters(
         pointer(codes),
@@ -98,12 +98,12 @@ def character_pointers(room):  # type: ignore[no-untyped-def]
 
 
 @inner
-def word_pointers(room):  # type: ignore[no-untyped-def]
+def word_pointers(room):
     hashes, lengths, places, values = room
     return Words(pointer(hashes), pointer(lengths), pointer(places), pointer(values))
 
 
 @inner
-def table_pointers(room):  # type: ignore[no-untyped-def]
+def table_pointers(room):
     keys, repeats, firsts, marks = room
     return Tables(pointer(keys), pointer(repeats), pointer(firsts), pointer(marks))

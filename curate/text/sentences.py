@@ -15,7 +15,7 @@ BLANK = 0x20
 
 
 @inner
-def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-untyped-def]
+def count_sentences(codes, classes, starts, ends, count):
     """`starts`, `ends` are those of `count` words; each line has at least one sentence where it has a word."""
     sentences = 0
     has_ended = False
@@ -43,7 +43,7 @@ def count_sentences(codes, classes, starts, ends, count):  # type: ignore[no-unt
 
 
 @inner
-def _has_line_break(classes, low, high):  # type: ignore[no-untyped-def]
+def _has_line_break(classes, low, high):
     found = 0
     for at in range(low, high):
         found |= classes[at] & LINE_BREAK
@@ -51,7 +51,7 @@ def _has_line_break(classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _is_punctuation(classes, start, end):  # type: ignore[no-untyped-def]
+def _is_punctuation(classes, start, end):
     common = PUNCTUATION
     for at in range(start, end):
         common &= classes[at]

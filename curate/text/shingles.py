@@ -76,7 +76,7 @@ def shingles_of_lengths(
 
 
 @kernel
-def _shingle_documents(data, offsets, table, ngrams, are_words, hashes, values, ends):  # type: ignore[no-untyped-def]
+def _shingle_documents(data, offsets, table, ngrams, are_words, hashes, values, ends):
     for document in range(len(offsets) - 1):
         if are_words:
             count = hash_words(data, offsets[document], offsets[document + 1], table, hashes)
@@ -87,7 +87,7 @@ def _shingle_documents(data, offsets, table, ngrams, are_words, hashes, values, 
 
 
 @inner
-def hash_words(data, start, end, table, words):  # type: ignore[no-untyped-def]
+def hash_words(data, start, end, table, words):
     """One hash a word into `words`; returns how many."""
     count = 0
     at = start
@@ -111,7 +111,7 @@ def hash_words(data, start, end, table, words):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _hash_characters(data, start, end, table, hashes):  # type: ignore[no-untyped-def]
+def _hash_characters(data, start, end, table, hashes):
     """One hash a character into `hashes`, and one for what separates two words; returns how many."""
     count = 0
     at = start
@@ -131,7 +131,7 @@ def _hash_characters(data, start, end, table, hashes):  # type: ignore[no-untype
 
 
 @inner
-def _roll(words, count, ngram, values, at):  # type: ignore[no-untyped-def]
+def _roll(words, count, ngram, values, at):
     """Hashes every `ngram` words in a row: the high half of a rolling polynomial, into `values` from `at` on."""
     leaving = np.uint64(1)
     for _ in range(min(ngram, count)):

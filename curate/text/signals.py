@@ -200,7 +200,7 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
 
 
 @kernel
-def _count_documents(data, offsets, table, special, stops, power_table, gains, places, room, counts):  # type: ignore[no-untyped-def]
+def _count_documents(data, offsets, table, special, stops, power_table, gains, places, room, counts):
     """Fill `counts` row by row; the room serves one document after the other."""
     text, table, special, stops = pointer(data), pointer(table), pointer(special), pointer(stops)
     power_table, gains, places, rows = pointer(power_table), pointer(gains), pointer(places), pointer(counts)
@@ -222,23 +222,23 @@ def _count_documents(data, offsets, table, special, stops, power_table, gains, p
 
 
 @part
-def _decode_document(data, start, end, table, characters):  # type: ignore[no-untyped-def]
+def _decode_document(data, start, end, table, characters):
     return decode(data, start, end, table, characters.codes, characters.classes)
 
 
 @part
-def _cut_document(length, special, characters):  # type: ignore[no-untyped-def]
+def _cut_document(length, special, characters):
     return segment(characters, length, special)
 
 
 @part
-def _hash_words(length, number, characters, words, powers):  # type: ignore[no-untyped-def]
+def _hash_words(length, number, characters, words, powers):
     hash_prefixes(characters.codes, length, characters.prefixes)
     hash_words(characters.prefixes, powers, characters.starts, characters.ends, number, words.hashes, words.lengths)
 
 
 @part
-def _count_characters(length, characters, powers, tables, rows, at):  # type: ignore[no-untyped-def]
+def _count_characters(length, characters, powers, tables, rows, at):
     codes, classes, prefixes = characters.codes, characters.classes, characters.prefixes
     breaks = characters.edges  # which have served their turn
     at = _store(rows, at, count_characters(codes, classes, length))
@@ -250,14 +250,14 @@ def _count_characters(length, characters, powers, tables, rows, at):  # type: ig
 
 
 @part
-def _count_words(number, characters, words, stops, rows, at):  # type: ignore[no-untyped-def]
+def _count_words(number, characters, words, stops, rows, at):
     codes, classes, starts, ends = characters.codes, characters.classes, characters.starts, characters.ends
     at = _store(rows, at, count_words(classes, starts, ends, words.hashes, number, stops))
     rows[at] = count_sentences(codes, classes, starts, ends, number)
 
 
 @part
-def _count_ngrams(number, words, tables, gains, rows, at):  # type: ignore[no-untyped-def]
+def _count_ngrams(number, words, tables, gains, rows, at):
     hashes, lengths, places, values = words
     keys, repeats, firsts, marks = tables
     left = begin_ngrams(hashes, number, places, values)
@@ -272,12 +272,12 @@ def _count_ngrams(number, words, tables, gains, rows, at):  # type: ignore[no-un
 
 
 @part
-def _compress_document(data, start, end, places):  # type: ignore[no-untyped-def]
+def _compress_document(data, start, end, places):
     return compressed_size(data, start, end, places)
 
 
 @inner
-def _store(rows, at, values):  # type: ignore[no-untyped-def]
+def _store(rows, at, values):
     for value in values:
         rows[at] = value
         at += 1

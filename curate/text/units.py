@@ -93,7 +93,7 @@ def _scratch(texts: TextBuffers) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np
 
 
 @kernel
-def _see(data, offsets, table, kind, span, min_words, sketch, hashes, starts, words):  # type: ignore[no-untyped-def]
+def _see(data, offsets, table, kind, span, min_words, sketch, hashes, starts, words):
     windows = 0
     shift = _shift(sketch)
     data, table, sketch = pointer(data), pointer(table), pointer(sketch)
@@ -114,9 +114,7 @@ def _see(data, offsets, table, kind, span, min_words, sketch, hashes, starts, wo
 
 
 @kernel
-def _take(  # type: ignore[no-untyped-def]
-    data, offsets, table, kind, span, min_words, sketch, hashes, starts, words, keys, documents, begins, ends
-):
+def _take(data, offsets, table, kind, span, min_words, sketch, hashes, starts, words, keys, documents, begins, ends):
     found = 0
     shift = _shift(sketch)
     data, table, sketch = pointer(data), pointer(table), pointer(sketch)
@@ -135,7 +133,7 @@ def _take(  # type: ignore[no-untyped-def]
 
 
 @inner
-def room_for_words(offsets):  # type: ignore[no-untyped-def]
+def room_for_words(offsets):
     """Scratch for the words of the largest text: hashes, starts, and how many words each is."""
     most = 0
     for document in range(len(offsets) - 1):
@@ -144,7 +142,7 @@ def room_for_words(offsets):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _shift(sketch):  # type: ignore[no-untyped-def]
+def _shift(sketch):
     """How far a hash is shifted to be a slot's number."""
     bits = 2
     while (1 << (bits - 2)) < len(sketch):
@@ -153,7 +151,7 @@ def _shift(sketch):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _cut(data, low, high, table, kind, hashes, starts, words):  # type: ignore[no-untyped-def]
+def _cut(data, low, high, table, kind, hashes, starts, words):
     """Units of one document: hash, start (from `low`) and words of each; returns how many. The first starts at 0."""
     if kind == WORD:
         return cut_words(data, low, high, table, hashes, starts, words)
@@ -161,7 +159,7 @@ def _cut(data, low, high, table, kind, hashes, starts, words):  # type: ignore[n
 
 
 @inner
-def cut_words(data, low, high, table, hashes, starts, words):  # type: ignore[no-untyped-def]
+def cut_words(data, low, high, table, hashes, starts, words):
     count = 0
     at = begin = low
     word = NO_WORD
@@ -185,7 +183,7 @@ def cut_words(data, low, high, table, hashes, starts, words):  # type: ignore[no
 
 
 @inner
-def _cut_blocks(data, low, high, table, kind, hashes, starts, words):  # type: ignore[no-untyped-def]
+def _cut_blocks(data, low, high, table, kind, hashes, starts, words):
     count = inside = 0
     at = begin = low
     text = word = NO_WORD
@@ -220,13 +218,13 @@ def _cut_blocks(data, low, high, table, kind, hashes, starts, words):  # type: i
 
 
 @inner
-def _add(value, start, many, hashes, starts, words, count):  # type: ignore[no-untyped-def]
+def _add(value, start, many, hashes, starts, words, count):
     hashes[count], starts[count], words[count] = value, start, many
     return count + 1
 
 
 @inner
-def _may_end(data, at, after, so_far):  # type: ignore[no-untyped-def]
+def _may_end(data, at, after, so_far):
     """Whether white space behind this character would end a sentence; quotes and brackets do not change it."""
     byte = data[at]
     if after - at == 1:
@@ -245,7 +243,7 @@ def _may_end(data, at, after, so_far):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _ends_at_once(data, at, after):  # type: ignore[no-untyped-def]
+def _ends_at_once(data, at, after):
     if after - at != 3:
         return False
     point = _point(data, at, after)
@@ -256,7 +254,7 @@ def _ends_at_once(data, at, after):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _point(data, at, after):  # type: ignore[no-untyped-def]
+def _point(data, at, after):
     """The code point of a character of two or three bytes."""
     if after - at == 2:
         return (np.int64(data[at]) & 0x1F) << 6 | (data[at + 1] & 0x3F)
@@ -264,7 +262,7 @@ def _point(data, at, after):  # type: ignore[no-untyped-def]
 
 
 @inner
-def join_units(hashes, words, count, span):  # type: ignore[no-untyped-def]
+def join_units(hashes, words, count, span):
     """Hashes of units become those of the windows that begin at them, and words those of the window."""
     if span == 1:
         return

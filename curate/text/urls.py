@@ -15,7 +15,7 @@ LONGEST_TOP_LEVEL = 63
 
 
 @inner
-def is_url(codes, classes, low, high):  # type: ignore[no-untyped-def]
+def is_url(codes, classes, low, high):
     """True if a host begins at `low`, after a scheme, or after any "@", and all up to `high` belongs to it."""
     at = low
     while at < high and codes[at] != DOT:
@@ -37,7 +37,7 @@ def is_url(codes, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _is_host(codes, classes, low, high):  # type: ignore[no-untyped-def]
+def _is_host(codes, classes, low, high):
     """Labels between periods, the last of them a top-level domain, or four numbers; then the rest of a URL."""
     labels, label, common = 0, low, ASCII_DIGIT
     at = low
@@ -62,7 +62,7 @@ def _is_host(codes, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _is_rest_of_url(codes, classes, at, high):  # type: ignore[no-untyped-def]
+def _is_rest_of_url(codes, classes, at, high):
     """Nothing, a port of two to five digits, or a path; or both."""
     if at < high and codes[at] == COLON:
         port = at + 1

@@ -70,7 +70,7 @@ def words_of(text: str) -> list[str]:
 
 
 @kernel
-def _segment_text(data, offsets, table, special, room):  # type: ignore[no-untyped-def]
+def _segment_text(data, offsets, table, special, room):
     characters = character_pointers(room)
     start, end = offsets[0], offsets[1]
     length = decode(pointer(data), start, end, pointer(table), characters.codes, characters.classes)
@@ -89,7 +89,7 @@ def stop_words() -> npt.NDArray[np.uint64]:
 
 
 @inner
-def segment(characters, length, special):  # type: ignore[no-untyped-def]
+def segment(characters, length, special):
     """Cut `codes[:length]` into words `codes[starts[i]:ends[i]]`.
 
     Returns how many there are, and the characters of the longest run without white space.
@@ -116,7 +116,7 @@ def segment(characters, length, special):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _plain_middle(codes, classes, letters, begin, end, special):  # type: ignore[no-untyped-def]
+def _plain_middle(codes, classes, letters, begin, end, special):
     """Where to cut a chunk that is letters alone, then at most one mark, and is not listed; `begin` for any other.
 
     Nearly nine of ten chunks are so: "word", "word,". The general rules come to the same.
@@ -136,7 +136,7 @@ def _plain_middle(codes, classes, letters, begin, end, special):  # type: ignore
 
 
 @inner
-def is_mostly_ideographs(classes, length):  # type: ignore[no-untyped-def]
+def is_mostly_ideographs(classes, length):
     """More Han and kana than other letters."""
     ideographs = letters = 0
     for first in range(0, length, ADDED):
@@ -147,7 +147,7 @@ def is_mostly_ideographs(classes, length):  # type: ignore[no-untyped-def]
 
 
 @inner
-def _cut_around_ideographs(codes, classes, low, high, special, starts, ends, stack, count):  # type: ignore[no-untyped-def]
+def _cut_around_ideographs(codes, classes, low, high, special, starts, ends, stack, count):
     """Each ideograph is a word; what stands between two of them is cut like a chunk of its own."""
     at = low
     while at < high:
@@ -164,7 +164,7 @@ def _cut_around_ideographs(codes, classes, low, high, special, starts, ends, sta
 
 
 @inner
-def count_words(classes, starts, ends, hashes, count, stops):  # type: ignore[no-untyped-def]
+def count_words(classes, starts, ends, hashes, count, stops):
     """The counts of the words that `segment` found; `hashes` are those of `hash_words`, `stops` is `stop_words()`."""
     words = characters = alphabetic = occurrences = 0
     stop_words = NO_BITS
