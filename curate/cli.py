@@ -8,6 +8,7 @@ What is imported here is imported before anybody listens for signals: next to no
 
 from __future__ import annotations
 
+import os
 import sys
 
 from curate.interrupts import GOES_ON, Signals, number_of
@@ -59,6 +60,7 @@ def _do(arguments: Sequence[str] | None) -> int:
 
     escape_the_unencodable()
     options = parse(arguments)
+    _require_current_folder()
     try:
         code: int = options.do(options)
     except KeyboardInterrupt as interrupt:
@@ -67,6 +69,15 @@ def _do(arguments: Sequence[str] | None) -> int:
         raise Interrupted(GOES_ON, number_of(interrupt)) from interrupt
     sys.stdout.flush()
     return code
+
+
+def _require_current_folder() -> None:
+    from curate.errors import UsageError
+
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # which polars panics of, as it is loaded by Python 3.13
+        raise UsageError("the current folder was deleted; change to one that exists") from None
 
 
 def _tell(sentence: str, code: int) -> int:
