@@ -107,7 +107,7 @@ def test_files_of_their_own_can_be_held_out_and_a_model_judged_again(paragraphs:
     made = curate.train_classifier(
         [train], label="novel", text="body", out=tmp_path / "n.bin", validation=[test], training=SMALL
     )
-    again = evaluate_classifier(made.model, [test], label="novel", text="body")
+    again = evaluate_classifier(made.model, [test], label="novel", text="body").judged
     assert again == made.held_out
     assert again.rows == table.gather_every(2, offset=1).filter(pl.col("body").str.strip_chars() != "").height
     assert made.card["held_out"]["data"][0]["name"] == "test.parquet"
@@ -115,14 +115,14 @@ def test_files_of_their_own_can_be_held_out_and_a_model_judged_again(paragraphs:
 
 def test_applied_labels_are_those_by_which_it_is_judged(paragraphs: Path, tmp_path: Path) -> None:
     made = curate.train_classifier([paragraphs], label="novel", out=tmp_path / "n.bin", training=SMALL)
-    rows = apply_classifier(made.model, [paragraphs], out=tmp_path / "scores.parquet")
+    rows = apply_classifier(made.model, [paragraphs], out=tmp_path / "scores.parquet").rows
     scores = pl.read_parquet(tmp_path / "scores.parquet")
     assert scores.columns == ["id", "label", "score"]
     assert scores.height == rows == len(texts_of(paragraphs)) - 1
     rows_read = map(json.loads, paragraphs.read_text(encoding="utf-8").splitlines())
     true = [row["novel"] for row in rows_read if row["text"].strip()]
     right = sum(found == label_name(name) for found, name in zip(scores["label"], true, strict=True) if name)
-    judged = evaluate_classifier(made.model, [paragraphs], label="novel")
+    judged = evaluate_classifier(made.model, [paragraphs], label="novel").judged
     assert right / judged.rows == pytest.approx(judged.accuracy, abs=1e-4)
 
 
@@ -142,7 +142,7 @@ validation = 0.0
         encoding="utf-8",
     )
     run = curate.run(tmp_path / "recipe.toml", out=tmp_path / "run", workers=0)
-    scores = apply_classifier(tmp_path / "novel.bin", [paragraphs], out=tmp_path / "scores.parquet")
+    scores = apply_classifier(tmp_path / "novel.bin", [paragraphs], out=tmp_path / "scores.parquet").rows
     labels = pl.read_parquet(tmp_path / "scores.parquet")["label"]
     assert scores > 100
     assert run.manifest["counts"]["s"]["kept"] == (labels == "persuasion").sum()
@@ -182,9 +182,9 @@ def test_the_help_of_train_names_the_defaults_that_hold(capsys: pytest.CaptureFi
     told = " ".join(capsys.readouterr().out.split())
     for name, value in asdict(Training()).items():
         about = told.rpartition(f"--{name.replace('_', '-')} ")[2].partition(" --")[0]
-        assert (f'("{value}")' if isinstance(value, str) else f"({value:,})") in about, name
-    assert f"({DEFAULT_QUANTIZED_BYTES:,})" in told
-    assert f"({DEFAULT_SHARE})" in told
+        assert f"default: {value if isinstance(value, str) else f'{value:,}'}" in about, name
+    assert f"(default: {DEFAULT_QUANTIZED_BYTES:,})" in told
+    assert f"(default: {DEFAULT_SHARE})" in told
 
 
 def test_the_command_trains_judges_and_applies(

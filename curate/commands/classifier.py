@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curate.commands.arguments import Parser, add_command, add_force, add_json, count, new_file, positive
 from curate.commands.plain import FORMATS, tell_unread
 from curate.terminal import say, say_json, show
-
-if TYPE_CHECKING:
-    from curate.standalone.tables import Unread
 
 
 def add(commands: Any) -> None:
@@ -135,7 +132,6 @@ def train(options: argparse.Namespace) -> int:
     from curate.standalone.classifier import card_path, train_classifier
 
     given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name) is not None}
-    unread: list[Unread] = []
     made = train_classifier(
         options.files,
         label=options.label,
@@ -145,9 +141,8 @@ def train(options: argparse.Namespace) -> int:
         training=Training(**given),
         max_bytes=options.max_bytes,
         force=options.force,
-        unread=unread,
     )
-    code = tell_unread(unread)
+    code = tell_unread(made.unread)
     if options.json:
         say_json(dict(made.card))
         return code
@@ -173,28 +168,24 @@ def evaluate(options: argparse.Namespace) -> int:
 
     from curate.standalone.classifier import evaluate_classifier
 
-    unread: list[Unread] = []
-    judged = evaluate_classifier(options.model, options.files, label=options.label, text=options.text, unread=unread)
-    code = tell_unread(unread)
+    found = evaluate_classifier(options.model, options.files, label=options.label, text=options.text)
+    code = tell_unread(found.unread)
     if options.json:
-        say_json(asdict(judged))
+        say_json(asdict(found.judged))
     else:
-        _show(judged, {})
+        _show(found.judged, {})
     return code
 
 
 def apply(options: argparse.Namespace) -> int:
     from curate.standalone.classifier import apply_classifier
 
-    unread: list[Unread] = []
-    rows = apply_classifier(
-        options.model, options.files, out=options.out, text=options.text, force=options.force, unread=unread
-    )
-    code = tell_unread(unread)
+    made = apply_classifier(options.model, options.files, out=options.out, text=options.text, force=options.force)
+    code = tell_unread(made.unread)
     if options.json:
-        say_json({"path": str(options.out), "rows": rows})
+        say_json({"path": str(made.path), "rows": made.rows})
     else:
-        say(f"{options.out}: {rows:,} rows.")
+        say(f"{made.path}: {made.rows:,} rows.")
     return code
 
 

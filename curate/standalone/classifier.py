@@ -46,11 +46,29 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model on disk, and what its card says."""
+    """A model on disk, what its card says, and what of the files could not be read."""
 
     model: Path
     card: Mapping[str, Any]
     held_out: Judged
+    unread: tuple[Unread, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """How a model did on files, and what of them could not be read."""
+
+    judged: Judged
+    unread: tuple[Unread, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The file of labels and scores, how many rows it has, and what of the files could not be read."""
+
+    path: Path
+    rows: int
+    unread: tuple[Unread, ...]
 
 
 def train_classifier(
@@ -63,14 +81,12 @@ def train_classifier(
     training: Training | None = None,
     max_bytes: int | None = None,
     force: bool = False,
-    unread: list[Unread] | None = None,
 ) -> Trained:
     """Train a fastText classifier on JSON Lines or Parquet files with a column of labels, and write it to `out`.
 
     `validation` is the share of the texts that is held out, chosen by a hash of the text; or files of their own. An
     `out` that ends in `.ftz` is quantized to `max_bytes` (2 MB) or less. Beside it comes a card, `out` + `.json`. The
-    same files and options give the same bytes. A recipe's step `fasttext` asks the model. `unread` is told what of the
-    files could not be read.
+    same files and options give the same bytes. A recipe's step `fasttext` asks the model.
 
     Raises:
         UsageError: fastText is not installed; a file or column is missing; there are fewer than two labels; nothing
@@ -95,8 +111,7 @@ def train_classifier(
         text_of_card = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         write_file(target_of(card_path(target)), text_of_card.encode())
         os.replace(part, target_of(target))
-    _tell(unread, tables, tests)
-    return Trained(target, card, judged)
+    return Trained(target, card, judged, _unread(tables, tests))
 
 
 def evaluate_classifier(
@@ -105,18 +120,15 @@ def evaluate_classifier(
     *,
     label: str,
     text: str = "text",
-    unread: list[Unread] | None = None,
-) -> Judged:
-    """How a supervised fastText model, of whatever origin, does on labelled files; `unread` is told what of them could
-    not be read.
+) -> Evaluated:
+    """How a supervised fastText model, of whatever origin, does on labelled files.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing, or no row has a label.
     """
     tables = open_tables(files, text=text, label=label)
     judged = _judge(load_model(str(model)), tables.labelled())
-    _tell(unread, tables)
-    return judged
+    return Evaluated(judged, _unread(tables))
 
 
 def apply_classifier(
@@ -126,11 +138,10 @@ def apply_classifier(
     out: str | Path,
     text: str = "text",
     force: bool = False,
-    unread: list[Unread] | None = None,
-) -> int:
-    """Write `id`, the likeliest `label` and its `score` for each row with a text; how many rows there are.
+) -> Applied:
+    """Write `id`, the likeliest `label` and its `score` for each row with a text.
 
-    `out` is Parquet or JSON Lines, as its suffix says; `unread` is told what of the files could not be read.
+    `out` is Parquet or JSON Lines, as its suffix says.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing; `out` exists and `force` is not given.
@@ -142,13 +153,11 @@ def apply_classifier(
     parts = [frame.select("id").hstack(_predicted(classifier, frame["text"])) for frame in tables.frames()]
     scores = pl.concat(parts) if parts else pl.DataFrame(schema=SCORED)
     write_frame(scores, target)
-    _tell(unread, tables)
-    return scores.height
+    return Applied(target, scores.height, _unread(tables))
 
 
-def _tell(unread: list[Unread] | None, *tables: Tables) -> None:
-    if unread is not None:
-        unread += sorted(set[Unread]().union(*(part.unread for part in tables)))
+def _unread(*tables: Tables) -> tuple[Unread, ...]:
+    return tuple(sorted(set[Unread]().union(*(part.unread for part in tables))))
 
 
 def card_path(model: Path) -> Path:
