@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from curate.engine.files import find_inputs, read_version
+from curate.engine.patterns import marked_at_common_folder, name_below, split_at_mark
 from curate.errors import UsageError
 
 
@@ -43,6 +44,80 @@ def names(base: Path, *patterns: str) -> list[str]:
 )
 def test_patterns_find_what_a_shell_would(base: Path, pattern: str, found: list[str]) -> None:
     assert names(base, pattern) == found
+
+
+def called(base: Path, *patterns: str) -> list[str]:
+    return [file.name for file in find_inputs(patterns, base=base)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("sub/c.txt", ["c.txt"]),
+        ("{base}/sub/c.txt", ["c.txt"]),
+        ("./sub/c.txt", ["c.txt"]),
+        ("sub", ["c.txt", "deep/d.txt", "e.gz"]),
+        ("sub/", ["c.txt", "deep/d.txt", "e.gz"]),
+        ("s*/*.txt", ["sub/c.txt"]),
+        ("sub/*.txt", ["c.txt"]),
+        ("sub/**/*.txt", ["c.txt", "deep/d.txt"]),
+        ("**/d.txt", ["sub/deep/d.txt"]),
+        ("sub/d*p/d.txt", ["deep/d.txt"]),
+        ("b[1].txt", ["b[1].txt"]),
+        ("./sub/deep/.", ["d.txt"]),
+        ("sub/./deep/d.txt", ["deep/d.txt"]),
+        ("sub/./deep/*.txt", ["deep/d.txt"]),
+        ("sub/./deep", ["deep/d.txt"]),
+        ("././sub/deep/d.txt", ["sub/deep/d.txt"]),
+        ("sub/./../a.txt", ["a.txt"]),
+        ("s*/./deep/d.txt", ["sub/deep/d.txt"]),
+        ("file://{base}/sub/deep/d.txt", ["d.txt"]),
+        ("file://{base}/sub", ["c.txt", "deep/d.txt", "e.gz"]),
+        ("file://{base}/s*/*.txt", ["sub/c.txt"]),
+        ("file://{base}/./sub/*.txt", ["sub/c.txt"]),
+    ],
+)
+def test_an_input_is_called_by_its_path_below_the_fixed_part_of_its_pattern(
+    base: Path, pattern: str, found: list[str]
+) -> None:
+    assert called(base, pattern.format(base=base)) == found
+
+
+@pytest.mark.parametrize("pattern", ["s*/c.txt", "sub", "**/c.txt", "sub/./c.txt", "file://{base}/s*/*.txt"])
+def test_a_name_is_the_same_whatever_else_matches(base: Path, pattern: str) -> None:
+    def name_of_c() -> str:
+        [name] = [each.name for each in find_inputs([pattern.format(base=base)], base=base) if "sub/c" in each.uri]
+        return name
+
+    before = name_of_c()
+    for more in ("sibling/c.txt", "sub/f/c.txt", "sub/deep/er/c.txt"):
+        (base / more).parent.mkdir(parents=True)
+        (base / more).write_text(more)
+    assert name_of_c() == before
+
+
+def test_a_file_of_two_patterns_is_read_once_and_named_by_the_first(base: Path) -> None:
+    assert called(base, "sub/deep", "sub", "**/d.txt") == ["c.txt", "d.txt", "e.gz"]
+    assert called(base, "sub", "sub/deep") == ["c.txt", "deep/d.txt", "e.gz"]
+
+
+def test_two_files_of_one_name_are_told_apart_by_whoever_wrote_the_patterns(base: Path) -> None:
+    (base / "other" / "deep").mkdir(parents=True)
+    (base / "other" / "deep" / "d.txt").write_text("another")
+    with pytest.raises(UsageError, match=r'other/deep/d.txt and .*sub/deep/d.txt would both be called "d.txt"') as told:
+        find_inputs(["sub/deep/*", "other/deep/d.txt"], base=base)
+    assert f'"{base}/./other/deep/d.txt"' in str(told.value)
+    assert called(base, "./././sub/deep/*", f"{base}/./other/deep/d.txt") == ["other/deep/d.txt", "sub/deep/d.txt"]
+    (base / "list.txt").write_text("sub/./deep/d.txt\nother/deep/d.txt\n")
+    assert called(base, "@list.txt") == ["d.txt", "deep/d.txt"]
+
+
+def test_a_mark_tells_buckets_apart() -> None:
+    marked = marked_at_common_folder("s3://one/x.gz", "s3://other/x.gz")
+    assert marked == "s3://./one/x.gz"
+    uri, top = split_at_mark(marked)
+    assert uri == "s3://one/x.gz"
+    assert name_below(uri, uri, top) == "one/x.gz"
 
 
 def test_a_link_to_a_folder_above_is_followed_once(base: Path) -> None:

@@ -1,35 +1,40 @@
 """Input files wherever they lie: found by glob, opened for reading and seeking, all through `pyarrow.fs`.
 
 "crawl/*.warc.gz"  "s3://bucket/crawl/*.gz"  "@paths.txt"  ─▶  InputFile(name, uri, size, version), sorted
+
+A name is a path below the fixed part of its own pattern (`patterns`), so that ids do not depend on what else matched.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import re2
 from pyarrow import fs as arrow_fs
 
-from curate.engine.folders import Found, local_files
+from curate.engine.folders import local_files
+from curate.engine.patterns import (
+    glob_to_regex,
+    has_wildcard,
+    marked_at_common_folder,
+    name_below,
+    shown,
+    split_at_mark,
+    take_apart,
+)
 from curate.engine.plan import InputFile
 from curate.errors import UsageError
 
-GLOB = re.compile(r"[*?\[]")
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 CONNECT_SECONDS, REQUEST_SECONDS, TRIES = 5, 60, 5
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-NOTHING = r"[^\s\S]"
-"""What "[z-a]" matches."""
-MAX_SHOWN = 200
-"""Characters of a path that an error shows."""
 
 
 def open_input(uri: str) -> Any:
@@ -46,22 +51,33 @@ def find_inputs(patterns: Sequence[str], *, base: Path) -> tuple[InputFile, ...]
     """All files that the patterns name, each once, sorted by name; `base` is the recipe's folder.
 
     A pattern is a path, a glob (`**` crosses folders), a folder (all files under it), or
-    "@file" with one pattern a line.
+    "@file" with one pattern a line. Of several patterns that match a file the first one names it.
 
     Raises:
-        UsageError: a pattern matches nothing; the sentence says which.
+        UsageError: a pattern matches nothing, or two files would have one name; the sentence says which.
     """
-    found: dict[str, Found] = {}
+    found: dict[str, InputFile] = {}
     for pattern in _expand_lists(patterns, base):
         matches = list(_match(pattern, base))
         if not matches:
-            raise UsageError(f'no file matches "{_shown(pattern)}" (looked from {base})')
-        found.update(matches)
+            raise UsageError(f'no file matches "{shown(pattern)}" (looked from {base})')
+        for file in matches:
+            found.setdefault(file.uri, file)
     if not found:
         raise UsageError("no path is given")
-    root = _common_folder(list(found))
-    inputs = [InputFile(uri.removeprefix(root), uri, each.size, each.version) for uri, each in found.items()]
-    return tuple(sorted(inputs))
+    inputs = tuple(sorted(found.values()))
+    _check_names(inputs)
+    return inputs
+
+
+def _check_names(inputs: Sequence[InputFile]) -> None:
+    """Ids are made of names. Telling two of one name apart by anything else would depend on both being there."""
+    for file, other in pairwise(inputs):
+        if file.name == other.name:
+            raise UsageError(
+                f'{shown(file.uri)} and {shown(other.uri)} would both be called "{shown(file.name)}"; "/./" in a path '
+                f'says where names begin: "{shown(marked_at_common_folder(file.uri, other.uri))}", and so for the other'
+            )
 
 
 def would_match(patterns: Sequence[str], path: Path, *, base: Path) -> bool:
@@ -71,8 +87,8 @@ def would_match(patterns: Sequence[str], path: Path, *, base: Path) -> bool:
         if "://" in pattern:
             continue
         place = os.path.abspath(base / os.path.expanduser(pattern))
-        if GLOB.search(place):
-            if any(re.fullmatch(_glob_to_regex(place), name) for name in (spelled, real)):
+        if has_wildcard(place):
+            if any(re.fullmatch(glob_to_regex(place), name) for name in (spelled, real)):
                 return True
         elif os.path.isdir(place) and Path(real).is_relative_to(os.path.realpath(place)):
             return True
@@ -99,30 +115,32 @@ def _listed(pattern: str, listing: Path) -> list[str]:
         lines = listing.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
         why = (error.strerror or "") if isinstance(error, OSError) else str(error)
-        told = (
-            f'the list of paths "{_shown(pattern)}" can\'t be read: {why.lower()} (looked for {_shown(str(listing))})'
-        )
+        told = f'the list of paths "{shown(pattern)}" can\'t be read: {why.lower()} (looked for {shown(str(listing))})'
         raise UsageError(told) from None
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-def _match(pattern: str, base: Path) -> Iterable[tuple[str, Found]]:
+def _match(pattern: str, base: Path) -> Iterable[InputFile]:
     if "\0" in pattern:
         raise UsageError("a path can't hold the character NUL")
     if "://" not in pattern:
-        return ((found.path, found) for found in _match_local(pattern, base))
+        return _match_local(pattern, base)
     try:
         return list(_match_stored(pattern))
     except OSError as error:
-        raise UsageError(f'cannot look for "{_shown(pattern)}": {str(error).splitlines()[0]}') from None
+        raise UsageError(f'cannot look for "{shown(pattern)}": {str(error).splitlines()[0]}') from None
 
 
-def _match_local(pattern: str, base: Path) -> Iterable[Found]:
-    path = os.path.abspath(base / os.path.expanduser(pattern))
-    if not GLOB.search(path) or _is_there(path):  # a name may hold a bracket
-        return local_files(path, None)
-    folder, depth, matcher = _glob(path)
-    return (found for found in local_files(folder, depth) if matcher.fullmatch(found.path))
+def _match_local(pattern: str, base: Path) -> Iterator[InputFile]:
+    path, top = (part and os.path.abspath(base / os.path.expanduser(part)) for part in split_at_mark(pattern))
+    assert path is not None
+    if not has_wildcard(path) or _is_there(path):  # a name may hold a bracket
+        folder, files = path, local_files(path, None)
+    else:
+        folder, depth, matcher = take_apart(path)
+        files = (found for found in local_files(folder, depth) if matcher.fullmatch(found.path))
+    for found in files:
+        yield InputFile(name_below(found.path, folder, top), found.path, found.size, found.version)
 
 
 def _is_there(path: str) -> bool:
@@ -132,17 +150,19 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def _match_stored(uri: str) -> Iterator[tuple[str, Found]]:
+def _match_stored(pattern: str) -> Iterator[InputFile]:
+    uri, top = split_at_mark(pattern)
     filesystem, path = _resolve(uri)
-    prefix = uri[: uri.index("://") + 3]
-    if not GLOB.search(path):
-        files = _stored_files(filesystem, path)
+    scheme = uri[: uri.index("://") + 3]
+    if not has_wildcard(path):
+        folder, files = path, _stored_files(filesystem, path)
     else:
-        folder, _, matcher = _glob(path)
+        folder, _, matcher = take_apart(path)
         files = (info for info in _stored_files(filesystem, folder) if matcher.fullmatch(info.path))
-    options = "?" + uri.partition("?")[2] if "?" in uri and not GLOB.search(path) else ""
+    options = "?" + uri.partition("?")[2] if "?" in uri and not has_wildcard(path) else ""
     for info in files:
-        yield prefix + info.path + options, Found(info.path, int(info.size), _version(info))
+        name = name_below(scheme + info.path, scheme + folder, top)
+        yield InputFile(name, scheme + info.path + options, int(info.size), _version(info))
 
 
 def _stored_files(filesystem: Any, path: str) -> Iterator[arrow_fs.FileInfo]:
@@ -152,39 +172,6 @@ def _stored_files(filesystem: Any, path: str) -> Iterator[arrow_fs.FileInfo]:
     elif info.type == arrow_fs.FileType.Directory:
         children = filesystem.get_file_info(arrow_fs.FileSelector(path, recursive=True))
         yield from (child for child in children if child.type == arrow_fs.FileType.File)
-
-
-def _glob(path: str) -> tuple[str, int | None, Any]:
-    """The folder before the first sign of a pattern, how many folders below it matches may lie, and what matches."""
-    first = GLOB.search(path)
-    assert first is not None
-    folder = path[: first.start()].rpartition("/")[0]
-    rest = path[first.start() :]
-    depth = None if "**" in rest else rest.count("/")
-    try:
-        return folder or "/", depth, re2.compile("(?s)" + _glob_to_regex(path), _quiet())  # type: ignore[no-untyped-call]
-    except re2.error as error:
-        raise UsageError(f'"{_shown(path)}" is no pattern: {error}') from None
-
-
-def _quiet() -> Any:
-    options = re2.Options()
-    options.log_errors = False  # they are raised, too
-    return options
-
-
-def _glob_to_regex(pattern: str) -> str:
-    """`**/` crosses folders, `*` and `?` stay inside one."""
-    parts = re.split(r"(\*\*/?|\*|\?|\[[^\]]+\])", pattern)
-    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(_glob_part(part, special) for part in parts)
-
-
-def _glob_part(part: str, special: dict[str, str]) -> str:
-    if part.startswith("["):
-        kind = fnmatch.translate(part).removeprefix("(?s:").rpartition(")")[0]
-        return kind if kind.startswith("[") else NOTHING
-    return special.get(part, re.escape(part))
 
 
 def _resolve(uri: str) -> tuple[Any, str]:
@@ -197,7 +184,7 @@ def _resolve(uri: str) -> tuple[Any, str]:
             return _s3(path.partition("/")[0], parts.username, parts.password, parts.query), path
         filesystem, path = arrow_fs.FileSystem.from_uri(_with_limit(uri))
     except Exception as error:
-        raise UsageError(f'cannot read "{_shown(uri)}": {str(error).splitlines()[0]}') from error
+        raise UsageError(f'cannot read "{shown(uri)}": {str(error).splitlines()[0]}') from error
     return filesystem, path
 
 
@@ -226,17 +213,6 @@ def _with_limit(uri: str) -> str:
     if not uri.startswith(("gs://", "gcs://")) or "retry_limit_seconds" in uri:
         return uri
     return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={REQUEST_SECONDS}"
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… ({len(text):,} characters)"
-
-
-def _common_folder(uris: list[str]) -> str:
-    """What all names begin with, cut behind a slash; URIs are no paths, so `commonpath` would not do."""
-    first, last = min(uris), max(uris)
-    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[: first.rfind("/", 0, same) + 1]
 
 
 def _version(info: arrow_fs.FileInfo) -> str:

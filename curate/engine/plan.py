@@ -22,7 +22,7 @@ MAX_SPLIT_FILES = 10_000
 
 @dataclass(frozen=True, slots=True, order=True)
 class InputFile:
-    """One input. `name` is its path below the common folder of its source: it stands in document ids."""
+    """One input. `name` is its path below the fixed part of its own pattern: it stands in document ids."""
 
     name: str
     uri: str

@@ -100,7 +100,7 @@ def archive_licences(file: InputFile, *, pulse: Pulse = no_pulse) -> dict[str, s
 
 
 def local_licence(file: InputFile) -> str | None:
-    """The licence of a file on a local disk, looked up from its folder to the common folder of its source.
+    """The licence of a file on a local disk, looked up from its folder to the one in which its name begins.
 
     None for object stores, where each look would be a request.
     """
