@@ -21,16 +21,6 @@ from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
 from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, PLAN, TIMING
 
-DOCUMENT_COLUMNS = {
-    "id": pl.String,
-    "source": pl.String,
-    "url": pl.String,
-    "text": pl.String,
-    "byte_count": pl.Int64,
-    "token_count": pl.Int64,
-}
-"""Columns that documents of every source have."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -85,19 +75,12 @@ class RunFolder:
         return self._json(TIMING)
 
     def documents(self, source: str | None = None) -> pl.LazyFrame:
-        """Final, scrubbed documents of one source or of all; none where all were dropped."""
-        if self.is_complete and self._keeps_nothing(source):
-            return pl.LazyFrame(schema=DOCUMENT_COLUMNS)
+        """Final, scrubbed documents of one source or of all, which have the same columns."""
         return self._scan(DOCUMENTS, source)
 
-    def _keeps_nothing(self, source: str | None) -> bool:
-        counts = self.manifest["counts"]
-        return (source is None or source in counts) and not any(
-            count["kept"] for name, count in counts.items() if source in (None, name)
-        )
-
     def ledger(self, source: str | None = None) -> pl.LazyFrame:
-        """One row per record read: id, source, url, outcome, step, reason, value, every signal."""
+        """One row per record read: id, source, url, outcome, step, reason, value, every signal that a source measures;
+        null where its own source does not."""
         return self._scan(LEDGER, source)
 
     def _json(self, name: str) -> dict[str, Any]:
@@ -116,4 +99,4 @@ class RunFolder:
         files = sorted((self.folder / room).glob(f"{source or '*'}/*.parquet"))
         if not files:
             raise UsageError(f"{self.folder / room} holds no files{f' of source {source!r}' if source else ''}")
-        return pl.concat([pl.scan_parquet(file) for file in files], how="diagonal_relaxed")
+        return pl.scan_parquet(files, glob=False)

@@ -98,6 +98,9 @@ class Plan:
 
     columns: tuple[tuple[str, tuple[OwnColumn, ...]], ...] = ()
     """By source, the columns of its tables that are the user's own."""
+    ledger: tuple[tuple[str, str], ...] = ()
+    documents: tuple[tuple[str, str], ...] = ()
+    """The columns of the run's two tables and their types in words: the same in the files of all splits."""
 
     def split(self, key: str) -> Split:
         return self.splits.of_key(key)

@@ -54,7 +54,9 @@ def read_plan(store: Store) -> Plan | None:
     files = tuple((name, sha256) for name, sha256 in table["files"])
     splits = StoredSplits(store.fetch(SPLITS), store.fetch(SPLIT_ENDS), dict(table["splits"]["counts"]))
     columns = tuple((name, tuple(OwnColumn(**column) for column in own)) for name, own in table["columns"])
-    return Plan(table["recipe"], table["version"], table["base"], splits, files, table["recipe_file"], columns)
+    ledger, documents = (tuple((name, word) for name, word in table[which]) for which in ("ledger", "documents"))
+    recipe, version, base, recipe_file = (table[name] for name in ("recipe", "version", "base", "recipe_file"))
+    return Plan(recipe, version, base, splits, files, recipe_file, columns, ledger, documents)
 
 
 def check_splits(store: Store) -> None:

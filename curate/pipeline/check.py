@@ -21,6 +21,7 @@ from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
 from curate.steps.own_columns import own_columns
+from curate.steps.schema import measured
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.train import check_mark
@@ -82,19 +83,12 @@ def _check_dedup(recipe: Recipe) -> None:
     for source in recipe.sources:
         if has_own_steps(source):
             continue
-        columns = _measured_columns(_with_columns(source, recipe), recipe)
+        columns = [*measured(_with_columns(source, recipe), recipe).columns, *source.columns]
         for key, check in (("keep", check_keep), ("semantic", check_embeddings)):
             try:
                 check(recipe.dedup, columns)
             except UsageError as error:
                 raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", key) from None
-
-
-def _measured_columns(source: Source, recipe: Recipe) -> list[str]:
-    batch = empty_batch(source)
-    for bound in bind(source, recipe):
-        batch = bound.filter.measure(batch) if bound.filter.measure else batch
-    return [*batch.columns, *source.columns]
 
 
 def _check_decontaminate(recipe: Recipe) -> None:

@@ -23,19 +23,17 @@ from curate.engine.files import open_input
 from curate.engine.job import Job, Made
 from curate.engine.ledger import check_account, count_outcomes
 from curate.engine.plan import Split
-from curate.engine.sizes import BEFORE
 from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
-from curate.readers.own_columns import EXTRA
 from curate.recipe import Dedup, Recipe, Source
 from curate.run_files import Filtered, filtered
 from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
-from curate.steps.columns import LEDGER_HEAD, in_order, needed_of_own
+from curate.steps.columns import as_documents, as_ledger, in_order
 from curate.steps.decide import decide, quarantine_culprits
 from curate.steps.deciding_files import check_as_planned
 from curate.steps.rows import bounded_batches, frame_rows, split_rows
 from curate.steps.user_errors import ENOUGH, ROWS, check_user_errors
-from curate.text.signals import SIGNALS, text_signals
+from curate.text.signals import text_signals
 
 KINDS: tuple[Filtered, ...] = ("documents", "signatures", "ledger")
 
@@ -127,21 +125,7 @@ def _process_stretch(
         stretch.at("sign", size=size)
         signatures = _sign(kept, recipe.dedup)
     with clock("batch"):
-        return Parts(_ledger(batch, source, recipe.dedup), _documents(kept), signatures)
-
-
-def _ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.DataFrame:
-    """One row per record: outcome and signals, no text, nor an embedding or what else may be longer than it."""
-    own = {column.name for column in source.own or ()} - needed_of_own(source)
-    embedding = {dedup.semantic.column} if dedup and "semantic" in dedup.method else set()
-    unneeded = {*own, *embedding, EXTRA, "text", "error"}
-    return in_order(batch.select(name for name in batch.columns if name not in unneeded))
-
-
-def _documents(kept: pl.DataFrame) -> pl.DataFrame:
-    """What survives, with what its source knows; the signals stay in the ledger."""
-    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
-    return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(BEFORE))
+        return Parts(as_ledger(batch, source, recipe.dedup), as_documents(kept), signatures)
 
 
 def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """A run's plan: its inputs found and cut, and the digests of all that decides its bytes.
 
-recipe ─▶ inputs ─▶ splits │ own code, models, lists … by digest │ columns of the tables ─▶ Plan
+recipe ─▶ inputs ─▶ splits │ own code, models, lists … by digest │ columns of tables, read and written ─▶ Plan
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from curate.engine.plan import Plan
 from curate.readers.inputs import cut_inputs, find_source
 from curate.recipe import Recipe, digest, to_toml
 from curate.steps.deciding_files import deciding_files, digests_of
-from curate.steps.own_columns import own_columns
+from curate.steps.own_columns import own_columns, with_common_numbers
+from curate.steps.schema import run_tables
+from curate.steps.type_names import named_types
 from curate.version import __version__
 
 
@@ -25,5 +27,18 @@ def make_plan(recipe: Recipe) -> Plan:
     splits = cut_inputs(recipe, inputs)
     files = digests_of(deciding_files(recipe))
     recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
-    columns = tuple((source.name, own_columns(source, recipe, inputs[source.name])) for source in recipe.sources)
-    return Plan(digest(recipe), __version__, str(recipe.base), splits, files, recipe_file, columns)
+    columns = with_common_numbers(
+        {source.name: own_columns(source, recipe, inputs[source.name]) for source in recipe.sources}
+    )
+    ledger, documents = map(named_types, run_tables(recipe.with_own_columns(columns)))
+    return Plan(
+        digest(recipe),
+        __version__,
+        str(recipe.base),
+        splits,
+        files,
+        recipe_file,
+        tuple(columns.items()),
+        ledger,
+        documents,
+    )

@@ -30,6 +30,8 @@ from curate.run_files import ledger as ledger_file
 from curate.run_files import tokenized
 from curate.scrub.pii import scrub_texts
 from curate.steps.bind import step_names
+from curate.steps.conform import conformed
+from curate.steps.type_names import types_named
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.rehydrate import repeated_order, times_by_size
 from curate.tokenize.shards import write_shard
@@ -66,7 +68,8 @@ def tokenize_split(job: Job) -> Made | None:
     with clock("write"):
         emptied = [as_gone(batch.emptied, "dropped") for batch in batches]
         gone = pl.concat([left.gone, as_gone(walk.broken(documents, job.stage)), *emptied])
-        return _made(job, batches, _ledger(job, left, gone, batches), tokenizer)
+        final = pl.concat([batch.documents for batch in batches]) if batches else documents.clear()
+        return _made(job, batches, final, _ledger(job, left, gone, batches), tokenizer)
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -134,16 +137,15 @@ def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) ->
     ).drop("_gone")
 
 
-def _made(job: Job, batches: list[Encoded], ledger: pl.DataFrame, tokenizer: Tokenizer) -> Made:
+def _made(
+    job: Job, batches: list[Encoded], documents: pl.DataFrame, ledger: pl.DataFrame, tokenizer: Tokenizer
+) -> Made:
+    """Both tables with the columns of all sources, also where none is kept: a run's files are one table."""
     outputs, split = job.outputs(), job.split
-    outputs.table(ledger_file(split.source, split.number), ledger)
-    tokens = dict.fromkeys(PARTS, 0)
-    pii: dict[str, int] = {}
-    if batches:
-        documents = pl.concat([batch.documents for batch in batches])
-        outputs.table(documents_file(split.source, split.number), documents)
-        tokens = {part: _write_part(outputs, split, part, batches, tokenizer) for part in PARTS}
-        pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
+    outputs.table(ledger_file(split.source, split.number), conformed(ledger, types_named(job.plan.ledger)))
+    outputs.table(documents_file(split.source, split.number), conformed(documents, types_named(job.plan.documents)))
+    tokens = {part: _write_part(outputs, split, part, batches, tokenizer) if batches else 0 for part in PARTS}
+    pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
     counts = count_outcomes(ledger, step_names(job.recipe.source(split.source)))
     check_account(counts, split.key)
     return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii})

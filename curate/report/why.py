@@ -20,7 +20,9 @@ from curate.run_files import CONTAMINATION, DUPLICATES, shards
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 from curate.steps.columns import BEFORE_STEPS, empty_batch
+from curate.steps.conform import as_measured
 from curate.steps.reach import is_known_of_dropped
+from curate.steps.schema import source_tables
 from curate.steps.signals_before import as_seen
 
 Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
@@ -139,6 +141,7 @@ def _checks(run: RunFolder, row: pl.DataFrame, facts: dict[str, Any]) -> Iterato
     was_taken = False
     source = recipe.source(facts["source"])
     steps = bind(source, recipe)
+    row = as_measured(row, source_tables(source, recipe).ledger)
     always = set(empty_batch(source).columns)
     for index, step in enumerate(steps):
         seen = as_seen(row, steps, index)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
+from curate.engine.sizes import BEFORE
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
-from curate.recipe import Kind, Source
+from curate.recipe import Dedup, Kind, Source
 from curate.text.signals import SIGNALS
 
 LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")
@@ -36,8 +37,9 @@ def batch_head(source: Source) -> dict[str, Any]:
     """Columns that every batch of a source has before it is measured, with their types."""
     known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp", *KNOWN_BY_READER[source.read]), pl.String)
     own = {column.name: TYPES[column.kind] for column in source.own or ()}
-    is_open = source.read == "tables" and source.own is not None and not source.columns_only
-    return {**known, **own, **({EXTRA: pl.String} if is_open else {})}
+    # for columns that nobody looked at, and values of another kind than their column's
+    has_extra = source.own is not None and source.read == "tables" and (source.own or not source.columns_only)
+    return {**known, **own, **({EXTRA: pl.String} if has_extra else {})}
 
 
 def needed_of_own(source: Source) -> set[str]:
@@ -52,9 +54,27 @@ def empty_batch(source: Source) -> pl.DataFrame:
     return pl.DataFrame(schema=batch_head(source) | signals | {"byte_count": pl.Int64})
 
 
+def as_ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.DataFrame:
+    """One row per record: outcome and signals, no text, nor an embedding or what else may be longer than it."""
+    own = {column.name for column in source.own or ()} - needed_of_own(source)
+    embedding = {dedup.semantic.column} if dedup and "semantic" in dedup.method else set()
+    unneeded = {*own, *embedding, EXTRA, "text", "error"}
+    return in_order(batch.select(name for name in batch.columns if name not in unneeded))
+
+
+def as_documents(kept: pl.DataFrame) -> pl.DataFrame:
+    """What survives, with what its source knows; the signals stay in the ledger."""
+    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
+    return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(BEFORE))
+
+
 def in_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """The columns in the one order that depends on their names alone: head, what readers know, signals, all others."""
+    return frame.select(ordered(frame.columns))
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """The one order that depends on names alone: head, what readers know, signals, all others."""
     by_readers: list[str] = [name for names in KNOWN_BY_READER.values() for name in names]
     first = [*LEDGER_HEAD, "text", "timestamp", *by_readers, "byte_count", *(signal.name for signal in SIGNALS)]
-    known: dict[str, int] = {name: number for number, name in enumerate(dict.fromkeys(first))}
-    return frame.select(sorted(frame.columns, key=lambda name: (known.get(str(name), len(known)), str(name))))
+    known = {name: number for number, name in enumerate(dict.fromkeys(first))}
+    return sorted(names, key=lambda name: (known.get(name, len(known)), name))

@@ -6,21 +6,20 @@ files ─▶ look (readers) ─▶ column, kind ─▶ name: its own, or with "o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from curate.engine.plan import InputFile
 from curate.errors import UsageError
 from curate.readers.look import look_at_tables
-from curate.readers.own_columns import EXTRA
+from curate.readers.own_columns import EXTRA, common_kind
 from curate.readers.rows import KNOWN, column_names
 from curate.recipe import Kind, OwnColumn, Recipe, Source, mistake
-from curate.steps.bind import BUILT_IN, bind
-from curate.steps.columns import empty_batch
+from curate.steps.bind import BUILT_IN
+from curate.steps.schema import ADDED, measured
 
 PREFIX = "own_"
-LATER = ("error", "broken", "part", "times", "cluster_size", "cut_bytes", "token_count", "similarity", EXTRA)
-"""What stages behind the steps add."""
 TAKEN_PREFIXES = ("before_", "pii_", "_")
 
 
@@ -61,9 +60,21 @@ def _undeclared(
 
 def _taken(source: Source, recipe: Recipe) -> set[str]:
     """All columns that a batch has or gets."""
-    batch = empty_batch(replace(source, own=None))
-    for step, bound in zip(source.steps, bind(source, recipe), strict=True):
-        if step.use in BUILT_IN and bound.filter.measure is not None:
-            batch = bound.filter.measure(batch)
     own = {step.use.rpartition(":")[2] for step in source.steps if step.use not in BUILT_IN}
-    return {*batch.columns, *own, *LATER}
+    return {*measured(replace(source, own=None), recipe).columns, *own, *ADDED, EXTRA}
+
+
+def with_common_numbers(found: Mapping[str, tuple[OwnColumn, ...]]) -> dict[str, tuple[OwnColumn, ...]]:
+    """By source, as found; a column of integers in one and of numbers in another is one of numbers in both, so that
+    what cannot be one goes into `extra`, as within a source."""
+    kinds: dict[str, set[Kind]] = {}
+    for column in itertools.chain(*found.values()):
+        kinds.setdefault(column.name, set()).add(column.kind)
+    return {
+        source: tuple(replace(column, kind=_among(kinds[column.name], column.kind)) for column in columns)
+        for source, columns in found.items()
+    }
+
+
+def _among(kinds: set[Kind], kind: Kind) -> Kind:
+    return common_kind(kinds) if kinds == {"integer", "number"} else kind

@@ -24,8 +24,10 @@ from curate.run_folder import RunFolder
 from curate.settings import toml_value
 from curate.steps.bind import BoundStep, bind, resolve, step_names
 from curate.steps.columns import BEFORE_STEPS
+from curate.steps.conform import as_measured
 from curate.steps.decide import apply_rules
 from curate.steps.reach import ALIVE, measured_though_dropped
+from curate.steps.schema import source_tables
 from curate.steps.signals_before import as_seen
 
 EXPECTED = "expected step.parameter=value, for example gopher_quality.min_words=30"
@@ -97,10 +99,12 @@ def retune(run: RunFolder, changes: Sequence[Change]) -> Retuned:
         for file in sorted((run.folder / LEDGER / source.name).glob("*.parquet"))
     ]
     pairs = {source.name: _paired(source, old, new) for source in new.sources}
+    types = {source.name: source_tables(source, new).ledger for source in new.sources}
     parts = [pl.DataFrame(schema=EMPTY)]
     for source, file in files:
         split = pl.lit(f"{source.name}-{file.stem}").alias("split")
-        parts.append(_redecide(pl.read_parquet(file).with_columns(split), pairs[source.name]))
+        rows = as_measured(pl.read_parquet(file, glob=False), types[source.name])
+        parts.append(_redecide(rows.with_columns(split), pairs[source.name]))
     return Retuned(new, pl.concat(parts, how="diagonal_relaxed"))
 
 
