@@ -38,7 +38,7 @@ import curate
 from curate.batch import Lost
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
-from curate.readers.inputs import READERS
+from curate.readers.reader import READERS
 from curate.recipe import Source
 
 MAX_SECONDS = 20.0
@@ -179,11 +179,11 @@ def write_inputs(folder: Path, seed: int, numbers: range) -> Iterator[tuple[Path
 
 def read_input(path: Path, kind: Kind) -> Counter[str]:
     """What comes out, by reason."""
-    reader = __import__(READERS[kind.read], fromlist=["read"])
-    source = Source(name="fuzz", read=kind.read, paths=(str(path),))  # type: ignore[arg-type]
+    reader = READERS[kind.read]
+    source = Source(name="fuzz", read=kind.read, paths=(str(path),))
     found: Counter[str] = Counter()
     for file in find_inputs([str(path)], base=path.parent):
-        for start, end in reader.cut(file, target_bytes=20_000):
+        for start, end in reader.split_file(file, target_bytes=20_000):
             part = FileRange(file, start, end)
             for item in reader.read(part, source=source, max_record_bytes=MAX_RECORD_BYTES):
                 found[item.reason if isinstance(item, Lost) else "read"] += 1

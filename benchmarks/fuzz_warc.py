@@ -22,8 +22,10 @@ from curate.batch import Lost, Record
 from curate.engine.plan import FileRange, InputFile
 from curate.extract.html import Extraction, extract_html
 from curate.readers import warc
+from curate.recipe import Source
 from curate.steps.extract import extract_text
 
+WEB = Source("web", "warc", ("*",))
 MAX_RECORD = 1 << 20
 HEADS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
@@ -139,7 +141,7 @@ def try_one(path: Path, data: bytes, pages: list[bytes], name: str, outcome: Out
 
 def read(path: Path) -> list[Record | Lost]:
     file = InputFile(path.name, str(path), path.stat().st_size, "")
-    return list(warc.read(FileRange(file, 0, file.size), source="web", max_record_bytes=MAX_RECORD))
+    return list(warc.read(FileRange(file, 0, file.size), source=WEB, max_record_bytes=MAX_RECORD))
 
 
 def extract(html: str, is_xhtml: bool) -> Extraction:

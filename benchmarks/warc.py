@@ -18,7 +18,9 @@ from warcio.archiveiterator import ArchiveIterator
 
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.warc import read
+from curate.recipe import Source
 
+WEB = Source("web", "warc", ("*",))
 DEFAULT = Path(__file__).resolve().parents[2] / "shared" / "data" / "web" / "prose.warc.gz"
 
 
@@ -46,7 +48,7 @@ def records_per_second(reader: Callable[[Path], int], path: Path) -> float:
 def read_curate(path: Path) -> int:
     size = path.stat().st_size
     whole = FileRange(InputFile(path.name, str(path), size, ""), 0, size)
-    return sum(1 for _ in read(whole, source="web", max_record_bytes=64 << 20))
+    return sum(1 for _ in read(whole, source=WEB, max_record_bytes=64 << 20))
 
 
 def read_fastwarc(path: Path) -> int:

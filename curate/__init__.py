@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
+    from curate.readers.custom import reader
     from curate.recipe import Decontaminate, Dedup, Recipe
     from curate.recipe_file import load
+    from curate.recipe_path import RecipePath
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
@@ -48,6 +50,7 @@ __all__ = [
     "Document",
     "Range",
     "Recipe",
+    "RecipePath",
     "Run",
     "__version__",
     "apply_classifier",
@@ -60,6 +63,7 @@ __all__ = [
     "generate",
     "load",
     "plan",
+    "reader",
     "recipes",
     "run",
     "signal",
@@ -79,6 +83,7 @@ _HOMES = {
     "Document": "curate.batch",
     "Range": "curate.typed",
     "Recipe": "curate.recipe",
+    "RecipePath": "curate.recipe_path",
     "Run": "curate.api",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
@@ -90,6 +95,7 @@ _HOMES = {
     "generate": "curate.api",
     "load": "curate.recipe_file",
     "plan": "curate.api",
+    "reader": "curate.readers.custom",
     "recipes": "curate.api",
     "run": "curate.api",
     "signal": "curate.filters.custom",

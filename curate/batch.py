@@ -85,6 +85,15 @@ class Document:
     """Everything else that the batch holds: what the source knows, and the signals measured so far."""
 
 
+class PublishedRate(NamedTuple):
+    """`share` of `unit` that a rule or a step removed, in the corpus of `source`: `curate check` shows it beside what
+    it takes here."""
+
+    share: float
+    unit: str
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One decision on one signal. `keep` is a boolean expression over the batch: True keeps, null keeps."""
@@ -93,6 +102,7 @@ class Rule:
     signal: str
     keep: pl.Expr
     threshold: Any = None
+    published: PublishedRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +148,5 @@ class Filter:
     `curate retune` can tell what would become of it."""
     unwanted: tuple[str, ...] = ()
     """Rules that take so much that no later step measures what they drop: most of a crawl is in other languages."""
+    published: PublishedRate | None = None
+    """Of all its rules together."""

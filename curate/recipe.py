@@ -55,8 +55,9 @@ class Source:
 
     name: str
     """Letters, digits, "-" and "_"; folders of the run and weights of the mixture have this name."""
-    read: Literal["warc", "books", "code", "tables"]
-    """What the files are: web archives, books, source code, or tables of documents."""
+    read: str
+    """What reads the files: one of the readers below; your own function, as "module:function", or with its parameters
+    as `{ use = "module:function", … }`; or a plugin by its name."""
     paths: tuple[str, ...]
     """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file."""
     extract: Literal["resiliparse", "trafilatura"] = "resiliparse"
@@ -65,13 +66,16 @@ class Source:
     """Extract a page with trafilatura only if its quick text, resiliparse's, has at least this chance of being in a
     language that the step "language" keeps. 0: always."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """For tables: by the name that a column has here, its name in the files: `{ text = "content" }`."""
+    """For tables and own readers: by the name that a column has here, its name in the files: `{ text = "content" }`."""
     columns_only: bool = False
-    """For tables: no other columns than curate's and those of `columns` are kept."""
+    """For tables and own readers: no other columns than curate's and those of `columns` are kept."""
     split: Literal["chapters", "words"] | None = None
-    """For books: a document for each chapter, or for each run of paragraphs of `split_words` words; else one each."""
+    """For books and own readers: a document for each chapter, or for each run of paragraphs of `split_words` words;
+    else one each."""
     split_words: int = field(default=2000, metadata={"range": (1, 100_000_000)})
     """With `split = "words"` a document has at least so many; a paragraph is never cut."""
+    reader_parameters: Mapping[str, Any] = field(default_factory=dict, metadata={"toml": False})
+    """Of an own reader: what stands beside `use` in `read = { use = "module:function", … }`."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
     """What decides on documents, in order: a name, `{ use = "name", … }`, or `{ where = "an SQL expression" }`."""
     place: Place | None = field(default=None, compare=False, metadata={"toml": False})
@@ -429,11 +433,18 @@ def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are all TOML's too
 
 
+HIDDEN = ("place", "own", "reader_parameters")
+"""Fields that are no keys of the TOML."""
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Step):
         return {"use": value.use, **{key: _plain(item) for key, item in value.parameters.items()}}
+    if isinstance(value, Source) and value.reader_parameters:
+        use = Step(value.read, value.reader_parameters)
+        return _plain(replace(value, reader_parameters={})) | {"read": _plain(use)}
     if dataclasses.is_dataclass(value):
-        names = [item.name for item in dataclasses.fields(value) if item.name not in ("place", "own")]
+        names = [item.name for item in dataclasses.fields(value) if item.name not in HIDDEN]
         return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

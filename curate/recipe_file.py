@@ -214,9 +214,10 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) 
     if "name" in rest and "paths" not in rest:
         name = rest["name"]
         raise Mismatch(path, f'the source "{name}" has no paths: add [[source]] name = "{name}", paths = […]')
+    parameters: dict[str, Any] = {}
+    if "read" in rest:
+        rest["read"], parameters = _reader(rest["read"], (*path, "read"))
     source = build(Source, rest, path)
-    if source.split and source.read != "books":
-        raise Mismatch((*path, "split"), f'split is for books, and this source reads "{source.read}"')
     if not NAME.fullmatch(source.name):
         told = f'a source\'s name has up to {MAX_NAME} letters, digits, "-" and "_", found {describe(source.name)}'
         raise Mismatch((*path, "name"), told)
@@ -226,7 +227,16 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) 
     if not isinstance(steps, list):
         raise Mismatch((*path, "steps"), f"expected a list, found {describe(steps)}")
     bound = [_step(step, (*path, "steps", number), places) for number, step in enumerate(steps)]
-    return replace(source, steps=tuple(bound), place=places.get(path))
+    return replace(source, steps=tuple(bound), place=places.get(path), reader_parameters=parameters)
+
+
+def _reader(read: Any, path: tuple[str | int, ...]) -> tuple[str, dict[str, Any]]:
+    """A reader is a name, or a table with `use` and the parameters of the user's function."""
+    if isinstance(read, str):
+        return read, {}
+    if isinstance(read, dict) and isinstance(read.get("use"), str):
+        return read["use"], {key: value for key, value in read.items() if key != "use"}
+    raise Mismatch(path, f'a reader is a name or {{ use = "module:function", … }}; found {describe(read)}')
 
 
 def _step(step: Any, path: tuple[str | int, ...], places: Places) -> Step:

@@ -2,7 +2,7 @@
 
     python docs/generate.py [--check]
 
-dataclasses of curate/recipe.py, built-in filters ─▶ recipe_page ─▶ docs/recipe.md
+dataclasses of curate/recipe.py, readers, filters ─▶ recipe_page ─▶ docs/recipe.md
 parsers of curate/commands/                       ─▶ cli_page    ─▶ docs/cli.md
 """
 

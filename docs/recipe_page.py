@@ -1,6 +1,7 @@
 """docs/recipe.md: every table and key of a recipe, and every built-in step, from the code that reads them.
 
 dataclasses of curate/recipe.py: fields, hints, ranges, docstrings ─▶ a table each
+READERS: which files, keys, columns                                ─▶ a row each
 BUILT_IN filters: signatures, docstrings                           ─▶ a section each
 """
 
@@ -13,11 +14,13 @@ import json
 import math
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from curate import recipe
+from curate.readers.reader import READERS
+from curate.recipe_path import InRecipeFolder
 from curate.steps.bind import BUILT_IN, factory
 from curate.typed import Range
 
@@ -42,6 +45,11 @@ steps = [{ use = "language", keep = ["en"] }, "gopher_quality", { where = "digit
 [dedup]
 ```
 """
+OWN_READERS = """
+A key for another reader is refused with its line; where an extended recipe has it, it is left aside. A reader of one's
+own is `read = "my_readers:posts"`, the function `posts` of the file `my_readers.py` beside the recipe, and listens to
+all of these keys: see [sources.md](sources.md#your-own-reader).
+"""
 STEPS = """
 ## Steps
 
@@ -63,12 +71,31 @@ SHOWN_ITEMS = 6
 def recipe_page() -> str:
     parts = [HEAD, *_listed("Keys of the recipe itself", "", recipe.Recipe)]
     parts += _listed("`[[source]]`", "source", recipe.Source)
+    parts += _readers()
     for name, kind in _tables(recipe.Recipe):
         parts += _listed(f"`[{name}]`", name, kind)
     parts.append(STEPS)
     for name in BUILT_IN:
         parts += _step(name)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).strip() + "\n"
+
+
+def _readers() -> Iterator[str]:
+    yield from (
+        "",
+        "### Readers",
+        "",
+        "| `read` | files | keys of its own | columns that it may know |",
+        "|---|---|---|---|",
+    )
+    for name, reader in READERS.items():
+        keys, columns = (_quoted(names) for names in (sorted(reader.traits.keys), reader.traits.columns))
+        yield f'| `"{name}"` | {reader.about} | {keys} | {columns} |'
+    yield OWN_READERS
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _tables(kind: type) -> Iterator[tuple[str, type]]:
@@ -148,6 +175,8 @@ def _choices(hint: Any) -> tuple[Any, ...]:
 
 def _one(hint: Any, limits: Any, path: str) -> str:
     origin, arguments = get_origin(hint), get_args(hint)
+    if _is_path(hint):
+        return "path"
     if origin is Annotated:
         found = next(((note.low, note.high) for note in arguments[1:] if isinstance(note, Range)), limits)
         return _one(arguments[0], found, path)
@@ -162,7 +191,13 @@ def _one(hint: Any, limits: Any, path: str) -> str:
     return NAMES[hint] + (_between(limits) if limits and hint in (int, float) else "")
 
 
+def _is_path(hint: Any) -> bool:
+    return any(isinstance(note, InRecipeFolder) for note in get_args(hint)[1:])
+
+
 def _plural(hint: Any) -> str:
+    if _is_path(hint):
+        return "paths"
     if get_origin(hint) is Literal:
         return _one(hint, None, "")
     if get_origin(hint) is tuple:

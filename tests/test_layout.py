@@ -21,8 +21,8 @@ ROOMS = ("extract", "filters", "dedup", "decontaminate", "scrub", "tokenize", "t
 FLOORS = [
     ["version", "errors", "run_files", "toml_lines", "toml_text", "finite"],
     ["text", "typed", "interrupts", "terminal"],
-    ["batch", "recipe", "settings"],
-    ["recipe_file", "recipe_edit"],
+    ["batch", "recipe", "recipe_path", "settings"],
+    ["recipe_file", "recipe_edit", "own_code"],
     ["engine"],
     ["run_folder", "faults", "readers"],
     [*ROOMS],

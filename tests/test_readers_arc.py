@@ -15,8 +15,10 @@ from warcio.archiveiterator import ArchiveIterator
 from curate.batch import Lost, Record
 from curate.engine.plan import FileRange, InputFile
 from curate.readers import warc
+from curate.recipe import Source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "warc" / "warcio"
+WEB = Source("web", "warc", ("*",))
 BEGIN = (
     b"filedesc://a.arc.gz 0.0.0.0 20080101000000 text/plain 76\n1 0 Internet Archive\n"
     b"URL IP-address Archive-date Content-type Archive-length\n"
@@ -43,7 +45,7 @@ def read_file(path: Path, bounds: list[int] | None = None) -> list[Record | Lost
     file = InputFile(path.name, str(path), path.stat().st_size, "")
     ranges = itertools.pairwise(bounds or [0, file.size])
     pieces = [FileRange(file, start, end) for start, end in ranges]
-    return [item for piece in pieces for item in warc.read(piece, source="web", max_record_bytes=1 << 20)]
+    return [item for piece in pieces for item in warc.read(piece, source=WEB, max_record_bytes=1 << 20)]
 
 
 def read_bytes(folder: Path, data: bytes, name: str = "a.arc.gz") -> list[Record | Lost]:
@@ -156,7 +158,7 @@ def test_ranges_together_read_each_record_once(tmp_path: Path, packing: str) -> 
     path = tmp_path / "a.arc"
     path.write_bytes(PACKINGS[packing]([begin(), *(arc_record(number) for number in range(30))]))
     file = InputFile(path.name, str(path), path.stat().st_size, "")
-    bounds = [start for start, _ in warc.cut(file, target_bytes=700)] + [file.size]
+    bounds = [start for start, _ in warc.split_file(file, target_bytes=700)] + [file.size]
     assert len(bounds) > 4
     assert read_file(path, bounds) == read_file(path)
 

@@ -79,7 +79,7 @@ EPUB = {
 def read_one(path: Path, *, max_record_bytes: int = 1 << 26) -> list[Record | Lost]:
     source = Source(name="shelf", read="books", paths=(str(path),))
     file = find_inputs([str(path)], base=path.parent)[0]
-    [(start, end)] = books.cut(file, target_bytes=1)
+    [(start, end)] = books.split_file(file, target_bytes=1)
     return list(books.read(FileRange(file, start, end), source=source, max_record_bytes=max_record_bytes))
 
 

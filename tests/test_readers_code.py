@@ -35,7 +35,7 @@ def read(path: Path, *, max_record_bytes: int = 1 << 20) -> list[Record | Lost]:
     source = Source(name="code", read="code", paths=(str(path),))
     found: list[Record | Lost] = []
     for file in find_inputs([str(path)], base=path.parent):
-        for start, end in code.cut(file, target_bytes=1):
+        for start, end in code.split_file(file, target_bytes=1):
             found += code.read(FileRange(file, start, end), source=source, max_record_bytes=max_record_bytes)
     return found
 

@@ -23,7 +23,7 @@ from curate.batch import Lost, Record
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers import inflate
-from curate.readers.inputs import READERS
+from curate.readers.reader import READERS
 from curate.recipe import Source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,11 +34,11 @@ ROW = b'{"text": "A row that is whole."}\n'
 def read(path: Path, kind: str, pulses: list[None] | None = None) -> list[Record | Lost]:
     """Everything that a reader hands out, and that it takes less than 500 MB of memory over what was used before."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    reader = importlib.import_module(READERS[kind])
-    source = Source(name="s", read=kind, paths=(str(path),))  # type: ignore[arg-type]
+    reader = READERS[kind]
+    source = Source(name="s", read=kind, paths=(str(path),))
     file = find_inputs([str(path)], base=path.parent)[0]
     found: list[Record | Lost] = []
-    for start, end in reader.cut(file, target_bytes=1 << 30):
+    for start, end in reader.split_file(file, target_bytes=1 << 30):
         part = FileRange(file, start, end)
         beat = (lambda: pulses.append(None)) if pulses is not None else (lambda: None)
         found += reader.read(part, source=source, max_record_bytes=1 << 20, pulse=beat)

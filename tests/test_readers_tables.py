@@ -39,7 +39,7 @@ def read(
     source = Source(name="news", read="tables", paths=(str(path),), columns=columns or {})
     file = find_inputs([str(path)], base=path.parent)[0]
     found: list[Record | Lost] = []
-    for start, end in tables.cut(file, target_bytes=target_bytes):
+    for start, end in tables.split_file(file, target_bytes=target_bytes):
         found += tables.read(FileRange(file, start, end), source=source, max_record_bytes=max_record_bytes)
     return found
 

@@ -25,9 +25,11 @@ from warcio.warcwriter import WARCWriter
 from curate.batch import Lost, Record
 from curate.engine.plan import FileRange, InputFile
 from curate.readers import members, warc
+from curate.recipe import Source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 WORDS = Path(__file__).read_text(encoding="utf-8").split()
+WEB = Source("web", "warc", ("*",))
 MAX = 1 << 20
 COUNT = 100
 BAD = 50
@@ -66,7 +68,7 @@ def read_file(path: Path, *, bounds: list[int] | None = None, max_bytes: int = M
     file = InputFile(path.name, str(path), path.stat().st_size, "")
     bounds = bounds or [0, file.size]
     ranges = [FileRange(file, start, end) for start, end in itertools.pairwise(bounds)]
-    return [item for piece in ranges for item in warc.read(piece, source="web", max_record_bytes=max_bytes)]
+    return [item for piece in ranges for item in warc.read(piece, source=WEB, max_record_bytes=max_bytes)]
 
 
 def read_bytes(folder: Path, data: bytes, name: str = "a.warc.gz", **options: Any) -> list[Record | Lost]:
@@ -472,7 +474,7 @@ def test_the_ranges_of_cut_give_the_same_as_the_whole_file(
     }[form]
     path = tmp_path / "a"
     path.write_bytes(data)
-    ranges = warc.cut(InputFile("a", str(path), len(data), ""), target_bytes=5000)
+    ranges = warc.split_file(InputFile("a", str(path), len(data), ""), target_bytes=5000)
     assert (len(ranges) > 3) == (form != "zstd")
     assert read_file(path, bounds=[0, *(end for _, end in ranges)]) == read_file(path)
 
@@ -557,6 +559,6 @@ def test_the_reader_says_that_it_goes_on(tmp_path: Path, whole: list[bytes]) -> 
     path = tmp_path / "a.warc.gz"
     path.write_bytes(whole[0] + gzip.compress(bytes(64 << 20), 1) + b"\x1f\x8b\x08" * 1_000_000 + whole[1])
     file = InputFile(path.name, str(path), path.stat().st_size, "")
-    items = list(warc.read(FileRange(file, 0, file.size), source="web", max_record_bytes=1 << 30, pulse=beat))
+    items = list(warc.read(FileRange(file, 0, file.size), source=WEB, max_record_bytes=1 << 30, pulse=beat))
     assert numbers(items) == [0, 1]
     assert beats >= 64 // 16

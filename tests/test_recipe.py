@@ -31,7 +31,7 @@ steps = [
 
 [[source]]
 name = "books"
-read = "books"
+read = "tables"
 paths = "books/**/*"
 
 [source.columns]
@@ -137,7 +137,7 @@ def test_a_recipe_extends_another_key_by_key_and_sources_by_name(tmp_path: Path)
     assert (recipe.mix.tokens, recipe.mix.max_epochs) == (10_000_000, 2.0)
     assert [source.name for source in recipe.sources] == ["web", "books"]
     assert recipe.source("books").paths == ("other",)
-    assert recipe.source("books").read == "books"
+    assert recipe.source("books").read == "tables"
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_the_command_tells_what_its_numbers_rest_on(tmp_path: Path, capsys: pyte
     shown = json.loads(capsys.readouterr().out)
     assert shown["sources"]["code"]["estimated"]["drawn_share"] == 1.0
     planned = plan(recipe)
-    assert "code: 86 documents were tried, all that can be read" in list(plan_lines(planned))
+    assert "code (code): 86 documents were tried, all that can be read" in list(plan_lines(planned))
     console = Console(width=80, file=io.StringIO())
     console.print(plan_table(planned))
     assert isinstance(console.file, io.StringIO)

@@ -67,7 +67,7 @@ def test_the_hash_seed_of_the_process_changes_nothing(tmp_path: Path, batch: pl.
     batch.write_parquet(tmp_path / "batch.parquet")
     program = (
         "import sys, hashlib, polars as pl\n"
-        "from test_passes_decide import steps\n"
+        "from test_steps_decide import steps\n"
         "from curate.engine.clock import Clock\n"
         "from curate.steps.decide import decide\n"
         "done = decide(pl.read_parquet(sys.argv[1]), steps(), Clock())\n"

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from curate.errors import RecipeError, UsageError
 from curate.filters.custom import resolve_custom
 from curate.recipe_file import load
-from curate.steps.bind import BUILT_IN, _factory, resolve
+from curate.recipe_path import RecipePath, place_paths
+from curate.steps.bind import BUILT_IN, factory, resolve
 from curate.typed import Amount, Count, Mismatch, Positive, Range, Share, convert, fill
 
 RECIPE = """
@@ -93,13 +95,13 @@ def test_a_recipe_says_the_range_and_the_line(tmp_path: Path, use: str, paramete
 
 @pytest.mark.parametrize("name", sorted(set(BUILT_IN) - {"where"}))
 def test_every_number_of_a_built_in_step_knows_its_range_and_its_default_lies_there(name: str) -> None:
-    hints = inspect.get_annotations(_factory(name), eval_str=True)
-    parameters = inspect.signature(_factory(name)).parameters
+    hints = inspect.get_annotations(factory(name), eval_str=True)
+    parameters = inspect.signature(factory(name)).parameters
     bare = [key for key, hint in hints.items() if hint in (int, float) and key != "return"]
     assert not bare
     given = {key: ["en"] if key == "keep" else "x" for key, each in parameters.items() if each.default is each.empty}
     fill(
-        _factory(name),
+        factory(name),
         {**given, **{key: p.default for key, p in parameters.items() if type(p.default) in (int, float)}},
         (),
     )
@@ -114,3 +116,37 @@ def test_a_users_own_parameter_may_have_a_range_too(tmp_path: Path) -> None:
     assert resolve_custom("own:long_enough", {"share": 0.25}, base=tmp_path)
     with pytest.raises(UsageError, match='step "own:long_enough", share: share must lie between 0 and 1, found 2'):
         resolve_custom("own:long_enough", {"share": 2}, base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "placed"),
+    [
+        (RecipePath, "a.bin", "/recipes/a.bin"),
+        (RecipePath, "/models/a.bin", "/models/a.bin"),
+        (RecipePath, "", ""),
+        (RecipePath | None, None, None),
+        (RecipePath | None, "a.bin", "/recipes/a.bin"),
+        (tuple[RecipePath, ...], ("a", "lists/b"), ("/recipes/a", "/recipes/lists/b")),
+        (RecipePath | tuple[RecipePath, ...], ("a",), ("/recipes/a",)),
+        (dict[str, RecipePath], {"en": "en.txt"}, {"en": "/recipes/en.txt"}),
+        (str, "a.bin", "a.bin"),
+        (tuple[str, ...], ("a",), ("a",)),
+    ],
+)
+def test_a_path_is_known_by_its_type_and_starts_from_the_recipes_folder(hint: Any, value: Any, placed: Any) -> None:
+    assert place_paths({"x": value}, {"x": hint}, Path("/recipes")) == {"x": placed}
+
+
+def test_a_users_own_parameter_may_be_a_path_from_the_recipes_folder(tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text("spam\n")
+    (tmp_path / "own.py").write_text(
+        "from pathlib import Path\nimport curate\n\n@curate.filter\n"
+        "def clean(document: curate.Document, words: curate.RecipePath = 'bad.txt') -> bool:\n"
+        "    return document.text not in Path(words).read_text().split()\n"
+    )
+    for parameters in ({}, {"words": "bad.txt"}):
+        step = resolve_custom("own:clean", parameters, base=tmp_path)
+        assert "bad.txt" in {file.name for file in step.files}
+        assert step.measure is not None
+        measured = step.measure(pl.DataFrame({"id": ["a", "b"], "text": ["spam", "news"]}))
+        assert measured["clean"].to_list() == [False, True]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from curate.batch import Filter, Rule
+from curate.batch import Filter, PublishedRate, Rule
 from curate.typed import Amount, Count, Share
 
 XML_HEAD = 100
@@ -81,7 +81,8 @@ def code(
     ]
     rules += [Rule("drop_xml", "is_xml", ~pl.col("is_xml"))] if drop_xml else []
     rules += [Rule("drop_generated", "is_generated", ~pl.col("is_generated"))] if drop_generated else []
-    return Filter(tuple(rules), measure=measure_code)
+    removed = PublishedRate(0.672, "bytes", "DeepSeek-Coder, arXiv:2401.14196, with deduplication")
+    return Filter(tuple(rules), measure=measure_code, published=removed)
 
 
 def measure_code(batch: pl.DataFrame) -> pl.DataFrame:

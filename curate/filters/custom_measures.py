@@ -6,7 +6,6 @@ per batch:    batch ─▶ function ─▶ column;   it raises ─▶ each row b
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -17,9 +16,9 @@ from polars._typing import PolarsDataType
 from polars.exceptions import PolarsError
 
 from curate.batch import Document, Filter, ModelFile, Rule, Visit, unwatched
-from curate.errors import CurateError, UsageError, described
+from curate.errors import CurateError, UsageError
+from curate.own_code.raised import describe_raised
 
-MAX_FRAMES = 10
 FIXED = ("id", "source", "text", "url", "error")
 Files = tuple[ModelFile, ...]
 PerDocument = Callable[[Document], Any]
@@ -80,7 +79,7 @@ def _call_each(
             raise
         except BaseException as error:  # also what `sys.exit()` raises, and a panic in Rust
             answers.append(None)
-            errors.append(_describe(error))
+            errors.append(describe_raised(error, __file__))
     return answers, errors
 
 
@@ -97,7 +96,9 @@ def _column_measure(function: PerBatch, name: str, dtype: PolarsDataType) -> Cal
             raise
         except BaseException as error:
             if batch.height == 1:
-                return _with_errors(batch.with_columns(pl.lit(None, dtype).alias(name)), [_describe(error)])
+                return _with_errors(
+                    batch.with_columns(pl.lit(None, dtype).alias(name)), [describe_raised(error, __file__)]
+                )
             return pl.concat([measure(row) for row in batch.iter_slices(1)], how="diagonal")
 
     return measure
@@ -121,17 +122,6 @@ def _with_errors(batch: pl.DataFrame, errors: list[str | None]) -> pl.DataFrame:
     if "error" in batch.columns:
         found = batch["error"].cast(pl.String).fill_null(found)
     return batch.with_columns(found)
-
-
-def _describe(error: BaseException) -> str:
-    """A line with the error and the place where it was raised, "KeyError: 'author' (my_filters.py:12: row['author'])";
-    then, where it went through several, the lines of the traceback.
-    """
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    place = f" ({frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
-    told = described(error) + place
-    way = "".join(traceback.format_list(frames[-MAX_FRAMES:])) if len(frames) > 1 else ""
-    return f"{told}\n{way}".rstrip()
 
 
 def _as_bool(answer: Any) -> bool:

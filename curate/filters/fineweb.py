@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from curate.batch import Filter, Rule
+from curate.batch import Filter, PublishedRate, Rule
 from curate.typed import Amount, Share
+
+SOURCE = "FineWeb, arXiv:2406.17557"
 
 
 def fineweb(
@@ -33,13 +35,19 @@ def fineweb(
                 "terminal_punctuation_line_ratio",
                 pl.col("terminal_punctuation_line_ratio") >= min_terminal_punctuation_line_ratio,
                 min_terminal_punctuation_line_ratio,
+                _removed(0.1014),
             ),
-            _at_most("short_line_ratio", max_short_line_ratio),
-            _at_most("duplicate_full_line_character_ratio", max_duplicate_full_line_character_ratio),
+            _at_most("short_line_ratio", max_short_line_ratio, _removed(0.0373)),
+            _at_most("duplicate_full_line_character_ratio", max_duplicate_full_line_character_ratio, _removed(0.1247)),
             _at_most("newline_word_ratio", max_newline_word_ratio),
-        )
+        ),
+        published=_removed(0.22),
     )
 
 
-def _at_most(signal: str, threshold: float) -> Rule:
-    return Rule(f"max_{signal}", signal, pl.col(signal) <= threshold, threshold)
+def _at_most(signal: str, threshold: float, published: PublishedRate | None = None) -> Rule:
+    return Rule(f"max_{signal}", signal, pl.col(signal) <= threshold, threshold, published)
+
+
+def _removed(share: float) -> PublishedRate:
+    return PublishedRate(share, "tokens", SOURCE)

@@ -18,6 +18,7 @@ import polars as pl
 from curate.batch import Filter, ModelFile, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.recipe_path import RecipePath
 from curate.text.buffers import text_buffers
 from curate.text.characters import character_classes, decode
 from curate.text.compiled import inner, kernel, pointer
@@ -56,7 +57,7 @@ Table = Mapping[str, Thresholds]
 
 def fineweb2(
     *,
-    table: str = "",
+    table: RecipePath = "",
     keep_other_languages: bool = False,
     use_language_score: bool = False,
     max_duplicate_full_line_character_ratio: Share = 0.1,

@@ -14,7 +14,7 @@ from typing import Literal
 
 import polars as pl
 
-from curate.batch import Filter, Rule
+from curate.batch import Filter, PublishedRate, Rule
 from curate.text.ngrams import DUPLICATE_SIZES, TOP_SIZES
 from curate.text.repeats import COUNTS, count_repeats
 from curate.typed import Amount, Count, Share
@@ -52,7 +52,8 @@ def gopher_quality(
             _at_most("max_ellipsis_line_ratio", "ellipsis_line_ratio", max_ellipsis_line_ratio),
             _at_least("min_alphabetic_word_ratio", "alphabetic_word_ratio", min_alphabetic_word_ratio),
             _at_least("min_stop_words", stop_words, min_stop_words),
-        )
+        ),
+        published=PublishedRate(0.1523, "characters", "Dolma, arXiv:2402.00159, with gopher_repetition"),
     )
 
 

@@ -14,9 +14,10 @@ import polars as pl
 import pyarrow as pa
 from polars._typing import PolarsDataType
 
-from curate.batch import Filter, Rule
+from curate.batch import Filter, PublishedRate, Rule
 from curate.errors import UsageError, nearest
 from curate.filters.fasttext_model import PREFIX, FastTextModel, Prediction, load_model
+from curate.recipe_path import RecipePath
 from curate.typed import Positive, Share
 
 LID_176 = Path(__file__).parent / "models" / "lid.176.ftz"
@@ -29,7 +30,9 @@ SCHEMA: Mapping[str, PolarsDataType] = {
 }
 
 
-def language(*, keep: tuple[str, ...], min_score: Share = 0.65, model: str | None = None, top: Positive = 3) -> Filter:
+def language(
+    *, keep: tuple[str, ...], min_score: Share = 0.65, model: RecipePath | None = None, top: Positive = 3
+) -> Filter:
     """Keep documents in one of the languages `keep`, recognised with a score of at least `min_score`.
 
     Signals: `language` (String, a code of the model's such as "en"; replaces what the source said), `language_score`
@@ -59,6 +62,7 @@ def language(*, keep: tuple[str, ...], min_score: Share = 0.65, model: str | Non
         files=(lid.file,),
         is_cheap=model is None,  # other models may be a thousand times larger
         unwanted=("keep",),
+        published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5"),
     )
 
 

@@ -16,6 +16,7 @@ import polars as pl
 from curate.batch import Filter, ModelFile, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.recipe_path import RecipePath
 from curate.typed import Count, Share
 
 END = r"[.!?]+\s+"
@@ -37,7 +38,7 @@ def madlad(
     max_questionable_ratio: Share = 0.2,
     min_list_words: Count = 12,
     max_capitalised_ratio: Share = 0.5,
-    patterns: str = "",
+    patterns: RecipePath = "",
 ) -> Filter:
     """Drop pages of few sentences, and of many questionable ones; a value on a threshold is kept.
 

@@ -12,12 +12,13 @@ import polars as pl
 from curate.batch import Filter, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import FastTextModel, load_model
+from curate.recipe_path import RecipePath
 from curate.typed import Share
 
 
 def fasttext(
     *,
-    model: str,
+    model: RecipePath,
     label: str,
     name: str = "fasttext",
     min_score: Share | None = None,

@@ -19,6 +19,7 @@ from curate.errors import UsageError, nearest
 from curate.filters.expressions import Expressions, compile_expressions, count_expressions
 from curate.filters.fasttext_model import file_sha256, load_model
 from curate.filters.quality import label_scores
+from curate.recipe_path import RecipePath
 from curate.typed import Share
 
 WORD_LISTS = Path(__file__).parent / "wordlists"
@@ -33,7 +34,7 @@ def toxicity(
     *,
     max_score: Share = 0.4,
     languages: tuple[str, ...] = (),
-    model: str | None = None,
+    model: RecipePath | None = None,
     label: str = "__label__toxic",
 ) -> Filter:
     """Keep documents whose `toxicity_score` (Float32, 0–1) is at most `max_score`.

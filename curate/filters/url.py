@@ -19,6 +19,7 @@ import polars as pl
 from curate.batch import Filter, ModelFile, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.recipe_path import RecipePath
 from curate.typed import Count
 
 WORDS = (
@@ -54,7 +55,7 @@ class Blocklist(NamedTuple):
 
 def url(
     *,
-    blocklists: tuple[str, ...] = (),
+    blocklists: tuple[RecipePath, ...] = (),
     words: tuple[str, ...] = WORDS,
     soft_words: tuple[str, ...] = (),
     max_soft_words: Count = 1,

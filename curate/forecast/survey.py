@@ -144,7 +144,7 @@ def _is_in_bytes(split: Split) -> bool:
 def _read(reading: _Reading, split: Split, max_bytes: int, source: Source, recipe: Recipe) -> float:
     """Add the records of a split, or its first ones; which part of it was read."""
     before, piece = reading.payload, split.ranges[0]
-    for record in read_split(split, source, recipe.limits.max_record_bytes):
+    for record in read_split(split, source, recipe):
         place = record.id.rpartition("@")[2]
         if _is_in_bytes(split) and place.isdigit() and int(place) - piece.start > max_bytes:
             return (int(place) - piece.start) / (piece.end - piece.start)

@@ -15,6 +15,7 @@ from curate.dedup.sign import check_keep, with_bands
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.readers.inputs import find_source
+from curate.readers.reader import traits_of
 from curate.recipe import Recipe, Source, TokenizerChoice
 from curate.scrub.pii import scrub_texts
 from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
@@ -35,7 +36,9 @@ def check_recipe(recipe: Recipe) -> None:
     """
     for source in recipe.sources:
         page_extractor(source, recipe)
-        _check_expressions(_with_columns(source, recipe), recipe, bind(source, recipe))
+    recipe = replace(recipe, sources=tuple(_with_columns(source, recipe) for source in recipe.sources))
+    for source in recipe.sources:
+        _check_expressions(source, recipe, bind(source, recipe))
     _check_dedup(recipe)
     _check_decontaminate(recipe)
     _check_scrub(recipe)
@@ -57,7 +60,7 @@ def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, .
 
 def _with_columns(source: Source, recipe: Recipe) -> Source:
     """With the columns of its tables, as the plan will know them."""
-    if source.read != "tables":
+    if not traits_of(source.read).has_own_columns:
         return source
     return replace(source, own=own_columns(source, recipe, find_source(source, recipe)))
 
@@ -83,7 +86,7 @@ def _check_dedup(recipe: Recipe) -> None:
     for source in recipe.sources:
         if has_own_steps(source):
             continue
-        columns = [*measured(_with_columns(source, recipe), recipe).columns, *source.columns]
+        columns = [*measured(source, recipe).columns, *source.columns]
         for key, check in (("keep", check_keep), ("semantic", check_embeddings)):
             try:
                 check(recipe.dedup, columns)

@@ -25,6 +25,7 @@ from curate.engine.ledger import check_account, count_outcomes
 from curate.engine.plan import Split
 from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
+from curate.readers.inputs import reader_of
 from curate.recipe import Dedup, Recipe, Source
 from curate.run_files import Filtered, filtered
 from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
@@ -32,7 +33,8 @@ from curate.steps.columns import as_documents, as_ledger, in_order
 from curate.steps.decide import decide, quarantine_culprits
 from curate.steps.deciding_files import check_as_planned
 from curate.steps.rows import bounded_batches, frame_rows, split_rows
-from curate.steps.user_errors import ENOUGH, ROWS, check_user_errors
+from curate.steps.source_reader import has_own_reader
+from curate.steps.user_errors import ENOUGH, ROWS, check_reader_errors, check_user_errors
 from curate.text.signals import text_signals
 
 KINDS: tuple[Filtered, ...] = ("documents", "signatures", "ledger")
@@ -54,12 +56,14 @@ def filter_split(job: Job) -> Made | None:
         recipe, split = job.recipe, job.split
         source = recipe.source(split.source)
         steps = bind(source, recipe)
-        check_as_planned(job.plan, [file for step in steps for file in step.filter.files])
+        files_of_steps = [file for step in steps for file in step.filter.files]
+        check_as_planned(job.plan, [*reader_of(source, recipe).files, *files_of_steps])
         _load_kernels(job.store)
     with clock("batch"):
         batches = bounded_batches(split_rows(split, source, recipe, walk, clock))
         processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
-        parts = list(_watched(processed, steps, recipe) if has_own_steps(source) else processed)
+        has_own_code = has_own_steps(source) or has_own_reader(source)
+        parts = list(_watched(processed, source, steps, recipe) if has_own_code else processed)
         parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
     walk.idle()
     if walk.is_confirming:
@@ -68,13 +72,15 @@ def filter_split(job: Job) -> Made | None:
         return _made(job, _join(parts))
 
 
-def _watched(parts: Iterator[Parts], steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
+def _watched(parts: Iterator[Parts], source: Source, steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
     """A user's function that fails everywhere stops the run early, not after hours."""
     names, rows = [step.name for step in steps], pl.DataFrame()
     for part in parts:
         yield part
         rows = pl.concat([rows, part.ledger.select(ROWS)], how="diagonal_relaxed")
         check_user_errors(rows, names, recipe.limits.max_errors, min_reached=ENOUGH)
+        if has_own_reader(source):
+            check_reader_errors(rows, source.read, recipe.limits.max_errors, min_read=ENOUGH)
 
 
 def _made(job: Job, parts: Parts) -> Made:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from curate.engine.plan import Plan
-from curate.readers.inputs import cut_inputs, find_source
+from curate.readers.inputs import find_source, split_inputs
 from curate.recipe import Recipe, digest, to_toml
 from curate.steps.deciding_files import deciding_files, digests_of
 from curate.steps.own_columns import own_columns, with_common_numbers
@@ -24,7 +24,7 @@ def make_plan(recipe: Recipe) -> Plan:
         RecipeError: a source's path matches nothing.
     """
     inputs = {source.name: find_source(source, recipe) for source in recipe.sources}
-    splits = cut_inputs(recipe, inputs)
+    splits = split_inputs(recipe, inputs)
     files = digests_of(deciding_files(recipe))
     recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
     columns = with_common_numbers(

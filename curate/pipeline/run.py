@@ -38,7 +38,8 @@ from curate.recipe_file import opened
 from curate.run_files import LOCK, MANIFEST, RECIPE, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
-from curate.steps.user_errors import ROWS, check_user_errors
+from curate.steps.source_reader import has_own_reader
+from curate.steps.user_errors import ROWS, check_reader_errors, check_user_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +200,14 @@ def _check_records(store: Store, recipe: Recipe, plan: Plan) -> None:
 
 def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
     """Of each source as a whole; a part of it was watched as it was read."""
-    for source in filter(has_own_steps, recipe.sources):
+    for source in recipe.sources:
+        if not (has_own_steps(source) or has_own_reader(source)):
+            continue
         files = [open_filtered(store, split.key, "ledger") for split in plan.of(source.name)]
         rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files])
         check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
+        if has_own_reader(source):
+            check_reader_errors(rows, source.read, recipe.limits.max_errors)
 
 
 def _tasks(stage: Stage, plan: Plan) -> Iterator[Task]:

@@ -27,7 +27,7 @@ from curate.recipe import Source
 BOOK_SUFFIXES = (".txt", ".epub", ".html", ".htm", ".xhtml", ".xht")
 
 
-def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """A book is read whole, and so is an archive: [(0, 1)]."""
     return [(0, 1)]
 

@@ -27,7 +27,7 @@ CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\x1b"})
 MAX_CONTROL_SHARE = 0.01
 
 
-def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """A file is one document, and an archive is read from its beginning: [(0, 1)]."""
     return [(0, 1)]
 

@@ -1,38 +1,33 @@
-"""The table of readers; a source's inputs found, cut, and read as records, each by its own.
+"""A source's inputs found, split, and read as records, each by its reader.
 
 Source.paths ─▶ inputs ─▶ splits          FileRange ─▶ reader ─▶ Record | Lost
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from functools import partial
-from types import ModuleType
-from typing import Any
 
 from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.files import find_inputs, read_version
 from curate.engine.plan import FileRange, InputFile, PlannedSplits, Split, make_splits, target_bytes
 from curate.errors import RunConflict, UsageError
+from curate.readers.custom import resolve_reader
+from curate.readers.reader import READERS, Ranges, Reader
 from curate.recipe import Recipe, Source, mistake
 
-READERS: Mapping[str, str] = {
-    "warc": "curate.readers.warc",
-    "books": "curate.readers.books",
-    "code": "curate.readers.code",
-    "tables": "curate.readers.tables",
-}
 
+def reader_of(source: Source, recipe: Recipe) -> Reader:
+    """The reader that a source names: one that ships, or the user's own.
 
-def cut_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> PlannedSplits:
-    """The inputs of each source cut by its reader."""
-    target = target_bytes(sum(file.size for files in inputs.values() for file in files))
-    splits: list[Split] = []
-    for source in recipe.sources:
-        reader = _reader(source)
-        splits += make_splits(source.name, inputs[source.name], partial(_cut, reader), target)
-    return PlannedSplits(splits)
+    Raises:
+        UsageError: there is none of this name, or it cannot be used so.
+    """
+    if source.read not in READERS:
+        return resolve_reader(source.read, source.reader_parameters, base=recipe.base)
+    for parameter in source.reader_parameters:
+        raise UsageError(f'the reader "{source.read}" has no parameter "{parameter}"')
+    return READERS[source.read]
 
 
 def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
@@ -42,17 +37,22 @@ def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
         raise mistake(f'source "{source.name}": {error}', source.place, recipe.file) from None
 
 
-def _reader(source: Source) -> ModuleType:
-    return importlib.import_module(READERS[source.read])
+def split_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> PlannedSplits:
+    """The inputs of each source, split by its reader."""
+    target = target_bytes(sum(file.size for files in inputs.values() for file in files))
+    splits: list[Split] = []
+    for source in recipe.sources:
+        reader = reader_of(source, recipe)
+        splits += make_splits(source.name, inputs[source.name], partial(_split_file, reader), target)
+    return PlannedSplits(splits)
 
 
-def _cut(reader: ModuleType, file: InputFile, target: int) -> list[tuple[int, int]]:
-    pieces: list[tuple[int, int]] = reader.cut(file, target_bytes=target)
-    return pieces
+def _split_file(reader: Reader, file: InputFile, target: int) -> Ranges:
+    return reader.split_file(file, target_bytes=target)
 
 
 def read_range(
-    piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
+    reader: Reader, piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
 ) -> Iterator[Record | Lost]:
     """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
 
@@ -60,13 +60,7 @@ def read_range(
         RunConflict: the input is not the one that was planned.
     """
     check_unchanged(piece.file)
-    yield from _read(_reader(source), piece, source, max_record_bytes, pulse)
-
-
-def _read(reader: ModuleType, piece: FileRange, source: Source, max_record_bytes: int, pulse: Pulse) -> Any:
-    if source.read == "warc":
-        return reader.read(piece, source=source.name, max_record_bytes=max_record_bytes, pulse=pulse)
-    return reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
+    yield from reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
 
 
 def check_unchanged(file: InputFile) -> None:

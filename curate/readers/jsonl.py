@@ -25,6 +25,7 @@ from curate.readers.lines import Line, split_lines
 from curate.readers.rows import column_names, row_record, without_text
 from curate.recipe import Source
 
+SUFFIXES = (".jsonl", ".ndjson", ".json")
 PATIENCE = 100  # rows without a text column before the file is taken to have none
 FREE_LINES = 1_000_000
 LINES_PER_PULSE = 10_000
@@ -32,7 +33,14 @@ LINES_PER_PULSE = 10_000
 Row = dict[str, Any]
 
 
-def cut_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+def is_lines(name: str) -> bool:
+    plain = name.lower()
+    for suffix in COMPRESSED:
+        plain = plain.removesuffix(suffix)
+    return plain.endswith(SUFFIXES)
+
+
+def split_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Byte ranges of about equal size, at most `target_bytes`, wherever lines end; [(0, 1)] for a file that is read
     from its beginning."""
     if is_compressed(file.name) or _has_items(file):

@@ -15,15 +15,13 @@ import pyarrow.parquet as pq
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import UsageError
-from curate.readers.jsonl import read_rows
-from curate.readers.own_columns import common_kind, kind_of
-from curate.readers.parquet import raise_machine_fault, storage, text_problem
+from curate.readers.jsonl import is_lines, read_rows
+from curate.readers.own_columns import MAX_COLUMNS, common_kind, kind_of
+from curate.readers.parquet import is_parquet, raise_machine_fault, storage, text_problem
 from curate.readers.rows import column_names, missing_column
-from curate.readers.tables import is_lines, is_parquet
 from curate.recipe import Kind, Source
 
 MAX_FILES = 32
-MAX_COLUMNS = 256
 HEAD_BYTES = 1 << 20
 
 

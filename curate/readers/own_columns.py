@@ -19,6 +19,8 @@ from curate.finite import finite
 from curate.recipe import Kind, OwnColumn
 
 EXTRA = "extra"
+MAX_COLUMNS = 256
+"""Of a source that have names of their own; what further ones hold goes into `extra`."""
 _NOT_OF_KIND = object()
 
 

@@ -24,7 +24,11 @@ DAMAGE = (pa.ArrowException, OSError, UnicodeError)
 """What the library raises on a damaged file; a column's name may be no UTF-8."""
 
 
-def cut_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+def is_parquet(name: str) -> bool:
+    return name.lower().endswith((".parquet", ".pq"))
+
+
+def split_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Runs of row groups of at least `target_bytes` (compressed, all columns); [(0, 1)] where the file is damaged."""
     try:
         with open_input(file.uri) as raw:

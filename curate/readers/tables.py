@@ -17,19 +17,19 @@ from collections.abc import Iterator
 
 from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.plan import FileRange, InputFile
-from curate.readers.inflate import COMPRESSED
-from curate.readers.jsonl import cut_jsonl, read_jsonl
-from curate.readers.parquet import cut_parquet, read_parquet
+from curate.readers.jsonl import is_lines, read_jsonl, split_jsonl
+from curate.readers.look import look_at_tables
+from curate.readers.parquet import is_parquet, read_parquet, split_parquet
 from curate.recipe import Source
 
-LINE_SUFFIXES = (".jsonl", ".ndjson", ".json")
+look = look_at_tables
 
 
-def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Byte ranges of plain JSON Lines, runs of row groups of Parquet; [(0, 1)] for what is read from its beginning."""
     if is_parquet(file.name):
-        return cut_parquet(file, target_bytes=target_bytes)
-    return cut_jsonl(file, target_bytes=target_bytes) if is_lines(file.name) else [(0, 1)]
+        return split_parquet(file, target_bytes=target_bytes)
+    return split_jsonl(file, target_bytes=target_bytes) if is_lines(file.name) else [(0, 1)]
 
 
 def read(
@@ -46,14 +46,3 @@ def read(
         yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
     else:
         yield Lost(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)
-
-
-def is_parquet(name: str) -> bool:
-    return name.lower().endswith((".parquet", ".pq"))
-
-
-def is_lines(name: str) -> bool:
-    plain = name.lower()
-    for suffix in COMPRESSED:
-        plain = plain.removesuffix(suffix)
-    return plain.endswith(LINE_SUFFIXES)

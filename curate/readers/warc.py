@@ -33,13 +33,16 @@ from curate.readers.members import (
     find_start,
 )
 from curate.readers.warc_blocks import Block, Damage, read_blocks
+from curate.recipe import Source
 
 MAX_PADDING = 512  # NULs between members hold nothing
 MAX_MESSAGES = 4  # one inside the other
 FOREIGN = {b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-up"}
 
 
-def read(range: FileRange, *, source: str, max_record_bytes: int, pulse: Pulse = no_pulse) -> Iterator[Record | Lost]:
+def read(
+    range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+) -> Iterator[Record | Lost]:
     """Every record of the file that starts in the range, and every stretch of it that is none.
 
     Pages come as Record: 2xx responses, `resource` and `conversion` (WET) records with HTML or plain text, their
@@ -52,7 +55,7 @@ def read(range: FileRange, *, source: str, max_record_bytes: int, pulse: Pulse =
         MachineError: the file could not be read.
     """
     with open_input(range.file.uri) as file:
-        prefix = f"{source}/{range.file.name}"
+        prefix = f"{source.name}/{range.file.name}"
         for item in _read_items(Pages(file, pulse), range.start, range.end, max_record_bytes):
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
@@ -62,7 +65,7 @@ def read(range: FileRange, *, source: str, max_record_bytes: int, pulse: Pulse =
                 yield Lost(id, "quarantined", item.reason, item.detail)
 
 
-def cut(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
+def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Byte ranges of about `target_bytes` that cover the file; `read` finds the records of each.
 
     Gzip is cut anywhere, plain files at records' starts (their headers are read), zstd and what is no WARC not at all.

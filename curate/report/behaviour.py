@@ -39,9 +39,7 @@ class Finding:
 def nothing_read(recipe: Recipe, source: Source, plan: Plan) -> Finding:
     """Why a source whose sample is empty has no document."""
     extract = page_extractor(source, recipe)
-    records = (
-        record for split in plan.of(source.name) for record in read_split(split, source, recipe.limits.max_record_bytes)
-    )
+    records = (record for split in plan.of(source.name) for record in read_split(split, source, recipe))
     rows = (record_row(record, extract, None) for record in islice(records, MAX_LOOKED_AT))
     reasons = Counter(f"{row['outcome']} ({row['reason']})" for row in rows if "text" not in row)
     if not reasons:

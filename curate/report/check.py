@@ -13,9 +13,9 @@ from typing import Any
 
 import polars as pl
 
+from curate.batch import PublishedRate
 from curate.decontaminate.evaluations import open_evaluation
 from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
-from curate.filters.published import PUBLISHED, PUBLISHED_STEPS, PublishedRate
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
@@ -152,10 +152,9 @@ def _thresholds(source: Source, recipe: Recipe) -> Iterator[Finding]:
 
 def _rates(source: str, trial: Trial) -> Iterator[Rate]:
     step, documents = trial.step, trial.documents
-    yield _rate(source, step.name, None, documents, pl.col("outcome") == "dropped", PUBLISHED_STEPS.get(step.name))
+    yield _rate(source, step.name, None, documents, pl.col("outcome") == "dropped", step.filter.published)
     for rule in step.filter.rules:
-        published = PUBLISHED.get(f"{step.name}.{rule.name}")
-        yield _rate(source, step.name, rule.name, documents, ~rule.keep.fill_null(True), published)
+        yield _rate(source, step.name, rule.name, documents, ~rule.keep.fill_null(True), rule.published)
 
 
 def _rate(

@@ -23,9 +23,10 @@ from curate.tokenize.mix import Mixture, plan_mixture
 
 @dataclass(frozen=True, slots=True)
 class PlannedSource:
-    """What a source's paths name, in files, splits and bytes, and what is expected of them."""
+    """A source, its reader, what its paths name in files, splits and bytes, and what is expected of them."""
 
     name: str
+    read: str
     files: int
     splits: int
     bytes: int
@@ -63,6 +64,7 @@ def planned_sources(recipe: Recipe, plan: Plan) -> tuple[PlannedSource, ...]:
     return tuple(
         PlannedSource(
             source.name,
+            read=source.read,
             files=len(inputs[source.name]),
             splits=len(plan.of(source.name)),
             bytes=sum(file.size for file in inputs[source.name]),

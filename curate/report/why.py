@@ -59,6 +59,7 @@ class Story:
 
     id: str
     source: str
+    reader: str
     url: str | None
     bytes: int | None
     outcome: str
@@ -112,6 +113,7 @@ def _story(run: RunFolder, row: pl.DataFrame) -> Story:
     return Story(
         id=facts["id"],
         source=facts["source"],
+        reader=run.recipe.source(facts["source"]).read,
         url=facts["url"],
         bytes=facts["byte_count"],
         outcome=facts["outcome"],

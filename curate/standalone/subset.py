@@ -17,6 +17,7 @@ from curate.engine.files import read_version
 from curate.engine.plan import Plan, Split
 from curate.errors import RunConflict, UsageError, nearest
 from curate.pipeline.tokenizer import keyed_share
+from curate.readers.reader import traits_of
 from curate.readers.warc_at import place_of, read_at
 from curate.recipe import Recipe
 from curate.run_files import LEDGER
@@ -170,7 +171,7 @@ def _write(writer: Writer, recipe: Recipe, plan: Plan, chosen: pl.DataFrame) -> 
     for (key,), rows in chosen.group_by("split", maintain_order=True):
         split = plan.split(str(key))
         ids = set(rows["id"])
-        is_warc = recipe.source(split.source).read == "warc"
+        is_warc = traits_of(recipe.source(split.source).read).are_warc
         for item in _copies(split, ids, recipe) if is_warc else _texts(split, ids, recipe):
             if item is not None:
                 writer.write(item)
@@ -193,7 +194,7 @@ def _texts(split: Split, ids: set[str], recipe: Recipe) -> Iterator[Text | None]
     """The texts of other sources as the run's steps saw them, in one pass over the split."""
     source = recipe.source(split.source)
     extract = page_extractor(source, recipe)
-    for record in read_split(split, source, recipe.limits.max_record_bytes):
+    for record in read_split(split, source, recipe):
         if record.id in ids and isinstance(record, Record):
             row = record_row(record, extract, None)
             yield Text(record.id, row["text"], record.url, record.timestamp) if "text" in row else None

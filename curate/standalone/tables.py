@@ -21,9 +21,9 @@ from curate.batch import Lost
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, Split
 from curate.errors import UsageError, nearest
-from curate.readers import jsonl, parquet, tables
+from curate.readers import jsonl, parquet
 from curate.readers.inflate import Unreadable
-from curate.readers.inputs import check_unchanged, cut_inputs, find_source
+from curate.readers.inputs import check_unchanged, find_source, split_inputs
 from curate.readers.rows import column_names, missing_column, row_record
 from curate.recipe import Recipe, Source
 
@@ -65,9 +65,9 @@ def read_rows(split: Split, source: Source, *, whole: bool = False) -> Iterator[
     """
     for piece in split.ranges:
         check_unchanged(piece.file)
-        if tables.is_parquet(piece.file.name):
+        if parquet.is_parquet(piece.file.name):
             yield _read_parquet(piece, source, whole)
-        elif tables.is_lines(piece.file.name):
+        elif jsonl.is_lines(piece.file.name):
             yield _read_lines(piece, source, whole)
         else:
             yield Rows(no_rows(source), [], (_no_table(piece, source),))
@@ -96,7 +96,7 @@ def find_splits(source: Source, recipe: Recipe) -> tuple[Split, ...]:
     Raises:
         RecipeError: a path matches nothing.
     """
-    return cut_inputs(recipe, {source.name: find_source(source, recipe)})
+    return split_inputs(recipe, {source.name: find_source(source, recipe)})
 
 
 def inputs_of(splits: Iterable[Split]) -> list[str]:

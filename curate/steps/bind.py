@@ -6,19 +6,21 @@ Step("gopher_quality", {"min_words": 30}) ─▶ curate.filters.gopher:gopher_qu
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import polars as pl
 
 from curate.batch import Filter
 from curate.dedup.sign import with_bands
 from curate.errors import RecipeError, UsageError, nearest
-from curate.filters.custom import resolve_custom, script_steps
+from curate.filters.custom import resolve_custom
+from curate.own_code.functions import plugin_names, script_functions
 from curate.recipe import Dedup, Recipe, Source, Step, mistake
+from curate.recipe_path import place_paths
+from curate.steps.source_reader import with_reader
 from curate.tokenize.rehydrate import check_rehydration
 from curate.typed import Mismatch, fill
 
@@ -41,9 +43,6 @@ BUILT_IN: Mapping[str, str] = {
     "where": "curate.filters.where:where",
 }
 
-PATHS = ("model", "blocklists", "patterns", "table")
-"""Parameters that name files: relative to the recipe's folder."""
-
 
 @dataclass(frozen=True, slots=True)
 class BoundStep:
@@ -59,7 +58,7 @@ def resolve(recipe: Recipe) -> Recipe:
     Raises:
         RecipeError: an unknown step or parameter, or a value of the wrong type; with file and line.
     """
-    sources = tuple(_resolve_source(source, recipe) for source in recipe.sources)
+    sources = tuple(_resolve_source(source, number, recipe) for number, source in enumerate(recipe.sources))
     return replace(recipe, sources=sources, dedup=recipe.dedup and _resolve_bands(recipe.dedup, recipe))
 
 
@@ -101,7 +100,8 @@ def own_step_names(recipe: Recipe) -> frozenset[str]:
 
 def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
     """All parameters of a built-in step, with files placed in the recipe's folder."""
-    return _with_paths(_complete(step, recipe.base).parameters, recipe.base)
+    hints = get_type_hints(factory(step.use), include_extras=True)
+    return place_paths(_complete(step, recipe.base).parameters, hints, recipe.base)
 
 
 def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
@@ -115,15 +115,16 @@ def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
         raise recipe.mistake(f"[dedup]: {error}", "dedup", "threshold") from None
 
 
-def _resolve_source(source: Source, recipe: Recipe) -> Source:
+def _resolve_source(source: Source, number: int, recipe: Recipe) -> Source:
+    source = with_reader(source, number, recipe)
     steps = tuple(at_line(step, recipe, lambda step=step: _complete(step, recipe.base)) for step in source.steps)  # type: ignore[misc]
     return replace(source, steps=steps)
 
 
 def _complete(step: Step, base: Path) -> Step:
-    if ":" in step.use or (step.use not in BUILT_IN and step.use in _plugins()):
+    if ":" in step.use or (step.use not in BUILT_IN and step.use in plugin_names()):
         return step
-    if step.use not in BUILT_IN and (use := script_steps(base).get(step.use)):
+    if step.use not in BUILT_IN and (use := script_functions("step", base).get(step.use)):
         return replace(step, use=use)
     return replace(step, parameters=fill(factory(step.use), step.parameters, ()))
 
@@ -142,38 +143,12 @@ def factory(name: str) -> Callable[..., Any]:
         UsageError: there is no such step.
     """
     if name not in BUILT_IN:
-        raise UsageError(f'unknown step "{name}"{nearest(name, [*BUILT_IN, *_plugins()])}; yours: "module:function"')
+        raise UsageError(
+            f'unknown step "{name}"{nearest(name, [*BUILT_IN, *plugin_names()])}; yours: "module:function"'
+        )
     module, _, attribute = BUILT_IN[name].partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     return function
-
-
-def _plugins() -> list[str]:
-    """Names that installed packages offer, without importing them."""
-    return sorted(importlib.metadata.entry_points(group="curate.plugins").names)
-
-
-def _with_paths(parameters: Mapping[str, Any], base: Path) -> dict[str, Any]:
-    placed = dict(parameters)
-    for name in PATHS:
-        value = placed.get(name)
-        if isinstance(value, str) and value:
-            placed[name] = _placed(value, base)
-        elif isinstance(value, tuple):
-            placed[name] = tuple(_placed(item, base) for item in value)
-    return placed
-
-
-def _placed(value: str, base: Path) -> str:
-    """A file or folder in the recipe's folder; what never ends when it is read is none."""
-    if "\0" in value:
-        raise UsageError("a path can't hold the character NUL")
-    path = base / value
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UsageError(f"{path} is a pipe or a device, and no file")
-    if path.is_file() and not path.stat().st_size:
-        raise UsageError(f"{path} is empty")
-    return str(path)
 
 
 def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:

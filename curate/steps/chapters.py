@@ -11,30 +11,32 @@ from dataclasses import replace
 from curate.batch import Lost, Pulse, Record, no_pulse
 from curate.engine.plan import FileRange, Split
 from curate.readers.chapters import split_chapters, split_words
-from curate.readers.inputs import read_range
-from curate.recipe import Source
+from curate.readers.inputs import read_range, reader_of
+from curate.readers.reader import Reader
+from curate.recipe import Recipe, Source
 from curate.steps.extract import PART_END, extract_book
 
 
-def read_split(split: Split, source: Source, max_record_bytes: int) -> Iterator[Record | Lost]:
+def read_split(split: Split, source: Source, recipe: Recipe) -> Iterator[Record | Lost]:
     """All records of a split, in order.
 
     Raises:
         RunConflict: an input is not the one that was planned.
     """
+    reader = reader_of(source, recipe)
     for piece in split.ranges:
-        yield from read_piece(piece, source, max_record_bytes)
+        yield from read_piece(reader, piece, source, recipe)
 
 
 def read_piece(
-    piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
+    reader: Reader, piece: FileRange, source: Source, recipe: Recipe, *, pulse: Pulse = no_pulse
 ) -> Iterator[Record | Lost]:
     """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
 
     Raises:
         RunConflict: the input is not the one that was planned.
     """
-    found = read_range(piece, source, max_record_bytes, pulse=pulse)
+    found = read_range(reader, piece, source, recipe.limits.max_record_bytes, pulse=pulse)
     yield from split_books(found, source) if source.split else found
 
 

@@ -10,20 +10,13 @@ import polars as pl
 from curate.engine.sizes import BEFORE
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
+from curate.readers.reader import READERS, traits_of
 from curate.recipe import Dedup, Kind, Source
 from curate.text.signals import SIGNALS
 
 LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")
 BEFORE_STEPS = ("read", "extract", "signals")
 """What a source loses before the recipe's own steps: no threshold brings it back."""
-KNOWN_BY_READER: Mapping[str, tuple[str, ...]] = {
-    "warc": ("mime",),
-    "books": ("title", "author", "declared_language"),
-    "code": ("programming_language", "licence"),
-    "tables": ("language", "licence", "original_id"),
-}
-
-
 TYPES: Mapping[Kind, Any] = {
     "text": pl.String,
     "json": pl.String,
@@ -35,10 +28,11 @@ TYPES: Mapping[Kind, Any] = {
 
 def batch_head(source: Source) -> dict[str, Any]:
     """Columns that every batch of a source has before it is measured, with their types."""
-    known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp", *KNOWN_BY_READER[source.read]), pl.String)
+    traits = traits_of(source.read)
+    known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp"), pl.String) | dict(traits.columns)
     own = {column.name: TYPES[column.kind] for column in source.own or ()}
     # for columns that nobody looked at, and values of another kind than their column's
-    has_extra = source.own is not None and source.read == "tables" and (source.own or not source.columns_only)
+    has_extra = source.own is not None and traits.has_own_columns and (source.own or not source.columns_only)
     return {**known, **own, **({EXTRA: pl.String} if has_extra else {})}
 
 
@@ -74,7 +68,7 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
 
 def ordered(names: Iterable[str]) -> list[str]:
     """The one order that depends on names alone: head, what readers know, signals, all others."""
-    by_readers: list[str] = [name for names in KNOWN_BY_READER.values() for name in names]
+    by_readers = [name for reader in READERS.values() for name in reader.traits.columns]
     first = [*LEDGER_HEAD, "text", "timestamp", *by_readers, "byte_count", *(signal.name for signal in SIGNALS)]
     known = {name: number for number, name in enumerate(dict.fromkeys(first))}
     return sorted(names, key=lambda name: (known.get(name, len(known)), name))

@@ -16,6 +16,7 @@ from curate.engine.plan import Plan
 from curate.errors import RunConflict
 from curate.recipe import Recipe
 from curate.steps.bind import bind
+from curate.steps.source_reader import reader_files
 
 
 def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
@@ -24,7 +25,7 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
     Raises:
         RecipeError: one of them is missing.
     """
-    found = {*files_of_steps(recipe), *_evaluations(recipe), *tokenizer_files(recipe), *index_files(recipe)}
+    found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe), *index_files(recipe)}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
 
 
@@ -44,8 +45,9 @@ def check_as_planned(plan: Plan, files: Iterable[ModelFile]) -> None:
         raise RunConflict(f"{changed[0]} has changed since this run was planned; choose another --out")
 
 
-def files_of_steps(recipe: Recipe) -> Iterator[ModelFile]:
-    """Own modules with what they import and name, models and lists."""
+def files_of_sources(recipe: Recipe) -> Iterator[ModelFile]:
+    """Own readers and steps with what they import and name, models and lists."""
+    yield from reader_files(recipe)
     for source in recipe.sources:
         for step in bind(source, recipe):
             yield from step.filter.files

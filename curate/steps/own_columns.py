@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from curate.engine.plan import InputFile
 from curate.errors import UsageError
-from curate.readers.look import look_at_tables
+from curate.readers.inputs import reader_of
 from curate.readers.own_columns import EXTRA, common_kind
+from curate.readers.reader import traits_of
 from curate.readers.rows import KNOWN, column_names
 from curate.recipe import Kind, OwnColumn, Recipe, Source, mistake
 from curate.steps.bind import BUILT_IN
@@ -30,10 +31,10 @@ def own_columns(source: Source, recipe: Recipe, files: Sequence[InputFile]) -> t
     Raises:
         RecipeError: no table has the text column.
     """
-    if source.read != "tables":
+    if not traits_of(source.read).has_own_columns:
         return ()
     try:
-        kinds = look_at_tables(files, source)
+        kinds = reader_of(source, recipe).look(files, source)
     except UsageError as error:
         raise mistake(f'source "{source.name}": {error}', source.place, recipe.file) from None
     declared = [OwnColumn(name, column, kinds.get(column, "json")) for name, column in _declared(source)]

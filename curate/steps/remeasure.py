@@ -19,7 +19,7 @@ from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 from curate.steps.chapters import read_split
 from curate.steps.decide import decide
-from curate.steps.deciding_files import check_as_planned, files_of_steps
+from curate.steps.deciding_files import check_as_planned, files_of_sources
 from curate.steps.extract import page_extractor
 from curate.steps.retune import VERDICT, Retuned
 from curate.steps.rows import frame_rows, record_row
@@ -36,7 +36,7 @@ def measure_unknown(run: RunFolder, retuned: Retuned) -> Retuned:
         RunConflict: an input, a list or own code is not the one of the run.
     """
     plan = run.plan
-    check_as_planned(plan, files_of_steps(retuned.recipe))
+    check_as_planned(plan, files_of_sources(retuned.recipe))
     unknown = retuned.rows.filter(new_outcome="unknown")
     found = [
         batch.select("id", *(pl.col(name).alias(f"found_{name}") for name in FOUND))
@@ -56,7 +56,7 @@ def _decided_anew(recipe: Recipe, split: Split, ids: set[str]) -> Iterator[pl.Da
     source = recipe.source(split.source)
     steps = bind(source, recipe)
     extract = page_extractor(source, recipe)
-    records = (each for each in read_split(split, source, recipe.limits.max_record_bytes) if each.id in ids)
+    records = (each for each in read_split(split, source, recipe) if each.id in ids)
     while rows := [record_row(record, extract, None) for record in islice(records, MAX_BATCH_DOCUMENTS)]:
         batch = frame_rows(rows, source)
         batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))

@@ -16,6 +16,7 @@ from curate.engine.clock import Clock
 from curate.engine.plan import FileRange, Split
 from curate.engine.task import Culprit
 from curate.engine.walk import Walk
+from curate.readers.inputs import reader_of
 from curate.recipe import Recipe, Source
 from curate.steps.chapters import read_piece
 from curate.steps.columns import BEFORE_STEPS, batch_head
@@ -43,9 +44,10 @@ def _walked(
     split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock
 ) -> Iterator[tuple[int, Record | Lost]]:
     """The records of all pieces of a split. One that cannot be read to its end ends with the record that says so."""
+    reader = reader_of(source, recipe)
     number = 0
     for index, piece in enumerate(split.ranges):
-        records = read_piece(piece, source, recipe.limits.max_record_bytes, pulse=walk.cursor.pulse)
+        records = read_piece(reader, piece, source, recipe, pulse=walk.cursor.pulse)
         while True:
             if culprit := walk.given_up(index, number):
                 yield number, rest_of_piece(piece, source, number, culprit)

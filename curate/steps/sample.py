@@ -70,7 +70,7 @@ def apply_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> pl.DataFra
 
 def _documents(recipe: Recipe, source: Source, split: Split, size: int) -> Iterator[dict[str, Any]]:
     extract = page_extractor(source, recipe)
-    records = read_split(split, source, recipe.limits.max_record_bytes)
+    records = read_split(split, source, recipe)
     readable = (record for record in records if isinstance(record, Record) and record_size(record) <= MAX_RECORD_BYTES)
     for record in spread(islice(readable, size * MAX_READ), size):
         row = record_row(record, extract, None)

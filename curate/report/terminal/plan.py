@@ -52,9 +52,10 @@ def plan_lines(planned: Planned) -> Iterator[str]:
 def _basis(source: PlannedSource) -> str:
     """What the estimates of a source rest on."""
     found = source.estimated
-    tried = f"{source.name}: {found.drawn:,} documents were tried"
+    name = f"{source.name} ({source.read})"
+    tried = f"{name}: {found.drawn:,} documents were tried"
     if not found.drawn:
-        return f"{source.name}: no document can be read"
+        return f"{name}: no document can be read"
     if found.drawn_share >= 1:
         return f"{tried}, all that can be read"
     copies = f"; about {found.copy_share:.0%} of the text are copies" if found.copy_share > SURE else ""

@@ -22,6 +22,7 @@ MAX_CUTS = 5
 def story_lines(story: Story) -> Iterator[str]:
     """What a person reads before and after the table of checks."""
     yield story.id
+    yield f"  read by   {story.reader}"
     if story.url:
         yield f"  from      {story.url}"
     if story.bytes is not None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from curate.errors import UsageError
-from curate.filters.custom_files import module_files, package_of
+from curate.own_code.files import module_files, package_of
 
 PREFIX = "curate_custom_"
 INSTALLED = ("site-packages", "dist-packages")
@@ -32,12 +32,14 @@ class Folder:
 
     roots: tuple[str, ...]
     files: frozenset[str]
+    names: frozenset[str]
+    """What the files are called where they are imported from the roots."""
     modules: dict[str, ModuleType] = field(default_factory=dict)
 
     @contextmanager
     def open(self) -> Iterator[None]:
         """What lies in the folder can be imported, and is forgotten afterwards by all but this module."""
-        hidden = _take({name for name in set(sys.modules) if self._has_another(name)})
+        hidden = _take({name for name in self.names if name in sys.modules and self._has_another(name)})
         path, writes_none = list(sys.path), sys.dont_write_bytecode
         sys.modules.update(self.modules)
         before = set(sys.modules) - self.modules.keys()
@@ -112,7 +114,8 @@ def _load_file(path: str, roots: tuple[str, ...], modules: tuple[tuple[str, str]
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    folder = Folder(roots, frozenset(file for file, _ in modules))
+    files = frozenset(file for file, _ in modules)
+    folder = Folder(roots, files, frozenset(_names(files, roots)))
     sys.modules[name] = module  # dataclasses look their module up there
     importlib.invalidate_caches()
     try:
@@ -122,6 +125,13 @@ def _load_file(path: str, roots: tuple[str, ...], modules: tuple[tuple[str, str]
         sys.modules.pop(name, None)
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return Loaded(module, folder)
+
+
+def _names(files: frozenset[str], roots: tuple[str, ...]) -> Iterator[str]:
+    for path in map(Path.resolve, map(Path, files)):
+        for root in filter(path.is_relative_to, roots):
+            parts = path.relative_to(root).with_suffix("").parts
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def _file(module: ModuleType) -> str:

@@ -1,0 +1,139 @@
+"""What a reader answers, and the table of those that ship: a kind of input is one object in one row.
+
+read = "warc" ─▶ READERS["warc"] ─┬▶ split_file: InputFile ─▶ ranges, which are cut into splits
+                                  ├▶ look: files ─▶ columns of their own, once, for the plan
+                                  └▶ read: FileRange ─▶ Record | Lost
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import polars as pl
+
+from curate.batch import Lost, ModelFile, Pulse, Record, no_pulse
+from curate.engine.plan import FileRange, InputFile
+from curate.recipe import Kind, Source
+
+Ranges = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is known of a reader before its code is."""
+
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    """What its records may know besides text, URL and time, with the types."""
+    keys: frozenset[str] = frozenset()
+    """Keys of a [[source]] that it listens to, of those that not every reader does."""
+    has_own_columns: bool = False
+    """Its files are tables, whose further columns go with the documents."""
+    are_warc: bool = False
+    """Its files are WARC, whose records can be copied as they stand."""
+
+
+class Reader(Protocol):
+    """One kind of input."""
+
+    @property
+    def about(self) -> str:
+        """Which files it reads, in a line for the docs."""
+
+    @property
+    def traits(self) -> Traits: ...
+
+    @property
+    def files(self) -> tuple[ModelFile, ...]:
+        """What decides what it reads and does not come with curate: a user's module, and what that imports."""
+
+    def split_file(self, file: InputFile, *, target_bytes: int) -> Ranges:
+        """Ranges, in its own unit, that together are the file; [(0, 1)] where it can only be read as a whole."""
+
+    def read(
+        self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    ) -> Iterator[Record | Lost]:
+        """Every record of the range, in order, and everything else in it. It calls `pulse` while it works on a long
+        one; what is wrong with a file is told by a Lost, never raised."""
+
+    def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
+        """The columns of its tables and the kinds of their values; only asked where it `has_own_columns`.
+
+        Raises:
+            UsageError: nothing in the files can be read as the source says.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """A reader that ships, its functions those of a module that is loaded when the first of them is called."""
+
+    module: str
+    about: str
+    traits: Traits
+    files: tuple[ModelFile, ...] = ()
+
+    def split_file(self, file: InputFile, *, target_bytes: int) -> Ranges:
+        ranges: Ranges = self._load().split_file(file, target_bytes=target_bytes)
+        return ranges
+
+    def read(
+        self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    ) -> Iterator[Record | Lost]:
+        records: Iterator[Record | Lost] = self._load().read(
+            range, source=source, max_record_bytes=max_record_bytes, pulse=pulse
+        )
+        return records
+
+    def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
+        kinds: Mapping[str, Kind] = self._load().look(files, source)
+        return kinds
+
+    def _load(self) -> Any:
+        return importlib.import_module(self.module)
+
+
+def _texts(*names: str) -> Mapping[str, Any]:
+    return dict.fromkeys(names, pl.String)
+
+
+READERS: Mapping[str, Reader] = {
+    "warc": BuiltIn(
+        "curate.readers.warc",
+        "WARC, WET and ARC files, by record, compressed or not",
+        Traits(_texts("mime"), frozenset({"extract", "min_language_chance"}), are_warc=True),
+    ),
+    "books": BuiltIn(
+        "curate.readers.books",
+        "`.txt`, `.epub`, `.html`, `.xhtml`, alone or in `.tar.*` and `.zip`",
+        Traits(_texts("title", "author", "declared_language"), frozenset({"split", "split_words"})),
+    ),
+    "code": BuiltIn(
+        "curate.readers.code",
+        "source files of folders, `.tar.*` and `.zip`",
+        Traits(_texts("programming_language", "licence")),
+    ),
+    "tables": BuiltIn(
+        "curate.readers.tables",
+        "rows of JSON Lines and Parquet",
+        Traits(
+            _texts("language", "licence", "original_id"),
+            frozenset({"columns", "columns_only"}),
+            has_own_columns=True,
+        ),
+    ),
+}
+
+OWN = Traits(
+    READERS["tables"].traits.columns,
+    frozenset({"columns", "columns_only", "extract", "min_language_chance", "split", "split_words"}),
+    has_own_columns=True,
+)
+"""Of every reader of a user's: what it hands out are rows of a table, or pages, of any length."""
+
+
+def traits_of(read: str) -> Traits:
+    """Of the reader that a source names, own or built in."""
+    return READERS[read].traits if read in READERS else OWN
