@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 from curate.text.compiled import inner
 
 BLOCK = 64
+# Of their type throughout: to numba, a uint64 and an int64 together are a float64.
 ONE, SIX, LAST = (np.uint64(number) for number in (1, 6, BLOCK - 1))
 NO_BITS, ALL_BITS = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -38,7 +39,7 @@ def class_bits(classes, first, end, wanted):
         for bit in range(BLOCK):
             bits |= np.uint64(classes[first + bit] & wanted != 0) << np.uint64(bit)
     else:
-        for bit in range(end - first):
+        for bit in range(end - first):  # the rest of the text; bits beyond it stay 0
             bits |= np.uint64(classes[first + bit] & wanted != 0) << np.uint64(bit)
     return bits
 
@@ -46,13 +47,14 @@ def class_bits(classes, first, end, wanted):
 @inner
 def bits_below(count):
     """The lowest `count` of 0 to 64 bits."""
-    return ALL_BITS >> np.uint64(BLOCK - count) if count > 0 else NO_BITS
+    return ALL_BITS >> np.uint64(BLOCK - count) if count > 0 else NO_BITS  # a shift by all 64 bits is not defined
 
 
 @inner
 def bits_between(bits, low, high):
     """Those of `low` to `high` (uint64, 1 to 64 apart) in an array of blocks, lowest first; reads one block further."""
     block, shift = low >> SIX, low & LAST
+    # Two shifts to the left, as one by 64 - 0 is not defined; by 1 and 63 they leave nothing of the next block.
     found = bits[block] >> shift | bits[block + ONE] << ONE << (LAST - shift)
     return found & (ALL_BITS >> (LAST - (high - low - ONE)))
 
@@ -65,7 +67,7 @@ def find_places(classes, length, wanted, places):
         bits = class_bits(classes, first, length, wanted)
         while bits != NO_BITS:
             places[count] = first + np.int64(trailing_zeros(bits))
-            bits &= bits - ONE
+            bits &= bits - ONE  # the lowest set bit goes
             count += 1
     return count
 
@@ -76,13 +78,14 @@ def find_runs(classes, length, unwanted, edges):
     count, before = 0, NO_BITS
     for first in range(0, length, BLOCK):
         bits = ~class_bits(classes, first, length, unwanted) & bits_below(min(length - first, BLOCK))
+        # A bit where one of a code point and the one before it is in a run, and the other is not.
         changes = bits ^ (bits << ONE | before)
-        before = bits >> LAST
+        before = bits >> LAST  # the last code point of this block stands before the first of the next
         while changes != NO_BITS:
             edges[count] = first + np.int64(trailing_zeros(changes))
             changes &= changes - ONE
             count += 1
-    if before != NO_BITS:
+    if before != NO_BITS:  # a run up to the end of a text that fills its last block: no 0 stood behind it
         edges[count] = length
         count += 1
     return count // 2

@@ -75,7 +75,7 @@ ANCHORS = "jkvf:p"
 """Letters so chosen that every phrase of `phrases` has one, and few texts have many."""
 
 CODE_POINTS = 0x110000
-ADDED = 128
+ADDED = 128  # code points at a time; the eight bits from one class to the next hold sums of up to 255
 FIELD = np.uint64(0xFF)
 FIRST_SCRIPT_WITH_VOWEL_MARKS = 0x0590
 
@@ -84,7 +84,7 @@ FIRST_SCRIPT_WITH_VOWEL_MARKS = 0x0590
 def character_classes() -> npt.NDArray[np.uint32]:
     """The bit set of every code point, uint32[0x110000], from this Python's own Unicode tables (about 30 ms)."""
     codes = np.arange(CODE_POINTS, dtype=np.uint32)
-    characters = codes.view("U1")
+    characters = codes.view("U1")  # a numpy string is its code points, four bytes each
     table = np.zeros(CODE_POINTS, dtype=np.uint32)
     upper, lower = np.strings.isupper(characters), np.strings.islower(characters)
     table[np.strings.isspace(characters)] |= SPACE
@@ -109,7 +109,7 @@ def decode(data, start, end, table, codes, classes):
         code = np.int32(data[at])
         size = 1 if code < 0x80 else 2 if code < 0xE0 else 3 if code < 0xF0 else 4
         if size > 1:
-            code &= 0xFF >> (size + 1)
+            code &= 0xFF >> (size + 1)  # without the lead byte's mark: a 1 for each byte of the character, then a 0
             for tail in range(at + 1, at + size):
                 code = code << 6 | np.int32(data[tail] & 0x3F)
         at += size
@@ -129,6 +129,7 @@ def encode(codes, low, high, data, at):
             at += 1
             continue
         tails = 1 if code < 0x800 else 2 if code < 0x10000 else 3
+        # The mark of the lead byte, and the bits that do not fit into the tails, six a byte.
         data[at] = (0xFF00 >> (tails + 1) & 0xFF) | code >> 6 * tails
         for tail in range(1, tails + 1):
             data[at + tail] = 0x80 | (code >> 6 * (tails - tail) & 0x3F)
@@ -162,6 +163,7 @@ def count_characters(codes, classes, length):
         uppercase += count_of(sums, UPPERCASE)
         digits += count_of(sums, DIGIT)
         punctuation += count_of(sums, PUNCTUATION)
+        # By itself: its bit is beside DIGIT's.
         ideographs += count_of(add_classes(classes, first, end, IDEOGRAPH), IDEOGRAPH)
     hashes = newlines = brackets = 0
     for at in range(length):
@@ -195,7 +197,7 @@ def add_classes(classes, low, high, wanted):
 @inner
 def count_of(sums, wanted):
     """How often one of the classes stood there that `add_classes` counted."""
-    return np.int64(sums // np.uint64(wanted) & FIELD)
+    return np.int64(sums // np.uint64(wanted) & FIELD)  # a class is a power of two: this is a shift
 
 
 @inner
@@ -209,6 +211,7 @@ def _count_ellipses(codes, classes, length):
             bits &= bits - ONE
             is_dot = codes[at] == DOT
             dots = dots * (before == at - 1) + 1 if is_dot else 0
+            # Every third dot of a run: "....." has one, as a search goes on behind what it found.
             ellipses += (dots % 3 == 0) if is_dot else 1
             before = at
     return ellipses

@@ -11,7 +11,7 @@ from curate.text.contractions import LONGEST, PIECE_BITS, UNIT, listed
 from curate.text.urls import is_url
 
 PIECE_MASK = (1 << PIECE_BITS) - 1
-PIECES = UNIT - 1
+PIECES = UNIT - 1  # all bits below UNIT: the packed lengths
 SHORT_WORD = 4
 
 
@@ -49,7 +49,7 @@ def _cut_affixes(codes, classes, low, high, special, starts, ends, stack, count)
             count += 1
             low += prefix
             if low < high and listed(codes, low, high, special) & PIECES:
-                continue
+                continue  # what is left is listed: its suffix is part of it
         suffix = suffix_length(codes, classes, low, high, special)
         if suffix:
             stack[suffixes] = high
@@ -73,7 +73,7 @@ def _add_suffixes(low, suffixes, starts, ends, stack, count):
 @inner
 def _add_pieces(pieces, low, high, starts, ends, count):
     """Add `codes[low:high]` in pieces of the packed lengths; 0 adds it whole."""
-    while pieces > PIECE_MASK:
+    while pieces > PIECE_MASK:  # the last piece goes up to `high`, and its length is not asked for
         starts[count], ends[count] = low, low + (pieces & PIECE_MASK)
         low = ends[count]
         pieces >>= PIECE_BITS
@@ -89,7 +89,7 @@ def _cut_infixes(codes, classes, low, high, starts, ends, count):
     at = low
     while at < high:
         infix = infix_length(codes, classes, low, at, high)
-        if infix and at > low:
+        if infix and at > low:  # to spaCy, one at the very start is no cut
             if start < at:
                 starts[count], ends[count] = start, at
                 count += 1

@@ -89,9 +89,7 @@ def special_words() -> npt.NDArray[np.uint64]:
     words = dict.fromkeys(UNITS.split(), ()) | all_words()
     codes = np.array([ord(character) for word in words for character in word], dtype=np.int32)
     ends = np.cumsum([len(word) for word in words], dtype=np.int64)
-    values = [
-        sum(len(piece) << PIECE_BITS * at for at, piece in enumerate(pieces)) or UNIT for pieces in words.values()
-    ]
+    values = [_pack(pieces) or UNIT for pieces in words.values()]
     table = np.zeros(int(PIECES_FILTER) + FILTER_BITS // 64, dtype=np.uint64)
     offsets = np.concatenate([[0], ends])
     slots = place_words(codes, offsets, table[:TABLE_SIZE])
@@ -108,6 +106,7 @@ def _pack(pieces: tuple[str, ...]) -> int:
 def _fill_filters(codes, offsets, values, table):
     for at in range(len(values)):
         bit = _filter_bit(codes, np.uint64(offsets[at]), np.uint64(offsets[at + 1]))
+        # Twice the same, as both tuples must have one type in a kernel.
         for first in (FILTER, PIECES_FILTER) if values[at] != UNIT else (FILTER, FILTER):
             table[first + (bit >> SIX)] |= ONE << (bit & LAST)
 
@@ -139,6 +138,7 @@ def may_have_pieces(codes, low, high, table):
 @inner
 def _filter_bit(codes, low, high):
     """A number below FILTER_BITS from a word's length, its first letter and its last two: "ve" and "re" tell most."""
+    # Letters beyond ASCII overlap: a few more words pass the filter, and none that is listed is turned away.
     ends = np.uint64(codes[low]) << SEVEN | np.uint64(codes[high - ONE])
     ends = (ends << SEVEN | np.uint64(codes[max(high - TWO, low)])) << SEVEN | (high - low)
     return ends * BASE >> FILTER_SHIFT

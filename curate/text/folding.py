@@ -75,7 +75,7 @@ def code_table(normalise: Normalise = "words") -> npt.NDArray[np.uint32]:
     for point in np.flatnonzero(~plain).tolist():
         table[point] = code(chr(point))
     for first, last in SPACELESS:
-        block = table[first : last + 1]
+        block = table[first : last + 1]  # a view: what is set in it is set in the table
         block[block > IGNORED] |= np.uint32(ALONE)
     return table
 

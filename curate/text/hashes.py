@@ -52,12 +52,14 @@ def hash_prefixes(codes, length, prefixes):
 def hash_between(prefixes, powers, start, end):
     """`hash_range(codes, start, end)` from the prefixes of `codes`; two multiplications for up to 1023 code points."""
     size = end - start
+    # BASE ** size: the low ten bits of the exponent by the table, the others by squaring BASE ** 1024.
     power = powers[size & (POWERS - 1)]
     rest, factor = size >> POWER_BITS, powers[POWERS - 1] * BASE
     while rest > 0:
         power *= factor if rest & 1 else ONE
         factor *= factor
         rest >>= 1
+    # What is before the range was multiplied by BASE once for each of its code points.
     return prefixes[end] - prefixes[start] * power
 
 
@@ -88,7 +90,7 @@ def mix(value):
     """Spread a hash over all 64 bits; never 0, which marks a free slot."""
     value = (value ^ (value >> HALF)) * SPREAD
     value = (value ^ (value >> HALF)) * SPREAD
-    return (value ^ (value >> HALF)) | ONE
+    return (value ^ (value >> HALF)) | ONE  # the low bit is given away; a slot's number comes of the high half
 
 
 @inner
@@ -111,6 +113,7 @@ def clear(table, count):
 def find_slot(keys, mask, key):
     """Where `key` stands in the open-addressing table `keys[:mask + 1]`, or the free slot where it belongs."""
     slot = np.int64(key >> HALF) & mask
+    # A table is at most half full, so that a free slot ends the search.
     while (keys[slot] != key) & (keys[slot] != 0):  # one branch, which nearly always goes the same way
         slot = (slot + 1) & mask
     return slot

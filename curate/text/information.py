@@ -40,7 +40,7 @@ class WordInformation(NamedTuple):
 def repeat_gains() -> npt.NDArray[np.int64]:
     """int64[4096]: what n log2 n grows by from n to n + 1, in units of 2 ** -20, each n log2 n rounded by itself."""
     counts = np.arange(1, GAINS + 1, dtype=np.float64)
-    return np.diff(np.rint(counts * np.log2(counts) * FRACTION), prepend=0, append=0)[:GAINS].astype(np.int64)
+    return np.diff(np.rint(counts * np.log2(counts) * FRACTION), prepend=0).astype(np.int64)
 
 
 def room_for_compression() -> npt.NDArray[np.uint64]:
@@ -58,6 +58,7 @@ def measure_words(hashes, count, keys, repeats, gains):
         slot = find_slot(keys, mask, hashes[word])
         seen = repeats[slot]
         distinct += seen == 0
+        # The gains of a word add up to its n log2 n.
         bits += gains[seen] if seen < GAINS else _bits(seen + 1) - _bits(seen)
         keys[slot], repeats[slot] = hashes[word], seen + 1
     return WordInformation(distinct, bits)
@@ -80,12 +81,13 @@ def compressed_size(data, start, end, places):
     length = end - start
     while at < length - LAST_MATCH:
         word = _four_bytes(data, start + at)
-        place = np.uint64(np.uint32(word * SPREAD) >> np.uint32(20))
+        place = np.uint64(np.uint32(word * SPREAD) >> np.uint32(20))  # the high 12 of 32 bits: one of PLACES
         found = places[place]
         places[place] = np.uint64(at + 1) << HALF | np.uint64(word)
-        before = np.int64(found >> HALF) - 1
+        before = np.int64(found >> HALF) - 1  # -1 of an entry that is empty, and looks like four NUL bytes
         if np.uint32(found) == word and before >= 0 and at - before <= FARTHEST_MATCH:
             match = _match_length(data, start + before, start + at, start + length - LAST_LITERALS)
+            # A token, two bytes of offset, the literals, and what lengths need besides.
             size += 3 + at - literals + _more(at - literals) + _more(match - SHORTEST_MATCH)
             at += match
             literals = at
@@ -107,7 +109,7 @@ def _match_length(data, one, other, end):
     match = SHORTEST_MATCH
     while other + match + 4 <= end:
         difference = _four_bytes(data, one + match) ^ _four_bytes(data, other + match)
-        if difference:
+        if difference:  # its lowest bit is in the first byte that differs
             return match + np.int64(trailing_zeros(np.uint64(difference)) >> THREE)
         match += 4
     while other + match < end and data[one + match] == data[other + match]:

@@ -100,7 +100,7 @@ def count_newline_lines(codes, classes, length, prefixes, powers, breaks, number
     Newlines at an end of the text leave an empty piece there, as in `re.split`; two of them are duplicates.
     """
     at_ends = 0 if length == 0 else int(codes[0] == NEWLINE) + int(codes[length - 1] == NEWLINE)
-    pieces, duplicates = at_ends, at_ends // 2
+    pieces, duplicates = at_ends, at_ends // 2  # the second empty piece repeats the first
     repeated = full = terminal = short = full_repeated = 0
     mask = table_size(number + 1) - 1
     clear(keys, mask + 1)
@@ -135,12 +135,13 @@ def count_paragraphs(codes, classes, length, prefixes, powers, breaks, number, k
     clear(keys, mask + 1)
     for at in range(number + 1):
         end = breaks[at] if at < number else high
+        # Stripped text ends in no newline, so that `end + 1` is still in it.
         is_cut = at < number and begin <= end < high and codes[end] == NEWLINE and codes[end + 1] == NEWLINE
         if not is_cut and at < number:
             continue
         if at == number:
             end = high
-        if paragraphs == 0 and end == high:
+        if paragraphs == 0 and end == high:  # the only one: nothing to compare it with
             return ParagraphCounts(1, 0, 0)
         paragraphs += 1
         if was_seen(keys, mask, mix(hash_between(prefixes, powers, begin, end))):

@@ -56,14 +56,14 @@ def lengthen_ngrams(hashes, count, size, left, places, values, marks):
     for entry in range(left):
         place = places[entry]
         goes_on = (place + size <= count) & ((size == 2) | (places[entry + 1] == place + 1))
-        places[longer] = place
+        places[longer] = place  # in place: `longer` never passes `entry`, and the entry behind it is still the old one
         values[longer] = values[entry] * JOIN + hashes[min(place + size, count) - 1] | ONE
         longer += goes_on  # written in any case, and counted if it does: no branch to guess wrongly at
-    mask = table_size(longer) * BYTES_A_WORD // 2 - 1
+    mask = table_size(longer) * BYTES_A_WORD // 2 - 1  # a power of two of at least four bytes an n-gram
     clear(marks, mask + 1)
     for entry in range(longer):
         mark = np.int64(values[entry] >> HALF) & mask
-        marks[mark] = 1 + (marks[mark] > 0)
+        marks[mark] = 1 + (marks[mark] > 0)  # never, once, or more often: a byte cannot run over
     repeats = 0
     for entry in range(longer):
         places[repeats], values[repeats] = places[entry], values[entry]
@@ -79,14 +79,15 @@ def top_ngram_characters(lengths, count, size, left, places, values, keys, count
     mask = table_size(left) - 1
     clear(keys, mask + 1)
     clear(counts, mask + 1)
-    best, best_first = 1, 0
+    best, best_first = 1, 0  # where none occurs twice, it is the text's first
     for entry in range(left):
         slot = find_slot(keys, mask, values[entry])
+        # `firsts` is not cleared: that of a free slot is of another document or size.
         keys[slot], firsts[slot] = values[entry], firsts[slot] if counts[slot] > 0 else places[entry]
         counts[slot] += 1
         if counts[slot] > best or (counts[slot] == best and firsts[slot] < best_first):
             best, best_first = counts[slot], firsts[slot]
-    return best * (lengths[best_first + size] - lengths[best_first] + size - 1)
+    return best * (lengths[best_first + size] - lengths[best_first] + size - 1)  # and a space between two words each
 
 
 @inner

@@ -73,6 +73,7 @@ def _phrase_around(codes, at, low, high):
 
 @inner
 def _pair_bit(first, second):
+    """Where the pair has its bit in PAIR_FILTER; ":", "/" and the space have the bit of lower case already."""
     return np.uint64((first | LOWER_CASE) * 3 + (second | LOWER_CASE) * 5) & LAST
 
 

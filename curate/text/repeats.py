@@ -64,6 +64,7 @@ def _count_documents(data, offsets, table, gains, power_table, room, covered, co
             left = lengthen_ngrams(hashes, words, size, left, places, values, tables.marks)
             _count_ngrams(values, left, tables.keys, tables.repeats)
             if size <= TOP_SIZES[-1]:
+                # 2-grams are the fifth of COUNTS.
                 row[2 + size] = _top(lengths, size, left, places, values, tables.keys, tables.repeats)
             else:
                 row[2 + size] = _duplicate(
@@ -85,6 +86,7 @@ def _count_ngrams(values, left, keys, repeats):
     clear(keys, mask + 1)
     for entry in range(left):
         slot = find_slot(keys, mask, values[entry])
+        # What a free slot has is of the size before.
         repeats[slot] = repeats[slot] + 1 if keys[slot] == values[entry] else 1
         keys[slot] = values[entry]
 

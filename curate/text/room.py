@@ -57,6 +57,7 @@ class Room(NamedTuple):
 
 def room_for(buffers: TextBuffers) -> Room:
     """Arrays for the largest document."""
+    # `prefixes` and `lengths` have an entry more than there are, `segment` writes one ahead.
     room = int(np.diff(buffers.offsets).max(initial=0)) + 2
     slots = int(table_size.py_func(room))
     return Room(

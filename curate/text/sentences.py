@@ -23,6 +23,7 @@ def count_sentences(codes, classes, starts, ends, count):
     for word in range(count):
         start, end = starts[word], ends[word]
         is_mark = (end - start == 1) & (classes[start] & TERMINAL != 0)
+        # To the word before: nothing between them, or one space.
         is_close = (start == last) | ((start == last + 1) & (codes[last] == BLANK))
         if is_close & (word > 0) & (not has_ended) & (not is_mark):  # nine of ten words
             last = end

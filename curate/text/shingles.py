@@ -91,7 +91,7 @@ def hash_words(data, start, end, table, words):
     """One hash a word into `words`; returns how many."""
     count = 0
     at = start
-    word = NO_WORD
+    word = NO_WORD  # says, too, that no word is in hand: one of 2^64 words hashes to it
     while at < end:
         code, at = next_code(data, at, table)
         if code > IGNORED and code < ALONE:
@@ -133,7 +133,7 @@ def _hash_characters(data, start, end, table, hashes):
 @inner
 def _roll(words, count, ngram, values, at):
     """Hashes every `ngram` words in a row: the high half of a rolling polynomial, into `values` from `at` on."""
-    leaving = np.uint64(1)
+    leaving = np.uint64(1)  # BASE ** ngram: by so much a word was multiplied when it leaves
     for _ in range(min(ngram, count)):
         leaving *= BASE
     window = np.uint64(0)
@@ -141,7 +141,7 @@ def _roll(words, count, ngram, values, at):
         window = window * BASE + words[i]
         if i >= ngram:
             window -= leaving * words[i - ngram]
-        if i >= ngram - 1 or i == count - 1:
-            values[at] = np.uint32(window >> np.uint64(32))
+        if i >= ngram - 1 or i == count - 1:  # the second where all words are fewer than `ngram`
+            values[at] = np.uint32(window >> np.uint64(32))  # low bits depend on the words' low bits alone
             at += 1
     return at

@@ -63,7 +63,7 @@ class Span(NamedTuple):
 
 def new_sketch(slots: int) -> npt.NDArray[np.uint8]:
     """A sketch of at least `slots` slots (rounded up to a power of two)."""
-    return np.zeros(max(1 << max(slots - 1, 1).bit_length(), 64) // 4, dtype=np.uint8)
+    return np.zeros(max(1 << max(slots - 1, 1).bit_length(), 64) // 4, dtype=np.uint8)  # four slots a byte
 
 
 def see_windows(texts: TextBuffers, span: Span, sketch: npt.NDArray[np.uint8]) -> int:
@@ -84,7 +84,7 @@ def take_windows(texts: TextBuffers, span: Span, sketch: npt.NDArray[np.uint8]) 
 
 def all_windows(texts: TextBuffers, span: Span) -> Windows:
     """Every window: to this sketch all of them occur twice."""
-    return take_windows(texts, span, np.full(16, 0b10101010, dtype=np.uint8))
+    return take_windows(texts, span, np.full(16, 0b10101010, dtype=np.uint8))  # MOST_SEEN in each of its 64 slots
 
 
 def _scratch(texts: TextBuffers) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
@@ -106,10 +106,10 @@ def _see(data, offsets, table, kind, span, min_words, sketch, hashes, starts, wo
             if words[at] >= min_words:
                 windows += 1
                 slot = np.int64(hashes[at] >> shift)
-                byte, place = slot >> 2, np.uint8(2 * (slot & 3))
+                byte, place = slot >> 2, np.uint8(2 * (slot & 3))  # four slots of two bits a byte
                 seen = (sketch[byte] >> place) & 3
                 if seen < MOST_SEEN:
-                    sketch[byte] += np.uint8(1) << place
+                    sketch[byte] += np.uint8(1) << place  # from 1 to 2 at most: nothing is carried into the next slot
     return windows
 
 
@@ -127,6 +127,7 @@ def _take(data, offsets, table, kind, span, min_words, sketch, hashes, starts, w
             slot = np.int64(hashes[at] >> shift)
             if words[at] >= min_words and (sketch[slot >> 2] >> np.uint8(2 * (slot & 3))) & 3 == MOST_SEEN:
                 keys[found], documents[found], begins[found] = hashes[at], document, starts[at]
+                # A window ends where the unit behind it begins.
                 ends[found] = starts[at + span] if at + span < count else high - low
                 found += 1
     return found
@@ -144,7 +145,7 @@ def room_for_words(offsets):
 @inner
 def _shift(sketch):
     """How far a hash is shifted to be a slot's number."""
-    bits = 2
+    bits = 2  # of a slot's number: four slots a byte
     while (1 << (bits - 2)) < len(sketch):
         bits += 1
     return np.uint64(64 - bits)
@@ -178,7 +179,7 @@ def cut_words(data, low, high, table, hashes, starts, words):
     if word != NO_WORD:
         count = _add(mix_word(word), begin - low, 1, hashes, starts, words, count)
     if count:
-        starts[0] = 0
+        starts[0] = 0  # what stands before the first word belongs to it
     return count
 
 
@@ -274,6 +275,7 @@ def join_units(hashes, words, count, span):
         window, inside = window * BASE + hashes[at], inside + words[at]
     for at in range(count - span + 1):
         window, inside = window * BASE + hashes[at + span - 1], inside + words[at + span - 1]
+        # The unit that leaves is read before the window takes its place: those ahead are still units.
         first, many = hashes[at], words[at]
         hashes[at], words[at] = mix_word(window), inside
         window, inside = window - leaving * first, inside - many

@@ -52,6 +52,7 @@ def _is_host(codes, classes, low, high):
         at += 1
     if labels == 0 or at == label:
         return False
+    # Four labels of digits alone are an address, of which no top-level domain is asked.
     if not (common & ASCII_DIGIT and labels == 3):
         lower = LOWER
         for place in range(label, at):

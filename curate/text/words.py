@@ -84,6 +84,7 @@ def stop_words() -> npt.NDArray[np.uint64]:
     words = pl.Series(STOP_WORDS.split())
     table = np.zeros(2 * STOP_SLOTS, dtype=np.uint64)
     slots = place_words(*text_buffers(words), table[:STOP_SLOTS])
+    # So that distinct ones are counted as bits.
     table[STOP_SLOTS + slots] = ONE << np.arange(len(words), dtype=np.uint64)
     return table
 
@@ -106,7 +107,7 @@ def segment(characters, length, special):
         if middle > begin:
             place = np.uint64(count)
             starts[place], ends[place] = begin, middle
-            starts[place + ONE], ends[place + ONE] = middle, end
+            starts[place + ONE], ends[place + ONE] = middle, end  # written in any case, and counted if there is a mark
             count += 1 + int(middle < end)
         elif alone:
             count = _cut_around_ideographs(codes, classes, begin, end, special, starts, ends, stack, count)
@@ -123,10 +124,11 @@ def _plain_middle(codes, classes, letters, begin, end, special):
     """
     low, high = np.uint64(begin), np.uint64(end)
     size = high - low
-    if size > LAST:
+    if size > LAST:  # more than one number has bits for, with one to spare for `ONE << size`
         return begin
-    marks = ~bits_between(letters, low, high) & ((ONE << size) - ONE)
+    marks = ~bits_between(letters, low, high) & ((ONE << size) - ONE)  # a bit for each character that is no letter
     last = high - ONE
+    # 1 if the last one is such, else 0; a lone one is a word in any case.
     mark = marks >> (size - ONE) if size > ONE else NO_BITS
     middle = high - mark
     is_cut = (classes[last] & AFFIX != 0) | ((codes[last] == DOT) & (classes[last - mark] & LOWER != 0))
@@ -171,7 +173,7 @@ def count_words(classes, starts, ends, hashes, count, stops):
     for word in range(count):
         start, size = starts[word], ends[word] - starts[word]
         seen = common = classes[start]
-        if (size > 1) & (seen & ALPHABETIC == 0):
+        if (size > 1) & (seen & ALPHABETIC == 0):  # else the first character tells
             for at in range(start + 1, start + size):
                 seen |= classes[at]
                 common &= classes[at]
