@@ -86,6 +86,7 @@ def number_buckets(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int32]:
         firsts = first_equal(np.ascontiguousarray(row))
         sizes = np.bincount(firsts, minlength=len(row))
         is_shared = sizes > 1
+        # Those of this band follow those of the bands before.
         numbers = np.where(is_shared, np.cumsum(is_shared) - 1 + count, NONE)
         buckets[band] = numbers[firsts]
         count += int(is_shared.sum())
@@ -102,11 +103,12 @@ def _anchor(
     bands, members = buckets.shape
     heads, pushes = np.full(count, NONE, np.int32), np.zeros(count, np.int32)
     known, links = np.empty(bands * members, np.int32), np.empty(bands * members, np.int32)
+    # The last member that an anchor was compared with: never cleared, as each member comes once.
     asked = np.full(members, NONE, np.int32)
     entries = 0
     for member in range(members):
         best, likeness, share = member, 0.0, 0.0
-        for band in range(0 if not always[member] else bands, bands):
+        for band in range(0 if not always[member] else bands, bands):  # no band, where it is an anchor in any case
             entry = heads[buckets[band, member]] if buckets[band, member] >= 0 else NONE
             while entry != NONE:
                 other = known[entry]
@@ -164,8 +166,9 @@ def _similarity(values, offsets, sizes, signatures, one, other, minimum):
 @inner
 def _jaccard(values, first, many, second, more, minimum):
     """|A ∩ B| / |A ∪ B| of two sorted runs of `values`."""
-    if min(many, more) < minimum * max(many, more):
+    if min(many, more) < minimum * max(many, more):  # J is at most that of a set and a part of it
         return 0.0
+    # J >= m means |A ∩ B| >= m / (1 + m) · (|A| + |B|); a sum that is just enough must not fail by rounding.
     needed = minimum / (1.0 + minimum) * (many + more) - 1e-6
     one, other = first, second
     shared = 0
@@ -176,7 +179,7 @@ def _jaccard(values, first, many, second, more, minimum):
         for _ in range(min(left, 16)):  # at most one step in each run a turn: none runs over
             a, b = values[one], values[other]
             shared += a == b
-            one += a <= b
+            one += a <= b  # both go on where they are equal, without a branch to guess wrongly at
             other += b <= a
     total = many + more - shared
     return shared / total if total else 1.0
@@ -193,7 +196,7 @@ def _containment(values, offsets, sizes, signatures, one, other, least):
 @inner
 def _share(values, first, many, second, more, least):
     """|A ∩ B| / |B| of two sorted runs of `values`."""
-    needed = least * more - 1e-6
+    needed = least * more - 1e-6  # one that is just enough must not fail by rounding
     one, other = first, second
     shared = 0
     while one < first + many and other < second + more:

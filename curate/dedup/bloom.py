@@ -55,7 +55,7 @@ def false_positive_share(count: int, bits: int, probes: int) -> float:
 @inner
 def has(words, probes, value):
     mask = np.uint64(64 * len(words) - 1)
-    step = (value >> np.uint64(32)) | np.uint64(1)
+    step = (value >> np.uint64(32)) | np.uint64(1)  # odd: it has no factor in common with a power of two of bits
     for _ in range(probes):
         bit = value & mask
         if not (words[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1):

@@ -63,7 +63,7 @@ def _count_lines(
     """In how many of the documents (up to 255) lines of each slot stand; of some of the documents, where the lines of
     all would not fit into `max_memory`."""
     needed = int(files.documents["length"].gather(documents).sum() or 0) // CHARACTERS_A_SLOT
-    every = -(-needed // dedup.max_memory) or 1
+    every = -(-needed // dedup.max_memory) or 1  # rounded up
     counters = np.zeros(1 << max((needed // every).bit_length(), 10), dtype=np.uint8)
     for _, hashes, _ in _lines(files, texts, documents[::every], dedup, cores):
         _add_ones(counters, _slots(hashes, counters))
@@ -95,6 +95,7 @@ def _lines(
 
 
 def _slots(hashes: npt.NDArray[np.uint64], counters: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    # Of 2^k slots, whose bit length is k + 1, the high k bits.
     return (hashes >> np.uint64(65 - len(counters).bit_length())).astype(np.int64)
 
 
@@ -102,7 +103,7 @@ def _leveled(
     clean: npt.NDArray[np.float64], members: npt.NDArray[np.int64], component: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """Within each component, from its cleanest member down: who is nearly as clean as one counts as clean as it."""
-    order = np.lexsort((-clean[members], component))
+    order = np.lexsort((-clean[members], component))  # by component first: lexsort takes the last key before the others
     values = clean[members[order]]
     _level(component[order], values)
     found = clean.copy()

@@ -68,9 +68,9 @@ def _ranges(count: int) -> tuple[np.uint64, int]:
 def _find_first(keys, shift, ranges, firsts, who, what):
     starts = np.zeros(ranges + 1, dtype=np.int64)
     for key in keys:
-        starts[_range_of(key, shift) + 1] += 1
+        starts[_range_of(key, shift) + 1] += 1  # one further, so that their running sums are where each range starts
     size = 16
-    while size < 2 * starts.max():
+    while size < 2 * starts.max():  # one table for all ranges, at most half full with the largest
         size *= 2
     starts = np.cumsum(starts)
     places = starts[:-1].copy()
@@ -83,6 +83,7 @@ def _find_first(keys, shift, ranges, firsts, who, what):
     for number in range(ranges):
         first[:] = -1
         for at in range(starts[number], starts[number + 1]):
+            # By low bits: the high ones are those of the range, alike in all of it.
             slot = np.int64(what[at] & np.uint64(mask))
             while first[slot] >= 0 and table[slot] != what[at]:
                 slot = (slot + 1) & mask

@@ -55,7 +55,7 @@ def add_cuts(cuts: Cuts, more: Cuts) -> Cuts:
 def join_cuts(pieces: Sequence[Cuts]) -> Cuts:
     """All of them in order; no two overlap."""
     joined = [np.concatenate(columns) for columns in zip(Cuts.none(), *pieces, strict=True)]
-    order = np.lexsort((joined[1], joined[0]))
+    order = np.lexsort((joined[1], joined[0]))  # by document, then by start: lexsort takes the last key first
     return Cuts._make(column[order] for column in joined)
 
 
@@ -80,6 +80,7 @@ def _copy(data, offsets, first, last, starts, ends, kept, bounds):
     for document in range(len(offsets) - 1):
         at, stop = offsets[document], offsets[document + 1]
         for cut in range(first[document], last[document] + 1):
+            # One stretch more than cuts: the last goes up to the end.
             end = offsets[document] + starts[cut] if cut < last[document] else stop
             for place in range(at, end):
                 kept[written] = data[place]
@@ -96,7 +97,8 @@ def _restore(new_starts, new_ends, first, last, old_starts, old_ends, row, start
     for number in range(len(new_starts)):
         removed = kept_from = 0
         for cut in range(first[number], last[number] + 1):
-            is_last = cut == last[number]
+            is_last = cut == last[number]  # one gap more than cuts: behind the last of them
+            # Places in the text that the old cuts left, up to here shorter by `removed`.
             low = max(new_starts[number], kept_from - removed)
             high = new_ends[number] if is_last else min(new_ends[number], old_starts[cut] - removed)
             if low < high:

@@ -63,7 +63,7 @@ def _collapse(data, offsets, collapsed, ends):
             written += width == 0 or not after_space
             after_space = width > 0
             at += max(width, 1)
-        if after_space and written > ends[document]:
+        if after_space and written > ends[document]:  # ends[document] is where this document began
             written -= 1
         ends[document + 1] = written
 

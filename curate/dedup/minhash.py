@@ -106,6 +106,7 @@ def _permutations(count: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.ND
     """h -> a·h + b modulo 2^32 with odd a, drawn as datasketch 2.0 does (numpy's frozen legacy generator)."""
     generator = np.random.RandomState(seed)
     halves = generator.randint(0, 1 << 31, count, dtype=np.uint32)
+    # An odd factor has an inverse modulo 2^32: no two hashes become one.
     return halves * np.uint32(2) + np.uint32(1), generator.randint(0, 1 << 32, count, dtype=np.uint32)
 
 
@@ -129,6 +130,7 @@ def _smallest(mixed, count, multiplier, summand):
     """
     smallest = EMPTY
     for i in range(count):
+        # Numba multiplies in 64 bits: this is modulo 2^32.
         smallest = min(smallest, np.uint32(multiplier * mixed[i] + summand))
     return smallest
 
@@ -146,7 +148,7 @@ def _hash_bands(signatures, keys):
     rows = signatures.shape[1] // keys.shape[1]
     for document in range(keys.shape[0]):
         for band in range(keys.shape[1]):
-            key = np.uint64(rows)
+            key = np.uint64(rows)  # so that equal rows in bands of other lengths hash apart
             for row in range(band * rows, (band + 1) * rows):
                 key = (key ^ np.uint64(signatures[document, row])) * np.uint64(0x9E3779B97F4A7C15)
                 key ^= key >> np.uint64(32)

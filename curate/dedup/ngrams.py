@@ -48,7 +48,7 @@ def cut_seen(
     of a text of which that is so as a whole. The n-grams of the other lines are added to the filter."""
     data, offsets = text_buffers(texts)
     most = int(np.diff(offsets).max(initial=0)) // 2 + 2
-    words, grams = np.empty(most, np.uint64), np.empty(most, np.uint64)
+    words, grams = np.empty(most, np.uint64), np.empty(most, np.uint64)  # a word takes two bytes, but for the last
     lines = int((data[offsets[0] : offsets[-1]] == NEWLINE).sum()) + len(texts)
     row, start, end = (np.empty(lines, np.int64) for _ in range(3))
     table = code_table(normalise)
@@ -91,14 +91,14 @@ def _pass(data, offsets, table, ngram, max_seen, bits, probes, words, grams, row
             for number in range(count):
                 known += has(bits, probes, grams[number])
             total, contained = total + count, contained + known
-            if known > max_seen * count:
+            if known > max_seen * count:  # never of a line without n-grams: 0 is not more than 0
                 row[cut], start[cut], end[cut] = document, begin - first, at - first
                 cut += 1
             else:
                 for number in range(count):
                     added += put(bits, probes, grams[number])
         if contained > max_seen * total:
-            cut = first_cut + 1
+            cut = first_cut + 1  # one cut in the place of those of its lines
             row[first_cut], start[first_cut], end[first_cut] = document, 0, stop - first
     return cut, added
 
@@ -114,7 +114,7 @@ def _line_end(data, at, stop):
 @inner
 def _ngrams(words, many, ngram, grams):
     """Hashes of every `ngram` words in a row; returns how many."""
-    leaving = np.uint64(1)
+    leaving = np.uint64(1)  # BASE ** (ngram - 1): the word that leaves goes before the window is multiplied again
     for _ in range(ngram - 1):
         leaving *= BASE
     window = np.uint64(0)

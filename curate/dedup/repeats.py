@@ -65,6 +65,7 @@ def find_repeats(
     cuts = Spill.make(scratch / "cuts", _parts(windows), CUT)
     for rows in repeated.each():
         more = _keep_best(rows, rank)
+        # By document: what overlaps in one must meet in one part.
         cuts.add(more["document"] * cuts.parts // max(len(rank), 1), more)
     return _join([_merge(rows) for rows in cuts.each()], method)
 
@@ -95,6 +96,7 @@ def _keep_best(rows: npt.NDArray[np.void], rank: npt.NDArray[np.int64]) -> npt.N
 
 def _merge(rows: npt.NDArray[np.void]) -> Cuts:
     """Cuts that overlap or touch become one."""
+    # One key of both: a start is an int32 and at least 0.
     order = np.argsort(rows["document"] << START_BITS | rows["start"])
     columns = (rows[name][order].astype(np.int64) for name in ("document", "start", "end", "holder"))
     document, start, end, holder = columns

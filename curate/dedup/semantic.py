@@ -78,6 +78,7 @@ def find_alike(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copie
     cells = semantic.cells or max(round(len(row) ** 0.5), 1)
     cell = _assign(vectors.array, _centres(vectors.array, row, min(cells, len(row))))[row]
     order = np.lexsort((rank[members], cell))
+    # Where another cell begins, the first one too, as no cell is -1.
     bounds = np.append(np.flatnonzero(np.diff(cell[order], prepend=-1)), len(order))
     for first, last in itertools.pairwise(bounds):
         which = order[first:last]

@@ -137,7 +137,7 @@ def _close_gaps(values, offsets, sizes):
         begin = written
         for at in range(offsets[document], offsets[document + 1]):
             if at == offsets[document] or values[at] != values[written - 1]:
-                values[written] = values[at]
+                values[written] = values[at]  # in place: `written` never passes `at`
                 written += 1
         sizes[document] = written - begin
     return written
