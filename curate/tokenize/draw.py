@@ -34,7 +34,9 @@ def count_rows(weights: Int64s, positions: Int64s) -> Int64s:
     exact: Int64s = positions[:, None] * weights
     counts: Int64s = exact >> WEIGHT_BITS
     remainders = exact - (counts << WEIGHT_BITS)
+    # Sorted twice: the place of each in the order of the first sort. Ties go to the first source.
     rank = np.argsort(np.argsort(-remainders, axis=1, kind="stable"), axis=1, kind="stable")
+    # Fewer than sources: weights sum to 2**30, and each lost less than one row.
     missing = positions - counts.sum(axis=1)
     counts += rank < missing[:, None]
     return counts
@@ -48,14 +50,17 @@ def assign_sources(positions: Int64s, *, rows: int, block: int, weights: Int64s,
     """
     last = max(rows // block, 1) - 1
     turn, place = np.divmod(positions, rows)
+    # What is of a block is computed once a block.
     numbers, which = np.unique(np.minimum(place // block, last), return_inverse=True)
     firsts = numbers * block
     sizes = np.where(numbers == last, rows - firsts, block)
     before = count_rows(weights, firsts)
     bounds = np.cumsum(count_rows(weights, firsts + sizes) - before, axis=1)
-    block_keys = derive(key, turn * (last + 1) + numbers[which])
+    block_keys = derive(key, turn * (last + 1) + numbers[which])  # a number of its own for each block of each turn
     slot = permute(place - firsts[which], sizes[which], block_keys)
+    # Bounds are where each source ends: as many are passed as sources come before.
     source = (slot[:, None] >= bounds[which]).sum(axis=1)
+    # Source 0 reads the last bound there, and does not use it.
     lower = np.where(source > 0, bounds[which, source - 1], 0)
     whole = count_rows(weights, np.array([rows]))[0]
     return source, turn * whole[source] + before[which, source] + slot - lower
@@ -71,7 +76,7 @@ def place_rows(drawn: Int64s, *, held: Int64s, row_length: int, keys: Keys) -> t
     epoch_keys = derive(keys, epoch)
     row = permute(number, epoch_rows, epoch_keys)
     phase = (scramble(epoch_keys ^ GOLDEN) % held.astype(U64)).astype(np.int64)
-    return epoch, (phase + row * row_length) % held
+    return epoch, (phase + row * row_length) % held  # less than a row is left out of an epoch, elsewhere in each
 
 
 def permute(index: Int64s, size: Int64s, keys: Keys) -> Int64s:
@@ -80,10 +85,11 @@ def permute(index: Int64s, size: Int64s, keys: Keys) -> Int64s:
     An unbalanced Feistel network over the least number of bits, walked until it lands below `size` (Black and Rogaway
     2002). The round function takes high bits of the hash: with low ones, neighbours keep their parity too often.
     """
+    # frexp's exponent is the bit length of size - 1; two bits at least, so that both halves have one.
     bits = np.maximum(np.frexp((size - 1).astype(np.float64))[1], 2).astype(U64)
     places = _feistel(index.astype(U64), bits, keys)
     outside = np.flatnonzero(places >= size.astype(U64))
-    while len(outside):
+    while len(outside):  # ends: the cycle leads back to `index`, which is below `size`
         places[outside] = _feistel(places[outside], bits[outside], keys[outside])
         outside = outside[places[outside] >= size[outside].astype(U64)]
     return places.astype(np.int64)
@@ -102,7 +108,7 @@ def _feistel(places: Keys, bits: Keys, keys: Keys) -> Keys:
 
 def derive(keys: Keys | U64, numbers: Int64s) -> Keys:
     """A key for each number, from one key or from one key each."""
-    return scramble(keys + GOLDEN * (numbers.astype(U64) + U64(1)))
+    return scramble(keys + GOLDEN * (numbers.astype(U64) + U64(1)))  # plus one, as 0 would leave the key as it is
 
 
 def scramble(x: Keys) -> Keys:

@@ -104,6 +104,7 @@ def _repeat(source: int, array: TokenArray, hashes: npt.NDArray[np.uint64], targ
     """Every document of a source as often as its share needs it, epoch by epoch."""
     tokens = np.diff(array.ends, prepend=0)
     epochs, rest = divmod(target, len(array))
+    # By another hash than the order is: what is chosen stands anywhere in it.
     taken = choose_tokens(scramble(hashes), tokens, rest)
     extra = np.flatnonzero(taken)
     number = np.concatenate([np.tile(np.arange(len(tokens)), epochs), extra])
@@ -133,7 +134,7 @@ def _write(
 ) -> list[Path]:
     payload = folder / f"{name}.bin"
     table = _table(piece, names, arrays)
-    sizes = table["bytes"].to_numpy().copy()
+    sizes = table["bytes"].to_numpy().copy()  # that of polars cannot be written to
     with payload.open("wb") as file:
         for place, (source, number, kept) in enumerate(zip(piece.source, piece.number, piece.tokens, strict=True)):
             document = arrays[names[source]].document(int(number))
@@ -154,4 +155,5 @@ def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) 
         part = arrays[name].pick(piece.number[place])
         parts.append(part.with_columns(source=pl.lit(name), epoch=pl.Series(piece.epoch[place], dtype=pl.Int32)))
         places.append(place)
+    # From source by source back into the order of the piece.
     return pl.concat(parts)[np.argsort(np.concatenate(places), kind="stable")]

@@ -98,7 +98,7 @@ def _fill(asked: Mapping[str, Fraction], limits: Mapping[str, int], wanted: int)
         if not over:
             whole = _round(ideal, left) if ideal else {}
             return {name: limits[name] if name in full else min(whole.get(name, 0), limits[name]) for name in asked}
-        full |= over
+        full |= over  # at least one more each turn, so that it ends
 
 
 def _round(ideal: Mapping[str, Fraction], total: int) -> dict[str, int]:
@@ -164,11 +164,12 @@ class Draw:
         self.sources = tuple(share.name for share in drawn)
         self.rows = max(mixture.tokens // row_length, 1)
         """Rows of the whole plan; positions beyond go through it again, and epochs count on."""
-        if self.rows >= 1 << (63 - WEIGHT_BITS):
+        if self.rows >= 1 << (63 - WEIGHT_BITS):  # a position times a weight must fit into 63 bits
             raise UsageError(f"{self.rows:,} rows are too many; make rows longer than {row_length} tokens")
         self.row_length = row_length
         self.weights = _whole_weights(drawn, mixture.tokens)
         self._held = np.array([held[name] for name in self.sources], dtype=np.int64)
+        # The next power of two: in a block, the source of the smallest weight has four rows at least.
         self._block = 1 << max((4 << WEIGHT_BITS) // int(self.weights.min()), MIN_BLOCK).bit_length()
         self._key = np.uint64(xxhash.xxh3_64_intdigest(b"draw", seed=seed))
         names = [xxhash.xxh3_64_intdigest(f"source/{name}".encode(), seed=seed) for name in self.sources]
@@ -191,8 +192,8 @@ def _whole_weights(drawn: list[Share], total: int) -> npt.NDArray[np.int64]:
     """Weights as parts of 2**WEIGHT_BITS, at least one part each, summing to it exactly."""
     ideal = {share.name: Fraction(share.tokens << WEIGHT_BITS, total) for share in drawn}
     parts = np.array(list(_round(ideal, 1 << WEIGHT_BITS).values()), dtype=np.int64)
-    parts = np.maximum(parts, 1)
-    parts[parts.argmax()] += (1 << WEIGHT_BITS) - parts.sum()
+    parts = np.maximum(parts, 1)  # a source that gives little still has a row
+    parts[parts.argmax()] += (1 << WEIGHT_BITS) - parts.sum()  # where it matters least
     return parts
 
 

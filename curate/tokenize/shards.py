@@ -93,7 +93,7 @@ def _megatron_index(token_counts: npt.NDArray[np.int64], token_bytes: int) -> by
     The layout of `IndexedDataset` in Megatron-LM's megatron/core/datasets/indexed_dataset.py, one sequence a document.
     """
     count = len(token_counts)
-    pointers = (np.cumsum(token_counts) - token_counts) * token_bytes
+    pointers = (np.cumsum(token_counts) - token_counts) * token_bytes  # where each begins, in bytes
     return b"".join(
         (
             MEGATRON_MAGIC,
@@ -164,7 +164,7 @@ def _read_ends(index: Path) -> npt.NDArray[np.uint64]:
 
 def _width(ends: npt.NDArray[np.uint64], size: int, path: Path) -> np.dtype[Any]:
     count = int(ends[-1]) if len(ends) else 0
-    width = size // count if count else 2
+    width = size // count if count else 2  # of an empty shard any: it is left out of the source
     if width not in (2, 4) or size != width * count:
         raise CheckFailed(f"{path} has {size} bytes, and its index counts {count} tokens: one of them is damaged")
     return np.dtype(f"<u{width}")
@@ -196,13 +196,14 @@ class TokenArray:
 
     def pick(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
         """id, bytes, tokens of the documents with these numbers, in their order; reads one shard's table at a time."""
+        # The last shard that begins at or before a number: a number that is a bound is the first of the next shard.
         shard_of = np.searchsorted(self._document_bounds, numbers, side="right") - 1
         order = np.argsort(shard_of, kind="stable")
         parts = [self.shards[0].documents().clear()]
         for shard in np.unique(shard_of).tolist():
             local = numbers[shard_of == shard] - self._document_bounds[shard]
             parts.append(self.shards[shard].documents()[local])
-        return pl.concat(parts)[np.argsort(order, kind="stable")]
+        return pl.concat(parts)[np.argsort(order, kind="stable")]  # the inverse of `order`: back as they were asked for
 
     def document(self, number: int) -> Tokens:
         """The tokens of one document, end-of-text included: a view, no copy."""
@@ -221,7 +222,7 @@ class TokenArray:
         while filled < len(row):
             shard = int(np.searchsorted(self._bounds, start, side="right")) - 1
             first = start - int(self._bounds[shard])
-            piece = self.shards[shard].tokens[first : first + len(row) - filled]
+            piece = self.shards[shard].tokens[first : first + len(row) - filled]  # shorter at the end of a shard
             row[filled : filled + len(piece)] = piece
             filled += len(piece)
             start = (start + len(piece)) % len(self)
