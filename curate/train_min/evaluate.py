@@ -100,7 +100,7 @@ def _predict(model: GPT, tokens: TokenArray, count: int, rows: int) -> tuple[npt
 def _windows(tokens: TokenArray, count: int, length: int, rows: int) -> Iterator[npt.NDArray[np.int64]]:
     """Rows of length + 1 that overlap by one token, then the shorter rest. The tokens are a ring: before the first
     stands the last one, an end-of-text."""
-    starts = np.arange(count // length, dtype=np.int64) * length - 1
+    starts = np.arange(count // length, dtype=np.int64) * length - 1  # -1 is the last token of the ring
     for first in range(0, len(starts), rows):
         yield tokens.gather(starts[first : first + rows], length + 1)
     rest = count % length

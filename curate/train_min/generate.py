@@ -40,7 +40,7 @@ def generate(
     tokenizer = load_tokenizer(
         name if name == "bytes" else folder / name, end_of_text=vocabulary.get("end_of_text_token")
     )
-    start = tokenizer.encode_batch([prompt])[0][:-1].tolist()
+    start = tokenizer.encode_batch([prompt])[0][:-1].tolist()  # without the end-of-text, so that the text goes on
     ids = sample(
         load_model(folder),
         start,

@@ -69,7 +69,7 @@ class Loader:
         held = {name: len(tokens) for name, tokens in data.train.items()}
         self._draw = Draw(data.record.mixture, seed=seed, row_length=context, held=held)
         self._arrays = [data.train[name] for name in self._draw.sources]
-        self._length = context + 1
+        self._length = context + 1  # inputs, and the target of the last of them
         self._vocab_size = data.record.vocabulary.size
         self._device = device
         self.sources = self._draw.sources

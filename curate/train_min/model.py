@@ -2,6 +2,7 @@
 
     tokens [B, T] ─▶ embed ─▶ norm ─▶ (x + attend(norm x), x + mlp(norm x)) × layers ─▶ norm ─▶ head ─▶ nats [B, T]
 
+Shapes in comments: B rows of T tokens, C channels (`width`), in H heads of D each, V ids; N = B · T, n of them a chunk.
 Weights are float32. The blocks compute in `compute_dtype`, to which each weight is cast where it is used; the loss is
 always float32 and never holds the logits of a whole batch.
 """
@@ -30,43 +31,44 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
-        self.embed = nn.Embedding(config.padded_vocab_size, config.width)
+        self.embed = nn.Embedding(config.padded_vocab_size, config.width)  # [padded V, C]
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.head = None if config.tied else Linear(config.width, config.padded_vocab_size)
+        self.head = None if config.tied else Linear(config.width, config.padded_vocab_size)  # [padded V, C], too
+        # [context, D / 2] each
         cos, sin = rotary_table(config.context, config.width // config.heads, base=config.rope_base)
-        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("cos", cos, persistent=False)  # not saved: it follows from the config
         self.register_buffer("sin", sin, persistent=False)
         self._initialise(generator or torch.Generator().manual_seed(0))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits float32 [B, T, vocab_size] of tokens int64 [B, T], T <= context."""
         hidden = self.hidden(tokens)
-        logits = F.linear(hidden, self.head_weight.to(hidden.dtype)).float()
+        logits = F.linear(hidden, self.head_weight.to(hidden.dtype)).float()  # [B, T, padded V]
         if self.config.softcap is not None:
             logits = self.config.softcap * torch.tanh(logits / self.config.softcap)
-        return logits[..., : self.config.vocab_size]
+        return logits[..., : self.config.vocab_size]  # [B, T, V]: the ids of the padding are none
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """What the head reads: compute_dtype [B, T, width]."""
-        x = norm(self.embed(tokens).to(self.compute_dtype))
+        x = norm(self.embed(tokens).to(self.compute_dtype))  # [B, T] -> [B, T, C]
         length = tokens.shape[1]
-        cos, sin = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)
+        cos, sin = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)  # [T, D / 2] each
         for block in self.blocks:
-            x = block(x, cos, sin)
+            x = block(x, cos, sin)  # [B, T, C]
         return norm(x)
 
     def loss(self, tokens: Tensor, targets: Tensor, *, scale: float) -> tuple[Tensor, Tensor]:
         """`scale` times the summed loss, to differentiate, and the loss of each token, float32 [B, T], in nats."""
         hidden = self.hidden(tokens)
         total, nats = _HeadLoss.apply(  # type: ignore[no-untyped-call]
-            hidden.reshape(-1, hidden.shape[-1]),
-            self.head_weight,
-            targets.reshape(-1),
+            hidden.reshape(-1, hidden.shape[-1]),  # [B · T, C]
+            self.head_weight,  # [padded V, C]
+            targets.reshape(-1),  # [B · T]
             self.config.vocab_size,
             self.config.softcap,
             scale if torch.is_grad_enabled() else None,
         )
-        return total, nats.view_as(targets)
+        return total, nats.view_as(targets)  # [], [B, T]
 
     @property
     def head_weight(self) -> Tensor:
@@ -75,6 +77,7 @@ class GPT(nn.Module):
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:
         """Matrices that read the stream are uniform; those that write to it stay 0: each block starts as none."""
+        # A uniform draw from [-b, b] has the deviation b / √3: this one 1 / √C.
         bound = math.sqrt(3.0 / self.config.width)
         for name, weight in self.named_parameters():
             if name.endswith(("qkv.weight", "up.weight")):
@@ -105,11 +108,12 @@ class Attention(nn.Module):
         self.out = Linear(config.width, config.width)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        batch, length, width = x.shape
+        batch, length, width = x.shape  # [B, T, C], with C = H · D
+        # [B, T, 3C] -> 3 × [B, H, T, D]
         q, k, v = self.qkv(x).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = norm(rotate(q, cos, sin)), norm(rotate(k, cos, sin))
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        q, k = norm(rotate(q, cos, sin)), norm(rotate(k, cos, sin))  # [B, H, T, D], each of length √D in every head
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # [B, H, T, D]
+        y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))  # [B, T, C]
         return y
 
 
@@ -120,7 +124,7 @@ class MLP(nn.Module):
         self.down = Linear(4 * config.width, config.width)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.down(F.relu(self.up(x)).square())
+        y: Tensor = self.down(F.relu(self.up(x)).square())  # [B, T, C] -> [B, T, 4C] -> [B, T, C]
         return y
 
 
@@ -129,7 +133,7 @@ class Linear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(outputs, inputs))
+        self.weight = nn.Parameter(torch.zeros(outputs, inputs))  # [outputs, inputs], as F.linear takes it
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype))
@@ -142,14 +146,14 @@ def norm(x: Tensor) -> Tensor:
 
 def rotary_table(length: int, channels: int, *, base: float) -> tuple[Tensor, Tensor]:
     """cos and sin, float32 [length, channels / 2], of the angles position · base^(-2i / channels) (Su et al. 2021)."""
-    rates = base ** (-torch.arange(0, channels, 2, dtype=torch.float64) / channels)
-    angles = torch.arange(length, dtype=torch.float64)[:, None] * rates
+    rates = base ** (-torch.arange(0, channels, 2, dtype=torch.float64) / channels)  # [D / 2]
+    angles = torch.arange(length, dtype=torch.float64)[:, None] * rates  # [length, D / 2]
     return angles.cos().float(), angles.sin().float()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """x [..., T, channels] with channel pairs (i, i + channels / 2) turned by the angle of their position."""
-    a, b = x.chunk(2, dim=-1)
+    a, b = x.chunk(2, dim=-1)  # [..., T, D / 2] each
     return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
@@ -171,30 +175,33 @@ class _HeadLoss(torch.autograd.Function):
         softcap: float | None,
         scale: float | None,
     ) -> tuple[Tensor, Tensor]:
-        nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
-        hidden_grad = torch.empty_like(hidden) if scale is not None else None
+        nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)  # [N], N = B · T
+        hidden_grad = torch.empty_like(hidden) if scale is not None else None  # [N, C]
+        # [padded V, C], float32: all chunks add up in it
         weight_grad = torch.zeros_like(weight) if scale is not None else None
-        matrix = weight.to(hidden.dtype)
+        matrix = weight.to(hidden.dtype)  # [padded V, C]
         rows = max(32, CHUNK_ELEMENTS.get(hidden.device.type, CHUNK_ELEMENTS["cpu"]) // len(matrix))
         for start in range(0, len(hidden), rows):
             chunk = slice(start, start + rows)
-            column = targets[chunk, None]
-            logits = (hidden[chunk] @ matrix.T).float()
+            column = targets[chunk, None]  # [n, 1]
+            logits = (hidden[chunk] @ matrix.T).float()  # [n, padded V]
             if softcap is not None:
                 logits.div_(softcap).tanh_().mul_(softcap)
+            # The slope of the cap, 1 - tanh². Before the padding is -inf, whose slope times 0 would be no number.
             squeeze = 1 - (logits / softcap).square_() if softcap is not None and scale is not None else None
-            logits[:, vocab_size:] = -torch.inf
-            logs = torch.log_softmax(logits, dim=1)
-            nats[chunk] = -logs.gather(1, column).squeeze(1)
+            logits[:, vocab_size:] = -torch.inf  # probability 0, and so no gradient
+            logs = torch.log_softmax(logits, dim=1)  # [n, padded V]
+            nats[chunk] = -logs.gather(1, column).squeeze(1)  # [n]
             if scale is None or hidden_grad is None or weight_grad is None:
                 continue
-            grad = logs.exp_()
+            grad = logs.exp_()  # in place: the logs are not needed any more
+            # (probability, less 1 at the target) · scale
             grad.scatter_add_(1, column, torch.full_like(column, -1, dtype=grad.dtype)).mul_(scale)
             if squeeze is not None:
                 grad.mul_(squeeze)
             grad = grad.to(hidden.dtype)
-            hidden_grad[chunk] = grad @ matrix
-            weight_grad += grad.T @ hidden[chunk]
+            hidden_grad[chunk] = grad @ matrix  # [n, padded V] @ [padded V, C]
+            weight_grad += grad.T @ hidden[chunk]  # [padded V, n] @ [n, C]
         if hidden_grad is not None and weight_grad is not None:
             ctx.save_for_backward(hidden_grad, weight_grad)
         ctx.mark_non_differentiable(nats)
@@ -203,4 +210,5 @@ class _HeadLoss(torch.autograd.Function):
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_grad, weight_grad = ctx.saved_tensors  # type: ignore[attr-defined]
+        # grads[0] is that of the total, []; targets and settings have none
         return hidden_grad * grads[0].to(hidden_grad.dtype), weight_grad * grads[0], None, None, None, None

@@ -190,6 +190,7 @@ def _configure(
         return config
     mixture = data.record.mixture
     most = max(share.epochs for share in mixture.shares)
+    # The plan may be gone through again until its most repeated source is at the limit.
     allowed = int(mixture.tokens * max(mixture.max_epochs / most, 1.0)) // config.batch_tokens
     return dataclasses.replace(config, steps=max(1, min(config.steps, allowed)))
 
@@ -236,7 +237,7 @@ def _loop(session: _Session, note: Note) -> None:
         last = progress.step == config.steps
         if last or progress.step % config.evaluate_every == 0 or progress.step % config.report_every == 0:
             _report(session, rate, time.perf_counter() - clock, unigram)
-            clock = time.perf_counter()
+            clock = time.perf_counter()  # evaluation is no time of training
         if last or progress.step % config.save_every == 0 or note.number:
             _save(session)
         if note.number and not last:
@@ -248,11 +249,13 @@ def _train_step(session: _Session, rate: float) -> None:
     """One step of the optimizer, over one batch in micro-batches."""
     config, model, progress = session.config, session.model, session.progress
     count = len(session.loader.sources)
+    # On the device, which is asked for it once a step, below.
     nats = torch.zeros(count, dtype=torch.float64, device=model.embed.weight.device)
     drawn = torch.zeros_like(nats, dtype=torch.int64)
     first = progress.step * config.batch_rows
     for offset in range(0, config.batch_rows, config.micro_rows):
         rows = session.loader.rows(first + offset, config.micro_rows)
+        # Gradients of micro-batches add up to that of the batch's mean.
         loss, costs = model.loss(rows.inputs, rows.targets, scale=1 / config.batch_tokens)
         loss.backward()  # type: ignore[no-untyped-call]
         nats.index_add_(0, rows.sources, costs.sum(dim=1, dtype=torch.float64))
@@ -262,6 +265,7 @@ def _train_step(session: _Session, rate: float) -> None:
     session.optimizer.step()
     session.optimizer.zero_grad(set_to_none=True)
     progress.step += 1
+    # The one wait for a GPU in a step: all before was only put into its queue.
     for index, (rows_drawn, cost) in enumerate(zip(drawn.tolist(), nats.tolist(), strict=True)):
         progress.seen[index] += rows_drawn
         progress.rows[index] += rows_drawn
@@ -317,6 +321,7 @@ def _cut_log(path: Path, step: int) -> None:
     if not path.exists():
         return
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    # A line without its end was torn by a crash.
     kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
     if kept != lines:
         part = path.with_name(path.name + ".part")
