@@ -6,6 +6,7 @@ whole_parser ─▶ a section per command, and below it one per action: sentence
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 
 from curate.commands.table import parsers_below, whole_parser
@@ -47,7 +48,8 @@ def _section(parser: argparse.ArgumentParser, marks: str) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    yield from text.splitlines()
+    """With links to the pages that are named."""
+    yield from re.sub(r"docs/(\w+\.md)", r"[\1](\1)", text).splitlines()
 
 
 def _sentence(parser: argparse.ArgumentParser) -> str:
@@ -89,12 +91,12 @@ def _row(action: argparse.Action) -> str:
     if not action.option_strings:
         return f"| `{_shown(action)}` | {_meaning(action)} |"
     value = f" {_shown(action)}" if takes_value else ""
-    return f"| `{_escaped(action.option_strings[-1] + value)}` | {_meaning(action)} |"
+    required = " (required)" if action.required else ""
+    return f"| `{_escaped(action.option_strings[-1] + value)}`{required} | {_meaning(action)} |"
 
 
 def _meaning(action: argparse.Action) -> str:
-    required = " **Required.**" if _is_required_option(action) else ""
-    return _escaped(action.help or "") + required
+    return _escaped(action.help or "")
 
 
 def _escaped(text: str) -> str:

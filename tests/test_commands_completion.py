@@ -43,7 +43,7 @@ def test_bash_offers_what_may_come_next(words: list[str], expected: list[str]) -
 def test_zsh_is_told_every_option_and_what_it_means() -> None:
     script = zsh_script(CHOICES)
     assert script.startswith("#compdef curate\n")
-    assert "'retune:Foretell what other thresholds" in script
+    assert "'retune:Predict what other thresholds" in script
     assert all(word.text in script for each in CHOICES.values() for word in each.options)
 
 

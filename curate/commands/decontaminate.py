@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, new_file
-from curate.commands.plain import FORMATS, tell_unread
+from curate.commands.plain import COLUMNS, FORMATS, tell_unread
 from curate.terminal import say, say_json
 
 
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     words = '"ngrams", GPT-3\'s: n-grams are cut out; "sampled", decon\'s: documents with most of an item are dropped'
     command.add_argument("--method", metavar="METHOD", help=f"{words} (default: ngrams)")
     for name in ("text", "id"):
-        command.add_argument(f"--{name}", metavar="COLUMN", help=f'the column of that (default: "{name}")')
+        command.add_argument(f"--{name}", metavar="COLUMN", help=f'{COLUMNS[name]} (default: "{name}")')
     words = "columns of the sets that make up an item (default: all with text)"
     command.add_argument("--columns", nargs="+", metavar="COLUMN", help=words)
     words = "any other key of [decontaminate] in a recipe: ngrams.window=100; may be repeated"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, new_file, positive
-from curate.commands.plain import FORMATS, tell_unread
+from curate.commands.plain import COLUMNS, FORMATS, tell_unread
 from curate.settings import toml_value
 from curate.terminal import say, say_json
 
@@ -39,8 +39,8 @@ def add(commands: Any) -> None:
     command.add_argument("--kept", type=new_file, metavar="FILE", help=words)
     words = "exact, url, minhash, semantic, lines, substring, ngrams: in this order (default: exact minhash)"
     command.add_argument("--method", nargs="+", default=["exact", "minhash"], metavar="METHOD", help=words)
-    for name in ("text", "id", "url", "timestamp"):
-        command.add_argument(f"--{name}", metavar="COLUMN", help=f'the column of that (default: "{name}")')
+    for name, words in COLUMNS.items():
+        command.add_argument(f"--{name}", metavar="COLUMN", help=f'{words} (default: "{name}")')
     command.add_argument("--ngram", type=positive, metavar="N", help="minhash: words of a shingle (default: 5)")
     words = 'minhash: shingles consist of "words" or of "characters" (default: words)'
     command.add_argument("--unit", metavar="UNIT", help=words)
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     from curate.standalone.dedup import dedup_files
 
     dedup = _parameters(options)
-    columns = {name: getattr(options, name) for name in ("text", "id", "url", "timestamp") if getattr(options, name)}
+    columns = {name: getattr(options, name) for name in COLUMNS if getattr(options, name)}
     found = dedup_files(
         options.files,
         dedup,

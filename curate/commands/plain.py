@@ -10,6 +10,13 @@ from curate.terminal import warn
 if TYPE_CHECKING:
     from curate.standalone.tables import Unread
 
+COLUMNS = {
+    "text": "the column of texts",
+    "id": "the column of ids, each of which must stand once",
+    "url": "the column of addresses",
+    "timestamp": "the column of dates",
+}
+"""Options that name columns, and what these hold."""
 FORMATS = ".parquet, .jsonl, .jsonl.gz or .jsonl.zst"
 SHOWN = 10
 QUARANTINE_EXCEEDED = 3

@@ -15,7 +15,7 @@ def add(commands: Any) -> None:
         "plan",
         "say what a recipe would read, and how many tokens to expect, without running it",
         run,
-        about="Finds all inputs, takes a part of each source through its steps, and foretells tokens and how often "
+        about="Finds all inputs, takes a part of each source through its steps, and estimates the tokens and how often "
         "the mixture repeats each source, with the error that such an estimate has.",
         examples=["curate plan recipe.toml"],
     )

@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     command = add_command(
         commands,
         "retune",
-        "foretell what other thresholds would keep, from the ledger of a run alone, in seconds",
+        "predict what other thresholds would keep, from the ledger of a run alone, in seconds",
         run,
         about="Step by step and language by language, with examples. What only a model or own code could tell is "
         '"unknown", unless --measure asks it. Copies are looked for in a new run only.',

@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     command = add_command(
         commands,
         "train",
-        "train a compact GPT on a run's tokens, and say how well it foretells each source",
+        "train a compact GPT on a run's tokens, and say how well it predicts each source",
         run,
         about="A training that was interrupted goes on from its last checkpoint. It needs PyTorch: "
         'pip install "curate-corpus[train]".',
