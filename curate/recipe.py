@@ -145,11 +145,8 @@ class Verify:
 class Dedup:
     """Which documents count as copies, method by method, and which copy stays: the order of sources, then `keep`."""
 
-    method: tuple[Literal["exact", "url", "minhash", "semantic", "lines", "substring", "ngrams"], ...] = (
-        "exact",
-        "minhash",
-    )
-    """A name or a list; in this order, each on what the ones before left."""
+    method: tuple[str, ...] = ("exact", "minhash")
+    """A name or a list, in this order, each on what the ones before left; docs/dedup.md lists all."""
     ngram: int = field(default=5, metadata={"range": (1, 100)})
     """Units of a shingle, for "minhash"."""
     unit: Literal["words", "characters"] = "words"
@@ -255,7 +252,7 @@ class Scrub:
     """Which personal data is replaced, and what finds it."""
 
     entities: tuple[str, ...] = ("EMAIL_ADDRESS", "IP_ADDRESS")
-    """What is replaced; docs/scrub.md lists all."""
+    """What is replaced: names of entities, or functions of one's own, "module:function"; docs/scrub.md lists all."""
     engine: Literal["patterns", "presidio"] = "patterns"
     """Patterns at the speed of memory, or Microsoft's Presidio, which knows more entities and takes far longer."""
 

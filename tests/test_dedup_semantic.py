@@ -87,8 +87,8 @@ def test_embeddings_are_lists_arrays_or_json() -> None:
 
 
 def test_mistakes_name_the_column(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match='no column "vector" of embeddings'):
-        embeddings(table(planted()[:2]), "vector")
+    with pytest.raises(UsageError, match='semantic: there is no column "vector"'):
+        sign_documents(table(planted()[:2]), Dedup(method=("semantic",), semantic=Semantic(column="vector")))
     uneven = pl.DataFrame({"embedding": [[1.0], [1.0, 2.0]]})
     with pytest.raises(UsageError, match='"embedding" holds embeddings of 1 and of 2 numbers'):
         embeddings(uneven, "embedding")

@@ -180,7 +180,7 @@ def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: 
         ("verify = 1.5", r"verify"),
         ("rehydrate = [[1, 1], [5, 2, 3]]", r"toy.toml:7: .*\[5, 2, 3\] is no pair"),
         ("rehydrate = [[5, 1], [2, 3]]", r"the sizes 5, 2 must rise"),
-        ('method = ["semantic"]', r'there is no column "embedding" of embeddings.* in source web'),
+        ('method = ["semantic"]', r'there is no column "embedding".* in source web'),
     ],
 )
 def test_mistakes_in_the_recipe_are_found_before_a_run(tmp_path: Path, dedup: str, words: str) -> None:

@@ -157,6 +157,7 @@ def test_an_installed_plugin_is_a_reader_and_another_a_filter_by_their_names(
     (site / "plug-1.dist-info").mkdir(parents=True)
     (site / "words.py").write_text('SPAM = ("buy now",)\n')
     (site / "plug.py").write_text(READER)
+    monkeypatch.delitem(sys.modules, "plug", raising=False)  # another test may have one of this name
     (site / "plug-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: plug\nVersion: 1\n")
     (site / "plug-1.dist-info" / "entry_points.txt").write_text(
         "[curate.plugins]\nforum_dump = plug:forum\npolite_posts = plug:polite\n"

@@ -101,7 +101,7 @@ def test_the_command_writes_verdicts_and_says_what_it_found(tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        (["--method", "minhsh"], '--method: "minhsh" is not known; did you mean "minhash"'),
+        (["--method", "minhsh"], '--method: there is no deduplication method "minhsh"; did you mean "minhash"'),
         (["--text", "bodi"], 'no column "bodi" to take "text" from; did you mean "body"'),
         (["--text", "body", "--threshold", "0.7", "--bands", "20"], "either threshold or bands and rows"),
         (["--text", "body", "--verify", "7"], "--verify: verify must lie between 0.0 and 1.0, found 7.0"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, new_file, positive
 from curate.commands.plain import COLUMNS, FORMATS, tell_unread
+from curate.dedup.methods import METHODS, methods_of
 from curate.settings import toml_value
 from curate.terminal import say, say_json
 
@@ -37,7 +38,7 @@ def add(commands: Any) -> None:
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=f"the verdicts ({FORMATS})")
     words = f"write the rows that stay, with all their columns ({FORMATS})"
     command.add_argument("--kept", type=new_file, metavar="FILE", help=words)
-    words = "exact, url, minhash, semantic, lines, substring, ngrams: in this order (default: exact minhash)"
+    words = f"{', '.join(METHODS)}, or of an installed package: in this order (default: exact minhash)"
     command.add_argument("--method", nargs="+", default=["exact", "minhash"], metavar="METHOD", help=words)
     for name, words in COLUMNS.items():
         command.add_argument(f"--{name}", metavar="COLUMN", help=f'{words} (default: "{name}")')
@@ -109,8 +110,14 @@ def _parameters(options: argparse.Namespace) -> Dedup:
         UsageError: a method or parameter that there is not, or a value out of its range.
     """
     from curate.dedup.sign import with_bands
+    from curate.errors import UsageError
     from curate.recipe import Dedup
     from curate.settings import build_options
 
     given = {name: getattr(options, name) for name in PARAMETERS}
-    return with_bands(build_options(Dedup, given, options.set))
+    dedup = build_options(Dedup, given, options.set)
+    try:
+        methods_of(dedup)
+    except UsageError as error:
+        raise UsageError(f"--method: {error}") from None
+    return with_bands(dedup)

@@ -10,26 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from curate.recipe import Dedup
-
-COPY_METHODS = ("exact", "url", "minhash", "semantic")
-TEXT_METHODS = ("lines", "substring", "ngrams")
-METHODS = (*COPY_METHODS, *TEXT_METHODS)
-"""The first find documents that repeat others, the rest parts of texts that do."""
-
-
 UNKNOWN = -1
-
-
-def cuts_texts(dedup: Dedup) -> bool:
-    return not set(TEXT_METHODS).isdisjoint(dedup.method)
 
 
 @dataclass(slots=True)
 class Copies:
     """What each document repeats so far: `original` int64[n] (itself, where nothing), `similarity` and `containment`
     float32[n] (nan: unknown), `novel` int64[n] (words that the original does not have; UNKNOWN), `method` int8[n]
-    (place in METHODS, -1: none); and `gone` bool[n]: all of the text was cut."""
+    (its place among those that are asked for, -1: none); and `gone` bool[n]: all of the text was cut."""
 
     original: npt.NDArray[np.int64]
     similarity: npt.NDArray[np.float32]
@@ -52,7 +40,7 @@ class Copies:
         self,
         copies: npt.NDArray[np.int64],
         originals: npt.NDArray[np.int64],
-        method: str,
+        method: int,
         *,
         similarity: npt.ArrayLike = np.nan,
         containment: npt.ArrayLike = np.nan,
@@ -63,12 +51,12 @@ class Copies:
         self.similarity[copies] = np.asarray(similarity, dtype=np.float32)
         self.containment[copies] = np.asarray(containment, dtype=np.float32)
         self.novel[copies] = np.asarray(novel, dtype=np.int64)
-        self.method[copies] = METHODS.index(method)
+        self.method[copies] = method
 
     def settle(self) -> None:
         """A copy of a copy repeats what stays. How similar it is to that, and what it has of its own, is known where
         one of the two is an equal text, and not otherwise."""
-        for _ in METHODS:
+        for _ in range(int(self.method.max(initial=-1)) + 1):  # each method may have made a copy of what then stayed
             over = self.original[self.original]
             moved = np.flatnonzero(over != self.original)
             between = self.original[moved]

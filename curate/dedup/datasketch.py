@@ -20,9 +20,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curate.dedup.copies import COPY_METHODS
 from curate.dedup.index import IN_RUN, PARAMETERS, append_index, files_of, read_parameters
+from curate.dedup.methods import document_methods
 from curate.dedup.minhash import EMPTY, SEED, band_keys, band_names, pack_signatures, unpack_signatures
+from curate.dedup.near import MINHASH
 from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
 from curate.recipe import Dedup
@@ -90,7 +91,7 @@ def index_from(
         UsageError: a signature of another scheme, seed or length, an id that stands twice, or another folder.
     """
     dedup = dedup or Dedup(method=("minhash",))
-    if "minhash" not in dedup.method or set(dedup.method) & set(COPY_METHODS) != {"minhash"}:
+    if document_methods(dedup) != (MINHASH,):
         raise UsageError(f"datasketch knows signatures alone: the method must be minhash, found {list(dedup.method)}")
     ids, rows = [], []
     for id, minhash in minhashes:
@@ -132,13 +133,13 @@ def _signed(folder: Path) -> tuple[list[Path], Dedup]:
     place = folder / IN_RUN if (folder / IN_RUN).is_dir() else folder
     if (place / PARAMETERS).is_file():
         found = read_parameters(place / PARAMETERS)
-        names = ("ngram", "unit", "normalise", "bands", "rows")
+        names = [name for name in MINHASH.parameters(Dedup()) if name != "seed"]
         if any(name not in found for name in names) or found.get("seed") != SEED:
             raise UsageError(f"{folder} has no MinHash signatures: it was made with the methods {found.get('method')}")
         return files_of(place), Dedup(method=("minhash",), **{name: found[name] for name in names})
     files = sorted(folder.glob("work/filter/*.signatures.parquet"))
     dedup = load(folder / "recipe.toml").dedup if files else None
-    if dedup is None or "minhash" not in dedup.method:
+    if dedup is None or MINHASH not in document_methods(dedup):
         raise UsageError(
             f"{folder} has no MinHash signatures: a run leaves an index with [dedup] index = true, "
             "and all signatures with --keep-intermediate"

@@ -11,9 +11,13 @@ import numpy as np
 import polars as pl
 from xxhash import xxh3_128_digest
 
+from curate.dedup.equal import find_equal
+from curate.dedup.method import DocumentMethod, Search
+from curate.recipe import Dedup
 from curate.text.buffers import TextBuffers, text_buffers
 from curate.text.compiled import kernel, part
 
+KEYS = ("hash_high", "hash_low")
 SPACE = 0x20
 FIRST_LEAD = 0xC2  # the bytes from SPACE to here, both left out, are never the first of a white space character
 
@@ -87,3 +91,25 @@ def _white_space_width(data, at):
         return 3 if third == 0x9F else 0  # U+205F
     is_space = second == 0x80 and (third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF)
     return 3 if is_space else 0  # U+2000 to U+200A, U+2028, U+2029, U+202F
+
+
+def _sign(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
+    """A text of nothing but white space equals nothing."""
+    has_text = (documents["text"].str.strip_chars() != "").fill_null(False)
+    return hash_texts(documents["text"]).select(pl.when(has_text).then(pl.all()))
+
+
+def _find(search: Search) -> None:
+    find_equal(search, KEYS, is_same_text=True)
+
+
+EXACT = DocumentMethod(
+    name="exact",
+    about="their texts are the same but for white space (xxh3, 128 bits)",
+    reason="same",
+    columns=lambda dedup: dict.fromkeys(KEYS, pl.UInt64),
+    sign=_sign,
+    find=_find,
+    keys=lambda dedup: KEYS,
+    is_of_text=True,
+)

@@ -1,9 +1,8 @@
 """Pass 2: from the signatures of all documents to the one copy of each that stays, method by method.
 
     signature files ─▶ ranks ─▶ each method in turn, on what the ones before left ─▶ verdicts, cuts
-                                  exact, url: the best of those with equal keys stays
-                                  minhash, semantic: those similar to an anchor go
-                                  lines, substring, ngrams: parts of texts are cut, and nothing may be left
+                                  DocumentMethod: documents that repeat others go
+                                  PassageMethod: parts of texts are cut, and nothing may be left
 
 Of texts only those of candidates are read, once each, but for the last three methods, which read all.
 """
@@ -16,26 +15,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.copies import METHODS, TEXT_METHODS, UNKNOWN, Copies
+from curate.dedup.copies import UNKNOWN, Copies
 from curate.dedup.cuts import NOBODY, Cuts, add_cuts
 from curate.dedup.index import ids_of_both
-from curate.dedup.minhash import band_names
-from curate.dedup.near import find_similar
-from curate.dedup.parts import cut_by, mark_emptied
+from curate.dedup.method import Method, PassageMethod, Search
+from curate.dedup.methods import document_methods, methods_of
+from curate.dedup.parts import mark_emptied
 from curate.dedup.ranking import CLEANEST, KEEP, keep_word, keeps_cleanest, rank_documents
-from curate.dedup.semantic import EMBEDDING, find_alike
 from curate.dedup.sets import Texts
 from curate.dedup.signatures import ACCOUNT, SignatureFiles
-from curate.errors import UsageError, nearest
+from curate.errors import UsageError
 from curate.recipe import Dedup
 
 KNOWN = "known"
 COMPARED = ("similarity", "containment", "novel_words")
 """Columns of a verdict that say how a copy compares with what stays."""
-EQUAL_KEYS = {"exact": ("hash_high", "hash_low"), "url": ("url_hash",)}
 
 
 class Found(NamedTuple):
@@ -56,9 +52,9 @@ def find_duplicates(
 ) -> Found:
     """The documents that have copies, and the copies; and the parts of texts that stand in others, too.
 
-    The files are Parquet with `id, source, length`, for "exact" `hash_high, hash_low`, for "url" `url_hash`, for
-    "minhash" `band_00` … and, without texts, `signature`, for "semantic" `embedding`; with a `keep` that asks for it
-    `keep_value` (see `rank_documents`). Neither their order nor that of their rows matters, but `texts` counts them.
+    The files are Parquet with `id, source, length` and what each method signs (`DocumentMethod.columns`; what stands
+    for texts only where there are none); with a `keep` that asks for it `keep_value` (see `rank_documents`). Neither
+    their order nor that of their rows matters, but `texts` counts them.
     Documents of the `earlier` files, an index, stay in any case, and have no row; similarity to them is estimated from
     signatures. `scratch` is a folder for what memory should not hold (default: that for temporary files); `cores`
     threads read the texts of candidates.
@@ -80,7 +76,8 @@ def find_duplicates(
         UsageError: an unknown method, a column missing in a file, an id that stands twice, or no texts where all are
             needed.
     """
-    _check_methods(dedup, texts)
+    methods = methods_of(dedup)
+    _check_texts(methods, dedup, texts)
     word = keep_word(dedup)
     account = [*ACCOUNT, *(() if word in ("longest", "first") else (KEEP,))]
     columns = _columns(dedup, has_texts=texts is not None, has_index=bool(earlier))
@@ -90,57 +87,39 @@ def find_duplicates(
     rank = rank_documents(files.documents, prefer=dedup.prefer, keep=word)
     copies, cuts = Copies.none(len(rank)), Cuts.none()
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
-        for number, method in enumerate(dedup.method):
-            place = Path(folder) / f"{number}-{method}"
+        for number, method in enumerate(methods):
+            place = Path(folder) / f"{number}-{method.name}"
             place.mkdir()
-            if method in EQUAL_KEYS:
-                _find_equal(files, rank, copies, method)
-            elif method == "minhash":
-                find_similar(files, rank, copies, dedup, texts, place, cores)
-            elif method == "semantic":
-                find_alike(files, rank, copies, dedup, place)
-            elif texts is not None:
-                cuts = add_cuts(cuts, cut_by(method, files, texts, rank, copies, cuts, dedup, place))
-                if method != dedup.method[-1]:
-                    mark_emptied(files, texts, copies, cuts, dedup.min_words_left)
+            search = Search(number, files, rank, copies, cuts, dedup, texts, place, cores)
+            if not isinstance(method, PassageMethod):
+                method.find(search)
+                continue
+            cuts = add_cuts(cuts, method.cut(search))
+            if texts is not None and number < len(methods) - 1:
+                mark_emptied(files, texts, copies, cuts, dedup.min_words_left)
     copies.settle()
-    verdicts = _verdicts(files.documents, copies)
-    return Found(pl.concat([verdicts, _known(known, verdicts)]).sort("id"), _cuts(files.documents, cuts))
+    names = pl.Series(dedup.method, dtype=pl.String)
+    verdicts = _verdicts(files.documents, copies, names)
+    return Found(pl.concat([verdicts, _known(known, verdicts)]).sort("id"), _cuts(files.documents, cuts, names))
 
 
-def _check_methods(dedup: Dedup, texts: Texts | None) -> None:
+def _check_texts(methods: Sequence[Method], dedup: Dedup, texts: Texts | None) -> None:
     if keeps_cleanest(dedup) and texts is None:
         raise UsageError(f'keep = "{CLEANEST}" compares texts, and there are none')
-    for method in dedup.method:
-        if method not in METHODS:
-            raise UsageError(f'no deduplication method "{method}"{nearest(method, METHODS)}')
-        if method in TEXT_METHODS and texts is None:
-            raise UsageError(f'the method "{method}" compares texts, and there are none')
+    for method in methods:
+        if isinstance(method, PassageMethod) and texts is None:
+            raise UsageError(f'the method "{method.name}" compares texts, and there are none')
 
 
 def _columns(dedup: Dedup, *, has_texts: bool, has_index: bool) -> list[str]:
-    wide = ["signature"] if has_index or not has_texts or not dedup.is_verified else []
-    known = {**EQUAL_KEYS, "minhash": (*band_names(dedup.bands), *wide), "semantic": (EMBEDDING,)}
-    return [name for method in dedup.method for name in known.get(method, ())]
+    """Of the columns that are signed those that will be read."""
+    reads_texts = has_texts and dedup.is_verified and not has_index
+    methods = document_methods(dedup)
+    unread = {name for method in methods if reads_texts for name in method.stands_for_text}
+    return [name for method in methods for name in method.columns(dedup) if name not in unread]
 
 
-def _find_equal(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copies, method: str) -> None:
-    """Of the documents with equal keys, the one of the best rank stays."""
-    names = EQUAL_KEYS[method]
-    keys = files.column(*names).filter(pl.Series(copies.stays)).drop_nulls()
-    shared = keys.filter(pl.struct(names).is_duplicated())
-    place = pl.Series("rank", rank[shared["document"].to_numpy()])
-    first = pl.col("document").sort_by("rank").first().over(names).alias("best")
-    best = shared.with_columns(place).select("document", first)
-    found = best.filter(pl.col("document") != pl.col("best"))
-    one, other = (found[name].cast(pl.Int64).to_numpy() for name in ("document", "best"))
-    if method == "exact":
-        copies.add(one, other, method, similarity=1.0, containment=1.0, novel=0)
-    else:
-        copies.add(one, other, method)
-
-
-def _verdicts(documents: pl.DataFrame, copies: Copies) -> pl.DataFrame:
+def _verdicts(documents: pl.DataFrame, copies: Copies, names: pl.Series) -> pl.DataFrame:
     ids, earlier = documents["id"], documents["earlier"].to_numpy()
     sizes = np.bincount(copies.original, minlength=len(ids)).astype(np.uint32)[copies.original]
     found = np.flatnonzero((sizes > 1) & ~earlier)
@@ -153,7 +132,7 @@ def _verdicts(documents: pl.DataFrame, copies: Copies) -> pl.DataFrame:
             "similarity": pl.Series(copies.similarity[found]).fill_nan(None),
             "containment": pl.Series(copies.containment[found]).fill_nan(None),
             "novel_words": pl.Series(copies.novel[found]).replace(UNKNOWN, None),
-            "method": _names(np.maximum(copies.method[found], 0)),
+            "method": names.gather(np.maximum(copies.method[found], 0)),
             "earlier": earlier[original],
         }
     )
@@ -174,19 +153,15 @@ def _known(ids: pl.Series, verdicts: pl.DataFrame) -> pl.DataFrame:
     return table.select("id", *columns)
 
 
-def _cuts(documents: pl.DataFrame, cuts: Cuts) -> pl.DataFrame:
+def _cuts(documents: pl.DataFrame, cuts: Cuts, names: pl.Series) -> pl.DataFrame:
     ids = documents["id"]
     is_known = pl.Series(cuts.holder != NOBODY)
     columns = {
         "id": ids.gather(cuts.document),
         "start": pl.Series(cuts.start, dtype=pl.Int64),
         "end": pl.Series(cuts.end, dtype=pl.Int64),
-        "method": _names(cuts.method),
+        "method": names.gather(cuts.method),
         "held_by": ids.gather(np.maximum(cuts.holder, 0)),
     }
     known = pl.when(is_known).then("held_by").alias("held_by")
     return pl.DataFrame(columns).with_columns(known)
-
-
-def _names(places: npt.NDArray[np.int8]) -> pl.Series:
-    return pl.Series(METHODS, dtype=pl.String).gather(places)

@@ -16,8 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.dedup.copies import COPY_METHODS
-from curate.dedup.minhash import SEED, band_names
+from curate.dedup.methods import document_methods
 from curate.dedup.ranking import KEEP
 from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
@@ -30,10 +29,11 @@ VERSION = 2
 
 def parameters_of(dedup: Dedup) -> dict[str, Any]:
     """What two signature files must have in common for their documents to be comparable."""
-    signed = {"ngram": dedup.ngram, "unit": dedup.unit, "normalise": dedup.normalise}
-    signed |= {"bands": dedup.bands, "rows": dedup.rows, "seed": SEED}
-    methods = sorted(set(dedup.method) & set(COPY_METHODS))
-    return {"version": VERSION, "method": methods} | (signed if "minhash" in methods else {})
+    methods = document_methods(dedup)
+    parameters: dict[str, Any] = {"version": VERSION, "method": sorted(method.name for method in methods)}
+    for method in methods:
+        parameters |= method.parameters(dedup)
+    return parameters
 
 
 def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:
@@ -81,13 +81,10 @@ def ids_of_both(
     return both.filter("same")["id"], both.filter(~pl.col("same"))["id"]
 
 
-def _keys(dedup: Dedup) -> list[str]:
-    """What two signed documents with one text have in common."""
-    if "exact" in dedup.method:
-        return ["hash_high", "hash_low"]
-    if "minhash" in dedup.method:
-        return band_names(dedup.bands)
-    return ["url_hash"] if "url" in dedup.method else []
+def _keys(dedup: Dedup) -> tuple[str, ...]:
+    """What two signed documents with one text have in common: best what follows from the text alone."""
+    methods = sorted(document_methods(dedup), key=lambda method: not method.is_of_text)
+    return next((keys for method in methods if (keys := method.keys(dedup))), ())
 
 
 def write_index(folder: Path, dedup: Dedup, signature_files: Sequence[str | Path], copies: pl.Series) -> int:

@@ -8,26 +8,29 @@ bands ─▶ components ─▶ their members, chunk by chunk: buckets, sets of n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from curate.dedup.anchors import Evidence, SetsOf, anchor_members, number_buckets
 from curate.dedup.cleanest import rank_cleanest
 from curate.dedup.clusters import components
-from curate.dedup.copies import Copies
 from curate.dedup.losses import containment, jaccard, novel
-from curate.dedup.minhash import band_names
+from curate.dedup.method import DocumentMethod, Search
+from curate.dedup.minhash import SEED, band_names, sign
 from curate.dedup.ranking import keeps_cleanest
+from curate.dedup.s_curve import s_curve_sentence
 from curate.dedup.scratch import Scratch
 from curate.dedup.sets import Gram, Sets, Texts, write_sets
 from curate.dedup.signatures import SignatureFiles
 from curate.recipe import Dedup
 
+SIGNATURE = "signature"
 MEMBERS_AT_ONCE = 1 << 19  # candidates whose buckets and signatures are in memory: some 400 MB at 14 bands of 8 rows
 
 
@@ -82,29 +85,21 @@ class Pairs(NamedTuple):
     containment: npt.NDArray[np.float32]
 
 
-def find_similar(
-    files: SignatureFiles,
-    rank: npt.NDArray[np.int64],
-    copies: Copies,
-    dedup: Dedup,
-    texts: Texts | None,
-    folder: Path,
-    cores: int,
-) -> None:
-    """Add the near-duplicates to `copies`: each of the anchor that holds enough of it, or with `verify = 0` of the best
-    of its component. Texts of candidates are read; without `texts` everything is estimated from signatures. `folder` is
-    an empty one, for what memory should not hold."""
+def find_similar(search: Search) -> None:
+    """Add the near-duplicates: each of the anchor that holds enough of it, or with `verify = 0` of the best of its
+    component. Texts of candidates are read; without them everything is estimated from signatures."""
+    files, rank, copies, dedup, texts = search.files, search.rank, search.copies, search.dedup, search.texts
     component = components(files.bands(band_names(dedup.bands), copies.stays), len(rank))
-    candidates = _candidates(files, component, rank, dedup, texts, folder, cores)
+    candidates = _candidates(files, component, rank, dedup, texts, search.folder, search.cores)
     is_exempt = files.documents["source"].is_in(list(dedup.exempt)).to_numpy() if dedup.exempt else None
-    found = _find(files, candidates, is_exempt, dedup, folder)
+    found = _find(files, candidates, is_exempt, dedup, search.folder)
     if keeps_cleanest(dedup) and texts is not None and len(found.copy):
         stays = copies.stays
         stays[found.copy] = False
-        rank = rank_cleanest(files, texts, stays, candidates.members, candidates.component, dedup, cores)
+        rank = rank_cleanest(files, texts, stays, candidates.members, candidates.component, dedup, search.cores)
         candidates = candidates.in_order_of(rank)
-        found = _find(files, candidates, is_exempt, dedup, folder)
-    _add(found, candidates, copies, dedup)
+        found = _find(files, candidates, is_exempt, dedup, search.folder)
+    _add(found, candidates, search)
 
 
 def _candidates(
@@ -127,19 +122,19 @@ def _candidates(
     return Candidates(members, component[members], similar, contained, words, signatures)
 
 
-def _add(found: Pairs, candidates: Candidates, copies: Copies, dedup: Dedup) -> None:
+def _add(found: Pairs, candidates: Candidates, search: Search) -> None:
     """The pairs with what each loses, as far as both texts are there."""
     order = np.argsort(candidates.members)
     one, other = (order[np.searchsorted(candidates.members, which, sorter=order)] for which in found[:2])
     similarity = found.similarity
-    if not dedup.verification.jaccard:
+    if not search.dedup.verification.jaccard:
         exact = jaccard(candidates.similar, one, other)
         similarity = np.where(np.isnan(exact), similarity, exact)
     exact = containment(candidates.contained, one, other)
-    copies.add(
+    search.copies.add(
         found.copy,
         found.original,
-        "minhash",
+        search.number,
         similarity=similarity,
         containment=np.where(np.isnan(exact), found.containment, exact),
         novel=novel(candidates.words, one, other),
@@ -255,9 +250,42 @@ def _signatures_of(files: SignatureFiles, members: npt.NDArray[np.int64], folder
     """Written one file after the other: a file written here and there would take the machine far longer."""
     row, written, permutations = np.zeros_like(members), 0, 0
     with (folder / "signatures").open("wb") as file:
-        for part, rows in files.packed(members, "signature"):
+        for part, rows in files.packed(members, SIGNATURE):
             row[part] = np.arange(written, written + len(rows))
             file.write(rows.data)
             written, permutations = written + len(rows), rows.shape[1]
     found = Scratch.open(folder / "signatures", np.uint32)
     return Signatures(replace(found, array=found.array.reshape(written, permutations)), row)
+
+
+def _sign(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
+    return sign(
+        documents["text"],
+        ngram=dedup.ngram,
+        bands=dedup.bands,
+        rows=dedup.rows,
+        unit=dedup.unit,
+        normalise=dedup.normalise,
+    )
+
+
+def _parameters(dedup: Dedup) -> Mapping[str, Any]:
+    said = {name: getattr(dedup, name) for name in ("ngram", "unit", "normalise", "bands", "rows")}
+    return said | {"seed": SEED}
+
+
+MINHASH = DocumentMethod(
+    name="minhash",
+    about="they share a band of their MinHash signatures, and the true Jaccard similarity of their word n-grams is at "
+    "least `verify`",
+    reason="similar",
+    columns=lambda dedup: dict.fromkeys(band_names(dedup.bands), pl.UInt64) | {SIGNATURE: pl.Binary},
+    sign=_sign,
+    find=find_similar,
+    parameters=_parameters,
+    keys=lambda dedup: tuple(band_names(dedup.bands)),
+    is_of_text=True,
+    verifies=True,
+    stands_for_text=(SIGNATURE,),
+    explain=s_curve_sentence,
+)

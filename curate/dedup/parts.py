@@ -1,13 +1,13 @@
 """The methods that take parts out of texts, on the documents that stay: which texts they read, and in which order.
 
 lines, substring ─▶ repeats: exact, of equal parts the best stays          ngrams ─▶ Bloom filter: the first stays
+                    ─▶ Cuts; of which document nothing is left, it is gone
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,9 @@ import polars as pl
 
 from curate.batch import HAS_TEXT
 from curate.dedup.bloom import bytes_needed, new_bloom
-from curate.dedup.copies import METHODS, Copies
+from curate.dedup.copies import Copies
 from curate.dedup.cuts import Cuts, cut_texts, join_cuts
+from curate.dedup.method import PassageMethod, Search
 from curate.dedup.ngrams import count_ngrams, cut_seen
 from curate.dedup.repeats import find_repeats
 from curate.dedup.sets import Texts, batches_of
@@ -26,41 +27,54 @@ from curate.recipe import Dedup
 from curate.text.units import Span
 
 Readings = Iterator[tuple[npt.NDArray[np.int64], pl.Series]]
+Reading = Callable[..., Readings]
+"""Called with nothing, or with `first` (see `_readings`): a new reading of what is left of the texts."""
 
 
-def cut_by(
-    method: str,
-    files: SignatureFiles,
-    texts: Texts,
-    rank: npt.NDArray[np.int64],
-    copies: Copies,
-    cuts: Cuts,
-    dedup: Dedup,
-    scratch: Path,
-) -> Cuts:
-    """What "lines", "substring" or "ngrams" cuts of the texts that are left; documents that it cuts whole are `gone`.
+def _cut_lines(search: Search) -> Cuts:
+    asked = search.dedup.lines
+    return _cut_repeats(search, Span(asked.unit, asked.span, asked.min_words, search.dedup.normalise))
 
-    Raises:
-        UsageError: a Bloom filter for so much text would be larger than allowed, or got more than it was made for.
-    """
-    sizes = np.zeros(len(rank), dtype=np.int64)
-    stays = np.flatnonzero(copies.stays & ~files.documents["earlier"].to_numpy())
-    readings = partial(_readings, files, texts, stays, cuts, sizes)
-    if method == "ngrams":
-        more = _cut_seen(files, readings, dedup)
-    else:
-        more = find_repeats(
-            readings,
-            rank,
-            span=_span(method, dedup),
-            method=METHODS.index(method),
-            characters=int(files.documents["length"].gather(stays).sum() or 0),
-            max_memory=dedup.max_memory,
-            scratch=scratch,
+
+def _cut_substrings(search: Search) -> Cuts:
+    return _cut_repeats(search, Span("word", search.dedup.substring.min_words, 0, search.dedup.normalise))
+
+
+def _cut_repeats(search: Search, span: Span) -> Cuts:
+    """Of equal windows of the texts that of the best document stays."""
+    characters = int(search.files.documents["length"].gather(_documents(search)).sum() or 0)
+
+    def cut(reading: Reading) -> Cuts:
+        return find_repeats(
+            reading,
+            search.rank,
+            span=span,
+            method=search.number,
+            characters=characters,
+            max_memory=search.dedup.max_memory,
+            scratch=search.folder,
         )
-    lengths = np.bincount(more.document, weights=more.end - more.start, minlength=len(rank))
-    copies.gone |= (lengths >= sizes) & (lengths > 0)
+
+    return _cut(search, cut)
+
+
+def _cut_ngrams(search: Search) -> Cuts:
+    return _cut(search, partial(_cut_seen, search))
+
+
+def _cut(search: Search, cut: Callable[[Reading], Cuts]) -> Cuts:
+    """What `cut` finds in the texts that are left; documents that it cuts whole are `gone`."""
+    assert search.texts is not None, "such a method has its turn only where there are texts"
+    sizes = np.zeros(len(search.rank), dtype=np.int64)
+    more = cut(partial(_readings, search.files, search.texts, _documents(search), search.cuts, sizes))
+    lengths = np.bincount(more.document, weights=more.end - more.start, minlength=len(sizes))
+    search.copies.gone |= (lengths >= sizes) & (lengths > 0)
     return more
+
+
+def _documents(search: Search) -> npt.NDArray[np.int64]:
+    """Those whose texts are read: earlier ones, of an index, have none here."""
+    return np.flatnonzero(search.copies.stays & ~search.files.documents["earlier"].to_numpy())
 
 
 def mark_emptied(files: SignatureFiles, texts: Texts, copies: Copies, cuts: Cuts, min_words_left: int) -> None:
@@ -74,12 +88,6 @@ def mark_emptied(files: SignatureFiles, texts: Texts, copies: Copies, cuts: Cuts
             left = cut_texts(found, cuts, which[batch])
             has_enough = left.str.contains(HAS_TEXT) & (left.str.count_matches(r"\S+") >= min_words_left)
             copies.gone[which[batch]] |= ~has_enough.fill_null(False).to_numpy()
-
-
-def _span(method: str, dedup: Dedup) -> Span:
-    if method == "substring":
-        return Span("word", dedup.substring.min_words, 0, dedup.normalise)
-    return Span(dedup.lines.unit, dedup.lines.span, dedup.lines.min_words, dedup.normalise)
 
 
 def _readings(
@@ -107,19 +115,23 @@ def _readings(
             yield which, left
 
 
-def _cut_seen(files: SignatureFiles, readings: Callable[..., Readings], dedup: Dedup) -> Cuts:
-    """One filter for all texts: sources of `prefer` first, then files by their smallest id, in each by id."""
-    asked = dedup.ngrams
+def _cut_seen(search: Search, reading: Reading) -> Cuts:
+    """One filter for all texts: sources of `prefer` first, then files by their smallest id, in each by id.
+
+    Raises:
+        UsageError: a Bloom filter for so much text would be larger than allowed, or got more than it was made for.
+    """
+    dedup, asked = search.dedup, search.dedup.ngrams
     count = partial(count_ngrams, ngram=asked.ngram, normalise=dedup.normalise)
-    cut = partial(cut_seen, ngram=asked.ngram, normalise=dedup.normalise, method=METHODS.index("ngrams"))
-    capacity = asked.capacity or sum(count(texts) for _, texts in readings()) or 1
+    cut = partial(cut_seen, ngram=asked.ngram, normalise=dedup.normalise, method=search.number)
+    capacity = asked.capacity or sum(count(texts) for _, texts in reading()) or 1
     needed = bytes_needed(capacity, asked.max_false_positives)
     filter_for = f"a Bloom filter for {capacity:,} n-grams at {asked.max_false_positives:g} false positives"
     if needed > dedup.max_memory:
         raise UsageError(f"{filter_for} takes {needed:,} bytes, and max_memory allows {dedup.max_memory:,}")
     bloom = new_bloom(capacity, asked.max_false_positives)
     found, added = [], 0
-    for documents, texts in readings(first=_first(files, dedup)):
+    for documents, texts in reading(first=_first(search.files, dedup)):
         seen = cut(bloom, documents, texts, max_seen=asked.max_seen)
         found.append(seen.cuts)
         added += seen.added
@@ -133,3 +145,22 @@ def _first(files: SignatureFiles, dedup: Dedup) -> npt.NDArray[np.int64]:
     places = dict(zip(dedup.prefer, range(len(dedup.prefer)), strict=True))
     source = files.documents["source"].replace_strict(places, default=len(places), return_dtype=pl.Int64).to_numpy()
     return np.asarray(source * len(source) + np.arange(len(source)))
+
+
+LINES = PassageMethod(
+    name="lines",
+    about="lines (or sentences, or paragraphs: `lines.unit`) that stand elsewhere, too; with `lines.span = 3` only "
+    "three in a row that do",
+    cut=_cut_lines,
+)
+SUBSTRING = PassageMethod(
+    name="substring",
+    about="runs of `substring.min_words` (50) words or more that stand elsewhere, too",
+    cut=_cut_substrings,
+)
+NGRAMS = PassageMethod(
+    name="ngrams",
+    about="lines, and whole documents, of whose n-grams (`ngrams.ngram`, 13 words) more than `ngrams.max_seen` (0.8) "
+    "were seen before",
+    cut=_cut_ngrams,
+)

@@ -1,6 +1,6 @@
 """The S-curve of MinHash-LSH: how likely documents of a similarity become candidates, and the bands for a threshold.
 
-(threshold, permutations) ─▶ (bands, rows) ─▶ 1 - (1 - J^rows)^bands
+(threshold, permutations) ─▶ (bands, rows) ─▶ 1 - (1 - J^rows)^bands ─▶ "pairs of similarity 0.8: 92.4%"
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.errors import UsageError
+from curate.recipe import Dedup, Verify
 
 STEPS = 2_000  # of Simpson's rule, each side of the threshold
+SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def candidate_probability(similarity: float, *, bands: int, rows: int) -> float:
@@ -49,3 +51,22 @@ def _integral(values: npt.NDArray[np.float64], width: float) -> float:
     weights[1::2] = 4.0
     weights[[0, -1]] = 1.0
     return float(values @ weights) * width / (len(values) - 1) / 3
+
+
+def s_curve_sentence(dedup: Dedup) -> str:
+    """How often pairs of some similarities become candidates, and what then decides."""
+    chances = [candidate_probability(similarity, bands=dedup.bands, rows=dedup.rows) for similarity in SIMILARITIES]
+    found = [
+        f"{similarity}: {chance:.1%}" if chance < 0.9995 else f"{similarity}: over 99.9%"
+        for similarity, chance in zip(SIMILARITIES, chances, strict=True)
+    ]
+    check = _verification(dedup.verification)
+    return f"{dedup.bands} bands of {dedup.rows} rows find pairs of similarity {', '.join(found)}; {check}"
+
+
+def _verification(asked: Verify) -> str:
+    """What verification keeps apart, in words."""
+    parts = [f"below {asked.jaccard}"] if asked.jaccard else []
+    if asked.containment:
+        parts.append(f"where less than {asked.containment:.0%} of the {asked.ngram}-grams stand in what stays")
+    return f"kept apart {' or '.join(parts)}" if parts else "not verified"

@@ -10,18 +10,16 @@ near to one that stays. Sums run in a fixed order, without the libraries whose l
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.copies import Copies
+from curate.dedup.method import DocumentMethod, Search
 from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
-from curate.errors import UsageError, nearest
-from curate.recipe import Dedup
+from curate.errors import UsageError
 from curate.text.compiled import inner, kernel
 
 EMBEDDING = "embedding"
@@ -34,9 +32,8 @@ def embeddings(documents: pl.DataFrame, column: str) -> pl.Series:
     """The column of a signature file: Array of Float32. It holds lists or arrays of numbers, or JSON of such.
 
     Raises:
-        UsageError: there is no such column, or its lists differ in length.
+        UsageError: its lists differ in length.
     """
-    _check_column(column, documents.columns)
     values = documents[column].rename(EMBEDDING)
     if values.dtype == pl.String:
         values = values.str.json_decode(pl.List(pl.Float32))
@@ -49,27 +46,17 @@ def embeddings(documents: pl.DataFrame, column: str) -> pl.Series:
     return lists.cast(pl.Array(pl.Float32, widths[0] if widths else 1))
 
 
-def check_embeddings(dedup: Dedup, columns: Sequence[str]) -> None:
-    """Raises UsageError where the method "semantic" is asked for and its column is not there."""
-    if "semantic" in dedup.method:
-        _check_column(dedup.semantic.column, columns)
-
-
-def _check_column(column: str, columns: Sequence[str]) -> None:
-    if column not in columns:
-        raise UsageError(f'semantic: there is no column "{column}" of embeddings{nearest(column, columns)}')
-
-
-def find_alike(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copies, dedup: Dedup, scratch: Path) -> None:
+def find_alike(search: Search) -> None:
     """Add the documents that are near to one that stays, but for those of exempt sources. One without an embedding, or
     with one of no length, is near to nothing; embeddings in different cells are not compared.
 
     Raises:
         UsageError: embeddings differ in length, or no document has one.
     """
-    documents, semantic = np.flatnonzero(copies.stays), dedup.semantic
-    is_exempt = files.documents["source"].is_in(list(dedup.exempt)).to_numpy()
-    vectors, row = _vectors(files, documents, scratch)
+    files, copies, semantic = search.files, search.copies, search.dedup.semantic
+    documents = np.flatnonzero(copies.stays)
+    is_exempt = files.documents["source"].is_in(list(search.dedup.exempt)).to_numpy()
+    vectors, row = _vectors(files, documents, search.folder)
     if not len(documents):
         return
     if not len(row):
@@ -77,14 +64,14 @@ def find_alike(files: SignatureFiles, rank: npt.NDArray[np.int64], copies: Copie
     members = documents[row]
     cells = semantic.cells or max(round(len(row) ** 0.5), 1)
     cell = _assign(vectors.array, _centres(vectors.array, row, min(cells, len(row))))[row]
-    order = np.lexsort((rank[members], cell))
+    order = np.lexsort((search.rank[members], cell))
     # Where another cell begins, the first one too, as no cell is -1.
     bounds = np.append(np.flatnonzero(np.diff(cell[order], prepend=-1)), len(order))
     for first, last in itertools.pairwise(bounds):
         which = order[first:last]
         anchor, similarity = _anchored(vectors.array[row[which]], is_exempt[members[which]], semantic.min_similarity)
         moved = np.flatnonzero(anchor != np.arange(len(anchor)))
-        copies.add(members[which[moved]], members[which[anchor[moved]]], "semantic", similarity=similarity[moved])
+        copies.add(members[which[moved]], members[which[anchor[moved]]], search.number, similarity=similarity[moved])
         vectors.forget()
 
 
@@ -197,3 +184,16 @@ def _recentre(vectors, cell, centres):
         if length > 0:
             for dimension in range(vectors.shape[1]):
                 centres[number, dimension] = sums[number, dimension] / length**0.5
+
+
+SEMANTIC = DocumentMethod(
+    name="semantic",
+    about="their embeddings, a column that the tables bring, have a cosine of at least "
+    "`semantic.min_similarity` (0.95)",
+    reason="alike",
+    columns=lambda dedup: {EMBEDDING: pl.Array},
+    sign=lambda documents, dedup: embeddings(documents, dedup.semantic.column).to_frame(),
+    find=find_alike,
+    needs=lambda dedup: (dedup.semantic.column,),
+    too_wide=lambda dedup: (dedup.semantic.column,),
+)

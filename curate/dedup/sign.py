@@ -1,20 +1,19 @@
 """What `filter` writes of each document for `dedup`: its account, and the keys that each method compares.
 
-documents ─▶ id, source, length, keep_value │ hash_high, hash_low │ url_hash │ band_00 … signature │ embedding
+documents ─▶ id, source, length, keep_value │ the columns of each method: hash_high, hash_low │ band_00 … signature │ …
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
 
-from curate.dedup.exact import hash_texts
-from curate.dedup.minhash import sign
+from curate.dedup.method import DocumentMethod
+from curate.dedup.methods import document_methods
 from curate.dedup.ranking import CLEANEST, KEEP, keep_word
 from curate.dedup.s_curve import split_permutations
-from curate.dedup.semantic import embeddings
-from curate.dedup.urls import hash_urls
 from curate.errors import UsageError, nearest
 from curate.recipe import Dedup
 
@@ -23,25 +22,17 @@ DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
 def sign_documents(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
-    """The rows of a signature file. `documents` has `id, source, text`, for "url" `url`, for "semantic" its column of
-    embeddings, and what `keep` asks for.
+    """The rows of a signature file. `documents` has `id, source, text`, and what the methods and `keep` ask for.
 
     A text of nothing but white space has null hashes, one without words null bands: neither equals anything.
 
     Raises:
-        UsageError: `keep` names a column that is not there.
+        UsageError: a method or `keep` names a column that is not there.
     """
+    check_columns(dedup, documents.columns)
     length = pl.col("text").str.len_chars().cast(pl.Int64).alias("length")
     parts = [documents.select("id", "source", length), *_keep_value(documents, dedup)]
-    if "exact" in dedup.method:
-        has_text = (documents["text"].str.strip_chars() != "").fill_null(False)
-        parts.append(hash_texts(documents["text"]).select(pl.when(has_text).then(pl.all())))
-    if "url" in dedup.method:
-        parts.append(hash_urls(documents["url"]).to_frame())
-    if "minhash" in dedup.method:
-        parts.append(_signatures(documents["text"], dedup))
-    if "semantic" in dedup.method:
-        parts.append(embeddings(documents, dedup.semantic.column).to_frame())
+    parts += [_signed(method, documents, dedup) for method in document_methods(dedup)]
     return pl.concat(parts, how="horizontal")
 
 
@@ -79,15 +70,20 @@ def _check_word(keep: str, columns: list[str]) -> None:
         raise UsageError(f'keep = "{keep}": there is no column "{name}"{nearest(name, columns)}')
 
 
-def _signatures(texts: pl.Series, dedup: Dedup) -> pl.DataFrame:
-    return sign(
-        texts,
-        ngram=dedup.ngram,
-        bands=dedup.bands,
-        rows=dedup.rows,
-        unit=dedup.unit,
-        normalise=dedup.normalise,
-    )
+def check_columns(dedup: Dedup, columns: Sequence[str]) -> None:
+    """Raises UsageError where a method signs a column that is not there."""
+    for method in document_methods(dedup):
+        for name in method.needs(dedup):
+            if name not in columns:
+                raise UsageError(f'{method.name}: there is no column "{name}"{nearest(name, columns)}')
+
+
+def _signed(method: DocumentMethod, documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
+    signed, said = method.sign(documents, dedup), method.columns(dedup)
+    if signed.columns != list(said) or signed.height != documents.height:
+        found = f"{signed.height} rows of {', '.join(signed.columns)}"
+        raise UsageError(f"{method.name} signed {found}; it says {documents.height} rows of {', '.join(said)}")
+    return signed
 
 
 def _keep_value(documents: pl.DataFrame, dedup: Dedup) -> list[pl.DataFrame]:

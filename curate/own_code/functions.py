@@ -14,7 +14,6 @@ import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -23,6 +22,7 @@ from curate.batch import ModelFile
 from curate.errors import UsageError, nearest
 from curate.own_code.files import module_files, named_files
 from curate.own_code.modules import Folder, Loaded, find_module, import_root, roots_of
+from curate.plugins import find_plugin, plugin_names
 from curate.recipe_path import place_paths
 from curate.typed import Mismatch, convert
 
@@ -30,7 +30,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 Kind = Literal["step", "reader"]
 
 MARK = "__curate__"
-GROUP = "curate.plugins"
 
 
 class Mark(NamedTuple):
@@ -81,7 +80,7 @@ class Found:
             UsageError: a parameter is unknown, missing or of a wrong type.
         """
         bound = functools.partial(self.function, **_checked(self, parameters, given))
-        files = _source_files(self.loaded.module, self.use, parameters, self.base)
+        files = source_files(self.loaded.module, self.use, parameters, self.base)
         name = getattr(self.function, "__name__", self.use.rpartition(":")[2])
         return OwnFunction(name, bound, files, self.loaded.folder)
 
@@ -114,11 +113,6 @@ def find_function(kind: Kind, use: str, base: Path) -> Found:
     return Found(kind, use, base, loaded, function)
 
 
-def plugin_names() -> list[str]:
-    """What installed packages offer, without importing them."""
-    return sorted(entry_points(group=GROUP).names)
-
-
 def script_functions(kind: Kind, base: Path) -> dict[str, str]:
     """The marked functions of the running script, and the names under which worker processes find them: "file:name",
     from the recipe's folder.
@@ -132,11 +126,11 @@ def script_functions(kind: Kind, base: Path) -> dict[str, str]:
 
 
 def _find_plugin(kind: Kind, name: str) -> Callable[..., Any]:
-    for point in entry_points(group=GROUP, name=name):
-        return typing.cast(Callable[..., Any], point.load())
-    raise UsageError(
-        f'there is no {kind} "{name}"{nearest(name, plugin_names())}; your own are named "module:function"'
-    )
+    found = find_plugin(name)
+    if not callable(found):
+        told = nearest(name, plugin_names())
+        raise UsageError(f'there is no {kind} "{name}"{told}; your own are named "module:function"')
+    return typing.cast(Callable[..., Any], found)
 
 
 def _checked(found: Found, parameters: Mapping[str, Any], given: int) -> dict[str, Any]:
@@ -166,8 +160,9 @@ def _parameters(found: Found) -> Mapping[str, inspect.Parameter]:
     return parameters
 
 
-def _source_files(module: ModuleType, use: str, parameters: Mapping[str, Any], base: Path) -> tuple[ModelFile, ...]:
-    """Of the module that the recipe names: it may have the function from another, or have made it of another."""
+def source_files(module: ModuleType, use: str, parameters: Mapping[str, Any], base: Path) -> tuple[ModelFile, ...]:
+    """What `use` is made of: the file of the module that the recipe names, which may have the function from another,
+    what it imports from beside it, and the lists that it or a parameter names."""
     path = Path(module.__file__ or "")
     if not path.is_file():
         return (ModelFile(use, str(path), ""),)

@@ -10,8 +10,7 @@ import polars as pl
 
 from curate.decontaminate.evaluations import open_evaluation
 from curate.dedup.index import open_index
-from curate.dedup.semantic import check_embeddings
-from curate.dedup.sign import check_keep, with_bands
+from curate.dedup.sign import check_columns, check_keep, with_bands
 from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.readers.inputs import find_source
@@ -22,6 +21,7 @@ from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
 from curate.steps.own_columns import own_columns
+from curate.steps.own_entities import entities_of
 from curate.steps.schema import measured
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
@@ -74,8 +74,8 @@ def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
 
 
 def _check_dedup(recipe: Recipe) -> None:
-    """`keep` and "semantic" name columns that every source has; what users' functions add only a run shows. Indexes can
-    be used."""
+    """`keep` and the methods name columns that every source has; what users' functions add only a run shows. Indexes
+    can be used."""
     if recipe.dedup is None:
         return
     for place in recipe.dedup.against:
@@ -87,7 +87,7 @@ def _check_dedup(recipe: Recipe) -> None:
         if has_own_steps(source):
             continue
         columns = [*measured(source, recipe).columns, *source.columns]
-        for key, check in (("keep", check_keep), ("semantic", check_embeddings)):
+        for key, check in (("keep", check_keep), ("method", check_columns)):
             try:
                 check(recipe.dedup, columns)
             except UsageError as error:
@@ -107,7 +107,7 @@ def _check_scrub(recipe: Recipe) -> None:
     if recipe.scrub is None:
         return
     try:
-        scrub_texts(pl.Series([], dtype=pl.String), entities=recipe.scrub.entities, engine=recipe.scrub.engine)
+        scrub_texts(pl.Series([], dtype=pl.String), entities=entities_of(recipe), engine=recipe.scrub.engine)
     except UsageError as error:
         raise recipe.mistake(f"[scrub]: {error}", "scrub", "entities") from None
 

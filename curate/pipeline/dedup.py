@@ -14,18 +14,20 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.copies import TEXT_METHODS
 from curate.dedup.excerpts import greatest_losses, with_excerpts
 from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import open_index, write_index
+from curate.dedup.method import PassageMethod
+from curate.dedup.methods import methods_of
 from curate.engine.job import Job, Made
 from curate.engine.store import Store
 from curate.errors import CurateError, UsageError
 from curate.pipeline.filtered import open_filtered
-from curate.recipe import Dedup, Recipe, Scrub
+from curate.recipe import Dedup, Recipe
 from curate.run_files import CUTS, DUPLICATES, INDEX, LOSSES
 from curate.scrub.pii import scrub_texts
-from curate.steps.deciding_files import check_as_planned, index_files
+from curate.steps.deciding_files import check_as_planned, index_files, method_files
+from curate.steps.own_entities import entities_of
 
 VERDICT = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
 VERDICT |= {"containment": pl.Float32, "novel_words": pl.Int64}
@@ -47,7 +49,7 @@ def dedup_run(job: Job) -> Made:
             )
 
     with clock("read"):
-        check_as_planned(job.plan, index_files(recipe))
+        check_as_planned(job.plan, [*index_files(recipe), *method_files(recipe)])
         files = [str(open_filtered(store, key, "signatures")) for key in keys]
     with clock("clusters"):
         earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
@@ -77,30 +79,30 @@ def _losses(verdicts: pl.DataFrame, store: Store, keys: Sequence[str], recipe: R
         for key in (keys if ids else ())
     ]
     texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
-    return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe.scrub))
+    return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe))
 
 
-def _scrubbed(scrub: Scrub | None, texts: pl.Series) -> list[str]:
+def _scrubbed(recipe: Recipe, texts: pl.Series) -> list[str]:
     """Nothing at all of a text that the engine could not finish; then each is tried by itself."""
-    if scrub is None or texts.is_empty():
+    if recipe.scrub is None or texts.is_empty():
         return texts.to_list()
     try:
-        return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine)["text"].to_list()
+        return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine)["text"].to_list()
     except UsageError:
         raise
     except CurateError:
         alone = [texts[number : number + 1] for number in range(len(texts))]
-        return [""] if len(texts) == 1 else [_scrubbed(scrub, text)[0] for text in alone]
+        return [""] if len(texts) == 1 else [_scrubbed(recipe, text)[0] for text in alone]
 
 
 def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
     counts: dict[str, Any] = {"clusters": found.verdicts.height - copies.height, "removed": copies.height}
     if dedup.against:
         counts["earlier"] = int(copies["earlier"].sum())
-    for method in filter(TEXT_METHODS.__contains__, dedup.method):
-        mine = found.cuts.filter(pl.col("method") == method)
+    for name in (method.name for method in methods_of(dedup) if isinstance(method, PassageMethod)):
+        mine = found.cuts.filter(pl.col("method") == name)
         size = int((mine["end"] - mine["start"]).sum())
-        counts[method] = {"documents": mine["id"].n_unique(), "parts": mine.height, "bytes": size}
+        counts[name] = {"documents": mine["id"].n_unique(), "parts": mine.height, "bytes": size}
     return counts
 
 

@@ -31,7 +31,7 @@ from curate.run_files import Filtered, filtered
 from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
 from curate.steps.columns import as_documents, as_ledger, in_order
 from curate.steps.decide import decide, quarantine_culprits
-from curate.steps.deciding_files import check_as_planned
+from curate.steps.deciding_files import check_as_planned, method_files
 from curate.steps.rows import bounded_batches, frame_rows, split_rows
 from curate.steps.source_reader import has_own_reader
 from curate.steps.user_errors import ENOUGH, ROWS, check_reader_errors, check_user_errors
@@ -57,7 +57,7 @@ def filter_split(job: Job) -> Made | None:
         source = recipe.source(split.source)
         steps = bind(source, recipe)
         files_of_steps = [file for step in steps for file in step.filter.files]
-        check_as_planned(job.plan, [*reader_of(source, recipe).files, *files_of_steps])
+        check_as_planned(job.plan, [*reader_of(source, recipe).files, *files_of_steps, *method_files(recipe)])
         _load_kernels(job.store)
     with clock("batch"):
         batches = bounded_batches(split_rows(split, source, recipe, walk, clock))

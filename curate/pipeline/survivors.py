@@ -12,16 +12,18 @@ import polars as pl
 
 from curate.batch import HAS_TEXT
 from curate.decontaminate.judge import LEFT, apply_changes
-from curate.dedup.copies import cuts_texts
 from curate.dedup.cuts import Cuts, cut_texts
+from curate.dedup.find import KNOWN
+from curate.dedup.methods import cuts_texts, document_methods
 from curate.engine.records import intact
 from curate.engine.sizes import AFTER
 from curate.engine.store import Store
 from curate.pipeline.dedup import cuts_among, rows_among, verdicts_among
-from curate.recipe import Recipe
+from curate.recipe import Dedup, Recipe
 from curate.run_files import BROKEN_TEXTS, CHANGED_TEXTS, CUTS, DUPLICATES
 
-REASONS = {"exact": "same", "url": "same_url", "minhash": "similar", "semantic": "alike", "known": "known"}
+SAME = "same"
+"""The ledger's reason for a copy with the same text, whichever method found it."""
 TOLD = dict.fromkeys(("id", "step", "reason", "value"), pl.String)
 
 
@@ -52,7 +54,7 @@ def _deduplicated(store: Store, recipe: Recipe, documents: pl.DataFrame) -> Left
     documents = documents.with_columns(pl.col("cluster_size").fill_null(1))
     copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
     documents = documents.join(copies, on="id", how="anti", maintain_order="left")
-    gone = as_gone(_copies(copies), "dropped")
+    gone = as_gone(_copies(copies, recipe.dedup), "dropped")
     if recipe.dedup is None or not cuts_texts(recipe.dedup):
         return Left(documents, gone)
     documents, emptied = cut_documents(documents, cuts_among(store, documents["id"]), recipe.dedup.min_words_left)
@@ -85,11 +87,13 @@ def _sizes(documents: pl.DataFrame, stage: str) -> pl.DataFrame:
     return documents.select("id", pl.col("text").str.len_bytes().cast(pl.Int64).alias(f"{AFTER}{stage}"))
 
 
-def _copies(copies: pl.DataFrame) -> pl.DataFrame:
+def _copies(copies: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
+    methods = document_methods(dedup) if dedup else ()
     is_equal = pl.col("similarity").fill_null(0) >= 1.0
-    is_text = pl.col("method").is_in(["exact", "minhash"])
-    by_method = pl.col("method").replace_strict(REASONS, default="similar", return_dtype=pl.String)
-    reason = pl.when(is_equal & is_text).then(pl.lit("same")).otherwise(by_method)
+    is_text = pl.col("method").is_in([method.name for method in methods if method.is_of_text])
+    reasons = {method.name: method.reason for method in methods} | {KNOWN: KNOWN}
+    by_method = pl.col("method").replace_strict(reasons, return_dtype=pl.String)
+    reason = pl.when(is_equal & is_text).then(pl.lit(SAME)).otherwise(by_method)
     return copies.select(
         "id", pl.lit("dedup").alias("step"), reason.alias("reason"), pl.col("duplicate_of").alias("value")
     )

@@ -24,13 +24,15 @@ from curate.engine.walk import Stretch
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.survivors import Left, as_gone, what_is_left
 from curate.pipeline.tokenizer import keyed_share, run_tokenizer
-from curate.recipe import Recipe, Scrub
+from curate.recipe import Recipe
 from curate.run_files import documents as documents_file
 from curate.run_files import ledger as ledger_file
 from curate.run_files import tokenized
 from curate.scrub.pii import scrub_texts
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
+from curate.steps.deciding_files import check_as_planned
+from curate.steps.own_entities import entities_of, entity_files
 from curate.steps.type_names import types_named
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.rehydrate import repeated_order, times_by_size
@@ -56,6 +58,7 @@ def tokenize_split(job: Job) -> Made | None:
     """The task of the stage `tokenize`."""
     recipe, store, walk, clock = job.recipe, job.store, job.walk, job.clock
     with clock("load"):
+        check_as_planned(job.plan, entity_files(recipe))
         tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
@@ -91,7 +94,7 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     if recipe.scrub is not None:
         with clock("scrub"):
             stretch.at("scrub", size=size)
-            batch = batch.with_columns(_scrubbed(batch["text"], recipe.scrub, stretch.walk.cursor.pulse))
+            batch = batch.with_columns(_scrubbed(batch["text"], recipe, stretch.walk.cursor.pulse))
     with clock("encode"):
         stretch.at("encode", size=size)
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
@@ -114,9 +117,10 @@ def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarra
     return Encoded(batch.filter(has_text), tokens, offsets, emptied)
 
 
-def _scrubbed(texts: pl.Series, scrub: Scrub, pulse: Pulse) -> pl.DataFrame:
+def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.DataFrame:
     """Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only."""
-    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)
+    assert recipe.scrub is not None, "a recipe without [scrub] changes no text"
+    return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine, pulse=pulse)
 
 
 def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:

@@ -25,6 +25,7 @@ from curate.recipe import Recipe, TokenizerChoice
 from curate.run_files import TOKENIZER, sample
 from curate.scrub.pii import scrub_texts
 from curate.steps.deciding_files import check_as_planned, tokenizer_files
+from curate.steps.own_entities import entities_of
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, load_tokenizer
@@ -123,8 +124,7 @@ def _chosen(store: Store, recipe: Recipe, key: str, share: float) -> pl.DataFram
 def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.Series:
     if recipe.scrub is None:
         return texts
-    scrub = recipe.scrub
-    return scrub_texts(texts, entities=scrub.entities, engine=scrub.engine, pulse=pulse)["text"]
+    return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine, pulse=pulse)["text"]
 
 
 def _sample(store: Store, plan: Plan, clock: Clock) -> Iterator[str]:

@@ -16,9 +16,10 @@ from typing import Any, TypeVar, overload
 from curate.batch import Lost, ModelFile, Pulse, Record, no_pulse
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import CurateError, UsageError, nearest
-from curate.own_code.functions import Mark, find_function, marker, plugin_names
+from curate.own_code.functions import Mark, find_function, marker
 from curate.own_code.modules import Folder
 from curate.own_code.raised import describe_raised
+from curate.plugins import plugin_names
 from curate.readers.custom_rows import OwnRows, as_row, is_page, own_kinds
 from curate.readers.opened import open_watched
 from curate.readers.own_columns import MAX_COLUMNS, common_kind

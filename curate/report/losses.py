@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from curate.dedup.methods import document_methods
 from curate.errors import UsageError
 from curate.run_files import LOSSES
 from curate.run_folder import RunFolder
@@ -34,7 +35,7 @@ def losses(run: RunFolder) -> tuple[Loss, ...]:
         UsageError: the run has no deduplication by similarity, or did not read the texts.
     """
     dedup = run.recipe.dedup
-    if dedup is None or "minhash" not in dedup.method:
+    if dedup is None or not any(method.verifies for method in document_methods(dedup)):
         raise UsageError(f'{run.folder} has no near-duplicates: its recipe has no [dedup] with the method "minhash"')
     if not dedup.is_verified:
         raise UsageError(f"{run.folder} compared no texts (verify = 0), so nobody knows what its near-duplicates lose")

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.dedup.methods import explanations
 from curate.engine.plan import Plan
 from curate.forecast.estimate import Estimate, estimate
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, digest
 from curate.recipe_file import opened
-from curate.report.s_curve import s_curve_sentence
 from curate.steps.bind import resolve
 from curate.tokenize.mix import Mixture, plan_mixture
 
@@ -35,13 +35,13 @@ class PlannedSource:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan of a recipe, known by its digest. `s_curve` says what MinHash would find, where it is asked."""
+    """The plan of a recipe, known by its digest. `dedup` says what the parameters of its methods mean, a line each."""
 
     name: str
     recipe: str
     sources: tuple[PlannedSource, ...]
     mixture: Mixture
-    s_curve: str | None
+    dedup: tuple[str, ...]
 
 
 def plan(recipe: str | Path | Recipe) -> Planned:
@@ -53,9 +53,8 @@ def plan(recipe: str | Path | Recipe) -> Planned:
     resolved = resolve(opened(recipe))
     check_recipe(resolved)
     sources = planned_sources(resolved, make_plan(resolved))
-    dedup = resolved.dedup
-    s_curve = s_curve_sentence(dedup) if dedup is not None and "minhash" in dedup.method else None
-    return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), s_curve)
+    explained = tuple(explanations(resolved.dedup)) if resolved.dedup else ()
+    return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), explained)
 
 
 def planned_sources(recipe: Recipe, plan: Plan) -> tuple[PlannedSource, ...]:
@@ -84,9 +83,9 @@ def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture
 
 def plan_values(planned: Planned) -> dict[str, Any]:
     """The plan for programs: `curate plan --json`."""
-    curve = {"dedup": planned.s_curve} if planned.s_curve else {}
+    explained = {"dedup": "; ".join(planned.dedup)} if planned.dedup else {}
     shares = {share.name: {"weight": share.weight, "epochs": share.epochs} for share in planned.mixture.shares}
-    return curve | {
+    return explained | {
         "name": planned.name,
         "recipe": planned.recipe,
         "sources": {source.name: _source_values(source) for source in planned.sources},

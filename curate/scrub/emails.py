@@ -1,6 +1,6 @@
 """E-mail addresses, and not the other things that have an `@` and a dot in them.
 
-text ─▶ RE2: some@thing.some ─▶ ends in a top-level domain? ─▶ no specifier, file name or code? ─▶ "<EMAIL_ADDRESS>"
+text ─▶ RE2: some@thing.some ─▶ ends in a top-level domain? ─▶ no specifier, file name or code? ─▶ Entity
 
 Everything behind RE2 looks at candidates only, and at no more than a line's piece around one.
 """
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import re2
+
+from curate.scrub.entity import Entity
+from curate.scrub.spans import in_characters
 
 SPACED = (
     r"\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Hebrew}\p{Arabic}\p{Devanagari}\p{Bengali}\p{Gujarati}"
@@ -79,14 +82,10 @@ VERSION = re.compile(r"v?\d+\.\d+(?:\.|$)")
 DENSITY = re.compile(r"\d+(?:\.\d+)?x\.")
 
 
-def replace_emails(text: str) -> tuple[str, int]:
-    """The text without its addresses, and how many there were."""
+def find_emails(text: str) -> Iterator[tuple[int, int]]:
+    """Where addresses start and end."""
     data = text.encode()
-    parts, last = [], 0
-    for start, end in _find(data):
-        parts += [data[last:start], b"<EMAIL_ADDRESS>"]
-        last = end
-    return b"".join([*parts, data[last:]]).decode(), len(parts) // 2
+    return in_characters(data, _find(data))
 
 
 def _find(data: bytes) -> Iterator[tuple[int, int]]:
@@ -200,3 +199,11 @@ def _line(data: bytes, start: int, end: int) -> tuple[str, str]:
     before = data[max(0, start - MAX_LINE) : start].rpartition(b"\n")[2]
     after = data[end : end + MAX_LINE].partition(b"\n")[0]
     return before.decode(errors="ignore"), after.decode(errors="ignore")
+
+
+EMAIL_ADDRESS = Entity(
+    name="EMAIL_ADDRESS",
+    about="`something@some.domain` in letters of any script, under a top-level domain that exists",
+    find=find_emails,
+    can_hold="@",
+)

@@ -1,6 +1,6 @@
 """Public IP addresses, and not the other things that are four numbers with dots.
 
-text ─▶ RE2: runs of digits, dots, colons ─▶ `ipaddress`: public? ─▶ no version, section or OID? ─▶ "<IP_ADDRESS>"
+text ─▶ RE2: runs of digits, dots, colons ─▶ `ipaddress`: public? ─▶ no version, section or OID? ─▶ Entity
 
 Most groups of four small numbers are no addresses: manuals number their sections so, programs their versions, and X.509
 its attributes. An address has four numbers under 50 in one of 690 cases, so such a group must be spoken of as one.
@@ -9,10 +9,14 @@ its attributes. An address has four numbers under 50 in one of 690 cases, so suc
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import re2
+
+from curate.scrub.entity import Entity
+from curate.scrub.spans import Span, in_characters, in_order
 
 IPV6 = r"(?i:[0-9a-f]{0,4}(?::[0-9a-f.]*){2,})"
 IPV4 = r"[0-9]+(?:\.[0-9]+){3,}"
@@ -48,21 +52,16 @@ PORT_OR_MASK = r":\d|/\d{1,2}\b|,? - - \["
 REVERSE = b".in-addr.arpa"
 
 
-def replace_ips(text: str) -> tuple[str, int]:
-    """The text without its addresses, and how many there were."""
-    data, longer = _replace(text.encode(), IPV6)
-    data, shorter = _replace(data, IPV4)
-    return data.decode(), longer + shorter
+def find_ips(text: str) -> Iterator[Span]:
+    """Where addresses start and end; four numbers within an address of version 6 are a part of it."""
+    data = text.encode()
+    return in_characters(data, in_order(data, [*_find(data, IPV6), *_find(data, IPV4)]))
 
 
-def _replace(data: bytes, pattern: str) -> tuple[bytes, int]:
-    parts, last = [], 0
+def _find(data: bytes, pattern: str) -> Iterator[Span]:
     for match in _compiled(pattern).finditer(data):
-        start, end = match.start(), _address_end(data, match.start(), match.end())
-        if end:
-            parts += [data[last:start], b"<IP_ADDRESS>"]
-            last = end
-    return b"".join([*parts, data[last:]]), len(parts) // 2
+        if end := _address_end(data, match.start(), match.end()):
+            yield match.start(), end
 
 
 @cache
@@ -117,3 +116,11 @@ def _has(pattern: str, piece: bytes) -> bool:
 
 def _begins(pattern: str, piece: bytes) -> bool:
     return _compiled(pattern).match(piece) is not None
+
+
+IP_ADDRESS = Entity(
+    name="IP_ADDRESS",
+    about="public addresses, version 4 and 6, that are no version, section or object identifier",
+    find=find_ips,
+    can_hold=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]|::[fF]{4}:",
+)

@@ -1,33 +1,29 @@
-"""Personal data out of texts: each finding becomes its entity's name in angle brackets, and is counted.
+"""Personal data out of texts: a mark takes the place of each finding, and findings are counted.
 
-texts ─▶ documents that can hold one (a cheap test) ─▶ emails, ips ─▶ "<EMAIL_ADDRESS>", "<IP_ADDRESS>"
+texts ─▶ documents that can hold one (a cheap test) ─▶ find ─▶ "<EMAIL_ADDRESS>", "<IP_ADDRESS>"
+                                                       Presidio, for all that it finds at once ─▶ "<PHONE_NUMBER>"
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import polars as pl
 
 from curate.batch import Pulse, no_pulse
-from curate.errors import DocumentError, UsageError, nearest
-from curate.scrub.emails import replace_emails
-from curate.scrub.ips import replace_ips
-from curate.scrub.presidio import RECOGNIZERS, replace_by_presidio
-
-CAN_HOLD = {
-    "EMAIL_ADDRESS": r"@",
-    "IP_ADDRESS": r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]|::[fF]{4}:",
-}
-"""What every document with such an entity matches; the others are not looked at again."""
+from curate.errors import CurateError, DocumentError
+from curate.scrub.entities import find_entities
+from curate.scrub.entity import Entity, Recognizer
+from curate.scrub.presidio import find_by_presidio
+from curate.scrub.spans import in_order, replaced
 
 
 def scrub_texts(
     texts: pl.Series,
     *,
-    entities: tuple[str, ...],
+    entities: Iterable[str | Entity],
     engine: Literal["patterns", "presidio"] = "patterns",
     pulse: Pulse = no_pulse,
 ) -> pl.DataFrame:
@@ -41,70 +37,72 @@ def scrub_texts(
 
     Raises:
         UsageError: an entity that the engine does not know, or Presidio is asked for and not installed.
-        DocumentError: Presidio could not finish a text; it says which by its number. Such a document must not pass, and
-            the others can: asked without it, or one by one, they get the same answers.
+        DocumentError: Presidio or a user's function could not finish a text; it says which by its number. Such a
+            document must not pass, and the others can: asked without it, or one by one, they get the same answers.
     """
-    for entity in entities:
-        _check_entity(entity, engine)
+    asked = find_entities(entities, engine)
     counts = {}
-    for entity in (name for name in entities if name in REPLACERS):
-        texts, counts[entity] = _replace_pattern(texts, entity)
-    others = tuple(name for name in entities if name not in REPLACERS)
-    if others:
-        texts, found = _replace_others(texts, others, pulse)
+    for entity in asked:
+        if entity.engine == "patterns":
+            texts, counts[entity.name] = _replace_one(texts, entity)
+    recognized = [entity for entity in asked if entity.engine == "presidio"]
+    if recognized:
+        texts, found = _replace_recognized(texts, recognized, pulse)
         counts |= found
-    return pl.DataFrame({"text": texts} | {f"pii_{entity.lower()}": counts[entity] for entity in entities})
+    return pl.DataFrame({"text": texts} | {entity.column: counts[entity.name] for entity in asked})
 
 
-def _check_entity(entity: str, engine: str) -> None:
-    if engine not in ("patterns", "presidio"):
-        raise UsageError(f'no engine "{engine}" finds personal data{nearest(engine, ("patterns", "presidio"))}')
-    known = {*REPLACERS, *RECOGNIZERS} if engine == "presidio" else {*REPLACERS}
-    if entity in known:
-        return
-    if entity in RECOGNIZERS:
-        raise UsageError(
-            f'the engine "{engine}" does not find {entity}; "presidio" does (known: {", ".join(REPLACERS)})'
-        )
-    raise UsageError(f'the engine "{engine}" does not find "{entity}"{nearest(entity, known)}')
-
-
-def _replace_pattern(texts: pl.Series, entity: str) -> tuple[pl.Series, pl.Series]:
+def _replace_one(texts: pl.Series, entity: Entity) -> tuple[pl.Series, pl.Series]:
     """The texts without one entity, and counts; only documents that can hold it leave the column."""
-    places = texts.str.contains(CAN_HOLD[entity]).fill_null(False).arg_true()
-    replaced = [REPLACERS[entity](text) for text in texts.gather(places)]
+    can_hold = texts.str.contains(entity.can_hold) if entity.can_hold else texts.is_not_null()
+    places = can_hold.fill_null(False).arg_true()
+    with entity.within():
+        held = zip(places, texts.gather(places), strict=True)
+        found = [_replace_in_one(number, text, entity) for number, text in held]
     counts = pl.zeros(len(texts), dtype=pl.UInt32, eager=True)
-    if not any(count for _, count in replaced):
+    if not any(count for _, count in found):
         return texts, counts
-    found = pl.Series([count for _, count in replaced], dtype=pl.UInt32)
-    return _put(texts, places, pl.Series([text for text, _ in replaced])), _put(counts, places, found)
+    numbers = pl.Series([count for _, count in found], dtype=pl.UInt32)
+    return _put(texts, places, pl.Series([text for text, _ in found])), _put(counts, places, numbers)
+
+
+def _replace_in_one(number: int, text: str, entity: Entity) -> tuple[str, int]:
+    assert not isinstance(entity.find, Recognizer), "Presidio is asked for all of its entities together"
+    try:
+        spans = in_order(text, entity.find(text))
+    except CurateError:
+        raise
+    except Exception as error:
+        raise _unfinished(number, text, f"{entity.name}: {type(error).__name__}: {error}") from error
+    return replaced(text, [(*span, entity.mark) for span in spans]), len(spans)
 
 
 def _put(column: pl.Series, places: pl.Series, values: pl.Series) -> pl.Series:
     return column.clone().scatter(places, values)
 
 
-def _replace_others(
-    texts: pl.Series, entities: tuple[str, ...], pulse: Pulse
+def _replace_recognized(
+    texts: pl.Series, entities: Sequence[Entity], pulse: Pulse
 ) -> tuple[pl.Series, dict[str, pl.Series]]:
-    replaced = [_replace_in_one(number, text, entities, pulse) for number, text in enumerate(texts)]
-    clean = pl.Series(texts.name, [text for text, _ in replaced], dtype=pl.String)
-    return clean, {name: pl.Series([found[name] for _, found in replaced], dtype=pl.UInt32) for name in entities}
+    found = [_replace_recognized_in_one(number, text, entities, pulse) for number, text in enumerate(texts)]
+    clean = pl.Series(texts.name, [text for text, _ in found], dtype=pl.String)
+    names = [entity.name for entity in entities]
+    return clean, {name: pl.Series([counts[name] for _, counts in found], dtype=pl.UInt32) for name in names}
 
 
-def _replace_in_one(
-    number: int, text: str | None, entities: tuple[str, ...], pulse: Pulse
+def _replace_recognized_in_one(
+    number: int, text: str | None, entities: Sequence[Entity], pulse: Pulse
 ) -> tuple[str | None, Counter[str]]:
     if text is None:
         return None, Counter()
+    marks = {entity.name: entity.mark for entity in entities}
     try:
-        return replace_by_presidio(text, entities=entities, pulse=pulse)
+        found = find_by_presidio(text, entities=entities, pulse=pulse)
     except DocumentError as error:
-        raise DocumentError(f"text {number} of {len(text):,} characters cannot be scrubbed: {error}") from error
+        raise _unfinished(number, text, str(error)) from error
+    counts = Counter(name for _, _, name in found)
+    return replaced(text, [(start, end, marks[name]) for start, end, name in found]), counts
 
 
-REPLACERS: dict[str, Callable[[str], tuple[str, int]]] = {
-    "EMAIL_ADDRESS": replace_emails,
-    "IP_ADDRESS": replace_ips,
-}
-"""Entity -> the function from a text to the text without it, and how many there were."""
+def _unfinished(number: int, text: str, why: str) -> DocumentError:
+    return DocumentError(f"text {number} of {len(text):,} characters cannot be scrubbed: {why}")

@@ -3,7 +3,6 @@
 Installed with the extra `curate-corpus[pii]`; nothing of it is imported before it is asked for.
 
 text ─▶ pieces that can hold one ─▶ AnalyzerEngine over a blank spaCy pipeline ─▶ spans ─▶ overlapping ones as one
-                                                                                              └──▶ "<PHONE_NUMBER>"
 
 Presidio takes some 5 s of CPU for a megabyte, four fifths of it spaCy's words, and 70 MB of memory; pieces bound the
 memory, and those without a digit are not asked about numbers.
@@ -15,38 +14,38 @@ import functools
 import logging
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from curate.batch import Pulse, no_pulse
 from curate.errors import DocumentError, UsageError
+from curate.scrub.entity import Entity, Recognizer
 
-RECOGNIZERS: Mapping[str, str] = {
-    "CREDIT_CARD": "CreditCardRecognizer",
-    "CRYPTO": "CryptoRecognizer",
-    "DATE_TIME": "DateRecognizer",
-    "IBAN_CODE": "IbanRecognizer",
-    "MAC_ADDRESS": "MacAddressRecognizer",
-    "MEDICAL_LICENSE": "MedicalLicenseRecognizer",
-    "PHONE_NUMBER": "PhoneRecognizer",
-    "UK_NHS": "NhsRecognizer",
-    "URL": "UrlRecognizer",
-    "US_BANK_NUMBER": "UsBankRecognizer",
-    "US_DRIVER_LICENSE": "UsLicenseRecognizer",
-    "US_ITIN": "UsItinRecognizer",
-    "US_PASSPORT": "UsPassportRecognizer",
-    "US_SSN": "UsSsnRecognizer",
-}
-"""Entity -> its recognizer by patterns and checksums. People and places need a language model and are not offered.
 
-Known gaps of presidio-analyzer 2.2.366: an IBAN in small letters, and phone numbers in many national spellings.
-"""
+def _recognized(name: str, recognizer: str, about: str, *, has_digit: bool = True) -> Entity:
+    return Entity(name=name, about=about, find=Recognizer(recognizer, has_digit))
+
+
+RECOGNIZED = (
+    _recognized("CREDIT_CARD", "CreditCardRecognizer", "numbers of 12 to 19 digits with a right check digit"),
+    _recognized("CRYPTO", "CryptoRecognizer", "addresses of Bitcoin wallets", has_digit=False),
+    _recognized("DATE_TIME", "DateRecognizer", "dates in figures, ISO times among them"),
+    _recognized("IBAN_CODE", "IbanRecognizer", "account numbers with right check digits, in capitals"),
+    _recognized("MAC_ADDRESS", "MacAddressRecognizer", "hardware addresses of networks", has_digit=False),
+    _recognized("MEDICAL_LICENSE", "MedicalLicenseRecognizer", "certificate numbers of the DEA"),
+    _recognized("PHONE_NUMBER", "PhoneRecognizer", "numbers that libphonenumber takes for valid"),
+    _recognized("UK_NHS", "NhsRecognizer", "patient numbers of the NHS"),
+    _recognized("URL", "UrlRecognizer", "addresses of web pages", has_digit=False),
+    _recognized("US_BANK_NUMBER", "UsBankRecognizer", "account numbers that the text speaks of as such"),
+    _recognized("US_DRIVER_LICENSE", "UsLicenseRecognizer", "licence numbers that are spoken of", has_digit=False),
+    _recognized("US_ITIN", "UsItinRecognizer", "taxpayer numbers that begin with 9"),
+    _recognized("US_PASSPORT", "UsPassportRecognizer", "passport numbers that the text speaks of as such"),
+    _recognized("US_SSN", "UsSsnRecognizer", "social security numbers"),
+)
+"""Known gaps of presidio-analyzer 2.2.366: an IBAN in small letters, and phone numbers in many national spellings."""
 MIN_SCORE = 0.4
 """The confidence from which a finding counts; below it are numbers of the right length and nothing else."""
-WITHOUT_DIGIT = frozenset({"CRYPTO", "MAC_ADDRESS", "URL", "US_DRIVER_LICENSE"})
-"""Entities that may consist of letters alone."""
 
 MAX_PIECE = 10_000
 OVERLAP = 500
@@ -61,43 +60,38 @@ class Finding(NamedTuple):
     entity: str
 
 
-def replace_by_presidio(text: str, *, entities: tuple[str, ...], pulse: Pulse = no_pulse) -> tuple[str, Counter[str]]:
-    """The text with each finding replaced by "<ENTITY>", and how many there were of each.
+def find_by_presidio(text: str, *, entities: Sequence[Entity], pulse: Pulse = no_pulse) -> list[tuple[int, int, str]]:
+    """Where findings start and end, and what they are, in order.
 
-    Findings that overlap are replaced as one, under the name of the one with the highest score. `pulse` is called
-    after every piece.
+    Findings that overlap are one, under the name of the one with the highest score. `pulse` is called after every
+    piece.
 
     Raises:
         UsageError: Presidio is not installed.
         DocumentError: a pattern ran out of time or failed. Presidio would skip it and let the text pass.
     """
-    parts, last = [], 0
-    counts: Counter[str] = Counter()
-    for start, end, entity in _merge(_find_in_pieces(text, entities, pulse)):
-        parts += [text[last:start], f"<{entity}>"]
-        last = end
-        counts[entity] += 1
-    return "".join([*parts, text[last:]]), counts
+    return _merge(_find_in_pieces(text, entities, pulse))
 
 
-def _find_in_pieces(text: str, entities: tuple[str, ...], pulse: Pulse) -> Iterator[Finding]:
+def _find_in_pieces(text: str, entities: Sequence[Entity], pulse: Pulse) -> Iterator[Finding]:
     """A finding belongs to the piece in which it starts; the overlap lets a piece see it whole."""
     analyzer = _analyzer()
-    needs_digit = WITHOUT_DIGIT.isdisjoint(entities)
+    names = [entity.name for entity in entities]
+    needs_digit = all(isinstance(entity.find, Recognizer) and entity.find.has_digit for entity in entities)
     for first in range(0, len(text), MAX_PIECE):
         start = max(0, first - OVERLAP)
         piece = text[start : first + MAX_PIECE + OVERLAP]
         if needs_digit and not re.search(r"\d", piece):
             continue
-        for found in _find(analyzer, piece, entities):
+        for found in _find(analyzer, piece, names):
             if first <= start + found.start < first + MAX_PIECE:
                 yield Finding(start + found.start, start + found.end, found.score, found.entity_type)
         pulse()
 
 
-def _find(analyzer: Any, piece: str, entities: tuple[str, ...]) -> list[Any]:
+def _find(analyzer: Any, piece: str, names: list[str]) -> list[Any]:
     with _failing_closed():
-        found: list[Any] = analyzer.analyze(piece, language="en", entities=list(entities), score_threshold=MIN_SCORE)
+        found: list[Any] = analyzer.analyze(piece, language="en", entities=names, score_threshold=MIN_SCORE)
         return found
 
 
@@ -165,6 +159,7 @@ def _analyzer() -> Any:
     pipeline.max_length = sys.maxsize  # the limit guards the memory of parsers, and there is none here
     engine: Any = SpacyNlpEngine()
     engine.nlp = {"en": pipeline}
-    recognizers = [getattr(predefined_recognizers, name)() for name in RECOGNIZERS.values()]
+    names = [entity.find.name for entity in RECOGNIZED if isinstance(entity.find, Recognizer)]
+    recognizers = [getattr(predefined_recognizers, name)() for name in names]
     registry = presidio_analyzer.RecognizerRegistry(recognizers=recognizers, supported_languages=["en"])
     return presidio_analyzer.AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"])

@@ -19,15 +19,16 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curate.dedup.copies import cuts_texts
 from curate.dedup.find import COMPARED, Found, find_duplicates
 from curate.dedup.index import PARAMETERS, ids_of_both, open_index, write_index
+from curate.dedup.methods import columns_needed, cuts_texts, reads_texts
 from curate.dedup.ranking import keep_word, keeps_cleanest
 from curate.dedup.sets import Texts
 from curate.dedup.sign import HIGHEST, sign_documents, with_bands
 from curate.engine.plan import Split
 from curate.errors import UsageError
 from curate.pipeline.survivors import cut_documents
+from curate.readers.rows import KNOWN
 from curate.recipe import Dedup, Recipe, Source
 from curate.standalone.dedup_account import DedupAccount, account_of
 from curate.standalone.outputs import check_index, check_places
@@ -179,7 +180,7 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
     column = pl.Series("text", texts, dtype=pl.String)
     ids = pl.Series("id", np.arange(len(column))).cast(pl.String).str.zfill(10)
     table = pl.DataFrame({"id": ids, "source": pl.repeat(SOURCE, len(column), eager=True), "text": column})
-    if not {"url", "semantic"}.isdisjoint(dedup.method) or keep_word(dedup) not in ("longest", "first"):
+    if columns_needed(dedup) or keep_word(dedup) not in ("longest", "first"):
         raise UsageError("texts alone have no URL, no date and no other column: give them in a file to curate dedup")
     with tempfile.TemporaryDirectory(prefix="curate-dedup-") as folder:
         path = Path(folder) / "signatures.parquet"
@@ -194,7 +195,7 @@ def dedup_texts(texts: Iterable[str | None], dedup: Dedup | None = None, **param
 def _columns(columns: Mapping[str, str], dedup: Dedup) -> dict[str, str]:
     word = keep_word(dedup)
     own = [word.removeprefix(HIGHEST)] if word.startswith(HIGHEST) else []
-    own += [dedup.semantic.column] if "semantic" in dedup.method else []
+    own += [name for name in columns_needed(dedup) if name not in KNOWN]
     if taken := [name for name in own if name == "source"]:
         raise UsageError(f'a column "{taken[0]}" cannot be asked for: it says here which source a document is from')
     return dict(columns) | {name: name for name in own}
@@ -202,13 +203,12 @@ def _columns(columns: Mapping[str, str], dedup: Dedup) -> dict[str, str]:
 
 def _needed(dedup: Dedup) -> list[str]:
     """Columns without which a method, or the choice of the copy that stays, would silently do nothing."""
-    asked = {"url": "url" in dedup.method, "timestamp": keep_word(dedup) == "latest"}
-    return [name for name, is_asked in asked.items() if is_asked]
+    return [*columns_needed(dedup), *(["timestamp"] if keep_word(dedup) == "latest" else [])]
 
 
 def _texts_needed(dedup: Dedup, texts: Texts) -> Texts | None:
     """Without verification and where no method cuts texts, nobody reads them again."""
-    return texts if dedup.is_verified or keeps_cleanest(dedup) or cuts_texts(dedup) else None
+    return texts if keeps_cleanest(dedup) or reads_texts(dedup) else None
 
 
 def _sign_split(split: Split, source: Source, dedup: Dedup, folder: Path, whole: bool) -> Signed:

@@ -14,10 +14,12 @@ from typing import Any, get_type_hints
 import polars as pl
 
 from curate.batch import Filter
+from curate.dedup.methods import methods_of
 from curate.dedup.sign import with_bands
 from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom
-from curate.own_code.functions import plugin_names, script_functions
+from curate.own_code.functions import script_functions
+from curate.plugins import plugin_names
 from curate.recipe import Dedup, Recipe, Source, Step, mistake
 from curate.recipe_path import place_paths
 from curate.steps.source_reader import with_reader
@@ -105,6 +107,10 @@ def parameters_of(step: Step, recipe: Recipe) -> dict[str, Any]:
 
 
 def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
+    try:
+        methods_of(dedup)
+    except UsageError as error:
+        raise recipe.mistake(f"[dedup]: {error}", "dedup", "method") from None
     try:
         check_rehydration(dedup.rehydrate)
     except UsageError as error:

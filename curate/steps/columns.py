@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from curate.dedup.methods import document_methods
 from curate.engine.sizes import BEFORE
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
@@ -51,8 +52,8 @@ def empty_batch(source: Source) -> pl.DataFrame:
 def as_ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.DataFrame:
     """One row per record: outcome and signals, no text, nor an embedding or what else may be longer than it."""
     own = {column.name for column in source.own or ()} - needed_of_own(source)
-    embedding = {dedup.semantic.column} if dedup and "semantic" in dedup.method else set()
-    unneeded = {*own, *embedding, EXTRA, "text", "error"}
+    wide = {name for method in document_methods(dedup) for name in method.too_wide(dedup)} if dedup else set()
+    unneeded = {*own, *wide, EXTRA, "text", "error"}
     return in_order(batch.select(name for name in batch.columns if name not in unneeded))
 
 

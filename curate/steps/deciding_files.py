@@ -1,7 +1,7 @@
 """What decides a run's bytes beside its recipe and inputs: own modules, models, lists, evaluation sets, the tokenizer,
 and indexes of earlier documents. The plan holds all of them by name and digest, so that a change is noticed.
 
-recipe ─▶ files of every step, [decontaminate], [tokenize], [dedup] against ─▶ ModelFile(name, path, sha256)
+recipe ─▶ files of every step, [decontaminate], [tokenize], [dedup], [scrub] ─▶ ModelFile(name, path, sha256)
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ from pathlib import Path
 
 from curate.batch import ModelFile
 from curate.decontaminate.evaluations import evaluation_files
+from curate.dedup.methods import METHODS, methods_of
 from curate.engine.plan import Plan
 from curate.errors import RunConflict
+from curate.own_code.functions import source_files
+from curate.plugins import plugin_module
 from curate.recipe import Recipe
 from curate.steps.bind import bind
+from curate.steps.own_entities import entity_files
 from curate.steps.source_reader import reader_files
 
 
@@ -25,7 +29,8 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
     Raises:
         RecipeError: one of them is missing.
     """
-    found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe), *index_files(recipe)}
+    found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe)}
+    found |= {*method_files(recipe), *index_files(recipe), *entity_files(recipe)}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
 
 
@@ -66,6 +71,13 @@ def tokenizer_files(recipe: Recipe) -> Iterator[ModelFile]:
     for file in (path, path.with_name("tokenizer_config.json")):
         if file.is_file():
             yield ModelFile(file.name, str(file), _file_digest(file))
+
+
+def method_files(recipe: Recipe) -> Iterator[ModelFile]:
+    """Methods of deduplication that installed packages bring."""
+    for method in methods_of(recipe.dedup) if recipe.dedup else ():
+        if method.name not in METHODS:
+            yield from source_files(plugin_module(method.name), method.name, {}, recipe.base)
 
 
 def index_files(recipe: Recipe) -> Iterator[ModelFile]:

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import polars as pl
 from polars._typing import PolarsDataType
 
-from curate.dedup.copies import cuts_texts
+from curate.dedup.methods import cuts_texts
 from curate.engine.sizes import AFTER, BEFORE, LATER
 from curate.recipe import Dedup, Recipe, Source
 from curate.steps.bind import bind
 from curate.steps.columns import as_documents, as_ledger, empty_batch, ordered
 from curate.steps.conform import common_type
+from curate.steps.own_entities import entities_of
 from curate.steps.signals_before import NAMES
 
 ADDED = (
@@ -86,7 +87,7 @@ def _added_to_documents(recipe: Recipe) -> Iterator[tuple[str, PolarsDataType]]:
     if recipe.dedup is not None and recipe.dedup.rehydrate:
         yield "times", pl.Int64
     if recipe.scrub is not None:
-        yield from ((f"pii_{entity.lower()}", pl.UInt32) for entity in recipe.scrub.entities)
+        yield from ((entity.column, pl.UInt32) for entity in entities_of(recipe))
     yield "token_count", pl.Int64
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from curate.batch import ModelFile
 from curate.errors import UsageError
-from curate.own_code.functions import plugin_names, script_functions
+from curate.own_code.functions import script_functions
+from curate.plugins import plugin_names
 from curate.readers.inputs import reader_of
 from curate.readers.reader import OWN, READERS, traits_of
 from curate.recipe import Recipe, Source

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from curate.dedup.copies import TEXT_METHODS
+from curate.dedup.methods import explanations
 from curate.recipe import Dedup
 from curate.report.losses import Loss
-from curate.report.s_curve import s_curve_sentence
 from curate.report.terminal.columns import size
 from curate.standalone.dedup_account import DedupAccount
 
@@ -31,14 +30,13 @@ def account_lines(account: DedupAccount, dedup: Dedup) -> Iterator[str]:
         yield f"  {account.copies_of_earlier:,} of them repeat a document of an index"
     if account.clusters:
         yield f"  {account.clusters:,} documents have copies; the largest cluster has {account.largest_cluster:,}"
-    if "minhash" in dedup.method:
-        yield s_curve_sentence(dedup)
+    yield from explanations(dedup)
 
 
 def cut_lines(counts: Mapping[str, Any]) -> Iterator[str]:
     """What the methods that cut texts took in a run, from its manifest."""
-    for method in TEXT_METHODS:
-        if cut := counts.get(method):
+    for method, cut in counts.items():
+        if isinstance(cut, Mapping):
             where = f"in {cut['documents']:,} documents"
             yield f"Dedup, {method}: {cut['parts']:,} parts of texts cut {where}, {size(cut['bytes'])}"
 

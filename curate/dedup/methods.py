@@ -1,0 +1,81 @@
+"""The table of the methods of deduplication: a name, and where its object stands. Those of installed packages are found
+by their names (`curate.plugins`).
+
+"minhash" ─▶ curate.dedup.near:MINHASH ─▶ DocumentMethod │ PassageMethod
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+
+from curate.dedup.method import DocumentMethod, Method, PassageMethod
+from curate.errors import UsageError, nearest
+from curate.plugins import find_plugin, plugin_names
+from curate.recipe import Dedup
+
+METHODS: Mapping[str, str] = {
+    "exact": "curate.dedup.exact:EXACT",
+    "url": "curate.dedup.urls:URL",
+    "minhash": "curate.dedup.near:MINHASH",
+    "semantic": "curate.dedup.semantic:SEMANTIC",
+    "lines": "curate.dedup.parts:LINES",
+    "substring": "curate.dedup.parts:SUBSTRING",
+    "ngrams": "curate.dedup.parts:NGRAMS",
+}
+
+
+def find_method(name: str) -> Method:
+    """The method that a recipe calls so.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in METHODS:
+        module, _, attribute = METHODS[name].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+    else:
+        found = find_plugin(name)
+    if not isinstance(found, DocumentMethod | PassageMethod):
+        raise UsageError(f'there is no deduplication method "{name}"{nearest(name, [*METHODS, *plugin_names()])}')
+    if found.name != name:
+        raise UsageError(f'the deduplication method "{name}" calls itself "{found.name}"; both must be the same name')
+    return found
+
+
+def methods_of(dedup: Dedup) -> tuple[Method, ...]:
+    """In the order in which they are asked.
+
+    Raises:
+        UsageError: there is no method of one of the names.
+    """
+    return tuple(map(find_method, dedup.method))
+
+
+def document_methods(dedup: Dedup) -> tuple[DocumentMethod, ...]:
+    """Those that sign, each once, in the order of the table."""
+    found = {method.name: method for method in methods_of(dedup) if isinstance(method, DocumentMethod)}
+    return tuple(sorted(found.values(), key=lambda method: _place(method.name, list(METHODS))))
+
+
+def _place(name: str, names: Sequence[str]) -> tuple[int, str]:
+    return (names.index(name) if name in names else len(names), name)
+
+
+def cuts_texts(dedup: Dedup) -> bool:
+    return any(isinstance(method, PassageMethod) for method in methods_of(dedup))
+
+
+def reads_texts(dedup: Dedup) -> bool:
+    """Whether a method compares texts besides what was signed of them."""
+    return cuts_texts(dedup) or (dedup.is_verified and any(method.verifies for method in document_methods(dedup)))
+
+
+def columns_needed(dedup: Dedup) -> list[str]:
+    """What documents must have besides `id, source, text`."""
+    return [name for method in document_methods(dedup) for name in method.needs(dedup)]
+
+
+def explanations(dedup: Dedup) -> list[str]:
+    """What the parameters of the methods mean, a line each."""
+    return [line for method in document_methods(dedup) if (line := method.explain(dedup))]

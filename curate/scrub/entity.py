@@ -1,0 +1,52 @@
+"""What an entity of personal data must answer: it is one object, and a row of `curate.scrub.entities`.
+
+text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place            Recognizer: Presidio finds it, with others
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+Find = Callable[[str], Iterable[tuple[int, int]]]
+"""From a text to where findings start and end in it, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognizer:
+    """One of Presidio's, by the name of its class: by patterns and checksums, as others need a language model."""
+
+    name: str
+    has_digit: bool = True
+    """Whether a finding has a digit in it; texts without one are not looked at, then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """One kind of personal data, and what finds it."""
+
+    name: str
+    """In capitals; documents have a count `pii_<name in small letters>`."""
+    about: str
+    """What counts as one, as docs/scrub.md says it."""
+    find: Find | Recognizer
+    can_hold: str = ""
+    """A regular expression that every text with such an entity matches; the others are not looked at."""
+    replacement: str = ""
+    """What stands in its place; by default its name in angle brackets."""
+    within: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Where `find` is called: a user's function may import what lies beside it."""
+
+    @property
+    def engine(self) -> Literal["patterns", "presidio"]:
+        return "presidio" if isinstance(self.find, Recognizer) else "patterns"
+
+    @property
+    def mark(self) -> str:
+        return self.replacement or f"<{self.name}>"
+
+    @property
+    def column(self) -> str:
+        return f"pii_{self.name.lower()}"
