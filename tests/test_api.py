@@ -126,3 +126,23 @@ def test_what_cannot_be_is_an_exception_and_no_exit(folder: Path, ran: curate.Ru
         ran.retune({"gopher_qualty.min_words": 1})
     with pytest.raises(UsageError, match="expected step\\.parameter=value"):
         ran.retune({"min_words": 1})
+
+
+def test_a_model_is_trained_and_asked(ran: curate.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="training needs the extra `train`")
+    tiny = {"layers": 1, "width": 16, "heads": 1, "context": 16, "batch_rows": 2, "evaluate_tokens": 50}
+    reports: list[int] = []
+    made = curate.train(
+        ran,
+        settings=tiny,
+        steps=2,
+        out=tmp_path / "tiny",
+        device="cpu",
+        report=lambda report: reports.append(report.step),
+    )
+    assert (made.steps, reports, made.was_complete) == (2, [2], False)
+    assert [score.source for score in made.scores] == ["rows"]
+    text = curate.generate(tmp_path / "tiny", "It", tokens=5, seed=1)
+    assert text.startswith("It")
+    assert curate.generate(made.checkpoint, "It", tokens=5, seed=1) == text
+    assert capsys.readouterr() == ("", "")
