@@ -43,6 +43,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from curate.recipe import Decontaminate
+    from curate.report.contamination import contamination
     from curate.report.terminal.contamination import set_lines
     from curate.settings import build_options
     from curate.standalone.decontaminate import decontaminate_files
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         say_json(found.counts | {"documents": found.documents, "unreadable": sum(part.rows for part in found.unread)})
         return code
     say(f"{found.documents:,} documents")
-    for line in (*set_lines(found.counts), "", f"{options.out}: one row per document and item."):
+    for line in (*set_lines(contamination(found.counts)), "", f"{options.out}: one row per document and item."):
         say(line)
     if options.kept:
         say(f"{options.kept}: the documents that are left.")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from curate.report.contamination import Contamination, contamination
 from curate.report.funnel import FunnelRow, funnel
 from curate.report.tokens import SourceTokens, source_tokens
 from curate.run_folder import RunFolder
@@ -18,8 +19,8 @@ from curate.run_folder import RunFolder
 class Shown:
     """A run's name, the digest of its recipe, and what became of its documents.
 
-    `funnel` has a row for every reason (`curate.report.funnel.by_step` adds them up); `dedup` and `contamination` are
-    the manifest's counts of what deduplication cut and of evaluation items that were found, `notes` the mixture's.
+    `funnel` has a row for every reason (`curate.report.funnel.by_step` adds them up); `dedup` are the manifest's counts
+    of what deduplication cut, `notes` what there is to say of the mixture.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Shown:
     funnel: tuple[FunnelRow, ...]
     tokens: tuple[SourceTokens, ...]
     dedup: Mapping[str, Any]
-    contamination: Mapping[str, Any]
+    contamination: Contamination | None
     notes: tuple[str, ...]
 
 
@@ -43,7 +44,7 @@ def shown(run: RunFolder) -> Shown:
         tuple(funnel(run)),
         source_tokens(run),
         manifest.get("dedup", {}),
-        manifest.get("contamination", {}),
+        contamination(manifest.get("contamination", {})),
         tuple(run.mixture["mixture"]["notes"]),
     )
 

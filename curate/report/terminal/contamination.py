@@ -1,19 +1,20 @@
-"""What decontamination came to, in sentences: by evaluation set how many items were found, and in how many documents.
+"""What decontamination came to, in sentences: `curate show`, `curate decontaminate`.
 
-counts of the manifest or of `curate decontaminate` ─▶ lines
+Contamination ─▶ a line for each set and one for the documents
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+
+from curate.report.contamination import Contamination
 
 
-def set_lines(counts: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each set and one for the documents; nothing where there are no counts."""
-    if not counts:
+def set_lines(found: Contamination | None) -> Iterator[str]:
+    """Nothing where nothing was looked for."""
+    if found is None:
         return
-    for name, row in counts["sets"].items():
-        short = f", {row['too_short']:,} of them too short to be found" if row["too_short"] else ""
-        yield f"{name}: {row['items']:,} items{short}; {row['found']:,} found, in {row['documents']:,} documents"
-    yield f"Contaminated: {counts['cut']:,} documents cut, {counts['dropped']:,} dropped"
+    for each in found.sets:
+        short = f", {each.too_short:,} of them too short to be found" if each.too_short else ""
+        yield f"{each.name}: {each.items:,} items{short}; {each.found:,} found, in {each.documents:,} documents"
+    yield f"Contaminated: {found.cut:,} documents cut, {found.dropped:,} dropped"
