@@ -14,6 +14,8 @@ from curate.cli import main
 from curate.errors import RecipeError, UsageError
 from curate.pipeline.run import run
 from curate.report.plan import plan, plan_values
+from curate.report.shown import shown
+from curate.report.terminal.dedup import cut_lines
 from curate.report.terminal.why import story_lines
 from curate.report.verify import differences
 from curate.report.why import stories
@@ -93,6 +95,8 @@ def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_wri
         ("web/rows.parquet@2", "cut_away", f"lines: {len(MENU)} bytes")
     ]
     assert done.manifest["dedup"]["lines"] == {"documents": 2, "parts": 2, "bytes": 2 * len(MENU) + 1}
+    [cut, *_] = list(cut_lines(shown(done).cuts))
+    assert cut == f"Dedup, lines: 2 parts of texts cut in 2 documents, {2 * len(MENU) + 1:,} B"
     assert done.manifest["dedup"]["substring"]["documents"] == 1
     tokens = (tmp_path / "run" / "tokens" / "train" / "web" / "00000.bin").read_bytes()
     assert np.frombuffer(tokens, dtype=np.uint16).tolist().count(ord("Q")) == 1

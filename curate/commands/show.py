@@ -67,5 +67,5 @@ def print_run(run: Run, *, as_json: bool, reasons: bool = False) -> None:
     rows = shown.funnel if reasons else by_step(shown.funnel)
     show(funnel_table([*rows, *(totals(shown.funnel) if len(shown.tokens) > 1 else [])]))
     show(tokens_table(shown.tokens))
-    for line in (*cut_lines(shown.dedup), *set_lines(shown.contamination), *shown.notes):
+    for line in (*cut_lines(shown.cuts), *set_lines(shown.contamination), *shown.notes):
         say(line)

@@ -5,7 +5,7 @@ manifest.json, tokens/mixture.json ─▶ Shown
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,18 +16,28 @@ from curate.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
+class PassagesCut:
+    """What a method of deduplication cut out of texts, and how many documents those were."""
+
+    method: str
+    documents: int
+    parts: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A run's name, the digest of its recipe, and what became of its documents.
 
-    `funnel` has a row for every reason (`curate.report.funnel.by_step` adds them up); `dedup` are the manifest's counts
-    of what deduplication cut, `notes` what there is to say of the mixture.
+    `funnel` has a row for every reason (`curate.report.funnel.by_step` adds them up); `notes` is what there is to say
+    of the mixture.
     """
 
     name: str
     recipe: str
     funnel: tuple[FunnelRow, ...]
     tokens: tuple[SourceTokens, ...]
-    dedup: Mapping[str, Any]
+    cuts: tuple[PassagesCut, ...]
     contamination: Contamination | None
     notes: tuple[str, ...]
 
@@ -43,10 +53,17 @@ def shown(run: RunFolder) -> Shown:
         manifest["recipe"],
         tuple(funnel(run)),
         source_tokens(run),
-        manifest.get("dedup", {}),
+        tuple(_cuts(manifest.get("dedup", {}))),
         contamination(manifest.get("contamination", {})),
         tuple(run.mixture["mixture"]["notes"]),
     )
+
+
+def _cuts(counts: Mapping[str, Any]) -> Iterator[PassagesCut]:
+    """Beside numbers of copies there is a table for each method that cut texts."""
+    for method, cut in counts.items():
+        if isinstance(cut, Mapping):
+            yield PassagesCut(method, cut["documents"], cut["parts"], cut["bytes"])
 
 
 def shown_values(run: RunFolder) -> dict[str, Any]:

@@ -1,16 +1,16 @@
 """What deduplication came to, in lines for a terminal: `curate dedup`, `curate show`, `curate show --pairs`.
 
-DedupAccount, the counts of a run's manifest, Loss ─▶ lines
+DedupAccount, PassagesCut, Loss ─▶ lines
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from curate.dedup.methods import explanations
 from curate.recipe import Dedup
 from curate.report.losses import Loss
+from curate.report.shown import PassagesCut
 from curate.report.terminal.columns import size
 from curate.standalone.dedup_account import DedupAccount
 
@@ -33,12 +33,11 @@ def account_lines(account: DedupAccount, dedup: Dedup) -> Iterator[str]:
     yield from explanations(dedup)
 
 
-def cut_lines(counts: Mapping[str, Any]) -> Iterator[str]:
-    """What the methods that cut texts took in a run, from its manifest."""
-    for method, cut in counts.items():
-        if isinstance(cut, Mapping):
-            where = f"in {cut['documents']:,} documents"
-            yield f"Dedup, {method}: {cut['parts']:,} parts of texts cut {where}, {size(cut['bytes'])}"
+def cut_lines(cuts: Sequence[PassagesCut]) -> Iterator[str]:
+    """What the methods that cut texts took in a run."""
+    for cut in cuts:
+        where = f"in {cut.documents:,} documents"
+        yield f"Dedup, {cut.method}: {cut.parts:,} parts of texts cut {where}, {size(cut.bytes)}"
 
 
 def loss_lines(losses: Sequence[Loss]) -> Iterator[str]:
