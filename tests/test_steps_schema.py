@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from curate.engine.clock import Clock
+from curate.errors import UsageError
 from curate.filters.language import LID_176
 from curate.recipe import Decontaminate, Dedup, OwnColumn, Recipe, Scrub, Source, Step
 from curate.steps.bind import BUILT_IN, bind, resolve
@@ -156,7 +157,7 @@ def test_what_is_written_as_text_is_read_as_it_was_measured(values: list[Any], d
 
 
 def test_a_column_that_was_not_expected_is_never_left_out_silently() -> None:
-    with pytest.raises(AssertionError, match="surprise"):
+    with pytest.raises(UsageError, match='no column "surprise"'):
         conformed(pl.DataFrame({"id": ["a"], "surprise": [1]}), {"id": pl.String})
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 import polars as pl
 from polars._typing import PolarsDataType
 
+from curate.errors import UsageError
+
 
 def common_type(one: PolarsDataType, other: PolarsDataType) -> PolarsDataType:
     """The type of a column that is of these two in two sources."""
@@ -24,9 +26,13 @@ def common_type(one: PolarsDataType, other: PolarsDataType) -> PolarsDataType:
 
 
 def conformed(rows: pl.DataFrame, types: Mapping[str, PolarsDataType]) -> pl.DataFrame:
-    """The rows with exactly these columns, in this order."""
-    unknown = set(rows.columns) - types.keys()
-    assert not unknown, f"columns that no plan knows: {sorted(unknown)}"  # they would be lost without a word
+    """The rows with exactly these columns, in this order.
+
+    Raises:
+        UsageError: they have others, which would be lost without a word.
+    """
+    if unknown := sorted(set(rows.columns) - types.keys()):
+        raise UsageError(f'the plan has no column "{unknown[0]}": what gives it, a reader or a step, must declare it')
     return rows.select(_conformed(name, rows.schema.get(name), dtype) for name, dtype in types.items())
 
 
