@@ -229,6 +229,9 @@ def test_a_reader_that_raises_too_often_stops_the_run_and_one_that_always_does_i
         write(folder, "no bars here", name=f"c{number}.txt")
     with pytest.raises(UsageError, match=r'reader "readers:forum" raised in place of 6 of 26 records'):
         ledger(folder, recipe(folder), workers=0)
+    [finding] = [each for each in check(recipe(folder)).findings if each.is_fault]
+    assert finding.place == "forum, readers:forum"
+    assert finding.sentence.startswith("raised in place of 6 of the first 26 records; the first: what follows record 0")
     write(folder, "no bars here")
     with pytest.raises(RecipeError, match=r'reader "readers:forum" raised on each of the first 4 files: ValueError'):
         plan(recipe(folder))

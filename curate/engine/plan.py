@@ -1,6 +1,6 @@
 """The table of splits: what there is to read, cut once into pieces that never depend on who works on them.
 
-paths ─▶ inputs (sorted, with size and version) ─▶ ranges (cut by the reader) ─▶ splits
+paths ─▶ inputs (sorted, with size and version) ─▶ ranges (split by the reader) ─▶ splits
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class InputFile:
 class FileRange:
     """A piece of one input: records that start in [start, end).
 
-    The unit is the reader's own: bytes for WARC and JSONL, row groups for Parquet; a reader that cannot cut gives
+    The unit is the reader's own: bytes for WARC and JSONL, row groups for Parquet; a reader that cannot split gives
     [0, 1) and reads all of the file.
     """
 
@@ -116,7 +116,7 @@ class Plan:
         return {source: tuple(sorted(files.values())) for source, files in found.items()}
 
 
-Cut = Callable[[InputFile, int], Sequence[tuple[int, int]]]
+SplitFile = Callable[[InputFile, int], Sequence[tuple[int, int]]]
 
 
 def target_bytes(total: int) -> int:
@@ -124,12 +124,12 @@ def target_bytes(total: int) -> int:
     return min(max(total // SPLITS_WANTED, MIN_SPLIT_BYTES), MAX_SPLIT_BYTES)
 
 
-def make_splits(source: str, inputs: Sequence[InputFile], cut: Cut, target: int) -> PlannedSplits:
-    """Cut large files into ranges, and gather small ones; in the order of names, so always the same."""
+def make_splits(source: str, inputs: Sequence[InputFile], split_file: SplitFile, target: int) -> PlannedSplits:
+    """Split large files into ranges, and gather small ones; in the order of names, so always the same."""
     groups: list[list[FileRange]] = [[]]
     sizes = [0]
     for file in inputs:
-        pieces = cut(file, target)
+        pieces = split_file(file, target)
         for start, end in pieces:
             size = file.size // max(len(pieces), 1)
             if groups[-1] and (sizes[-1] + size > target or len(groups[-1]) >= MAX_SPLIT_FILES):

@@ -12,7 +12,7 @@ from itertools import islice
 
 import polars as pl
 
-from curate.batch import Rule
+from curate.batch import Lost, Record, Rule
 from curate.engine.plan import Plan
 from curate.recipe import Recipe, Source
 from curate.report.thresholds import verdict_on
@@ -20,11 +20,12 @@ from curate.steps.chapters import read_split
 from curate.steps.extract import page_extractor
 from curate.steps.rows import record_row
 from curate.steps.sample import Trial
+from curate.steps.source_reader import has_own_reader
 
 ENOUGH = 20
 """Documents that must have reached a step before "always" means anything."""
 MAX_LOOKED_AT = 2000
-"""Records that are asked why none of them is a document."""
+"""Records of a source that are asked what is wrong with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,33 @@ class Finding:
 def nothing_read(recipe: Recipe, source: Source, plan: Plan) -> Finding:
     """Why a source whose sample is empty has no document."""
     extract = page_extractor(source, recipe)
-    records = (record for split in plan.of(source.name) for record in read_split(split, source, recipe))
-    rows = (record_row(record, extract, None) for record in islice(records, MAX_LOOKED_AT))
+    rows = (record_row(record, extract, None) for record in _first_records(recipe, source, plan))
     reasons = Counter(f"{row['outcome']} ({row['reason']})" for row in rows if "text" not in row)
     if not reasons:
         return Finding(True, source.name, "its files hold no record at all")
     told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(3))
     return Finding(True, source.name, f"none of its first {reasons.total():,} records is a document: {told}")
+
+
+def reader_raised(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Finding]:
+    """A user's reader that raises in place of more of the first records than a run goes on with; of fewer it is worth
+    knowing."""
+    if not has_own_reader(source):
+        return
+    read, told = 0, list[str]()
+    for record in _first_records(recipe, source, plan):
+        read += 1
+        told += [record.detail] if isinstance(record, Lost) and record.reason == "exception" else []
+    if told:
+        sentence = (
+            f"raised in place of {len(told):,} of the first {read:,} records; the first: {told[0].splitlines()[0]}"
+        )
+        yield Finding(len(told) > recipe.limits.max_errors * read, f"{source.name}, {source.read}", sentence)
+
+
+def _first_records(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Record | Lost]:
+    records = (record for split in plan.of(source.name) for record in read_split(split, source, recipe))
+    return islice(records, MAX_LOOKED_AT)
 
 
 def behaviour(source: str, trials: Sequence[Trial], max_errors: float) -> list[Finding]:

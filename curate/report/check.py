@@ -20,7 +20,7 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
 from curate.recipe_file import opened
-from curate.report.behaviour import Finding, behaviour, nothing_read
+from curate.report.behaviour import Finding, behaviour, nothing_read, reader_raised
 from curate.report.plan import PlannedSource, planned_mixture, planned_sources
 from curate.report.thresholds import crossed, verdict_on
 from curate.steps.bind import bind, resolve
@@ -73,6 +73,7 @@ def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
     rates: list[Rate] = []
     for source in recipe.sources:
         findings += [*_repeated(source), *_thresholds(source, recipe)]
+        findings += reader_raised(recipe, source, plan)
         batch = sample_source(recipe, source, plan, documents)
         if batch.is_empty():
             findings.append(nothing_read(recipe, source, plan))
