@@ -55,6 +55,7 @@ class LocalEngine:
             self._assign()
             answers += self._listen()
             is_due = time.monotonic() - self._watched >= WATCH_SECONDS
+            # A death is dealt with at once, too.
             if is_due or not self._is_at_work() or any(worker.hung_up for worker in self._pool):
                 self._watched = time.monotonic()
                 answers += [*self._watch(), AtWork(self._documents_at_work())]
@@ -82,6 +83,7 @@ class LocalEngine:
             idle = [worker for worker in self._pool if worker.ready and worker.assignment is None]
             if not idle:
                 starting = sum(not worker.ready for worker in self._pool)
+                # No more that start than there are tasks for.
                 if len(self._pool) < self.workers and starting < len(self._pending):
                     self._pool.append(WorkerProcess.start(self.store, len(self._pool)))
                     continue

@@ -110,6 +110,7 @@ class StoredSplits:
 
     def __init__(self, lines: Path, ends: Path, counts: Mapping[str, int]) -> None:
         self._path, self._counts = lines, dict(counts)
+        # The last sum is where a next source would begin.
         self._first = dict(zip(counts, np.cumsum([0, *counts.values()]).tolist(), strict=False))
         self._lines, self._ends = _mapped(lines), np.frombuffer(_mapped(ends), dtype="<u8")
 

@@ -81,9 +81,10 @@ class PosixStore:
             if origin is not None:
                 (workspace / name).parent.mkdir(parents=True, exist_ok=True)
                 _link(self.root / origin, workspace / name)
-            sync(workspace / name)
+            sync(workspace / name)  # content before names: after a power cut no name stands for less than its file
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (workspace / name).replace(self.root / name)
+        # And names before the record that comes next, and says that all are there.
         for folder in {(self.root / name).parent for name in names}:
             sync(folder)
         shutil.rmtree(workspace, ignore_errors=True)

@@ -119,7 +119,7 @@ class WorkerProcess:
     def read(self) -> Iterator[Mapping[str, Any]]:
         """The answers that have arrived whole."""
         chunk = self.answers.read(1 << 16)
-        self.hung_up = chunk == b""
+        self.hung_up = chunk == b""  # None is a pipe that has nothing yet, and no bytes one that is closed
         *lines, self._unread = (self._unread + (chunk or b"")).split(b"\n")
         for line in lines:
             if (answer := _answer_in(line)) is None:
@@ -151,6 +151,7 @@ class WorkerProcess:
     def _lateness(self, cpu: float, is_asleep: bool, limits: Limits) -> Death | None:
         """Whether the work that the cursor names has taken too long: computing, asleep, or at all."""
         position, now = self.cursor.read(), time.monotonic()
+        # Each document has the CPU time of its start in its position: equal ones are the same work.
         if position != self._seen:
             self._seen, self._seen_at, self._asleep = position, now, 0.0
         elif is_asleep and cpu - self._cpu < ASLEEP_CPU:
@@ -171,6 +172,7 @@ class WorkerProcess:
         """The process, and the programs that a user's function has started and waits for."""
         started = []
         with contextlib.suppress(psutil.Error):
+            # Before the kill: those of a dead process are somebody else's.
             started = self._watched.children(recursive=True)
         self.process.kill()
         for child in started:

@@ -73,6 +73,7 @@ class Walk:
         is_alone = np.zeros(len(numbers), dtype=bool)
         for first, last in self.attempt.one_at_a_time:
             is_alone |= (numbers >= first) & (numbers <= last)
+        # A border on both sides of each that is alone; the others stay together between them.
         is_end = is_alone[1:] | is_alone[:-1]
         bounds = [0, *(np.flatnonzero(is_end) + 1).tolist(), len(numbers)]
         for start, end in itertools.pairwise(bounds):
@@ -140,6 +141,7 @@ def bounded(sizes: npt.NDArray[np.int64], max_documents: int, max_bytes: int) ->
     """Ranges [start, end) of at most so many documents and bytes; a document over the limit is a range of its own."""
     start = held = 0
     for number, size in enumerate(sizes.tolist()):
+        # The first of a range is in it whatever its size.
         if number > start and (number - start >= max_documents or held + size > max_bytes):
             yield start, number
             start, held = number, 0

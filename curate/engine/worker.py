@@ -92,7 +92,7 @@ def _attempt(command: Mapping[str, Any]) -> Attempt:
 
 
 def _commit(job: Job, made: Made | None) -> None:
-    job.walk.idle()
+    job.walk.idle()  # what is committed belongs to no document, and has no limit of time
     if made is not None and not job.walk.is_confirming:
         with job.clock("write"):
             commit(job.store, job.stage, job.key, made.outputs, made.counts)
@@ -215,10 +215,11 @@ def _die_with_parent(parent: int) -> None:
     """No orphan goes on writing after its supervisor was killed; Ctrl-C is the supervisor's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # Else each culprit that crashes would leave a file as large as the process.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # it died before the system was asked to tell
         sys.exit(1)
 
 
