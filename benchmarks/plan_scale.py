@@ -1,5 +1,5 @@
-"""A run over a whole snapshot of Common Crawl, 700,000 splits: what a worker costs that finds its own, and what going on
-costs once all are done.
+"""A run over a whole snapshot of Common Crawl, 700,000 splits: what a worker costs that finds its own, and what going
+on costs once all are done.
 
 700,000 made-up splits ─▶ plan on disk ─▶ fresh process: one split ─▶ milliseconds, MB
                        └─▶ 700,000 records ─▶ fresh process: which tasks are left? ─▶ seconds
@@ -65,7 +65,9 @@ def main() -> None:
         told = json.loads(in_fresh_process(FIND, temporary, *keys))
         first, later = told["found"][0], statistics.median(told["found"][1:])
         print(f"a worker opens it in {told['opened'] * 1e3:.1f} ms and grows by {told['grown_mb']:.1f} MB")
-        print(f"and finds a split in {first * 1e3:.3f} ms the first time, {later * 1e3:.3f} ms (median) then", flush=True)
+        print(
+            f"and finds a split in {first * 1e3:.3f} ms the first time, {later * 1e3:.3f} ms (median) then", flush=True
+        )
         write_records(store, splits[: options.splits - options.left])
         seconds, left = in_fresh_process(GO_ON, temporary).split()
         print(f"going on: {left} tasks are left, known after {float(seconds):.1f} s")

@@ -45,6 +45,10 @@ def done_record(stage: str, key: str) -> str:
     return f"{DONE}/{stage}/{key}.json"
 
 
+def checkpoints(name: str) -> str:
+    return f"{CHECKPOINTS}/{name}"
+
+
 def filtered(key: str, kind: Filtered) -> str:
     """What `filter` leaves of a split for the stages after it."""
     return f"work/filter/{key}.{kind}.parquet"

@@ -82,13 +82,11 @@ class Memory:
         return self.files[name]
 
     def fetch(self, name: str) -> Path:
-        content = self.read(name)
-        path = self.scratch / "fetched" / hashlib.sha256(content).hexdigest()[:8] / name
-        if name.startswith(("work/tokens", "tokens")):  # the views of a shard are looked for beside it
-            path = self.scratch / "fetched" / name
+        content, path = self.read(name), self.scratch / "fetched" / name
         with self.at_work:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            if not path.is_file() or path.read_bytes() != content:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
         return path
 
     def write(self, name: str, content: bytes) -> None:

@@ -164,6 +164,33 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+def test_each_path_below_a_run_is_spelled_in_one_file() -> None:
+    names = [
+        "plan.json",
+        "splits.jsonl",
+        "splits.ends",
+        "recipe.toml",
+        "manifest.json",
+        "timing.json",
+        "tokenizer.json",
+        ".lock",
+    ]
+    below = re.compile(r"(work|done|ledger|documents|dedup|tokens)/")
+    wrong = []
+    for path in modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        spelled = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) is str}
+        said = {node.value.value for node in ast.walk(tree) if isinstance(node, ast.Expr) and is_constant(node.value)}
+        if path.name != "run_files.py":
+            wrong += [f"{path.name}: {text}" for text in spelled - said if text in names or below.match(text)]
+    assert not wrong
+
+
+def is_constant(node: ast.expr) -> bool:
+    """What stands alone is a docstring."""
+    return isinstance(node, ast.Constant)
+
+
 def test_importing_curate_loads_nothing_heavy() -> None:
     program = "import sys, curate, curate.cli; print(*sorted(set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -376,12 +376,12 @@ def test_a_record_that_is_damaged_while_a_later_stage_works_costs_nothing(tmp_pa
 def test_a_damaged_plan_or_recipe_is_refused_by_name(tmp_path: Path) -> None:
     recipe = write(tmp_path / "in", paragraphs(8))
     run = curate.run(recipe, out=tmp_path / "run", workers=0, keep_intermediate=True)
-    for name, stage in (("plan.json", None), ("recipe.toml", "tokenize")):
+    for name, what in (("plan.json", b"version"), ("splits.jsonl", b"docs.jsonl"), ("recipe.toml", b"docs.jsonl")):
         path = run.folder / name
         before = path.read_bytes()
         (run.folder / "manifest.json").unlink(missing_ok=True)
-        shutil.rmtree(run.folder / "done" / (stage or "mix"), ignore_errors=True)
-        place = before.index(b"docs.jsonl")
+        shutil.rmtree(run.folder / "done" / "tokenize", ignore_errors=True)
+        place = before.index(what)
         path.write_bytes(before[:place] + b"dogs" + before[place + 4 :])
         with pytest.raises(CheckFailed, match=f"{name} is damaged"):
             curate.run(recipe, out=run.folder, workers=0)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curate.dedup.index import IN_RUN, PARAMETERS, append_index, files_of, read_parameters
+from curate.dedup.index import PARAMETERS, append_index, files_of, read_parameters
 from curate.dedup.methods import document_methods
 from curate.dedup.minhash import EMPTY, SEED, band_keys, band_names, pack_signatures, unpack_signatures
 from curate.dedup.near import MINHASH
@@ -28,6 +28,7 @@ from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
 from curate.recipe import Dedup
 from curate.recipe_file import load
+from curate.run_files import INDEX, RECIPE, filtered
 from curate.text.shingles import shingles
 
 if TYPE_CHECKING:
@@ -130,15 +131,15 @@ def _signature_table(ids: list[str], rows: list[npt.NDArray[np.uint32]], dedup: 
 
 def _signed(folder: Path) -> tuple[list[Path], Dedup]:
     """The signature files of an index or a run, and how they were signed."""
-    place = folder / IN_RUN if (folder / IN_RUN).is_dir() else folder
+    place = folder / INDEX if (folder / INDEX).is_dir() else folder
     if (place / PARAMETERS).is_file():
         found = read_parameters(place / PARAMETERS)
         names = [name for name in MINHASH.parameters(Dedup()) if name != "seed"]
         if any(name not in found for name in names) or found.get("seed") != SEED:
             raise UsageError(f"{folder} has no MinHash signatures: it was made with the methods {found.get('method')}")
         return files_of(place), Dedup(method=("minhash",), **{name: found[name] for name in names})
-    files = sorted(folder.glob("work/filter/*.signatures.parquet"))
-    dedup = load(folder / "recipe.toml").dedup if files else None
+    files = sorted(folder.glob(filtered("*", "signatures")))
+    dedup = load(folder / RECIPE).dedup if files else None
     if dedup is None or MINHASH not in document_methods(dedup):
         raise UsageError(
             f"{folder} has no MinHash signatures: a run leaves an index with [dedup] index = true, "

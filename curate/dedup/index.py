@@ -21,9 +21,9 @@ from curate.dedup.ranking import KEEP
 from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
 from curate.recipe import Dedup
+from curate.run_files import INDEX
 
 PARAMETERS = "index.json"
-IN_RUN = Path("dedup") / "index"
 VERSION = 2
 
 
@@ -43,7 +43,7 @@ def open_index(folder: str | Path, dedup: Dedup) -> list[Path]:
         UsageError: there is none, or it was made with other parameters; the sentence names both.
     """
     place = Path(folder)
-    place = place / IN_RUN if (place / IN_RUN).is_dir() else place
+    place = place / INDEX if (place / INDEX).is_dir() else place
     if not (place / PARAMETERS).is_file():
         raise UsageError(f"{folder} holds no index of documents; a run writes one with [dedup] index = true")
     theirs, ours = read_parameters(place / PARAMETERS), parameters_of(dedup)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from curate.errors import RunConflict
 from curate.recipe import OwnColumn
+from curate.run_files import RECIPE
 
 SPLITS_WANTED = 64
 MIN_SPLIT_BYTES = 4 << 20
@@ -150,7 +151,7 @@ def check_plan(old: Plan, new: Plan, run: Path) -> None:
         RunConflict: one of them is another now; says which.
     """
     if old.recipe != new.recipe:
-        raise RunConflict(f"{run} was begun with another recipe (see {run / 'recipe.toml'}); choose another --out")
+        raise RunConflict(f"{run} was begun with another recipe (see {run / RECIPE}); choose another --out")
     if old.version != new.version:
         raise RunConflict(f"{run} was begun with curate {old.version}, this is {new.version}; choose another --out")
     if old.files != new.files:

@@ -18,7 +18,7 @@ import numpy as np
 
 from curate.engine.plan import FileRange, InputFile, Plan, Split, Splits
 from curate.engine.sealed import opened, sealed_bytes
-from curate.engine.store import Store
+from curate.engine.store import Store, place_of
 from curate.errors import CheckFailed
 from curate.recipe import OwnColumn
 from curate.run_files import PLAN, SPLIT_ENDS, SPLITS
@@ -68,7 +68,7 @@ def check_splits(store: Store) -> None:
     digests = opened(store.read(PLAN), store.fetch(PLAN))["splits"]
     for name, expected in ((SPLITS, digests["sha256"]), (SPLIT_ENDS, digests["ends_sha256"])):
         if store.stamp(name) is None or _sha256(store.read(name)) != expected:
-            raise CheckFailed(f"{name} of this run is damaged: it is not as it was written")
+            raise CheckFailed(f"{place_of(store) / name} is damaged: it is not as it was written")
 
 
 def _sha256(content: bytes) -> str:

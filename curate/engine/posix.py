@@ -18,6 +18,8 @@ from curate.engine.whole import PART, sync, write_file
 from curate.errors import RunLocked
 from curate.run_files import DONE, LOCK, WORK
 
+WORKSPACES = "tmp"
+
 
 @dataclass(frozen=True, slots=True)
 class PosixStore:
@@ -31,7 +33,7 @@ class PosixStore:
 
     @property
     def address(self) -> str:
-        return f"file:{self.root.absolute()}"  # a user's function may go to another folder
+        return f"file:{self.root.absolute()}"
 
     @property
     def scratch(self) -> Path:
@@ -71,7 +73,7 @@ class PosixStore:
         write_file(self.root / name, content)
 
     def workspace(self, label: str) -> Path:
-        folder = self.scratch / "tmp" / f"{label}.{os.getpid()}"
+        folder = self.scratch / WORKSPACES / f"{label}.{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
@@ -97,7 +99,7 @@ class PosixStore:
             path.unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        shutil.rmtree(self.root / WORK / "tmp", ignore_errors=True)
+        shutil.rmtree(self.root / WORK / WORKSPACES, ignore_errors=True)
         unfinished = [name for name in self.names(DONE) if name.endswith(PART)]
         for path in [*(self.root / name for name in unfinished), *self.root.glob(f"*{PART}")]:
             path.unlink()
@@ -114,7 +116,7 @@ class PosixStore:
 
     @contextlib.contextmanager
     def alone(self, work: str) -> Iterator[None]:
-        with (self.scratch / f"{work}.lock").open("w") as file:
+        with (self.scratch / f"{work}{LOCK}").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

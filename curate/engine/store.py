@@ -48,7 +48,8 @@ class Store(Hashable, Protocol):
         """Raises FileNotFoundError."""
 
     def fetch(self, name: str) -> Path:
-        """A file of this machine that holds the content, to be read only. Raises FileNotFoundError."""
+        """A file of this machine that holds the content, to be read only; what is fetched from one folder lies in one
+        folder, under its own names. Raises FileNotFoundError."""
 
     def write(self, name: str, content: bytes) -> None:
         """The file is there as a whole or not at all, and once it is there it stays, even through a power cut."""

@@ -15,6 +15,7 @@ import polars as pl
 
 from curate.pipeline.tokenizer import training_bytes
 from curate.recipe import Recipe, TokenizerChoice
+from curate.run_files import TOKENIZER
 from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.train import train_bpe
 
@@ -91,7 +92,7 @@ def _others(pieces: Sequence[str], texts: pl.Series) -> list[str]:
 def _train(parts: Mapping[str, Sequence[str]], choice: TokenizerChoice) -> Tokenizer:
     text = train_bpe((text for part in parts.values() for text in part), vocab_size=choice.train.vocab_size)
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
-        path = Path(folder) / "tokenizer.json"
+        path = Path(folder) / TOKENIZER
         path.write_text(text, encoding="utf-8")
         return load_tokenizer(path)
 

@@ -104,7 +104,7 @@ def run(
     folder = Path(out) if out is not None else Path("runs") / resolved.name
     with machine_errors(folder):
         _check_folder(folder)
-        store = PosixStore(folder)
+        store = PosixStore(folder.absolute())  # a user's function may go to another folder
         count = available_cores() if workers is None else workers
         engine = LocalEngine(store, count, resolved.limits) if count else InlineEngine(store)
         run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or _silent)

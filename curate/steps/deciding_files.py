@@ -18,6 +18,7 @@ from curate.errors import RunConflict
 from curate.own_code.functions import source_files
 from curate.plugins import plugin_module
 from curate.recipe import Recipe
+from curate.run_files import INDEX, PLAN
 from curate.steps.bind import bind
 from curate.steps.own_entities import entity_files
 from curate.steps.source_reader import reader_files
@@ -91,8 +92,8 @@ def index_files(recipe: Recipe) -> Iterator[ModelFile]:
 
 def _is_of_index(file: Path, folder: Path) -> bool:
     """Of a run that has an index only that counts."""
-    is_run = (folder / "plan.json").is_file()
-    return not is_run or file.is_relative_to(folder / "dedup" / "index")
+    is_run = (folder / PLAN).is_file()
+    return not is_run or file.is_relative_to(folder / INDEX)
 
 
 def _file_digest(path: Path) -> str:

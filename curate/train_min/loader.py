@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from curate.errors import CheckFailed, UsageError
+from curate.run_files import MIXTURE, TOKEN_BYTES, shards
 from curate.tokenize.mix import Draw, MixtureRecord, read_mixture, read_token_bytes
 from curate.tokenize.shards import TokenArray, open_shards
 
@@ -44,9 +45,9 @@ class TokenData:
 
     def fingerprint(self) -> dict[str, str]:
         """What a checkpoint is bound to, by part, so that a conflict can say which part differs."""
-        plan = (self.run / "tokens" / "mixture.json").read_bytes()
-        shards = sorted((self.run / "tokens" / "train").glob("*/*.bin"))
-        sizes = "".join(f"{path.parent.name}/{path.name} {path.stat().st_size}\n" for path in shards)
+        plan = (self.run / MIXTURE).read_bytes()
+        files = sorted(self.run.glob(f"{shards('train', '*')}/*.bin"))
+        sizes = "".join(f"{path.parent.name}/{path.name} {path.stat().st_size}\n" for path in files)
         return {
             "mixture": hashlib.sha256(plan).hexdigest(),
             "tokenizer": self.record.vocabulary.fingerprint,
@@ -92,19 +93,18 @@ def open_tokens(run: Path) -> TokenData:
         UsageError: the folder holds no tokens.
         CheckFailed: something there is damaged.
     """
-    tokens = run / "tokens"
-    if not (tokens / "mixture.json").is_file():
-        raise UsageError(f"{run} holds no tokens: there is no {tokens / 'mixture.json'}; run its tokenize pass first")
-    record = read_mixture(tokens / "mixture.json")
+    if not (run / MIXTURE).is_file():
+        raise UsageError(f"{run} holds no tokens: there is no {run / MIXTURE}; let curate run finish there first")
+    record = read_mixture(run / MIXTURE)
     drawn = [share.name for share in record.mixture.shares if share.tokens]
     if not drawn:
         raise UsageError(f"{run} holds no tokens: its steps kept no document (see curate show {run})")
-    train = {name: open_shards(tokens / "train" / name) for name in drawn}
-    folders = sorted(path for path in (tokens / "validation").glob("*") if path.is_dir())
+    train = {name: open_shards(run / shards("train", name)) for name in drawn}
+    folders = sorted(path for path in run.glob(shards("validation", "*")) if path.is_dir())
     opened = {path.name: open_if_any(path) for path in folders}
     validation = {name: array for name, array in opened.items() if array is not None}
     unvalidated = tuple(name for name in drawn if name not in validation)
-    token_bytes = read_token_bytes(tokens / "token_bytes.bin", record.vocabulary.size)
+    token_bytes = read_token_bytes(run / TOKEN_BYTES, record.vocabulary.size)
     return TokenData(run, record, train, validation, unvalidated, token_bytes)
 
 

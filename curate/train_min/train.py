@@ -25,6 +25,7 @@ import torch
 
 from curate.errors import CheckFailed, Interrupted, UsageError
 from curate.interrupts import Note, noted
+from curate.run_files import checkpoints
 from curate.train_min.checkpoint import (
     State,
     check_same_run,
@@ -130,7 +131,7 @@ def train(
     target = pick_device(device)
     data = open_tokens(run)
     config = _configure(data, preset, steps, seed, settings)
-    out = out or run / "train" / preset
+    out = out or run / checkpoints(preset)
     out.mkdir(parents=True, exist_ok=True)
     if not resume:
         delete_checkpoints(out)
