@@ -136,7 +136,7 @@ def measured(pages: dict[str, str], options: argparse.Namespace) -> Iterator[tup
         pl.DataFrame({"id": list(pages), "text": list(pages.values())}).write_parquet(path)
         for name, methods, verify in OURS:
             dedup = Dedup(methods, bands=BANDS, rows=ROWS, ngram=NGRAM, verify=verify)
-            verdicts, _ = dedup_files([path], dedup)  # once before: compiles and warms up
+            verdicts = dedup_files([path], dedup).verdicts  # once before: compiles and warms up
             spent = [seconds(lambda dedup=dedup: dedup_files([path], dedup)) for _ in range(options.repeats * TURNS)]
             removed = verdicts.filter(pl.col("duplicate_of").is_not_null())["id"].to_list()
             yield f"curate, {name}", float(np.mean(spent)), min(spent), removed

@@ -58,7 +58,7 @@ def test_a_query_of_datasketch_finds_what_our_index_finds(tmp_path: Path) -> Non
     assert found == again
     assert 5 < sum(map(bool, found.values())) < len(found) - 5
     for id, text in second.items():
-        verdicts, _ = dedup_files([write(tmp_path, "one", {id: text})], CHAINED, against=[tmp_path / "index"])
+        verdicts = dedup_files([write(tmp_path, "one", {id: text})], CHAINED, against=[tmp_path / "index"]).verdicts
         [original] = verdicts["duplicate_of"].to_list()
         assert (original in found[id]) if found[id] else original is None
 
@@ -86,11 +86,11 @@ def test_an_index_of_datasketch_s_signatures_removes_the_same_documents(tmp_path
     assert ours.index_from(foreign, tmp_path / "by-signatures") == len(first)
     for dedup in (SIGNED, CHAINED):
         verdicts = [
-            dedup_files([second], dedup, against=[tmp_path / name])[0] for name in ("by-texts", "by-signatures")
+            dedup_files([second], dedup, against=[tmp_path / name]).verdicts for name in ("by-texts", "by-signatures")
         ]
         assert verdicts[0].equals(verdicts[1])
         assert 5 < verdicts[0]["earlier"].sum() < 40
-    known, _ = dedup_files([tmp_path / "first.parquet"], SIGNED, against=[tmp_path / "by-signatures"])
+    known = dedup_files([tmp_path / "first.parquet"], SIGNED, against=[tmp_path / "by-signatures"]).verdicts
     assert set(known["method"]) == {"known"}
     returned = dict(ours.to_minhashes(tmp_path / "by-signatures"))
     assert all(returned[id].jaccard(theirs(text)) == 1.0 for id, text in first.items() if text)

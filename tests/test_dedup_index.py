@@ -31,7 +31,7 @@ def test_each_file_is_compared_with_all_that_came_before_it(tmp_path: Path) -> N
     index = tmp_path / "index"
 
     def add(name: str, texts: dict[str, str]) -> list[tuple[object, ...]]:
-        verdicts, _ = dedup_files([write(tmp_path, name, texts)], Dedup(), index=index)
+        verdicts = dedup_files([write(tmp_path, name, texts)], Dedup(), index=index).verdicts
         return verdicts.select("id", "duplicate_of", "method", "earlier").rows()
 
     assert add("first", FIRST) == [("a", None, None, False), ("b", None, None, False), ("b2", "b", "exact", False)]
@@ -53,7 +53,7 @@ def test_against_reads_an_index_and_leaves_it_as_it_is(tmp_path: Path) -> None:
     before = sorted(path.name for path in index.iterdir())
     for verify in (0.7, 0.0):
         second = write(tmp_path, "second", SECOND)
-        verdicts, _ = dedup_files([second], Dedup(verify=verify), against=[index])
+        verdicts = dedup_files([second], Dedup(verify=verify), against=[index]).verdicts
         assert verdicts["duplicate_of"].to_list() == ["a", "b", "d2", None, None]
         assert verdicts["method"].to_list() == ["known", "minhash", "minhash", None, None]
         assert verdicts["similarity"].is_not_null().sum() == 2

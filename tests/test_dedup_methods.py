@@ -157,9 +157,9 @@ def test_its_index_is_asked_later_and_refused_with_other_methods(package: Path, 
     curate.run(recipe(tmp_path / "in", 'method = ["title"]\nindex = true'), out=tmp_path / "first", workers=0)
     table = pl.DataFrame({"text": ["Another text", "And one more"], "title": ["Licence", "New"], "id": ["x", "y"]})
     table.write_parquet(tmp_path / "new.parquet")
-    verdicts, _ = dedup_files(
+    verdicts = dedup_files(
         [tmp_path / "new.parquet"], Dedup(method=("title",)), columns={"id": "id"}, against=[tmp_path / "first"]
-    )
+    ).verdicts
     assert verdicts["method"].to_list() == ["title", None]
     assert verdicts["earlier"].to_list() == [True, False]
     with pytest.raises(UsageError, match="title_seed 1, and this is"):

@@ -51,7 +51,8 @@ def as_parquet(folder: Path) -> Path:
 @pytest.mark.parametrize("workers", [1, 3])
 def test_every_row_has_a_verdict_in_the_order_of_the_file(tmp_path: Path, write: object, workers: int) -> None:
     path = write(tmp_path)  # type: ignore[operator]
-    verdicts, unread = dedup_files([path], Dedup(), columns=COLUMNS, workers=workers)
+    found = dedup_files([path], Dedup(), columns=COLUMNS, workers=workers)
+    verdicts, unread = found.verdicts, found.unread
     assert verdicts.select("id", "duplicate_of", "cluster", "size", "method").rows() == [
         ("a", "b", "b", 3, "exact"),
         ("b", None, "b", 3, None),
@@ -64,9 +65,9 @@ def test_every_row_has_a_verdict_in_the_order_of_the_file(tmp_path: Path, write:
 @pytest.mark.parametrize("write", [as_lines, as_parquet])
 def test_a_column_decides_which_copy_stays_and_urls_make_copies(tmp_path: Path, write: object) -> None:
     path = write(tmp_path)  # type: ignore[operator]
-    verdicts, _ = dedup_files([path], Dedup(method=("url",), keep="highest:score"), columns=COLUMNS)
+    verdicts = dedup_files([path], Dedup(method=("url",), keep="highest:score"), columns=COLUMNS).verdicts
     assert verdicts.select("id", "duplicate_of").rows() == [("a", None), ("b", None), ("c", "d"), ("d", None)]
-    verdicts, _ = dedup_files([path], Dedup(method=("exact",), keep="highest:score"), columns=COLUMNS)
+    verdicts = dedup_files([path], Dedup(method=("exact",), keep="highest:score"), columns=COLUMNS).verdicts
     assert verdicts.select("id", "duplicate_of").rows() == [("a", "d"), ("b", None), ("c", None), ("d", None)]
 
 
@@ -74,7 +75,7 @@ def test_without_ids_a_row_is_called_by_its_file_and_number(tmp_path: Path) -> N
     first, second = tmp_path / "x.parquet", tmp_path / "y.parquet"
     pl.DataFrame({"text": [ARTICLE, None]}).write_parquet(first)
     pl.DataFrame({"text": [ARTICLE, "", ""]}).write_parquet(second)
-    verdicts, _ = dedup_files([first, second], Dedup())
+    verdicts = dedup_files([first, second], Dedup()).verdicts
     assert verdicts["id"].to_list() == ["x.parquet@0", "x.parquet@1", "y.parquet@0", "y.parquet@1", "y.parquet@2"]
     assert verdicts["duplicate_of"].to_list() == [None, None, "x.parquet@0", None, None]
 
@@ -82,7 +83,8 @@ def test_without_ids_a_row_is_called_by_its_file_and_number(tmp_path: Path) -> N
 def test_broken_lines_cost_their_rows_and_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"text": ARTICLE}) + "\n{broken\n" + json.dumps({"text": ARTICLE}) + "\n")
-    verdicts, unread = dedup_files([path], Dedup())
+    found = dedup_files([path], Dedup())
+    verdicts, unread = found.verdicts, found.unread
     assert [(part.reason, part.rows) for part in unread] == [("bad_json", 1)]
     assert verdicts["duplicate_of"].null_count() == 1
 

@@ -215,7 +215,8 @@ def test_every_type_of_text_is_text(tmp_path: Path, kind: pa.DataType, is_dictio
         values = values.dictionary_encode()
     pq.write_table(pa.table({"text": values, "n": [1, 2, 3, 4]}), tmp_path / "a.parquet")
     dedup = Dedup(method=("exact", "minhash", "lines"))
-    verdicts, unread = dedup_files([tmp_path / "a.parquet"], dedup, kept=tmp_path / "k.parquet")
+    found = dedup_files([tmp_path / "a.parquet"], dedup, kept=tmp_path / "k.parquet")
+    verdicts, unread = found.verdicts, found.unread
     assert unread == ()
     assert verdicts["duplicate_of"].to_list() == ["a.parquet@2", None, None, None]
     kept = pq.read_table(tmp_path / "k.parquet")
@@ -225,7 +226,8 @@ def test_every_type_of_text_is_text(tmp_path: Path, kind: pa.DataType, is_dictio
 
 def test_a_column_of_nulls_is_text_that_is_not_there(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": pa.nulls(2), "n": [1, 2]}), tmp_path / "a.parquet")
-    verdicts, unread = dedup_files([tmp_path / "a.parquet"], Dedup(), kept=tmp_path / "k.parquet")
+    found = dedup_files([tmp_path / "a.parquet"], Dedup(), kept=tmp_path / "k.parquet")
+    verdicts, unread = found.verdicts, found.unread
     assert (verdicts.height, unread) == (2, ())
     assert pq.read_table(tmp_path / "k.parquet").column("n").to_pylist() == [1, 2]
 
@@ -266,7 +268,8 @@ def test_a_column_that_only_kept_needs_costs_rows_only_where_it_is_written(tmp_p
     data[place : place + 4] = b"\0" * 4
     path.write_bytes(data)
     assert dedup_files([path], Dedup()).unread == ()
-    verdicts, unread = dedup_files([path], Dedup(), kept=tmp_path / "kept.jsonl")
+    found = dedup_files([path], Dedup(), kept=tmp_path / "kept.jsonl")
+    verdicts, unread = found.verdicts, found.unread
     assert [part.rows for part in unread] == [5]
     assert verdicts.height == 5
     assert len((tmp_path / "kept.jsonl").read_text().splitlines()) == 5
@@ -393,7 +396,8 @@ def test_a_column_that_stands_twice_costs_its_file_only_where_it_is_needed(tmp_p
     pq.write_table(pa.Table.from_arrays(columns, names=["text", "a", "a"]), tmp_path / "a.parquet")
     files = [tmp_path / "a.parquet", lines(tmp_path / "b.jsonl", [{"text": PAGES[2]}])]
     assert dedup_files(files, Dedup()).verdicts.height == 3
-    verdicts, unread = dedup_files(files, Dedup(), kept=tmp_path / "kept.parquet")
+    found = dedup_files(files, Dedup(), kept=tmp_path / "kept.parquet")
+    verdicts, unread = found.verdicts, found.unread
     assert [(part.reason, part.rows) for part in unread] == [("columns", 2)]
     assert verdicts.height == 1
 

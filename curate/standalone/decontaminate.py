@@ -7,8 +7,9 @@ files ─▶ matches of each ─▶ judged together ─▶ report ─▶ out
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -45,13 +46,16 @@ from curate.standalone.tables import (
 from curate.standalone.writing import schema_of, united, with_texts, write_frame, write_rows
 
 
-class Decontaminated(NamedTuple):
-    """`report`: see `curate.decontaminate.judge.Judged`; `counts` by set; how many rows there were, and what could not
-    be read."""
+@dataclass(frozen=True, slots=True)
+class Decontaminated:
+    """What was found in plain files."""
 
     report: pl.DataFrame
+    """One row per document and item, as in `curate.decontaminate.judge.Judged`."""
     counts: dict[str, Any]
+    """By set; `curate.report.contamination.contamination` makes values of them."""
     documents: int
+    """Rows that were read."""
     unread: tuple[Unread, ...]
 
 

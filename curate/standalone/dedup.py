@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,8 @@ class Signed:
     columns: frozenset[str]
 
 
-class Deduplicated(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Deduplicated:
     """`verdicts`: a row for each row of the files, in their order; `unread`: what could not be read."""
 
     verdicts: pl.DataFrame
