@@ -59,8 +59,8 @@ class Source:
     """What reads the files: one of the readers below; your own function, as "module:function", or with its parameters
     as `{ use = "module:function", … }`; or a plugin by its name."""
     paths: tuple[str, ...]
-    """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file. Names
-    and ids begin behind the fixed part of a path, or behind "/./" in it."""
+    """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file.
+    Names and ids begin behind the fixed part of a path, or behind "/./" in it."""
     extract: Literal["resiliparse", "trafilatura"] = "resiliparse"
     """What makes text of web pages."""
     min_language_chance: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
