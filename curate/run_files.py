@@ -97,6 +97,11 @@ def shard(part: str, source: str, number: int, suffix: str = "") -> str:
     return f"{shards(part, source)}/{number:05}{suffix}"
 
 
+def is_shard(name: str, suffix: str) -> bool:
+    """Whether a file below a run is a final shard, or one of its views."""
+    return name.startswith(f"{TOKENS}/") and name.count("/") == 3 and name.endswith(suffix)
+
+
 def shards(part: str, source: str) -> str:
     """The folder of a source's final shards."""
     return f"{TOKENS}/{part}/{source}"

@@ -22,7 +22,6 @@ from curate.engine.plan import Plan, Split
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
 from curate.pipeline.portions import (
-    SUFFIXES,
     Portions,
     has_tokens,
     open_tokenized,
@@ -46,6 +45,7 @@ from curate.tokenize.mix import (
     read_token_bytes,
 )
 from curate.tokenize.shards import open_shards
+from curate.tokenize.views import suffixes
 
 NOWHERE = -1
 """The place of a split that has no tokens in a part."""
@@ -176,7 +176,7 @@ def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int)
         outputs.adopt(write_portion(origin, place.parent, place.name, rows, part, sizes))
         return
     written = committed(store, "tokenize", split.key).outputs
-    for suffix in SUFFIXES:
+    for suffix in suffixes():
         whole = Origin("tokenize", split.key, tokenized(part, split.source, split.number, suffix))
         outputs.repeat(shard(part, split.source, number, suffix), whole, written[whole.name])
 

@@ -21,10 +21,11 @@ from curate.recipe import Recipe
 from curate.run_files import tokenized
 from curate.tokenize.backends import Backend
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
+from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
+from curate.tokenize.views import PAYLOAD, suffixes
 
-SUFFIXES = (".bin", ".bin.index", ".idx", ".docs.parquet")
 COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.String, "row": pl.Int64}
 
 
@@ -79,7 +80,7 @@ def _rows(store: Store, plan: Plan, source: str, part: str) -> pl.DataFrame:
     for split in plan.of(source):
         path = open_tokenized(store, split, part)
         if path is not None:
-            table = pl.read_parquet(path.with_suffix(".docs.parquet"), columns=["id", "tokens"])
+            table = pl.read_parquet(DOCUMENT_TABLE.beside(path), columns=["id", "tokens"])
             here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
             frames.append(table.with_columns(*here, pl.Series("row", np.arange(table.height), dtype=pl.Int64)))
     return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
@@ -150,11 +151,11 @@ def open_tokenized(store: Store, split: Split, part: str) -> Path | None:
     """
     if not has_tokens(store, split, part):
         return None
-    names = [tokenized(part, split.source, split.number, suffix) for suffix in SUFFIXES]
+    names = [tokenized(part, split.source, split.number, suffix) for suffix in suffixes()]
     payload, *_ = (intact(store, "tokenize", split.key, name) for name in names)
     return payload
 
 
 def has_tokens(store: Store, split: Split, part: str) -> bool:
     """Whether `tokenize` has written tokens of a split for a part."""
-    return tokenized(part, split.source, split.number, SUFFIXES[0]) in committed(store, "tokenize", split.key).outputs
+    return tokenized(part, split.source, split.number, PAYLOAD) in committed(store, "tokenize", split.key).outputs

@@ -1,11 +1,13 @@
-"""Every file of a run against the manifest, the manifest against its seal, and the account against the ledger.
+"""Every file of a run against the manifest, the manifest against its seal, the account against the ledger, and the
+views of a shard against its tokens.
 
 manifest.json ─▶ its seal ─▶ outputs and records: size, sha256 ─▶ missing, changed, strange ─▶ the ledger's counts
+                                                             └──▶ documents of each shard
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,11 @@ import polars as pl
 from curate.engine.records import read_done, stages_done
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
-from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, REPORT, TIMING, WORK
+from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, REPORT, TIMING, WORK, is_shard
 from curate.run_folder import RunFolder
+from curate.tokenize.document_ends import DOCUMENT_ENDS
+from curate.tokenize.shards import open_shard
+from curate.tokenize.views import PAYLOAD, check_views
 
 UNACCOUNTED = (MANIFEST, LOCK, TIMING, REPORT)
 """Files of a run that no digest covers, or that have their own."""
@@ -67,8 +72,12 @@ def differences(run: RunFolder) -> Iterator[str]:
         yield str(error)
         return
     known = manifest["outputs"] | manifest["records"]
+    changed = set()
     for name, entry in sorted(known.items()):
-        yield from _file_differences(run.folder / name, name, entry)
+        for difference in _file_differences(run.folder / name, name, entry):
+            changed.add(name)
+            yield difference
+    yield from _view_differences(run.folder, known.keys() - changed)
     yield from _intermediate(run)
     yield from _strange(run.folder, known)
     for source, counts in manifest["counts"].items():
@@ -82,6 +91,19 @@ def _file_differences(path: Path, name: str, entry: dict[str, Any]) -> Iterator[
         yield f"{name} has {path.stat().st_size:,} bytes, the manifest says {entry['size']:,}"
     elif file_digest(path) != entry["sha256"]:
         yield f"{name} has another sha256 than the manifest says"
+
+
+def _view_differences(folder: Path, sound: Set[str]) -> Iterator[str]:
+    """Shards whose views tell of other documents than their payload holds; of those whose files are as written."""
+    there = {folder / name for name in sound}
+    for name in sorted(sound):
+        path = folder / name
+        if is_shard(name, PAYLOAD) and DOCUMENT_ENDS.beside(path) in there:
+            try:
+                shard = open_shard(path)
+                yield from check_views(path, there, shard.tokens, shard.ends)
+            except CheckFailed as error:
+                yield str(error)
 
 
 def _intermediate(run: RunFolder) -> Iterator[str]:

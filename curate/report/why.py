@@ -24,6 +24,7 @@ from curate.steps.conform import as_measured
 from curate.steps.reach import is_known_of_dropped
 from curate.steps.schema import source_tables
 from curate.steps.signals_before import as_seen
+from curate.tokenize.document_table import DOCUMENT_TABLE
 
 Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
@@ -209,7 +210,7 @@ def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:
     """How many tokens it has, by the parts that it is in: the end of a document may be held out."""
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
-        for file in sorted((run.folder / shards(part, source)).glob("*.docs.parquet")):
+        for file in sorted((run.folder / shards(part, source)).glob(f"*{DOCUMENT_TABLE.suffix}")):
             found = pl.scan_parquet(file).filter(pl.col("id") == id).select("tokens").collect()
             if found.height:
                 counts[part] = counts.get(part, 0) + int(found["tokens"].sum())

@@ -19,7 +19,9 @@ from curate.errors import UsageError
 from curate.tokenize.choose import choose_tokens, hash_ids, take_head
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
-from curate.tokenize.shards import TokenArray, write_index
+from curate.tokenize.shards import TokenArray
+from curate.tokenize.view import ShardDocuments
+from curate.tokenize.views import PAYLOAD, write_views
 
 Int64s = npt.NDArray[np.int64]
 
@@ -132,7 +134,7 @@ def _write(
     arrays: Mapping[str, TokenArray],
     token_bytes: Int64s,
 ) -> list[Path]:
-    payload = folder / f"{name}.bin"
+    payload = folder / f"{name}{PAYLOAD}"
     table = _table(piece, names, arrays)
     sizes = table["bytes"].to_numpy().copy()  # that of polars cannot be written to
     with payload.open("wb") as file:
@@ -142,9 +144,9 @@ def _write(
                 document = take_head(document, int(kept))
                 sizes[place] = token_bytes[document].sum()
             file.write(document.data)
-    dtype = arrays[names[0]].dtype
-    extra = table.select("source", "epoch")
-    return [payload, *write_index(folder, name, piece.tokens, dtype, table["id"], pl.Series(sizes), extra)]
+    width, extra = arrays[names[0]].dtype.itemsize, table.select("source", "epoch")
+    documents = ShardDocuments(table["id"], piece.tokens, pl.Series(sizes), width, extra)
+    return [payload, *write_views(payload, documents)]
 
 
 def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> pl.DataFrame:

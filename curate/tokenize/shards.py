@@ -1,15 +1,11 @@
-"""Shards of tokens: a raw file with three views of its documents beside it; many of them are read as one ring.
+"""Shards of tokens: a raw file with views of its documents beside it; many of them are read as one ring.
 
-tokens, offsets, ids ─▶ NNNNN.bin           little-endian uint16 or uint32, end-of-text after each document
-                        NNNNN.bin.index     uint64 document ends in tokens, no leading 0 (datatrove's `.ds.index`)
-                        NNNNN.idx           Megatron-LM's index
-                        NNNNN.docs.parquet  id, bytes, tokens of each document
+tokens, offsets, ids ─▶ NNNNN.bin: little-endian uint16 or uint32, end-of-text after each document, and its views
 folder of shards ─▶ open_shards ─▶ TokenArray.gather(starts, length) ─▶ rows for a trainer
 """
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.engine.ledger import write_table
 from curate.errors import CheckFailed, UsageError
-
-MEGATRON_MAGIC = b"MMIDIDX\x00\x00"
-MEGATRON_CODES = {2: 8, 4: 4}
-"""Bytes a token -> dtype code: 8 is uint16; there is none for uint32, and 4 (int32) reads ids under 2**31 alike."""
-
-Tokens = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+from curate.tokenize.document_ends import DOCUMENT_ENDS, read_ends
+from curate.tokenize.document_table import DOCUMENT_TABLE, read_documents
+from curate.tokenize.view import ShardDocuments, Tokens
+from curate.tokenize.views import PAYLOAD, write_views
 
 
 def write_shard(
@@ -38,7 +31,7 @@ def write_shard(
     byte_counts: pl.Series,
     extra: pl.DataFrame | None = None,
 ) -> list[Path]:
-    """Write the four files of the shard `name` ("00000") into an existing folder; returns their paths.
+    """Write the files of the shard `name` ("00000") into an existing folder; returns their paths, the payload first.
 
     Document i is `tokens[offsets[i]:offsets[i + 1]]`, end-of-text included; tokens are uint16 or uint32, and `ids`
     (String) and `byte_counts` (bytes of UTF-8 text) have one row a document. `extra` adds columns to the table.
@@ -48,32 +41,10 @@ def write_shard(
         UsageError: the parts do not fit together, or the tokens have another dtype.
     """
     _check_parts(tokens, offsets, ids, byte_counts)
-    index = write_index(folder, name, np.diff(offsets), tokens.dtype, ids, byte_counts, extra)
-    payload = folder / f"{name}.bin"
+    payload = folder / f"{name}{PAYLOAD}"
     payload.write_bytes(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes())
-    return [payload, *index]
-
-
-def write_index(
-    folder: Path,
-    name: str,
-    token_counts: npt.NDArray[np.int64],
-    dtype: np.dtype[np.uint16] | np.dtype[np.uint32],
-    ids: pl.Series,
-    byte_counts: pl.Series,
-    extra: pl.DataFrame | None = None,
-) -> list[Path]:
-    """The three files beside a payload that is written elsewhere: document i has `token_counts[i]` tokens."""
-    ends, megatron, table = (folder / f"{name}.{suffix}" for suffix in ("bin.index", "idx", "docs.parquet"))
-    ends.write_bytes(np.cumsum(token_counts).astype("<u8").tobytes())
-    megatron.write_bytes(_megatron_index(token_counts, dtype.itemsize))
-    columns = [
-        ids.cast(pl.String).rename("id"),
-        byte_counts.cast(pl.Int64).rename("bytes"),
-        pl.Series("tokens", token_counts, dtype=pl.Int64),
-    ]
-    write_table(pl.DataFrame(columns + ([] if extra is None else extra.get_columns())), table)
-    return [ends, megatron, table]
+    documents = ShardDocuments(ids, np.diff(offsets), byte_counts, tokens.dtype.itemsize, extra)
+    return [payload, *write_views(payload, documents)]
 
 
 def _check_parts(tokens: Tokens, offsets: npt.NDArray[np.int64], ids: pl.Series, byte_counts: pl.Series) -> None:
@@ -85,24 +56,6 @@ def _check_parts(tokens: Tokens, offsets: npt.NDArray[np.int64], ids: pl.Series,
         )
     if offsets[0] != 0 or offsets[-1] != len(tokens) or (np.diff(offsets) < 1).any():
         raise UsageError(f"the offsets must rise from 0 to {len(tokens)}, the number of tokens")
-
-
-def _megatron_index(token_counts: npt.NDArray[np.int64], token_bytes: int) -> bytes:
-    """Magic, version 1, dtype code, counts; then sizes (int32), byte pointers (int64) and document numbers (int64).
-
-    The layout of `IndexedDataset` in Megatron-LM's megatron/core/datasets/indexed_dataset.py, one sequence a document.
-    """
-    count = len(token_counts)
-    pointers = (np.cumsum(token_counts) - token_counts) * token_bytes  # where each begins, in bytes
-    return b"".join(
-        (
-            MEGATRON_MAGIC,
-            struct.pack("<QBQQ", 1, MEGATRON_CODES[token_bytes], count, count + 1),
-            token_counts.astype("<i4").tobytes(),
-            pointers.astype("<i8").tobytes(),
-            np.arange(count + 1, dtype="<i8").tobytes(),
-        )
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +76,7 @@ class Shard:
         Raises:
             CheckFailed: it is missing or damaged, or counts other documents.
         """
-        path = self.path.with_suffix(".docs.parquet")
-        try:
-            table = pl.read_parquet(path)
-            counts = table["tokens"].to_numpy()
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise CheckFailed(f"{path} is missing or damaged: {str(error).partition(chr(10))[0]}") from error
-        if not np.array_equal(counts, np.diff(self.ends.astype(np.int64), prepend=0)):
-            raise CheckFailed(f"{path} counts other documents than {self.path.name}.index: one of them is damaged")
-        return table
+        return read_documents(DOCUMENT_TABLE.beside(self.path), self.ends)
 
 
 def open_shard(path: Path) -> Shard:
@@ -140,26 +85,16 @@ def open_shard(path: Path) -> Shard:
     Raises:
         CheckFailed: a file is missing, or payload and index do not fit together.
     """
-    index = path.with_suffix(".bin.index")
+    index = DOCUMENT_ENDS.beside(path)
     if not index.is_file():
         raise CheckFailed(f"{path.name} has no {index.name} beside it in {path.parent}")
     try:
-        ends, size = _read_ends(index), path.stat().st_size
+        ends, size = read_ends(index), path.stat().st_size
         dtype = _width(ends, size, path)
         tokens = np.memmap(path, dtype=dtype, mode="r") if size else np.zeros(0, dtype=dtype)
     except OSError as error:
         raise CheckFailed(f"{path} cannot be read: {error.strerror}") from error
     return Shard(path, tokens.view(np.ndarray), ends)  # a plain array over the map: slices of it cost a tenth
-
-
-def _read_ends(index: Path) -> npt.NDArray[np.uint64]:
-    """Document ends, each after the one before."""
-    if index.stat().st_size % 8:
-        raise CheckFailed(f"{index} has {index.stat().st_size} bytes, which are no whole numbers: it is damaged")
-    ends: npt.NDArray[np.uint64] = np.fromfile(index, dtype="<u8")
-    if len(ends) and (ends[0] == 0 or (ends[1:] <= ends[:-1]).any()):
-        raise CheckFailed(f"{index} has document ends that do not rise: it is damaged")
-    return ends
 
 
 def _width(ends: npt.NDArray[np.uint64], size: int, path: Path) -> np.dtype[Any]:
@@ -239,7 +174,7 @@ def open_shards(folder: Path) -> TokenArray:
         UsageError: there is no token in the folder.
         CheckFailed: a shard is damaged.
     """
-    shards = [open_shard(path) for path in sorted(folder.glob("*.bin"))]
+    shards = [open_shard(path) for path in sorted(folder.glob(f"*{PAYLOAD}"))]
     shards = [shard for shard in shards if len(shard.tokens)]
     if not shards:
         raise UsageError(f"no shard of tokens in {folder}")

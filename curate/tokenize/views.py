@@ -1,0 +1,50 @@
+"""The table of views: the files that stand beside the payload of every shard, each of them one reading of it.
+
+NNNNN.bin  raw tokens, little-endian uint16 or uint32, end-of-text after each document
+ + NNNNN.bin.index, NNNNN.idx, NNNNN.docs.parquet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from curate.errors import CheckFailed
+from curate.tokenize.document_ends import DOCUMENT_ENDS
+from curate.tokenize.document_table import DOCUMENT_TABLE
+from curate.tokenize.megatron import MEGATRON
+from curate.tokenize.view import ShardDocuments, Tokens, View
+
+PAYLOAD = ".bin"
+VIEWS: tuple[View, ...] = (DOCUMENT_ENDS, MEGATRON, DOCUMENT_TABLE)
+
+
+def suffixes() -> tuple[str, ...]:
+    """Of all files of a shard, the payload first."""
+    return (PAYLOAD, *(view.suffix for view in VIEWS))
+
+
+def write_views(payload: Path, documents: ShardDocuments) -> list[Path]:
+    """Write all of them beside a payload; returns their paths."""
+    paths = []
+    for view in VIEWS:
+        paths.append(view.beside(payload))
+        with paths[-1].open("wb") as file:
+            view.write(file, documents)
+    return paths
+
+
+def check_views(payload: Path, there: Collection[Path], tokens: Tokens, ends: npt.NDArray[np.uint64]) -> list[str]:
+    """A sentence for each of the files that are `there` beside a payload and tell of other documents than it holds."""
+    found = []
+    for view in VIEWS:
+        path = view.beside(payload)
+        try:
+            if path in there:
+                view.check(path, tokens, ends)
+        except CheckFailed as error:
+            found.append(str(error))
+    return found
