@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -285,9 +287,8 @@ def test_a_folder_that_is_made_anew_gets_the_new_recipe_and_the_new_code(tmp_pat
 
 
 FAULTY = """\
-import sys
-if "curate.engine.worker" in sys.orig_argv:
-    import time
+import os, sys, time
+if "-m" in sys.orig_argv and "pytest" not in sys.orig_argv:
     import curate.pipeline.{module} as module
     before = module.{function}
     def faulty(texts, *rest, **named):
@@ -295,36 +296,51 @@ if "curate.engine.worker" in sys.orig_argv:
         for text in values:
             if "HANG" in text:
                 time.sleep(3600)
+            if "CRASH" in text:
+                os._exit(9)
+            kept = []
+            while "GROW" in text:
+                kept.append(b"x" * 50_000_000)
+                time.sleep(0.05)
             if "RAISE" in text:
                 raise ValueError("a library's fault")
         return before(texts, *rest, **named)
     module.{function} = faulty
 """
+BREAKS = {"RAISE": "exception", "HANG": "timeout", "CRASH": "crash", "GROW": "memory"}
 
 
 @pytest.mark.parametrize(
-    ("module", "function", "step"),
+    ("module", "function", "step", "workers"),
     [
-        ("decontaminate", "find_matches", "decontaminate"),
-        ("tokenizer", "scrub_texts", ""),
-        ("tokenize", "scrub_texts", "scrub"),
+        ("decontaminate", "find_matches", "decontaminate", 1),
+        ("tokenizer", "scrub_texts", "", 2),
+        ("tokenize", "scrub_texts", "scrub", 2),
+        ("decontaminate", "find_matches", "decontaminate", 0),
+        ("tokenizer", "scrub_texts", "", 0),
+        ("tokenize", "scrub_texts", "scrub", 0),
     ],
 )
 def test_a_document_that_breaks_a_later_stage_is_quarantined_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, function: str, step: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, function: str, step: str, workers: int
 ) -> None:
+    """It raises, hangs, takes its process with it, or outgrows the memory; without workers nobody survives the rest."""
+    breaks = list(BREAKS)[: 4 if workers else 1]
     texts = paragraphs(20)
-    texts[4], texts[11] = "RAISE " + texts[4], "HANG " + texts[11]
+    for number, word in enumerate(breaks, start=3):
+        texts[number] = f"{word} {texts[number]}"
     tables = '[decontaminate]\nagainst = ["eval.jsonl"]\n[scrub]'
-    recipe = write(tmp_path / "in", texts, tables=tables)
+    recipe = write(tmp_path / "in", texts, tables=tables, limits="worker_memory = 900_000_000\nmax_quarantined = 1.0")
     recipe.write_text(recipe.read_text().replace('"bytes"', "{ train = { vocab_size = 300 } }"))
     question = {"id": 1, "question": " ".join(str(number) for number in range(40))}
     (tmp_path / "in" / "eval.jsonl").write_text(json.dumps(question) + "\n")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(FAULTY.format(module=module, function=function))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{Path(curate.__file__).parents[1]}")
-    run = curate.run(recipe, out=tmp_path / "run", workers=1)
-    wanted = {"4": ("quarantined", step, "exception"), "11": ("quarantined", step, "timeout")}
+    command = [sys.executable, "-m", "curate", "run", recipe, "--out", tmp_path / "run", "--workers", str(workers)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    run = curate.Run(tmp_path / "run")
+    wanted = {str(number): ("quarantined", step, BREAKS[word]) for number, word in enumerate(breaks, start=3)}
     assert outcomes(run) == (wanted if step else {})
     assert list(differences(run)) == []
 
