@@ -5,32 +5,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP = "curate.plugins"
 
 
 def find_plugin(name: str) -> Any:
     """What an installed package offers under this name, or None."""
-    return next((point.load() for point in _points() if point.name == name), None)
+    try:
+        return _point(name, tuple(sys.path)).load()
+    except Missing:
+        return None
 
 
 def plugin_module(name: str) -> ModuleType:
     """The module that holds what `find_plugin` finds."""
-    return import_module(next(point.module for point in _points() if point.name == name))
+    return import_module(_point(name, tuple(sys.path)).module)
 
 
 def plugin_names() -> list[str]:
-    return sorted(point.name for point in _points())
+    """What installed packages offer, without importing them."""
+    return sorted(_points().names)
 
 
-def _points() -> Iterator[EntryPoint]:
+class Missing(Exception):
+    """No package offers anything of a name. An exception, as what raises is looked for again: it may be installed by
+    then."""
+
+
+@cache
+def _point(name: str, path: tuple[str, ...]) -> EntryPoint:
+    """A look at all installed packages takes milliseconds, and every batch of documents asks."""
+    for point in _points():
+        if point.name == name:
+            return point
+    raise Missing(name)
+
+
+def _points() -> EntryPoints:
     from importlib.metadata import entry_points  # as slow to load as all of the command line besides
 
-    yield from entry_points(group=GROUP)
+    return entry_points(group=GROUP)
