@@ -132,7 +132,7 @@ def _find(
                 continue
             for member in range(bounds[number], bounds[number + 1]):
                 item = members[member]
-                if reached[item] >= before + at:
+                if reached[item] >= before + at:  # within a stretch that was found from an earlier place
                     continue
                 stamp += 1
                 first, last, weight = _expand(
@@ -144,6 +144,7 @@ def _find(
                 if found < len(documents):
                     documents[found], rows[found], overlaps[found] = document, item, weight / totals[item]
                     begins[found] = starts[first]
+                    # `count` is of n-grams here: words are `ngram - 1` more.
                     ends[found] = starts[last + ngram] if last + ngram < count + ngram - 1 else high - low
                 found += 1
         before += count
@@ -164,7 +165,7 @@ def _expand(words, grams, at, count, keys, numbers, bounds, members, weights, it
     ends = np.array([at, at])
     weight = 0.0
     for side in range(2):
-        step = 2 * side - 1
+        step = 2 * side - 1  # to the left, then to the right, where the n-gram itself is looked at
         place, missed = at if side else at - 1, 0
         while 0 <= place < count and missed <= misses:
             number = _look(words, grams, place, keys, numbers)
@@ -172,6 +173,7 @@ def _expand(words, grams, at, count, keys, numbers, bounds, members, weights, it
             if number != FREE and _has(members, bounds[number], bounds[number + 1], item):
                 missed = 0
                 ends[side] = place
+                # An n-gram that comes again weighs once; a stamp is a number of its own for each search.
                 if stamps[number] != stamp:
                     stamps[number] = stamp
                     weight += weights[number]

@@ -117,7 +117,7 @@ def _add_documents(
                 continue
             key = mix(hash_range(text, begin, at))
             slot = np.int64(key >> np.uint64(32)) & mask
-            if cache[slot] != key:
+            if cache[slot] != key:  # one word a slot: the last one takes it, and frequent words soon have it back
                 cache[slot] = key
                 sizes[slot] = _add_word(text, begin, at, key, lookup, vectors, slot * numbers.dim)
             for column in range(numbers.dim):
@@ -163,6 +163,7 @@ def _add_word(text, begin, end, key, lookup, vectors, first):
             size += 1
             is_mark = size == 1 and (start < begin or at > end)
             if size >= numbers.min_ngram and not is_mark:
+                # Of 32 bits, so that it is no negative number.
                 rows += _add_hashed(lookup, np.int64(value) % numbers.bucket, vectors, first)
     return rows
 
