@@ -57,8 +57,8 @@ def test_the_latest_copy_stays_and_knows_how_many_it_stands_for(tmp_path: Path) 
     done = run(path, out=tmp_path / "run", workers=0)
     ledger = done.ledger().filter(pl.col("outcome") == "dropped").sort("id").collect()
     assert ledger.select("step", "reason", "value").rows() == [
-        ("dedup", "similar", "web/rows.parquet@0"),
-        ("dedup", "same_url", "web/rows.parquet@3"),
+        ("dedup", "near_duplicate", "web/rows.parquet@0"),
+        ("dedup", "url_duplicate", "web/rows.parquet@3"),
     ]
     sizes = done.documents("web").sort("id").collect()["cluster_size"].to_list()
     assert sizes == [2, 2, *[1] * len(PAGES[3:])]
@@ -92,7 +92,7 @@ def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_wri
     assert documents["cut_bytes"].to_list() == [0, len(MENU) + 1, len(texts[3]) - len("Quoted: ")]
     ledger = done.ledger().sort("id").collect()
     assert ledger.filter(pl.col("outcome") == "dropped").select("id", "reason", "value").rows() == [
-        ("web/rows.parquet@2", "cut_away", f"lines: {len(MENU)} bytes")
+        ("web/rows.parquet@2", "too_short_after_cuts", f"lines: {len(MENU)} bytes")
     ]
     assert done.manifest["dedup"]["lines"] == {"documents": 2, "parts": 2, "bytes": 2 * len(MENU) + 1}
     [cut, *_] = list(cut_lines(shown(done).cuts))
@@ -111,7 +111,7 @@ def test_seen_ngrams_take_lines_and_whole_documents(tmp_path: Path) -> None:
     pl.DataFrame({"text": texts}).write_parquet(tmp_path / "rows.parquet")
     done = run(path, out=tmp_path / "run", workers=0)
     assert done.documents("web").collect()["text"].to_list() == [PAGES[0], PAGES[1]]
-    assert done.manifest["counts"]["web"]["steps"] == {"dropped/dedup/cut_away": [1, len(PAGES[0])]}
+    assert done.manifest["counts"]["web"]["steps"] == {"dropped/dedup/too_short_after_cuts": [1, len(PAGES[0])]}
 
 
 def test_the_bloom_filter_holds_a_text_with_a_word_a_character(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_documents_that_mean_the_same_are_copies_by_the_embeddings_that_the_tabl
     done = run(path, out=tmp_path / "run", workers=0)
     ledger = done.ledger().sort("id").collect()
     assert sorted(ledger["outcome"].to_list()) == ["dropped", "kept", "kept", "kept"]
-    assert ledger.filter(pl.col("outcome") == "dropped")["reason"].to_list() == ["alike"]
+    assert ledger.filter(pl.col("outcome") == "dropped")["reason"].to_list() == ["semantic_duplicate"]
     assert "vector" not in ledger.columns
 
 
@@ -250,7 +250,7 @@ def test_nothing_is_a_copy_of_a_document_of_which_too_little_is_left(tmp_path: P
     pl.DataFrame({"text": texts, "rank": [3.0, 2.0, 1.0]}).write_parquet(tmp_path / "rows.parquet")
     done = run(path, out=tmp_path / "run", workers=0)
     dropped = done.ledger().filter(pl.col("outcome") == "dropped").collect()
-    assert dropped.select("id", "reason").rows() == [("web/rows.parquet@1", "cut_away")]
+    assert dropped.select("id", "reason").rows() == [("web/rows.parquet@1", "too_short_after_cuts")]
     assert done.documents("web").sort("id").collect()["text"].to_list() == [texts[0], own]
 
 

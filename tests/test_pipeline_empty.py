@@ -63,7 +63,7 @@ def test_a_text_that_a_users_transform_emptied_is_dropped_by_its_step(tmp_path: 
 def test_a_text_that_was_cut_away_is_dropped_even_where_no_word_must_be_left(tmp_path: Path) -> None:
     pages = [f"{MENU}\n{' '.join(WORDS[:80])}", MENU]
     done = run_texts(tmp_path, pages, more='[dedup]\nmethod = ["lines"]\nmin_words_left = 0')
-    assert outcomes(done) == [KEPT, ("dropped", "dedup", "cut_away")]
+    assert outcomes(done) == [KEPT, ("dropped", "dedup", "too_short_after_cuts")]
     documents = done.documents().collect()
     assert documents["token_count"].min() > 1
 

@@ -398,4 +398,4 @@ def test_a_table_source_goes_the_whole_road(tmp_path: Path) -> None:
     assert (counts["read"], counts["kept"], counts["quarantined"]) == (22, 20, 1)
     assert set(result.documents("rows").collect()["url"]) == {"http://example.org/"}
     dropped = result.ledger("rows").filter(pl.col("outcome") == "dropped").collect()
-    assert dropped.select("step", "reason").rows() == [("dedup", "same")]
+    assert dropped.select("step", "reason").rows() == [("dedup", "exact_duplicate")]

@@ -106,7 +106,7 @@ def _find(search: Search) -> None:
 EXACT = DocumentMethod(
     name="exact",
     about="their texts are the same but for white space (xxh3, 128 bits)",
-    reason="same",
+    reason="exact_duplicate",
     columns=lambda dedup: dict.fromkeys(KEYS, pl.UInt64),
     sign=_sign,
     find=_find,

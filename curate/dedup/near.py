@@ -278,7 +278,7 @@ MINHASH = DocumentMethod(
     name="minhash",
     about="they share a band of their MinHash signatures, and the true Jaccard similarity of their word n-grams is at "
     "least `verify`",
-    reason="similar",
+    reason="near_duplicate",
     columns=lambda dedup: dict.fromkeys(band_names(dedup.bands), pl.UInt64) | {SIGNATURE: pl.Binary},
     sign=_sign,
     find=find_similar,

@@ -190,7 +190,7 @@ SEMANTIC = DocumentMethod(
     name="semantic",
     about="their embeddings, a column that the tables bring, have a cosine of at least "
     "`semantic.min_similarity` (0.95)",
-    reason="alike",
+    reason="semantic_duplicate",
     columns=lambda dedup: {EMBEDDING: pl.Array},
     sign=lambda documents, dedup: embeddings(documents, dedup.semantic.column).to_frame(),
     find=find_alike,

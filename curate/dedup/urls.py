@@ -59,7 +59,7 @@ URL = DocumentMethod(
     name="url",
     about='their URLs are the same but for http or https, "www.", default ports, a slash at the end, fragments, and '
     "trackers' parameters; whatever their texts",
-    reason="same_url",
+    reason="url_duplicate",
     columns=lambda dedup: {KEY: pl.UInt64},
     sign=_sign,
     find=_find,

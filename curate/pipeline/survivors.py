@@ -22,7 +22,7 @@ from curate.pipeline.dedup import cuts_among, rows_among, verdicts_among
 from curate.recipe import Dedup, Recipe
 from curate.run_files import BROKEN_TEXTS, CHANGED_TEXTS, CUTS, DUPLICATES
 
-SAME = "same"
+SAME = "exact_duplicate"
 """The ledger's reason for a copy with the same text, whichever method found it."""
 TOLD = dict.fromkeys(("id", "step", "reason", "value"), pl.String)
 
@@ -117,7 +117,7 @@ def cut_documents(
     documents = documents.with_columns(pl.when(is_cut).then(text).otherwise("text").alias("text"))
     is_gone = is_cut & ((_words(pl.col("text")) < min_words_left) | ~_has_text())
     value = pl.format("{}: {} bytes", "_method", "cut_bytes").alias("value")
-    reason = pl.lit("cut_away").alias("reason")
+    reason = pl.lit("too_short_after_cuts").alias("reason")
     emptied = documents.filter(is_gone).select("id", pl.lit("dedup").alias("step"), reason, value)
     return documents.filter(~is_gone).drop("_method").with_columns(pl.col("cut_bytes").fill_null(0)), emptied
 
