@@ -9,6 +9,7 @@ import queue
 import shutil
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -67,6 +68,7 @@ class Memory:
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.files: dict[str, bytes] = {}
+        self.reads: Counter[str] = Counter()
         self.lock_of_run, self.at_work = threading.Lock(), threading.Lock()
 
     def stamp(self, name: str) -> Stamp | None:
@@ -79,6 +81,7 @@ class Memory:
     def read(self, name: str) -> bytes:
         if name not in self.files:
             raise FileNotFoundError(name)
+        self.reads[name] += 1
         return self.files[name]
 
     def fetch(self, name: str) -> Path:
@@ -151,6 +154,9 @@ def test_a_dictionary_holds_the_same_bytes_as_a_folder(expected: dict[str, str],
     store = Memory(tmp_path)
     run_by(store, InlineEngine(store))
     assert digests(store.files) == expected
+    outputs = [name for name in store.files if name.startswith(("documents/", "ledger/"))]
+    assert outputs
+    assert not any(store.reads[name] for name in outputs), "what is written is not read again to be hashed"
 
 
 def test_threads_over_a_dictionary_too(expected: dict[str, str], tmp_path: Path) -> None:

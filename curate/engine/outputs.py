@@ -47,6 +47,10 @@ class Outputs:
             yield hashing  # type: ignore[misc]  # a raw stream has all that a writer needs
         self.entries[name] = {"size": hashing.size, "sha256": hashing.digest.hexdigest()}
 
+    def open_at(self, path: Path) -> contextlib.AbstractContextManager[BinaryIO]:
+        """The same, of a place that `place` gave, or beside it."""
+        return self.open(path.relative_to(self.folder).as_posix())
+
     def write(self, name: str, content: bytes) -> None:
         with self.open(name) as file:
             file.write(content)

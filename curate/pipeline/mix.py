@@ -110,8 +110,15 @@ def materialise_run(job: Job) -> Made:
         arrays = {name: open_shards(folders[name]) for name in names}
         limit = recipe.mix.max_shard_tokens
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
-        materialise(arrays, record.mixture, seed=recipe.seed, folder=place, max_shard_tokens=limit, token_bytes=sizes)
-        outputs.adopt(place.iterdir())
+        materialise(
+            arrays,
+            record.mixture,
+            seed=recipe.seed,
+            folder=place,
+            max_shard_tokens=limit,
+            token_bytes=sizes,
+            open_file=outputs.open_at,
+        )
         return Made(outputs, {})
 
 
@@ -171,9 +178,8 @@ def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int)
     if rows is not None and (part == "train" or rows["tail"].sum() > 0):
         origin = open_tokenized(store, split, "train") or open_tokenized(store, split, "validation")
         assert origin is not None, "a part is taken of something"
-        place = outputs.place(shard(part, split.source, number))
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
-        outputs.adopt(write_portion(origin, place.parent, place.name, rows, part, sizes))
+        write_portion(outputs, shard(part, split.source, number), origin, rows, part, sizes)
         return
     written = committed(store, "tokenize", split.key).outputs
     for suffix in suffixes():

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan, Split
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
@@ -24,6 +25,7 @@ from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_id
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
+from curate.tokenize.view import Tokens
 from curate.tokenize.views import PAYLOAD, suffixes
 
 COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.String, "row": pl.Int64}
@@ -122,10 +124,10 @@ def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
 
 
 def write_portion(
-    origin: Path, target: Path, name: str, rows: pl.DataFrame, part: str, sizes: np.ndarray
-) -> list[Path]:
-    """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; returns its files. `sizes`
-    are the bytes that each id stands for."""
+    outputs: Outputs, target: str, origin: Path, rows: pl.DataFrame, part: str, sizes: np.ndarray
+) -> None:
+    """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; `sizes` are the bytes that
+    each id stands for."""
     shard = open_shard(origin)
     column = rows["head" if part == "train" else "tail"].to_numpy()
     numbers = np.flatnonzero(column)
@@ -134,9 +136,15 @@ def write_portion(
     is_whole = column[numbers] == table["tokens"].to_numpy()
     bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
     offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
-    return write_shard(
-        target, name, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64)
-    )
+    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64))
+
+
+def write_tokens(
+    outputs: Outputs, name: str, tokens: Tokens, offsets: np.ndarray, ids: pl.Series, byte_counts: pl.Series
+) -> None:
+    """A shard and its views among the outputs of a task."""
+    place = outputs.place(name)
+    write_shard(place.parent, place.name, tokens, offsets, ids, byte_counts, open_file=outputs.open_at)
 
 
 def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:

@@ -22,6 +22,7 @@ from curate.engine.plan import Split
 from curate.engine.sizes import AFTER
 from curate.engine.walk import Stretch
 from curate.pipeline.filtered import open_filtered
+from curate.pipeline.portions import write_tokens
 from curate.pipeline.survivors import Left, as_gone, what_is_left
 from curate.pipeline.tokenizer import keyed_share, run_tokenizer
 from curate.recipe import Recipe
@@ -36,7 +37,6 @@ from curate.steps.own_entities import entities_of, entity_files
 from curate.steps.type_names import types_named
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.rehydrate import repeated_order, times_by_size
-from curate.tokenize.shards import write_shard
 
 PARTS = ("train", "validation")
 MAX_BATCH_DOCUMENTS = 500
@@ -174,6 +174,7 @@ def _write_part(outputs: Outputs, split: Split, part: str, batches: list[Encoded
         tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]
-    place = outputs.place(tokenized(part, split.source, split.number))
-    outputs.adopt(write_shard(place.parent, place.name, tokens, offsets, table["id"], table["byte_count"]))
+    write_tokens(
+        outputs, tokenized(part, split.source, split.number), tokens, offsets, table["id"], table["byte_count"]
+    )
     return len(tokens)

@@ -20,7 +20,7 @@ from curate.tokenize.choose import choose_tokens, hash_ids, take_head
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
 from curate.tokenize.shards import TokenArray
-from curate.tokenize.view import ShardDocuments
+from curate.tokenize.view import OpenFile, ShardDocuments, plain_file
 from curate.tokenize.views import PAYLOAD, write_views
 
 Int64s = npt.NDArray[np.int64]
@@ -49,6 +49,7 @@ def materialise(
     folder: Path,
     max_shard_tokens: int,
     token_bytes: Int64s,
+    open_file: OpenFile = plain_file,
 ) -> list[Path]:
     """Write the mixture into an existing folder as shards 00000, 00001, …; returns the paths of all files.
 
@@ -67,7 +68,7 @@ def materialise(
     sequence = _order(names, arrays, mixture, seed)
     paths = []
     for number, piece in enumerate(_cut(sequence, max_shard_tokens)):
-        paths += _write(folder, f"{number:05}", piece, names, arrays, token_bytes)
+        paths += _write(folder, f"{number:05}", piece, names, arrays, token_bytes, open_file)
     return paths
 
 
@@ -133,11 +134,12 @@ def _write(
     names: list[str],
     arrays: Mapping[str, TokenArray],
     token_bytes: Int64s,
+    open_file: OpenFile,
 ) -> list[Path]:
     payload = folder / f"{name}{PAYLOAD}"
     table = _table(piece, names, arrays)
     sizes = table["bytes"].to_numpy().copy()  # that of polars cannot be written to
-    with payload.open("wb") as file:
+    with open_file(payload) as file:
         for place, (source, number, kept) in enumerate(zip(piece.source, piece.number, piece.tokens, strict=True)):
             document = arrays[names[source]].document(int(number))
             if kept < len(document):
@@ -146,7 +148,7 @@ def _write(
             file.write(document.data)
     width, extra = arrays[names[0]].dtype.itemsize, table.select("source", "epoch")
     documents = ShardDocuments(table["id"], piece.tokens, pl.Series(sizes), width, extra)
-    return [payload, *write_views(payload, documents)]
+    return [payload, *write_views(payload, documents, open_file)]
 
 
 def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> pl.DataFrame:

@@ -18,7 +18,7 @@ import polars as pl
 from curate.errors import CheckFailed, UsageError
 from curate.tokenize.document_ends import DOCUMENT_ENDS, read_ends
 from curate.tokenize.document_table import DOCUMENT_TABLE, read_documents
-from curate.tokenize.view import ShardDocuments, Tokens
+from curate.tokenize.view import OpenFile, ShardDocuments, Tokens, plain_file
 from curate.tokenize.views import PAYLOAD, write_views
 
 
@@ -30,6 +30,8 @@ def write_shard(
     ids: pl.Series,
     byte_counts: pl.Series,
     extra: pl.DataFrame | None = None,
+    *,
+    open_file: OpenFile = plain_file,
 ) -> list[Path]:
     """Write the files of the shard `name` ("00000") into an existing folder; returns their paths, the payload first.
 
@@ -42,9 +44,10 @@ def write_shard(
     """
     _check_parts(tokens, offsets, ids, byte_counts)
     payload = folder / f"{name}{PAYLOAD}"
-    payload.write_bytes(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes())
+    with open_file(payload) as file:
+        file.write(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes())
     documents = ShardDocuments(ids, np.diff(offsets), byte_counts, tokens.dtype.itemsize, extra)
-    return [payload, *write_views(payload, documents)]
+    return [payload, *write_views(payload, documents, open_file)]
 
 
 def _check_parts(tokens: Tokens, offsets: npt.NDArray[np.int64], ids: pl.Series, byte_counts: pl.Series) -> None:

@@ -16,7 +16,7 @@ from curate.errors import CheckFailed
 from curate.tokenize.document_ends import DOCUMENT_ENDS
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.megatron import MEGATRON
-from curate.tokenize.view import ShardDocuments, Tokens, View
+from curate.tokenize.view import OpenFile, ShardDocuments, Tokens, View
 
 PAYLOAD = ".bin"
 VIEWS: tuple[View, ...] = (DOCUMENT_ENDS, MEGATRON, DOCUMENT_TABLE)
@@ -27,12 +27,12 @@ def suffixes() -> tuple[str, ...]:
     return (PAYLOAD, *(view.suffix for view in VIEWS))
 
 
-def write_views(payload: Path, documents: ShardDocuments) -> list[Path]:
+def write_views(payload: Path, documents: ShardDocuments, open_file: OpenFile) -> list[Path]:
     """Write all of them beside a payload; returns their paths."""
     paths = []
     for view in VIEWS:
         paths.append(view.beside(payload))
-        with paths[-1].open("wb") as file:
+        with open_file(paths[-1]) as file:
             view.write(file, documents)
     return paths
 
