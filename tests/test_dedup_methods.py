@@ -16,6 +16,7 @@ from curate.dedup.methods import METHODS, document_methods, find_method
 from curate.dedup.sign import sign_documents
 from curate.errors import RecipeError, RunConflict, UsageError
 from curate.recipe import Dedup
+from curate.report.check import check
 from curate.report.plan import plan
 from curate.report.terminal.why import story_lines
 from curate.report.verify import differences
@@ -55,7 +56,12 @@ def _first_bytes(search):
     return Cuts(stays, zeros, zeros + 4, np.full(count, search.number, np.int8), zeros - 1)
 
 
-FIRST_BYTES = PassageMethod(name="first_bytes", about="the first four bytes", cut=_first_bytes)
+FIRST_BYTES = PassageMethod(
+    name="first_bytes",
+    about="the first four bytes",
+    cut=_first_bytes,
+    doubts=lambda dedup, tokens: [("method", f"{tokens > 0} of first_bytes")],
+)
 """
 
 RECIPE = """\
@@ -141,6 +147,8 @@ def test_an_unknown_method_is_refused_with_its_line_and_the_nearest_name(package
 def test_a_method_of_an_installed_package_decides_in_a_run(package: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path / "in", 'method = ["title", "first_bytes"]\nindex = true')
     assert plan(path).dedup == ("titles are compared letter by letter",)
+    findings = [(finding.place, finding.sentence) for finding in check(path).findings]
+    assert ("[dedup] method", "True of first_bytes") in findings
     done = curate.run(path, out=tmp_path / "run", workers=2)
     dropped = done.ledger().filter(pl.col("outcome") == "dropped").collect()
     copy, stays = ("web/rows.parquet@0", "web/rows.parquet@1")

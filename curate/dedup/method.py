@@ -6,7 +6,7 @@ what is left of the texts ─▶ PassageMethod.cut ─▶ parts of texts that st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -53,6 +53,14 @@ def no_parameters(dedup: Dedup) -> Mapping[str, Any]:
 
 def no_words(dedup: Dedup) -> str:
     return ""
+
+
+def as_it_is(dedup: Dedup) -> Dedup:
+    return dedup
+
+
+def no_doubts(dedup: Dedup, tokens: int) -> tuple[tuple[str, str], ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,10 @@ class PassageMethod:
     cut: Callable[[Search], Cuts]
     """Parts of the texts that the methods before have left, sorted and disjoint; documents of which it cuts everything
     are `gone`."""
+    doubts: Callable[[Dedup, int], Iterable[tuple[str, str]]] = no_doubts
+    """Keys of `[dedup]`, and what is wrong with their values for about so many tokens of text; for `curate check`."""
+    with_room: Callable[[Dedup], Dedup] = as_it_is
+    """The parameters for a part of all texts: what is too little for the whole is no matter there."""
 
 
 Method: TypeAlias = DocumentMethod | PassageMethod

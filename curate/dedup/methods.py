@@ -63,7 +63,7 @@ def _place(name: str, names: Sequence[str]) -> tuple[int, str]:
 
 
 def cuts_texts(dedup: Dedup) -> bool:
-    return any(isinstance(method, PassageMethod) for method in methods_of(dedup))
+    return bool(passage_methods(dedup))
 
 
 def reads_texts(dedup: Dedup) -> bool:
@@ -71,9 +71,22 @@ def reads_texts(dedup: Dedup) -> bool:
     return cuts_texts(dedup) or (dedup.is_verified and any(method.verifies for method in document_methods(dedup)))
 
 
+def passage_methods(dedup: Dedup) -> tuple[PassageMethod, ...]:
+    """Those that cut, each once, in the order in which they are asked."""
+    found = {method.name: method for method in methods_of(dedup) if isinstance(method, PassageMethod)}
+    return tuple(found.values())
+
+
 def columns_needed(dedup: Dedup) -> list[str]:
     """What documents must have besides `id, source, text`."""
     return [name for method in document_methods(dedup) for name in method.needs(dedup)]
+
+
+def with_room(dedup: Dedup) -> Dedup:
+    """The parameters for a part of all documents."""
+    for method in passage_methods(dedup):
+        dedup = method.with_room(dedup)
+    return dedup
 
 
 def explanations(dedup: Dedup) -> list[str]:

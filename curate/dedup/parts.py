@@ -7,6 +7,7 @@ lines, substring ─▶ repeats: exact, of equal parts the best stays          n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.batch import HAS_TEXT
-from curate.dedup.bloom import bytes_needed, new_bloom
+from curate.dedup.bloom import bytes_needed, false_positive_share, new_bloom, probes_for
 from curate.dedup.copies import Copies
 from curate.dedup.cuts import Cuts, cut_texts, join_cuts
 from curate.dedup.method import PassageMethod, Search
@@ -26,6 +27,8 @@ from curate.errors import UsageError
 from curate.recipe import Dedup
 from curate.text.units import Span
 
+NGRAMS_A_TOKEN = 1
+"""An n-gram begins with nearly every word, and most words are a token."""
 Readings = Iterator[tuple[npt.NDArray[np.int64], pl.Series]]
 Reading = Callable[..., Readings]
 """Called with nothing, or with `first` (see `_readings`): a new reading of what is left of the texts."""
@@ -147,6 +150,25 @@ def _first(files: SignatureFiles, dedup: Dedup) -> npt.NDArray[np.int64]:
     return np.asarray(source * len(source) + np.arange(len(source)))
 
 
+def _doubts(dedup: Dedup, tokens: int) -> Iterator[tuple[str, str]]:
+    """Whether the filter holds the n-grams that are to come, and memory the filter."""
+    asked, expected = dedup.ngrams, tokens * NGRAMS_A_TOKEN
+    needed = bytes_needed(asked.capacity or expected, asked.max_false_positives)
+    if needed > dedup.max_memory:
+        told = f"the Bloom filter takes about {needed:,} bytes, and {dedup.max_memory:,} are allowed"
+        yield "max_memory", told
+    if asked.capacity and expected > asked.capacity:
+        bits = 8 * needed
+        share = false_positive_share(expected, bits, probes_for(asked.capacity, bits, asked.max_false_positives))
+        told = f"about {expected:,} n-grams will come to a filter for {asked.capacity:,}"
+        yield "ngrams.capacity", f"{told}: {share:.1%} of new ones will look seen"
+
+
+def _with_room(dedup: Dedup) -> Dedup:
+    room = max(dedup.max_memory, Dedup().max_memory)
+    return replace(dedup, max_memory=room, ngrams=replace(dedup.ngrams, capacity=None))
+
+
 LINES = PassageMethod(
     name="lines",
     about="lines (or sentences, or paragraphs: `lines.unit`) that stand elsewhere, too; with `lines.span = 3` only "
@@ -163,4 +185,6 @@ NGRAMS = PassageMethod(
     about="lines, and whole documents, of whose n-grams (`ngrams.ngram`, 13 words) more than `ngrams.max_seen` (0.8) "
     "were seen before",
     cut=_cut_ngrams,
+    doubts=_doubts,
+    with_room=_with_room,
 )

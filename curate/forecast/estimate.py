@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from curate.dedup.find import find_duplicates
+from curate.dedup.methods import with_room
 from curate.dedup.sign import sign_documents, with_bands
 from curate.engine.plan import Plan
 from curate.forecast.distinct import distinct_share
@@ -121,7 +122,7 @@ def _deduplicated(kept: Sequence[pl.DataFrame], dedup: Dedup | None) -> pl.DataF
     documents = documents.with_columns(size, pl.col("id").alias("cluster"), stays=pl.lit(True))
     if dedup is None or documents.is_empty():
         return documents
-    dedup = with_bands(_with_room(dedup))
+    dedup = with_bands(with_room(dedup))
     texts = documents["text"]
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         path = Path(folder) / "signatures.parquet"
@@ -138,12 +139,6 @@ def _deduplicated(kept: Sequence[pl.DataFrame], dedup: Dedup | None) -> pl.DataF
     cut, emptied = cut_documents(documents, found.cuts, dedup.min_words_left)
     gone = documents.join(emptied, on="id", how="semi").with_columns(stays=pl.lit(False))
     return pl.concat([cut.drop("cut_bytes"), gone], how="diagonal_relaxed")
-
-
-def _with_room(dedup: Dedup) -> Dedup:
-    """What is too little for the whole is no matter of a part; `check` tells of it."""
-    room = max(dedup.max_memory, Dedup().max_memory)
-    return replace(dedup, max_memory=room, ngrams=replace(dedup.ngrams, capacity=None))
 
 
 def _sized(documents: pl.DataFrame) -> pl.DataFrame:

@@ -17,8 +17,7 @@ import polars as pl
 from curate.dedup.excerpts import greatest_losses, with_excerpts
 from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import open_index, write_index
-from curate.dedup.method import PassageMethod
-from curate.dedup.methods import methods_of
+from curate.dedup.methods import passage_methods
 from curate.engine.job import Job, Made
 from curate.engine.store import Store
 from curate.errors import CurateError, UsageError
@@ -99,7 +98,7 @@ def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
     counts: dict[str, Any] = {"clusters": found.verdicts.height - copies.height, "removed": copies.height}
     if dedup.against:
         counts["earlier"] = int(copies["earlier"].sum())
-    for name in (method.name for method in methods_of(dedup) if isinstance(method, PassageMethod)):
+    for name in (method.name for method in passage_methods(dedup)):
         mine = found.cuts.filter(pl.col("method") == name)
         size = int((mine["end"] - mine["start"]).sum())
         counts[name] = {"documents": mine["id"].n_unique(), "parts": mine.height, "bytes": size}

@@ -15,7 +15,7 @@ import polars as pl
 
 from curate.batch import PublishedRate
 from curate.decontaminate.evaluations import open_evaluation
-from curate.dedup.bloom import bytes_needed, false_positive_share, probes_for
+from curate.dedup.methods import passage_methods
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
@@ -26,8 +26,6 @@ from curate.report.thresholds import crossed, verdict_on
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
 
-NGRAMS_A_TOKEN = 1
-"""An n-gram begins with nearly every word, and most words are a token."""
 CLOSE = 0.02
 """Weights that are rounded, as published ones are, are this close to 1."""
 
@@ -69,7 +67,7 @@ def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
     sources = planned_sources(recipe, plan)
     notes = planned_mixture(recipe, sources).notes
     findings += [Finding(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
-    findings += [*_bloom(recipe, sources), *_items(recipe)]
+    findings += [*_room(recipe, sources), *_items(recipe)]
     rates: list[Rate] = []
     for source in recipe.sources:
         findings += [*_repeated(source), *_thresholds(source, recipe)]
@@ -97,23 +95,14 @@ def _weights(recipe: Recipe) -> Iterator[Finding]:
             yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
 
 
-def _bloom(recipe: Recipe, sources: Sequence[PlannedSource]) -> Iterator[Finding]:
-    """Whether the filter of "ngrams" holds what the inputs seem to have, and memory the filter."""
-    if recipe.dedup is None or "ngrams" not in recipe.dedup.method:
+def _room(recipe: Recipe, sources: Sequence[PlannedSource]) -> Iterator[Finding]:
+    """Whether the methods of deduplication have room for what the inputs seem to hold."""
+    if recipe.dedup is None:
         return
-    asked, limit = recipe.dedup.ngrams, recipe.dedup.max_memory
     tokens = sum(source.estimated.tokens for source in sources)
-    expected = tokens * NGRAMS_A_TOKEN
-    needed = bytes_needed(asked.capacity or expected, asked.max_false_positives)
-    if needed > limit:
-        yield Finding(
-            True, "[dedup] max_memory", f"the Bloom filter takes about {needed:,} bytes, and {limit:,} are allowed"
-        )
-    if asked.capacity and expected > asked.capacity:
-        bits = 8 * needed
-        share = false_positive_share(expected, bits, probes_for(asked.capacity, bits, asked.max_false_positives))
-        told = f"about {expected:,} n-grams will come to a filter for {asked.capacity:,}"
-        yield Finding(True, "[dedup] ngrams.capacity", f"{told}: {share:.1%} of new ones will look seen")
+    for method in passage_methods(recipe.dedup):
+        for key, told in method.doubts(recipe.dedup, tokens):
+            yield Finding(True, f"[dedup] {key}", told)
 
 
 def _items(recipe: Recipe) -> Iterator[Finding]:
