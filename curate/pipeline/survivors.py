@@ -13,6 +13,7 @@ import polars as pl
 from curate.batch import HAS_TEXT
 from curate.decontaminate.judge import LEFT, apply_changes
 from curate.dedup.cuts import Cuts, cut_texts
+from curate.dedup.exact import EXACT
 from curate.dedup.find import KNOWN
 from curate.dedup.methods import cuts_texts, document_methods
 from curate.engine.records import intact
@@ -22,8 +23,6 @@ from curate.pipeline.dedup import cuts_among, rows_among, verdicts_among
 from curate.recipe import Dedup, Recipe
 from curate.run_files import BROKEN_TEXTS, CHANGED_TEXTS, CUTS, DUPLICATES
 
-SAME = "exact_duplicate"
-"""The ledger's reason for a copy with the same text, whichever method found it."""
 TOLD = dict.fromkeys(("id", "step", "reason", "value"), pl.String)
 
 
@@ -93,7 +92,7 @@ def _copies(copies: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
     is_text = pl.col("method").is_in([method.name for method in methods if method.is_of_text])
     reasons = {method.name: method.reason for method in methods} | {KNOWN: KNOWN}
     by_method = pl.col("method").replace_strict(reasons, return_dtype=pl.String)
-    reason = pl.when(is_equal & is_text).then(pl.lit(SAME)).otherwise(by_method)
+    reason = pl.when(is_equal & is_text).then(pl.lit(EXACT.reason)).otherwise(by_method)
     return copies.select(
         "id", pl.lit("dedup").alias("step"), reason.alias("reason"), pl.col("duplicate_of").alias("value")
     )
