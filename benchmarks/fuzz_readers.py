@@ -35,7 +35,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 import curate
-from curate.batch import Lost
+from curate.batch import Rejected
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers.reader import READERS
@@ -186,7 +186,7 @@ def read_input(path: Path, kind: Kind) -> Counter[str]:
         for start, end in reader.split_file(file, target_bytes=20_000):
             part = FileRange(file, start, end)
             for item in reader.read(part, source=source, max_record_bytes=MAX_RECORD_BYTES):
-                found[item.reason if isinstance(item, Lost) else "read"] += 1
+                found[item.reason if isinstance(item, Rejected) else "read"] += 1
     return found
 
 

@@ -18,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.extract.html import Extraction, extract_html
 from curate.readers import warc
@@ -134,12 +134,12 @@ def try_one(path: Path, data: bytes, pages: list[bytes], name: str, outcome: Out
         outcome.faults.append(f"{name}: {traceback.format_exc()}")
         return
     outcome.slowest = max(outcome.slowest, time.perf_counter() - started)
-    outcome.reasons.update(item.reason for item in items if isinstance(item, Lost))
+    outcome.reasons.update(item.reason for item in items if isinstance(item, Rejected))
     outcome.reasons.update(row.get("reason", "kept") for row in rows)
     outcome.faults += [f"{name}: {problem}" for problem in problems(items, data, pages)]
 
 
-def read(path: Path) -> list[Record | Lost]:
+def read(path: Path) -> list[Record | Rejected]:
     file = InputFile(path.name, str(path), path.stat().st_size, "")
     return list(warc.read(FileRange(file, 0, file.size), source=WEB, max_record_bytes=MAX_RECORD))
 
@@ -148,9 +148,9 @@ def extract(html: str, is_xhtml: bool) -> Extraction:
     return extract_html(html, engine="resiliparse", is_xhtml=is_xhtml)
 
 
-def problems(items: list[Record | Lost], data: bytes, pages: list[bytes]) -> list[str]:
+def problems(items: list[Record | Rejected], data: bytes, pages: list[bytes]) -> list[str]:
     """What is wrong with the account of a file."""
-    lost = [item for item in items if isinstance(item, Lost)]
+    lost = [item for item in items if isinstance(item, Rejected)]
     found = [] if items or not data else ["no row for a file that is not empty"]
     found += [f"an id twice: {id}" for id, times in Counter(item.id for item in items).items() if times > 1]
     found += [f"no outcome or reason: {item}" for item in lost if not (item.id and item.outcome and item.reason)]

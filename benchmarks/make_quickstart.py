@@ -2,11 +2,11 @@
 
     DATA/web/prose.warc.gz, DATA/neardup/web.warc.gz ─▶ web.warc.gz    whole gzip members, chosen by host
     DATA/books.tar.gz                                ─▶ books/*.txt
-    DATA/code.tar.gz, licence of installed networkx  ─▶ code.tar.gz
+    DATA/code.tar.gz, license of installed networkx  ─▶ code.tar.gz
 
     python benchmarks/make_quickstart.py DATA [OUT]
 
-What came out, with its sources and licences, stands in `curate/recipes/quickstart/NOTICE.md`.
+What came out, with its sources and licenses, stands in `curate/recipes/quickstart/NOTICE.md`.
 """
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ def spread(items: list[T], count: int) -> list[T]:
 
 
 def cut_code(path: Path) -> bytes:
-    """Two small source trees with their licence files, as a reproducible .tar.gz."""
+    """Two small source trees with their license files, as a reproducible .tar.gz."""
     with tarfile.open(path) as code:
         names = sorted(member.name for member in code if member.isfile())
         chosen = [name for name in names if is_networkx(name)] + choose_lodash(names)
         files = {name.removeprefix("code/"): read_member(code, name) for name in chosen}
-    files["networkx/LICENSE.txt"] = networkx_licence()
+    files["networkx/LICENSE.txt"] = networkx_license()
     return pack(files)
 
 
@@ -123,10 +123,10 @@ def choose_lodash(names: list[str]) -> list[str]:
     return always + spread([name for name in modules if name.endswith(".js") and name.count(".") == 1], LODASH_FILES)
 
 
-def networkx_licence() -> bytes:
+def networkx_license() -> bytes:
     files = importlib.metadata.files("networkx") or []
-    licence = next(file for file in files if file.name == "LICENSE.txt")
-    return Path(str(licence.locate())).read_bytes()
+    license = next(file for file in files if file.name == "LICENSE.txt")
+    return Path(str(license.locate())).read_bytes()
 
 
 def read_member(archive: tarfile.TarFile, name: str) -> bytes:

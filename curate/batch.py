@@ -1,6 +1,6 @@
 """What flows through a pass: records as read, documents in batches, and the rules that decide on them.
 
-    reader ─▶ Record | Lost ─▶ extract ─▶ batch (polars.DataFrame: id, source, text, …) ─▶ signals ─▶ Filter.rules
+    reader ─▶ Record | Rejected ─▶ extract ─▶ batch (polars.DataFrame: id, source, text, …) ─▶ signals ─▶ Filter.rules
 
 A batch is a plain `polars.DataFrame` whose first columns are `id, source, text, url`; signals are added as columns.
 """
@@ -35,7 +35,7 @@ class Record:
     book in reading order. `media` says which: "text/plain", "text/html" or "application/xhtml+xml" (the main content
     is wanted), "book/html" or "book/xhtml" (all of the text is wanted). XHTML has the syntax of XML, where `<title/>`
     is whole; each part of a book has a type of its own. `columns` is what the source knows besides: language,
-    licence, …
+    license, …
     """
 
     id: str
@@ -48,7 +48,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class Rejected:
     """A record that does not become a document, and why: it stands in the ledger like every other.
 
     "dropped" is a record that is whole but not wanted (a request, a 404, an image); "quarantined" is one that
@@ -112,7 +112,7 @@ class ModelFile:
     name: str
     path: str
     sha256: str
-    licence: str = ""
+    license: str = ""
 
 
 Measure = Callable[[pl.DataFrame], pl.DataFrame]

@@ -16,14 +16,14 @@ from typing import Any, Literal, NamedTuple
 from curate.errors import RecipeError
 
 
-class Place(NamedTuple):
+class SourceLine(NamedTuple):
     """Where something stands that a user wrote."""
 
     file: str
     line: int
 
 
-Places = Mapping[tuple[str | int, ...], Place]
+SourceLines = Mapping[tuple[str | int, ...], SourceLine]
 """By path in the TOML, e.g. ("source", 0, "steps", 2)."""
 
 
@@ -33,7 +33,7 @@ class Step:
 
     use: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    place: Place | None = field(default=None, compare=False, metadata={"toml": False})
+    place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})
 
 
 Kind = Literal["text", "integer", "number", "truth", "json"]
@@ -79,7 +79,7 @@ class Source:
     """Of an own reader: what stands beside `use` in `read = { use = "module:function", … }`."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
     """What decides on documents, in order: a name, `{ use = "name", … }`, or `{ where = "an SQL expression" }`."""
-    place: Place | None = field(default=None, compare=False, metadata={"toml": False})
+    place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})
     own: tuple[OwnColumn, ...] | None = field(default=None, compare=False, metadata={"toml": False})
     """What a look at its tables found, as the plan has it; None: nobody has looked."""
 
@@ -152,7 +152,7 @@ class Dedup:
     """Units of a shingle, for "minhash"."""
     unit: Literal["words", "characters"] = "words"
     """Of which n-grams consist, for "minhash"."""
-    normalise: Literal["words", "ccnet", "none"] = "words"
+    normalize: Literal["words", "ccnet", "none"] = "words"
     """How much of a text counts where texts are compared, but by "exact"."""
     bands: int = field(default=14, metadata={"range": (1, 1000)})
     """Of a signature: documents with an equal band are compared."""
@@ -268,10 +268,10 @@ class Mix:
     """By source, its share of the tokens: `{ web = 0.6, books = 0.4 }`."""
     max_epochs: float = field(default=4.0, metadata={"range": (0.001, 1e6)})
     """How often a source may be repeated; what it then cannot give goes to the others."""
-    materialise: bool = False
+    materialize: bool = False
     """Write the mixed, shuffled sequence itself, for trainers that only read in order."""
     max_shard_tokens: int = field(default=1 << 30, metadata={"range": (1000, 1 << 31)})
-    """Of the materialised sequence; a source's own shards are one a split."""
+    """Of the materialized sequence; a source's own shards are one a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +352,7 @@ class Recipe:
     sources: tuple[Source, ...] = field(default=(), metadata={"toml": False})
     base: Path = field(default=Path(), compare=False, metadata={"toml": False})
     file: str = field(default="recipe", compare=False, metadata={"toml": False})
-    places: Places = field(default_factory=dict, compare=False, metadata={"toml": False})
+    places: SourceLines = field(default_factory=dict, compare=False, metadata={"toml": False})
 
     def source(self, name: str) -> Source:
         return next(source for source in self.sources if source.name == name)
@@ -361,18 +361,18 @@ class Recipe:
         """The recipe whose sources know the columns of their tables."""
         return replace(self, sources=tuple(replace(source, own=own.get(source.name, ())) for source in self.sources))
 
-    def mistake(self, message: str, *path: str | int) -> RecipeError:
+    def recipe_error(self, message: str, *path: str | int) -> RecipeError:
         """The error to raise for a value, with the place of the nearest thing above it that was written."""
-        return mistake(message, nearest_place(path, self.places), self.file)
+        return recipe_error(message, nearest_place(path, self.places), self.file)
 
 
-def nearest_place(path: tuple[str | int, ...], places: Places) -> Place | None:
+def nearest_place(path: tuple[str | int, ...], places: SourceLines) -> SourceLine | None:
     while path and path not in places:
         path = path[:-1]
     return places.get(path)
 
 
-def mistake(message: str, place: Place | None, file: str) -> RecipeError:
+def recipe_error(message: str, place: SourceLine | None, file: str) -> RecipeError:
     return RecipeError(message, file=place.file if place else file, line=place.line if place else None)
 
 

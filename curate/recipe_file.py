@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Place, Places, Recipe, Source, Step, mistake, nearest_place
+from curate.recipe import Recipe, Source, SourceLine, SourceLines, Step, nearest_place, recipe_error
 from curate.run_files import MIXED
 from curate.toml_lines import value_lines
 from curate.toml_text import NotToml, decode_toml, parse_toml
@@ -85,7 +85,7 @@ def shipped_recipes() -> dict[str, Path]:
     return {file.stem: file for file in sorted(files)}
 
 
-def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
+def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], SourceLines]:
     """The TOML of a file, merged over what it extends, and where each value was written; `above` extend this one."""
     table, places = _parse(path)
     extended = table.pop("extends", None)
@@ -97,7 +97,7 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Pla
     return merged, {**below_places, **_renumber(places, _source_names(table), _source_names(merged))}
 
 
-def _parse(path: Path) -> tuple[dict[str, Any], Places]:
+def _parse(path: Path) -> tuple[dict[str, Any], SourceLines]:
     """One file, its sources known to be tables with names."""
     try:
         content = path.read_bytes()
@@ -106,28 +106,28 @@ def _parse(path: Path) -> tuple[dict[str, Any], Places]:
         raise RecipeError(str(error), file=str(path), line=error.line) from None
     except OSError as error:
         raise RecipeError(f"it can't be read: {error.strerror or error}", file=str(path)) from None
-    places = {at: Place(str(path), line) for at, line in value_lines(decode_toml(content)).items()}
+    places = {at: SourceLine(str(path), line) for at, line in value_lines(decode_toml(content)).items()}
     try:
         _check_sources(table.get("source", []))
     except Mismatch as mismatch:
-        raise mistake(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
+        raise recipe_error(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
     return table, places
 
 
-def _find_parent(path: Path, extended: Any, place: Place | None, chain: tuple[Path, ...]) -> Path:
+def _find_parent(path: Path, extended: Any, place: SourceLine | None, chain: tuple[Path, ...]) -> Path:
     """The file that a recipe extends: beside it, or one that ships."""
     if not isinstance(extended, str):
-        raise mistake(f"extends: expected a recipe's name or path, found {describe(extended)}", place, str(path))
+        raise recipe_error(f"extends: expected a recipe's name or path, found {describe(extended)}", place, str(path))
     beside = path.parent / extended
     try:
         parent = beside if _is_file(beside) else _find(extended)
     except RecipeError as error:
-        raise mistake(f"extends: {error}", place, str(path)) from None
+        raise recipe_error(f"extends: {error}", place, str(path)) from None
     if parent.resolve() in chain:
         circle = " extends ".join(each.name for each in (*chain[chain.index(parent.resolve()) :], parent))
-        raise mistake(f"a recipe cannot extend itself: {circle}", place, str(path))
+        raise recipe_error(f"a recipe cannot extend itself: {circle}", place, str(path))
     if len(chain) > MAX_EXTENDS:
-        raise mistake(f"this is extended by more than {MAX_EXTENDS} recipes, one by the other", place, str(path))
+        raise recipe_error(f"this is extended by more than {MAX_EXTENDS} recipes, one by the other", place, str(path))
     return parent
 
 
@@ -174,7 +174,7 @@ def _source_names(table: Mapping[str, Any]) -> list[str]:
     return [source["name"] for source in table.get("source", [])]
 
 
-def _renumber(places: Places, names: list[str], merged: list[str]) -> Places:
+def _renumber(places: SourceLines, names: list[str], merged: list[str]) -> SourceLines:
     """The places of a child's sources, under the numbers that the sources have after the merge."""
     return {
         ("source", merged.index(names[int(at[1])]), *at[2:]) if at[0] == "source" and len(at) > 1 else at: place
@@ -182,7 +182,7 @@ def _renumber(places: Places, names: list[str], merged: list[str]) -> Places:
     }
 
 
-def _recipe(table: dict[str, Any], places: Places, path: Path) -> Recipe:
+def _recipe(table: dict[str, Any], places: SourceLines, path: Path) -> Recipe:
     try:
         sources = _sources(table.pop("source", None), places)
         recipe = build(Recipe, _with_lists(table), ())
@@ -190,7 +190,7 @@ def _recipe(table: dict[str, Any], places: Places, path: Path) -> Recipe:
         _check_names(recipe)
         return recipe
     except Mismatch as mismatch:
-        raise mistake(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
+        raise recipe_error(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
 
 
 def _with_lists(table: dict[str, Any]) -> dict[str, Any]:
@@ -201,13 +201,13 @@ def _with_lists(table: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-def _sources(tables: list[dict[str, Any]] | None, places: Places) -> tuple[Source, ...]:
+def _sources(tables: list[dict[str, Any]] | None, places: SourceLines) -> tuple[Source, ...]:
     if not tables:
         raise Mismatch((), "a recipe needs at least one [[source]]")
     return tuple(_source(table, ("source", number), places) for number, table in enumerate(tables))
 
 
-def _source(table: dict[str, Any], path: tuple[str | int, ...], places: Places) -> Source:
+def _source(table: dict[str, Any], path: tuple[str | int, ...], places: SourceLines) -> Source:
     rest = {key: value for key, value in table.items() if key != "steps"}
     if isinstance(rest.get("paths"), str):
         rest["paths"] = [rest["paths"]]
@@ -239,7 +239,7 @@ def _reader(read: Any, path: tuple[str | int, ...]) -> tuple[str, dict[str, Any]
     raise Mismatch(path, f'a reader is a name or {{ use = "module:function", … }}; found {describe(read)}')
 
 
-def _step(step: Any, path: tuple[str | int, ...], places: Places) -> Step:
+def _step(step: Any, path: tuple[str | int, ...], places: SourceLines) -> Step:
     """A step is a name, a table with `use`, or a table with `where`."""
     place = places.get(path)
     if isinstance(step, str):

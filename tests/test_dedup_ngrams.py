@@ -21,7 +21,7 @@ def cut(texts: list[str], *, ngram: int = 5, max_seen: float = 0.8, batch: int =
     for first in range(0, len(texts), batch):
         part = pl.Series(texts[first : first + batch])
         documents = np.arange(first, first + len(part))
-        found.append(cut_seen(bloom, documents, part, ngram=ngram, max_seen=max_seen, normalise="words", method=6).cuts)
+        found.append(cut_seen(bloom, documents, part, ngram=ngram, max_seen=max_seen, normalize="words", method=6).cuts)
     return join_cuts(found)
 
 
@@ -78,7 +78,7 @@ def test_a_filter_finds_what_was_added_and_about_as_much_else_as_it_says(share: 
     bloom = new_bloom(20_000, share)
     assert len(bloom.words) * 8 == bytes_needed(20_000, share)
     texts = pl.Series([f"w{number}" for number in range(20_000)])
-    how = {"ngram": 1, "max_seen": 0.5, "normalise": "words", "method": 0}
+    how = {"ngram": 1, "max_seen": 0.5, "normalize": "words", "method": 0}
     first = cut_seen(bloom, np.arange(20_000), texts, **how)  # type: ignore[arg-type]
     again = cut_seen(bloom, np.arange(20_000), texts, **how)  # type: ignore[arg-type]
     assert len(again.cuts.document) == 20_000

@@ -406,7 +406,7 @@ def package(tmp_path: Path) -> Path:
         ("pkg.filters:by_name", "named", {"named"}),
     ],
 )
-def test_a_module_of_a_package_sees_its_neighbours_whenever_it_imports_them(
+def test_a_module_of_a_package_sees_its_neighbors_whenever_it_imports_them(
     package: Path, use: str, dropped: str, files: set[str]
 ) -> None:
     before = set(sys.modules)
@@ -425,7 +425,7 @@ def test_a_file_that_a_parameter_names_is_one_that_decides(package: Path) -> Non
     assert "given.txt" in {file.name for file in resolve_custom("pkg.filters:by_name", {}, base=package).files}
 
 
-def test_an_edited_neighbour_is_used_though_the_script_imported_it_before(
+def test_an_edited_neighbor_is_used_though_the_script_imported_it_before(
     package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(package))
@@ -448,7 +448,7 @@ def test_a_script_beside_the_recipe_imports_from_its_own_folder(tmp_path: Path) 
     assert [file.name for file in step.files] == ["../scripts/job.py:keeps", "near.py"]
 
 
-def test_a_module_found_elsewhere_is_known_with_its_neighbours(
+def test_a_module_found_elsewhere_is_known_with_its_neighbors(
     package: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(package))

@@ -72,7 +72,7 @@ def test_an_empty_batch_gets_the_columns() -> None:
 
 def test_the_shipped_model_is_the_published_one_and_stands_in_the_files() -> None:
     file = load_lid().file
-    assert (file.name, file.sha256, file.licence) == ("lid.176.ftz", LID_176_SHA256, "CC-BY-SA-3.0")
+    assert (file.name, file.sha256, file.license) == ("lid.176.ftz", LID_176_SHA256, "CC-BY-SA-3.0")
 
 
 def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ UDHR = {
 }
 
 
-def test_the_declaration_of_human_rights_is_recognised() -> None:
+def test_the_declaration_of_human_rights_is_recognized() -> None:
     archive = SHARED / "udhr2.zip"
     if not archive.exists():
         pytest.skip("the shared data (udhr2.zip) is not here")

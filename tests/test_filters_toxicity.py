@@ -69,7 +69,7 @@ def test_an_empty_batch_and_empty_texts_are_measured() -> None:
 def test_every_list_ships_with_its_notice_and_stands_in_the_files() -> None:
     assert len(known_lists()) == 28
     assert "CC-BY-4.0" in (WORD_LISTS / "NOTICE.md").read_text(encoding="utf-8")
-    assert {file.licence for file in toxicity().files} == {"CC-BY-4.0"}
+    assert {file.license for file in toxicity().files} == {"CC-BY-4.0"}
     assert [file.name for file in toxicity(languages=("tl",)).files] == ["wordlists/fil.txt"]
 
 

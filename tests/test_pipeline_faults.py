@@ -370,15 +370,15 @@ def test_a_flipped_bit_between_stages_or_before_a_resume_costs_nothing(tmp_path:
         assert digests(run.folder) == whole, path
 
 
-@pytest.mark.parametrize("stage", ["sample", "tokenizer", "tokenize", "mix", "shards", "materialise", None])
+@pytest.mark.parametrize("stage", ["sample", "tokenizer", "tokenize", "mix", "shards", "materialize", None])
 def test_a_record_that_is_damaged_while_a_later_stage_works_costs_nothing(tmp_path: Path, stage: str | None) -> None:
-    recipe = write(tmp_path / "in", paragraphs(40), tables="[dedup]\n[mix]\nmaterialise = true")
+    recipe = write(tmp_path / "in", paragraphs(40), tables="[dedup]\n[mix]\nmaterialize = true")
     recipe.write_text(recipe.read_text().replace('"bytes"', "{ train = { vocab_size = 300 } }"))
     whole = digests(curate.run(recipe, out=tmp_path / "quiet", workers=0).folder)
     out, damaged = tmp_path / "run", list[Path]()
 
     def damage(progress: Progress | Said) -> None:
-        is_due = isinstance(progress, Progress) and progress.stage == (stage or "materialise")
+        is_due = isinstance(progress, Progress) and progress.stage == (stage or "materialize")
         if is_due and not damaged:
             damaged.extend(sorted((out / "done").rglob("*.json")))
             for path in damaged:

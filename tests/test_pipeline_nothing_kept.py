@@ -84,7 +84,7 @@ def test_its_folder_is_read_by_show_why_retune_and_verify(tmp_path: Path, curate
 
 
 def test_a_mixture_written_out_of_nothing_is_no_file(tmp_path: Path, curate: Callable[..., Answer]) -> None:
-    recipe = write(tmp_path, mix="materialise = true\ntokens = 1000\nweights = { notes = 1.0 }")
+    recipe = write(tmp_path, mix="materialize = true\ntokens = 1000\nweights = { notes = 1.0 }")
     assert curate("run", recipe, "--out", tmp_path / "run", "--workers", "0")[0] == 1
     assert not list((tmp_path / "run" / "tokens").rglob("*.bin.index"))
 

@@ -42,7 +42,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> curate.Run:
     """Few long books, many short pages, and a source that goes in more than once; the mixture written out."""
     folder = tmp_path_factory.mktemp("mixed")
     sources = {"web": TEXTS[12:72], "books": [BOOK, BOOK[::-1], BOOK.upper(), BOOK.lower()], "notes": TEXTS[72:76]}
-    mix = "[mix]\ntokens = 150_000\nweights = { web = 0.5, books = 0.2, notes = 0.3 }\nmaterialise = true\n"
+    mix = "[mix]\ntokens = 150_000\nweights = { web = 0.5, books = 0.2, notes = 0.3 }\nmaterialize = true\n"
     recipe = write(folder, sources, f'{mix}[tokenize]\ntokenizer = "bytes"\n')
     return curate.run(recipe, out=folder / "run", workers=0)
 

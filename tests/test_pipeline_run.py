@@ -25,7 +25,7 @@ import curate
 from curate.cli import main
 from curate.pipeline.run import run
 from curate.report.verify import differences
-from curate.tokenize.draw import Rows
+from curate.tokenize.draw import DrawnRows
 from curate.tokenize.mix import Draw, read_mixture
 from curate.tokenize.shards import open_shards
 
@@ -123,7 +123,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A recipe and its undisturbed run."""
     folder = tmp_path_factory.mktemp("finished")
-    recipe = make_inputs(folder / "in", mix="materialise = true")
+    recipe = make_inputs(folder / "in", mix="materialize = true")
     run(recipe, out=folder / "run", workers=2)
     return recipe, folder / "run"
 
@@ -172,7 +172,7 @@ def test_the_trainers_draw_and_the_mixed_shards_have_the_weights(finished: tuple
     draw = Draw(record.mixture, seed=record.seed, row_length=64, held=held)
     import numpy as np
 
-    rows: Rows = draw.locate(np.arange(draw.rows))
+    rows: DrawnRows = draw.locate(np.arange(draw.rows))
     mixed = open_shards(folder / "tokens" / "train" / "mixed").documents()
     in_mixed = dict(mixed.group_by("source").agg(pl.col("tokens").sum()).iter_rows())
     for number, name in enumerate(draw.sources):
@@ -245,7 +245,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 
 def test_the_account_of_time_explains_the_run(finished: tuple[Path, Path]) -> None:
     timing = curate.Run(finished[1]).timing
-    assert " ".join(timing["stages"]) == "dedup filter materialise mix sample shards sizes tokenize tokenizer"
+    assert " ".join(timing["stages"]) == "dedup filter materialize mix sample shards sizes tokenize tokenizer"
     assert {"read", "extract", "signals", "language", "sign", "start"} <= timing["stages"]["filter"]["steps"].keys()
     assert 0.9 < timing["explained"] <= 1.0
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers import warc
 from curate.recipe import Source
@@ -41,14 +41,14 @@ def begin() -> bytes:
     return BEGIN.replace(b" 76\n", f" {len(rest)}\n".encode()) + b"\n"
 
 
-def read_file(path: Path, bounds: list[int] | None = None) -> list[Record | Lost]:
+def read_file(path: Path, bounds: list[int] | None = None) -> list[Record | Rejected]:
     file = InputFile(path.name, str(path), path.stat().st_size, "")
     ranges = itertools.pairwise(bounds or [0, file.size])
     pieces = [FileRange(file, start, end) for start, end in ranges]
     return [item for piece in pieces for item in warc.read(piece, source=WEB, max_record_bytes=1 << 20)]
 
 
-def read_bytes(folder: Path, data: bytes, name: str = "a.arc.gz") -> list[Record | Lost]:
+def read_bytes(folder: Path, data: bytes, name: str = "a.arc.gz") -> list[Record | Rejected]:
     (folder / name).write_bytes(data)
     return read_file(folder / name)
 
@@ -63,7 +63,7 @@ def pages_of_warcio(path: Path) -> list[tuple[str, bytes]]:
         ]
 
 
-def pages_of(items: list[Record | Lost]) -> list[tuple[str | None, object]]:
+def pages_of(items: list[Record | Rejected]) -> list[tuple[str | None, object]]:
     return [(item.url, item.payload) for item in items if isinstance(item, Record)]
 
 
@@ -75,14 +75,14 @@ def test_arc_files_read_as_warcio_reads_them(name: str) -> None:
     wanted = [(url.replace(" ", "%20"), payload) for url, payload in pages_of_warcio(SHARED / name)]
     assert pages_of(items) == wanted
     assert len(wanted) == 1
-    assert [(item.reason, item.detail) for item in items if isinstance(item, Lost)] == [("record_type", "warcinfo")]
+    assert [(item.reason, item.detail) for item in items if isinstance(item, Rejected)] == [("record_type", "warcinfo")]
 
 
 def test_an_arc_file_with_impossible_lengths_is_accounted_for() -> None:
     if not SHARED.exists():
         pytest.skip("the shared ARC files are not here")
     items = read_file(SHARED / "bad.arc")
-    assert all(isinstance(item, Lost) or item.url == "http://example.com/" for item in items)
+    assert all(isinstance(item, Rejected) or item.url == "http://example.com/" for item in items)
     assert len(items) == 4
 
 
@@ -102,7 +102,7 @@ def test_pages_come_out_whole_however_the_file_is_packed(tmp_path: Path, packing
     records = [begin(), *(arc_record(number) for number in range(20))]
     items = read_bytes(tmp_path, PACKINGS[packing](records))
     assert pages_of(items) == [(f"http://example.com/{number}", page(number)) for number in range(20)]
-    [head] = [item for item in items if isinstance(item, Lost)]
+    [head] = [item for item in items if isinstance(item, Rejected)]
     assert head.reason == "record_type"
     first = next(item for item in items if isinstance(item, Record))
     assert (first.timestamp, first.charset, first.media) == ("2008-01-02T03:04:05Z", "utf-8", "text/html")
@@ -118,7 +118,7 @@ def test_what_is_no_http_is_dropped_or_read_by_its_type(tmp_path: Path) -> None:
     text = b"ftp://example.com/a.txt 8.8.8.8 20080102030405 text/plain 12\nRivers, too.\n"
     items = read_bytes(tmp_path, begin() + dns + text, name="a.arc")
     assert pages_of(items) == [("ftp://example.com/a.txt", b"Rivers, too.")]
-    assert [item.reason for item in items if isinstance(item, Lost)] == ["record_type", "content_type"]
+    assert [item.reason for item in items if isinstance(item, Rejected)] == ["record_type", "content_type"]
 
 
 @pytest.mark.parametrize("packing", ["by record", "plain"])
@@ -130,7 +130,7 @@ def test_a_broken_record_costs_itself(tmp_path: Path, packing: str, at: int) -> 
     wanted = [number for number in range(12) if number != at - 1]
     assert pages_of(items) == [(f"http://example.com/{number}", page(number)) for number in wanted]
     reason = "truncated" if at == 12 and packing == "plain" else "bad_length"
-    assert [item.reason for item in items if isinstance(item, Lost)] == ["record_type", reason]
+    assert [item.reason for item in items if isinstance(item, Rejected)] == ["record_type", reason]
 
 
 def test_an_url_may_hold_spaces_and_a_record_that_ends_early_is_none(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_an_url_may_hold_spaces_and_a_record_that_ends_early_is_none(tmp_path: P
     if not SHARED.exists():
         pytest.skip("the shared ARC files are not here")
     items = read_file(SHARED / "example-space-in-url.arc")  # its line ends were changed: 15 bytes are missing
-    assert [item.reason for item in items if isinstance(item, Lost)] == ["record_type", "truncated"]
+    assert [item.reason for item in items if isinstance(item, Rejected)] == ["record_type", "truncated"]
 
 
 def test_a_damaged_begin_costs_only_itself(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_damaged_begin_costs_only_itself(tmp_path: Path) -> None:
     packed[12] ^= 0xFF
     items = read_bytes(tmp_path, bytes(packed) + b"".join(gzip.compress(arc_record(n)) for n in range(5)))
     assert len(pages_of(items)) == 5
-    assert [item.outcome for item in items if isinstance(item, Lost)] == ["quarantined"]
+    assert [item.outcome for item in items if isinstance(item, Rejected)] == ["quarantined"]
 
 
 @pytest.mark.parametrize("packing", ["by record", "plain"])

@@ -17,7 +17,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.batch import Lost, Part, Record
+from curate.batch import Part, Record, Rejected
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers import books
@@ -76,7 +76,7 @@ EPUB = {
 }
 
 
-def read_one(path: Path, *, max_record_bytes: int = 1 << 26) -> list[Record | Lost]:
+def read_one(path: Path, *, max_record_bytes: int = 1 << 26) -> list[Record | Rejected]:
     source = Source(name="shelf", read="books", paths=(str(path),))
     file = find_inputs([str(path)], base=path.parent)[0]
     [(start, end)] = books.split_file(file, target_bytes=1)
@@ -106,8 +106,8 @@ def make_tar(files: dict[str, bytes], *, format: int = tarfile.PAX_FORMAT) -> by
     return packed.getvalue()
 
 
-def outcomes(found: list[Record | Lost]) -> list[str]:
-    return [item.reason if isinstance(item, Lost) else "read" for item in found]
+def outcomes(found: list[Record | Rejected]) -> list[str]:
+    return [item.reason if isinstance(item, Rejected) else "read" for item in found]
 
 
 @pytest.mark.parametrize("this", ["THE", "THIS"])
@@ -222,7 +222,7 @@ def test_two_volumes_in_one_file_are_both_kept(tmp_path: Path) -> None:
 def test_a_book_emptied_by_its_framing_is_set_aside_and_not_dropped(tmp_path: Path) -> None:
     text = "*** START OF THE PROJECT GUTENBERG EBOOK A ***\n\n*** END OF THE PROJECT GUTENBERG EBOOK A ***\n" + VERSES
     [lost] = read_one(write(tmp_path / "hollow.txt", text.encode()))
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "framing")
 
 
@@ -338,7 +338,7 @@ def test_a_book_whose_chapters_are_whole_is_read_whatever_its_package_looks_like
 def test_a_package_that_lost_a_part_of_its_spine_is_not_recovered(tmp_path: Path) -> None:
     broken = PACKAGE.replace('<itemref idref="one"/>', '<itemref idref="one')
     [lost] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": broken})))
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "corrupt")
 
 
@@ -406,7 +406,7 @@ def test_white_space_around_a_name_in_the_spine_costs_no_chapter(tmp_path: Path)
 def test_a_book_whose_spine_names_none_of_its_texts_is_set_aside_and_not_dropped(tmp_path: Path) -> None:
     package = PACKAGE.replace('idref="two"', 'idref="2"').replace('idref="one"', 'idref="1"')
     [lost] = read_one(write(tmp_path / "book.epub", make_zip(EPUB | {"OPS/book.opf": package})))
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "corrupt")
 
 
@@ -431,7 +431,7 @@ def test_a_chapter_of_a_type_that_nobody_can_read_sets_the_whole_book_aside(tmp_
     )
     files = EPUB | {"OPS/book.opf": package, "OPS/2.pdf": "%PDF-1.7"}
     [lost] = read_one(write(tmp_path / "book.epub", make_zip(files)))
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "media_type")
 
 
@@ -454,7 +454,7 @@ def test_a_chapter_is_found_whatever_wrote_its_name_into_the_zip(tmp_path: Path,
 def test_an_epub_without_one_of_its_parts_is_quarantined_whole(tmp_path: Path, gone: str) -> None:
     files = {name: text for name, text in EPUB.items() if name != gone}
     [lost] = read_one(write(tmp_path / "book.epub", make_zip(files)))
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "corrupt")
     assert gone in lost.detail
 
@@ -501,7 +501,7 @@ def test_members_of_a_tar_are_books_and_a_cut_archive_keeps_those_before_the_cut
     assert [item.payload for item in kept if isinstance(item, Record)] == [
         item.payload for item in whole[: len(kept)] if isinstance(item, Record)
     ]
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "truncated")
     if suffix not in ("tar.bz2", "tar.xz"):  # those two have larger blocks than this archive
         assert len(kept) >= 5
@@ -513,7 +513,7 @@ def test_a_broken_header_in_a_tar_is_reported_and_not_taken_for_the_end(tmp_path
     packed[place + 1] ^= 0x20
     *kept, lost = read_one(write(tmp_path / "broken.tar", bytes(packed)))
     assert len(kept) == 6
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.reason, lost.id) == ("corrupt", f"shelf/broken.tar@{place}")
 
 
@@ -563,7 +563,7 @@ def test_a_header_of_gigabytes_is_refused(tmp_path: Path) -> None:
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 4 << 30
     path = write(tmp_path / "bomb.tar", header.tobuf(format=tarfile.GNU_FORMAT) + b"\0" * 4096)
     [lost] = read_one(path)
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert lost.reason == "corrupt"
     assert str(4 << 30) in lost.detail
 

@@ -1,4 +1,4 @@
-"""Code: languages and licences of real source trees, archives and folders alike; what is no code is accounted for."""
+"""Code: languages and licenses of real source trees, archives and folders alike; what is no code is accounted for."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.extract.charset import decode
 from curate.readers import code
 from curate.readers.declared import declared_charset
 from curate.readers.languages import language_of, language_table, may_be_code
-from curate.readers.licences import combine, licence_in, recognise
+from curate.readers.licenses import combine, license_in, recognize
 from curate.recipe import Source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -31,25 +31,25 @@ MIT = (
 )
 
 
-def read(path: Path, *, max_record_bytes: int = 1 << 20) -> list[Record | Lost]:
+def read(path: Path, *, max_record_bytes: int = 1 << 20) -> list[Record | Rejected]:
     source = Source(name="code", read="code", paths=(str(path),))
-    found: list[Record | Lost] = []
+    found: list[Record | Rejected] = []
     for file in find_inputs([str(path)], base=path.parent):
         for start, end in code.split_file(file, target_bytes=1):
             found += code.read(FileRange(file, start, end), source=source, max_record_bytes=max_record_bytes)
     return found
 
 
-def known(found: list[Record | Lost]) -> dict[str, tuple[str, str | None]]:
+def known(found: list[Record | Rejected]) -> dict[str, tuple[str, str | None]]:
     return {
-        item.id.removeprefix("code/"): (item.columns["programming_language"], item.columns["licence"])
+        item.id.removeprefix("code/"): (item.columns["programming_language"], item.columns["license"])
         for item in found
         if isinstance(item, Record)
     }
 
 
-def lost(found: list[Record | Lost]) -> dict[str, str]:
-    return {item.id.removeprefix("code/"): item.reason for item in found if isinstance(item, Lost)}
+def lost(found: list[Record | Rejected]) -> dict[str, str]:
+    return {item.id.removeprefix("code/"): item.reason for item in found if isinstance(item, Rejected)}
 
 
 def unpack_sample(folder: Path) -> Path:
@@ -82,7 +82,7 @@ def test_a_tree_reads_the_same_from_tar_zip_and_folder(tmp_path: Path) -> None:
     }
 
 
-def test_the_licence_is_that_of_the_nearest_folder_also_where_it_stands_last(tmp_path: Path) -> None:
+def test_the_license_is_that_of_the_nearest_folder_also_where_it_stands_last(tmp_path: Path) -> None:
     files = {
         "a/main.py": b"x = 1\n",
         "a/inner/main.c": b"int x;\n",
@@ -101,7 +101,7 @@ def test_the_licence_is_that_of_the_nearest_folder_also_where_it_stands_last(tmp
             archive.addfile(header, io.BytesIO(data))
     path = tmp_path / "x.tgz"
     path.write_bytes(gzip.compress(packed.getvalue()))
-    assert {name.partition("@")[2]: licence for name, (_, licence) in known(read(path)).items()} == {
+    assert {name.partition("@")[2]: license for name, (_, license) in known(read(path)).items()} == {
         "a/main.py": "MIT",
         "a/inner/main.c": "LGPL-2.1-only",
         "a/odd/main.c": None,
@@ -195,17 +195,17 @@ def test_every_pattern_of_the_table_belongs_to_a_suffix_that_a_language_lists() 
         ("You may not do anything with this.", None),
     ],
 )
-def test_licences_are_told_by_their_opening(text: str, expected: str | None) -> None:
-    assert recognise(text) == expected
+def test_licenses_are_told_by_their_opening(text: str, expected: str | None) -> None:
+    assert recognize(text) == expected
 
 
-def test_several_licence_files_are_a_choice_or_apply_together() -> None:
+def test_several_license_files_are_a_choice_or_apply_together() -> None:
     apache = b"Apache License\nVersion 2.0, January 2004"
     lesser, general = b"GNU Lesser General Public License\nVersion 3", b"GNU General Public License\nVersion 3"
     assert combine([("LICENSE-MIT", MIT.encode()), ("LICENSE-APACHE", apache)]) == "Apache-2.0 OR MIT"
     assert combine([("COPYING", general), ("COPYING.LESSER", lesser)]) == "LGPL-3.0-only"
     assert combine([("LICENSE", apache), ("COPYING", MIT.encode())]) == "Apache-2.0 AND MIT"
-    assert licence_in(b"// SPDX-License-Identifier: (MIT OR Apache-2.0)\n") == "(MIT OR Apache-2.0)"
+    assert license_in(b"// SPDX-License-Identifier: (MIT OR Apache-2.0)\n") == "(MIT OR Apache-2.0)"
 
 
 def test_a_cut_archive_keeps_what_stands_before_the_cut(tmp_path: Path) -> None:
@@ -215,11 +215,11 @@ def test_a_cut_archive_keeps_what_stands_before_the_cut(tmp_path: Path) -> None:
     whole = read(SAMPLE)
     assert 10 < len(kept) < len(whole)
     assert [item.id for item in kept] == [item.id for item in whole[: len(kept)]]
-    assert isinstance(last, Lost)
+    assert isinstance(last, Rejected)
     assert (last.outcome, last.reason) == ("quarantined", "truncated")
 
 
-def test_real_trees_in_nine_languages_are_recognised() -> None:
+def test_real_trees_in_nine_languages_are_recognized() -> None:
     path = SHARED / "code.tar.gz"
     if not path.exists():
         pytest.skip(f"needs {path.name} of the shared data")
@@ -229,13 +229,13 @@ def test_real_trees_in_nine_languages_are_recognised() -> None:
     languages = Counter(language for language, _ in known(found).values())
     for language in ("Python", "Rust", "Go", "PHP", "Ruby", "R", "TypeScript", "JavaScript", "C"):
         assert languages[language] > 50
-    licences = {name.partition("@")[2]: licence for name, (_, licence) in known(found).items()}
-    assert licences["code/lodash/chunk.js"] == "MIT"
-    assert {licence for name, licence in licences.items() if name.startswith("code/django/contrib/gis/gdal/")} == {
+    licenses = {name.partition("@")[2]: license for name, (_, license) in known(found).items()}
+    assert licenses["code/lodash/chunk.js"] == "MIT"
+    assert {license for name, license in licenses.items() if name.startswith("code/django/contrib/gis/gdal/")} == {
         "BSD-3-Clause"
     }
-    kernel = [licence for name, licence in licences.items() if name.startswith("code/linux/")]
-    assert sum(licence is not None and "GPL" in licence for licence in kernel) > len(kernel) * 0.6
+    kernel = [license for name, license in licenses.items() if name.startswith("code/linux/")]
+    assert sum(license is not None and "GPL" in license for license in kernel) > len(kernel) * 0.6
 
 
 SENTENCES = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers import inflate
@@ -31,13 +31,13 @@ MANY = 1_000_000
 ROW = b'{"text": "A row that is whole."}\n'
 
 
-def read(path: Path, kind: str, pulses: list[None] | None = None) -> list[Record | Lost]:
+def read(path: Path, kind: str, pulses: list[None] | None = None) -> list[Record | Rejected]:
     """Everything that a reader hands out, and that it takes less than 500 MB of memory over what was used before."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     reader = READERS[kind]
     source = Source(name="s", read=kind, paths=(str(path),))
     file = find_inputs([str(path)], base=path.parent)[0]
-    found: list[Record | Lost] = []
+    found: list[Record | Rejected] = []
     for start, end in reader.split_file(file, target_bytes=1 << 30):
         part = FileRange(file, start, end)
         beat = (lambda: pulses.append(None)) if pulses is not None else (lambda: None)
@@ -46,8 +46,8 @@ def read(path: Path, kind: str, pulses: list[None] | None = None) -> list[Record
     return found
 
 
-def last_reason(found: list[Record | Lost]) -> str:
-    assert isinstance(found[-1], Lost)
+def last_reason(found: list[Record | Rejected]) -> str:
+    assert isinstance(found[-1], Rejected)
     assert found[-1].outcome == "quarantined"
     return found[-1].reason
 

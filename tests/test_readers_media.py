@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from curate.batch import Lost, Media, Record
+from curate.batch import Media, Record, Rejected
 from curate.readers.media import NoDocument, is_candidate, media_of
 from curate.readers.warc import judge
-from curate.readers.warc_blocks import Block
+from curate.readers.warc_blocks import WarcBlock
 
 HTML = b"<!DOCTYPE html><html><body><p>Text.</p></body></html>"
 XHTML = (
@@ -96,11 +96,11 @@ def test_only_some_types_need_a_look_before_the_whole_is_read() -> None:
     assert not is_candidate("text/html", "application/pdf")
 
 
-def response(payload: bytes, mime: str, **headers: bytes) -> Record | Lost:
+def response(payload: bytes, mime: str, **headers: bytes) -> Record | Rejected:
     body = f"HTTP/1.1 200 OK\r\nContent-Type: {mime}\r\n\r\n".encode() + payload
     fields = {b"warc-type": b"response", b"content-type": b"application/http"}
     fields |= {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    return judge(Block((0, 0), fields, body, len(body), is_checked=True), "a", max_record_bytes=1 << 20)
+    return judge(WarcBlock((0, 0), fields, body, len(body), is_checked=True), "a", max_record_bytes=1 << 20)
 
 
 def test_a_record_carries_the_media_type_that_was_found() -> None:
@@ -110,8 +110,8 @@ def test_a_record_carries_the_media_type_that_was_found() -> None:
     found = response(HTML, "application/pdf", warc_identified_payload_type=b"text/html")
     assert isinstance(found, Record)
     picture = response(b"\x89PNG\r\n\x1a\n", "text/html")
-    assert isinstance(picture, Lost)
+    assert isinstance(picture, Rejected)
     assert (picture.outcome, picture.reason) == ("dropped", "content_type")
     named = response(HTML, "text/html", warc_identified_payload_type=b"application/pdf")
-    assert isinstance(named, Lost)
+    assert isinstance(named, Rejected)
     assert named.reason == "content_type"

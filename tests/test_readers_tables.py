@@ -16,7 +16,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers import tables
@@ -35,10 +35,10 @@ def read(
     columns: Mapping[str, str] | None = None,
     target_bytes: int = 1 << 30,
     max_record_bytes: int = 1 << 20,
-) -> list[Record | Lost]:
+) -> list[Record | Rejected]:
     source = Source(name="news", read="tables", paths=(str(path),), columns=columns or {})
     file = find_inputs([str(path)], base=path.parent)[0]
-    found: list[Record | Lost] = []
+    found: list[Record | Rejected] = []
     for start, end in tables.split_file(file, target_bytes=target_bytes):
         found += tables.read(FileRange(file, start, end), source=source, max_record_bytes=max_record_bytes)
     return found
@@ -53,12 +53,12 @@ def rows(texts: list[str]) -> list[bytes]:
     return [json.dumps({"text": text, "n": number}, ensure_ascii=False).encode() for number, text in enumerate(texts)]
 
 
-def texts(found: list[Record | Lost]) -> list[object]:
+def texts(found: list[Record | Rejected]) -> list[object]:
     return [item.payload for item in found if isinstance(item, Record)]
 
 
-def outcomes(found: list[Record | Lost]) -> list[str]:
-    return [item.reason if isinstance(item, Lost) else "read" for item in found]
+def outcomes(found: list[Record | Rejected]) -> list[str]:
+    return [item.reason if isinstance(item, Rejected) else "read" for item in found]
 
 
 @pytest.mark.parametrize("target_bytes", [1 << 30, 5000, 77, 1])
@@ -126,7 +126,7 @@ def test_rows_before_the_cut_of_a_compressed_file_are_kept(tmp_path: Path, suffi
     *kept, lost = read(path)
     assert 180 <= len(kept) < 200
     assert texts(kept) == PARAGRAPHS[: len(kept)]
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.outcome, lost.reason) == ("quarantined", "truncated")
     assert lost.id == f"news/novel.jsonl.{suffix}@{len(kept)}"
 
@@ -172,7 +172,7 @@ def test_columns_are_mapped_and_the_others_left_out(tmp_path: Path) -> None:
         "content": "A text.",
         "link": "http://a/",
         "id": 17,
-        "licence": "MIT",
+        "license": "MIT",
         "score": 0.5,
         "noise": 1,
         "tags": ["x"],
@@ -185,7 +185,7 @@ def test_columns_are_mapped_and_the_others_left_out(tmp_path: Path) -> None:
         [record] = read(path, columns=columns)
         assert isinstance(record, Record)
         assert (record.payload, record.url, record.id) == ("A text.", "http://a/", f"news/{path.name}@0")
-        assert record.columns == {"original_id": "17", "licence": "MIT", "score": 0.5, "labels": '["x"]'}
+        assert record.columns == {"original_id": "17", "license": "MIT", "score": 0.5, "labels": '["x"]'}
 
 
 def test_a_file_without_a_text_column_is_set_aside_by_its_name(tmp_path: Path) -> None:
@@ -194,11 +194,11 @@ def test_a_file_without_a_text_column_is_set_aside_by_its_name(tmp_path: Path) -
     pq.write_table(pa.table({"body": ["x"], "link": ["y"]}), table_path)
     for path in (lines_path, table_path):
         [lost] = read(path)
-        assert isinstance(lost, Lost)
+        assert isinstance(lost, Rejected)
         assert (lost.outcome, lost.reason, lost.id) == ("quarantined", "no_text_column", f"news/{path.name}@0")
     pq.write_table(pa.table({"text": [1]}), table_path)
     [lost] = read(table_path)
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert "int64" in lost.detail
 
 
@@ -250,7 +250,7 @@ def test_an_array_in_a_json_file_is_read_item_by_item(tmp_path: Path, suffix: st
     assert [item.id.rpartition("@")[2] for item in found] == [str(number) for number in range(len(PARAGRAPHS))]
     path.write_bytes(gzip.compress(content[:-3000]) if suffix else content[:-3000])
     *rows, lost = read(path)
-    assert isinstance(lost, Lost)
+    assert isinstance(lost, Rejected)
     assert (lost.reason, texts(rows)) == ("truncated", PARAGRAPHS[: len(rows)])
 
 
@@ -307,7 +307,7 @@ def test_a_damaged_row_group_costs_its_own_rows(tmp_path: Path) -> None:
     path.write_bytes(content)
     found = read(path, target_bytes=1)
     assert texts(found) == PARAGRAPHS[:50] + PARAGRAPHS[100:]
-    [lost] = [item for item in found if isinstance(item, Lost)]
+    [lost] = [item for item in found if isinstance(item, Rejected)]
     assert (lost.id, lost.reason) == ("news/novel.parquet@50", "corrupt")
     assert "rows 50 to 99" in lost.detail
 

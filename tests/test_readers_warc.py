@@ -22,7 +22,7 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers import members, warc
 from curate.recipe import Source
@@ -64,19 +64,19 @@ def plain() -> list[bytes]:
     return [write_member(number, compress=False) for number in range(COUNT)]
 
 
-def read_file(path: Path, *, bounds: list[int] | None = None, max_bytes: int = MAX) -> list[Record | Lost]:
+def read_file(path: Path, *, bounds: list[int] | None = None, max_bytes: int = MAX) -> list[Record | Rejected]:
     file = InputFile(path.name, str(path), path.stat().st_size, "")
     bounds = bounds or [0, file.size]
     ranges = [FileRange(file, start, end) for start, end in itertools.pairwise(bounds)]
     return [item for piece in ranges for item in warc.read(piece, source=WEB, max_record_bytes=max_bytes)]
 
 
-def read_bytes(folder: Path, data: bytes, name: str = "a.warc.gz", **options: Any) -> list[Record | Lost]:
+def read_bytes(folder: Path, data: bytes, name: str = "a.warc.gz", **options: Any) -> list[Record | Rejected]:
     (folder / name).write_bytes(data)
     return read_file(folder / name, **options)
 
 
-def numbers(items: list[Record | Lost]) -> list[int]:
+def numbers(items: list[Record | Rejected]) -> list[int]:
     """Which pages came out whole."""
     records = [item for item in items if isinstance(item, Record)]
     found = [int((record.url or "/-1").rpartition("/")[2]) for record in records]
@@ -84,8 +84,8 @@ def numbers(items: list[Record | Lost]) -> list[int]:
     return found
 
 
-def losses(items: list[Record | Lost]) -> list[tuple[str, str]]:
-    return [(item.reason, item.id.partition("@")[2]) for item in items if isinstance(item, Lost)]
+def losses(items: list[Record | Rejected]) -> list[tuple[str, str]]:
+    return [(item.reason, item.id.partition("@")[2]) for item in items if isinstance(item, Rejected)]
 
 
 def all_but(*missing: int) -> list[int]:
@@ -229,7 +229,7 @@ def test_what_is_no_page_is_accounted_with_its_reason(
     tmp_path: Path, block: bytes, outcome: str, reason: str, detail: str
 ) -> None:
     [item] = read_bytes(tmp_path, with_block(block))
-    assert isinstance(item, Lost)
+    assert isinstance(item, Rejected)
     assert (item.outcome, item.reason, item.detail) == (outcome, reason, detail)
 
 
@@ -406,7 +406,7 @@ def test_a_damaged_zstd_frame_costs_its_own_record(tmp_path: Path, plain: list[b
 )
 def test_a_file_that_is_no_warc_is_one_row(tmp_path: Path, data: bytes, reason: str, detail: str) -> None:
     [item] = read_bytes(tmp_path, data)
-    assert isinstance(item, Lost)
+    assert isinstance(item, Rejected)
     assert (item.outcome, item.reason, item.id) == ("quarantined", reason, "web/a.warc.gz@0")
     assert item.detail.startswith(detail)
 
@@ -447,7 +447,7 @@ def messy() -> bytes:
 
 
 @functools.cache
-def messy_file(folder: Path) -> tuple[Path, list[Record | Lost]]:
+def messy_file(folder: Path) -> tuple[Path, list[Record | Rejected]]:
     return folder / "messy.warc.gz", read_bytes(folder, messy(), name="messy.warc.gz")
 
 

@@ -55,12 +55,12 @@ def test_a_recipe_for_the_web_runs_on_a_few_pages(tmp_path: Path, pages: Path, n
     assert set(ledger["step"].drop_nulls()) <= steps | {"read", "extract", "dedup"}
 
 
-def test_the_recipe_for_code_keeps_files_with_a_permissive_licence(tmp_path: Path) -> None:
+def test_the_recipe_for_code_keeps_files_with_a_permissive_license(tmp_path: Path) -> None:
     recipe = extended(tmp_path, "starcoder", {"code": f'paths = ["{SAMPLE}/code.tar.gz"]'})
     result = run(recipe, out=tmp_path / "run", workers=0)
     documents = result.documents("code").collect()
     assert documents.height > 0
-    assert documents["licence_allowed"].all()
+    assert documents["license_allowed"].all()
 
 
 def test_gpt3s_mixture_is_drawn_by_its_weights(tmp_path: Path, pages: Path) -> None:

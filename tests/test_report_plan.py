@@ -93,7 +93,7 @@ def test_a_part_of_the_documents_tells_it_within_its_error(
 def test_of_large_inputs_the_beginnings_of_many_splits_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twelve splits of four megabytes, of which a third is read; neighbours are alike, as in a crawl."""
+    """Twelve splits of four megabytes, of which a third is read; neighbors are alike, as in a crawl."""
     monkeypatch.setattr(survey, "MAX_INPUT", 16 << 20)
     words = [["one", "two", "three"], ["a", "much", "longer", "vocabulary"]]
     with (tmp_path / "rows.jsonl").open("w") as file:

@@ -149,7 +149,7 @@ def test_the_difference_adds_up_and_names_the_languages(finished: curate.Run) ->
         '{ use = "url", words = ["us"] }',
         '{ use = "c4", terminal_punctuation = false, min_words_per_line = 3 }, "gopher_repetition"',
         '{ use = "c4", min_sentences = 1 }, { use = "language", keep = ["en"], min_score = 0.9 }, "toxicity"',
-        '{ use = "gopher_repetition", count = "all" }, { use = "licence", keep_unknown = true }, "fineweb2"',
+        '{ use = "gopher_repetition", count = "all" }, { use = "license", keep_unknown = true }, "fineweb2"',
     ],
 )
 def test_cheap_steps_have_measured_what_an_earlier_step_dropped(inputs: Path, tmp_path: Path, last: str) -> None:

@@ -19,8 +19,8 @@ from curate.text.signals import text_signals
 
 BOOKS = Path(curate.__file__).parent / "recipes" / "quickstart" / "books"
 CHAIN = ("gopher_repetition", "gopher_quality", "c4", "refinedweb", "madlad", "redpajama_v2", "fineweb2", "code")
-CHAIN += ("licence", "toxicity", "fineweb", "url", "books")
-LENIENT = {"c4": {"min_sentences": 1}, "licence": {"keep_unknown": True}, "madlad": {"min_sentences": 1}}
+CHAIN += ("license", "toxicity", "fineweb", "url", "books")
+LENIENT = {"c4": {"min_sentences": 1}, "license": {"keep_unknown": True}, "madlad": {"min_sentences": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def batch() -> pl.DataFrame:
         "url": ["http://example.org/"] * len(pieces),
         "programming_language": ["Python", ""] * (len(pieces) // 2),
     }
-    columns |= {"language": ["fr", "de"] * (len(pieces) // 2), "licence": ["MIT"] * len(pieces)}
+    columns |= {"language": ["fr", "de"] * (len(pieces) // 2), "license": ["MIT"] * len(pieces)}
     blank = [pl.lit(None, pl.String).alias(name) for name in ("outcome", "step", "reason", "value")]
     whole = pl.DataFrame(columns).with_columns(blank)
     return whole.hstack(text_signals(whole["text"]))

@@ -25,7 +25,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "language": {"keep": ("en", "de")},
     "fasttext": {"model": str(LID_176), "label": "en", "min_score": 0.1},
     "where": {"expression": "word_count >= 0"},
-    "licence": {"allowed": ("MIT",)},
+    "license": {"allowed": ("MIT",)},
 }
 LANGUAGE = Step("language", PARAMETERS["language"])
 TEXT = "It was the best of times, it was the worst of times!\n\n* one { x }\n* one\nlorem ipsum, http://example.org\n"

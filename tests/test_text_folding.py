@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from curate.errors import UsageError
 from curate.text.buffers import text_buffers, texts_of
-from curate.text.folding import ALONE, BEYOND, IGNORED, SEPARATOR, Normalise, code_table
+from curate.text.folding import ALONE, BEYOND, IGNORED, SEPARATOR, Normalize, code_table
 
 BASIC = st.characters(max_codepoint=BEYOND - 1, exclude_categories=["Cs"])
 TEXTS = st.lists(st.none() | st.text(max_size=20), max_size=6)
 
 
-def code(character: str, normalise: Normalise) -> int:
-    return int(code_table(normalise)[ord(character)])
+def code(character: str, normalize: Normalize) -> int:
+    return int(code_table(normalize)[ord(character)])
 
 
 @settings(deadline=None)
@@ -38,15 +38,15 @@ def test_ccnet_drops_accents_and_calls_every_digit_zero() -> None:
 
 @settings(deadline=None)
 @given(BASIC)
-def test_without_normalisation_only_white_space_separates(character: str) -> None:
+def test_without_normalization_only_white_space_separates(character: str) -> None:
     wanted = int(SEPARATOR) if character.isspace() or character == "\0" else ord(character)
     assert code(character, "none") & ~int(ALONE) == wanted
 
 
-@pytest.mark.parametrize("normalise", ["words", "ccnet", "none"])
-def test_a_character_of_a_script_without_spaces_is_a_word(normalise: Normalise) -> None:
-    assert [code(letter, normalise) & int(ALONE) > 0 for letter in "字ฟかខ"] == [True] * 4
-    assert [code(letter, normalise) & int(ALONE) > 0 for letter in "a한д"] == [False] * 3
+@pytest.mark.parametrize("normalize", ["words", "ccnet", "none"])
+def test_a_character_of_a_script_without_spaces_is_a_word(normalize: Normalize) -> None:
+    assert [code(letter, normalize) & int(ALONE) > 0 for letter in "字ฟかខ"] == [True] * 4
+    assert [code(letter, normalize) & int(ALONE) > 0 for letter in "a한д"] == [False] * 3
 
 
 def test_marks_and_symbols_separate_words_and_what_is_not_seen_leaves_no_trace() -> None:
@@ -54,8 +54,8 @@ def test_marks_and_symbols_separate_words_and_what_is_not_seen_leaves_no_trace()
     assert {code(mark, "words") for mark in ("\N{SOFT HYPHEN}", "\N{ZERO WIDTH JOINER}")} == {int(IGNORED)}
 
 
-def test_a_normalisation_that_does_not_exist_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r'normalise is "word": expected words, ccnet, none.*words'):
+def test_a_normalization_that_does_not_exist_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r'normalize is "word": expected words, ccnet, none.*words'):
         code_table("word")  # type: ignore[arg-type]
 
 

@@ -317,7 +317,7 @@ def test_books_are_measured_as_defined() -> None:
     assert_signals([text[at : at + 4000] for at in range(0, 80_000, 4000)])
 
 
-def test_a_row_does_not_depend_on_its_neighbours() -> None:
+def test_a_row_does_not_depend_on_its_neighbors() -> None:
     together = text_signals(pl.Series([REAL, "", "x " * 5000, REAL[:50]]))
     alone = [text_signals(pl.Series([text])) for text in (REAL, "", "x " * 5000, REAL[:50])]
     assert together.equals(pl.concat(alone))

@@ -43,7 +43,7 @@ def test_halves_and_parity_vary_as_in_a_random_permutation(size: int) -> None:
         assert abs(np.mean(counts) - half * share) < 4 * (exact / 300) ** 0.5 + 1
 
 
-def test_neighbours_are_not_tied() -> None:
+def test_neighbors_are_not_tied() -> None:
     values = permutation(20_011, 12345)
     assert abs(np.corrcoef(values[:-1], values[1:])[0, 1]) < 0.03
     assert abs(np.corrcoef(values % 2, np.arange(20_011) % 2)[0, 1]) < 0.03

@@ -38,7 +38,7 @@ paths = ["books.parquet"]
 [mix]
 weights = { web = 0.5, books = 0.5 }
 tokens = 1500
-materialise = true
+materialize = true
 [tokenize]
 tokenizer = "bytes"
 validation = 0.1

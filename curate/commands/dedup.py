@@ -16,7 +16,7 @@ from curate.terminal import say, say_json
 if TYPE_CHECKING:
     from curate.recipe import Dedup
 
-PARAMETERS = ("method", "ngram", "unit", "normalise", "bands", "rows", "threshold", "permutations", "verify", "keep")
+PARAMETERS = ("method", "ngram", "unit", "normalize", "bands", "rows", "threshold", "permutations", "verify", "keep")
 """Options that are keys of `[dedup]`."""
 
 
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     words = 'minhash: shingles consist of "words" or of "characters" (default: words)'
     command.add_argument("--unit", metavar="UNIT", help=words)
     words = 'how much of a text counts: its "words", "ccnet" (letters), or all of it, "none" (default: words)'
-    command.add_argument("--normalise", metavar="HOW", help=words)
+    command.add_argument("--normalize", metavar="HOW", help=words)
     command.add_argument("--bands", type=positive, metavar="N", help="minhash: bands of a signature (default: 14)")
     command.add_argument("--rows", type=positive, metavar="N", help="minhash: rows of a band (default: 8)")
     words = "minhash: instead of bands and rows, the similarity about which they are to part"

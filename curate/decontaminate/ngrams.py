@@ -20,7 +20,7 @@ from curate.text.folding import code_table
 from curate.text.units import cut_words, join_units, room_for_words
 
 FREE = -1
-NORMALISE = "words"
+NORMALIZE = "words"
 
 
 class Grams(NamedTuple):
@@ -79,7 +79,7 @@ def hash_ngrams(texts: pl.Series, *, ngram: int) -> tuple[npt.NDArray[np.uint64]
     data, offsets = text_buffers(texts)
     most = int((np.diff(offsets) // 2 + 1).sum())
     hashes, which = np.empty(most, np.uint64), np.empty(most, np.int64)
-    count = _hash(data, offsets, code_table(NORMALISE), ngram, hashes, which)
+    count = _hash(data, offsets, code_table(NORMALIZE), ngram, hashes, which)
     return hashes[:count], which[:count]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.decontaminate.ngrams import FREE, NORMALISE, Evaluation, number_of
+from curate.decontaminate.ngrams import FREE, NORMALIZE, Evaluation, number_of
 from curate.recipe import Overlap
 from curate.text.buffers import text_buffers
 from curate.text.compiled import kernel
@@ -41,7 +41,7 @@ def match_ngrams(texts: pl.Series, evaluation: Evaluation) -> pl.DataFrame:
     data, offsets = text_buffers(texts)
     most = int((np.diff(offsets) // 2 + 1).sum())
     columns = [np.empty(most, np.int32) for _ in MATCH]
-    count = _match(data, offsets, code_table(NORMALISE), evaluation.ngram, *evaluation.grams, *columns)
+    count = _match(data, offsets, code_table(NORMALIZE), evaluation.ngram, *evaluation.grams, *columns)
     return pl.DataFrame({name: column[:count] for name, column in zip(MATCH, columns, strict=True)}, schema=MATCH)
 
 

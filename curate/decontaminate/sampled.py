@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.decontaminate.ngrams import FREE, NORMALISE, Evaluation, hash_ngrams, number_of
+from curate.decontaminate.ngrams import FREE, NORMALIZE, Evaluation, hash_ngrams, number_of
 from curate.recipe import Sampled
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel
@@ -59,7 +59,7 @@ def _places(texts: pl.Series, evaluation: Evaluation, sampled: Sampled) -> pl.Da
         room = count
         columns = [np.empty(room, np.float64 if name == "overlap" else np.int32) for name in PLACE]
         count = _find(
-            *(data, offsets, code_table(NORMALISE), evaluation.ngram, *evaluation.grams),
+            *(data, offsets, code_table(NORMALIZE), evaluation.ngram, *evaluation.grams),
             *(evaluation.bounds, evaluation.members, evaluation.weights, evaluation.totals),
             *(sampled.sample_every, sampled.max_misses, _least_overlap(sampled), *columns),
         )

@@ -5,7 +5,7 @@ candidates ─▶ bytes of their lines that few documents have, each line once �
 
 In how many members of its own cluster a line stands says nothing: near-duplicates share their content, and each may
 bring a menu of its own. What stands in several documents that are no copies of one another is a menu, a footer, a
-licence; whichever copy stays, it is not lost.
+license; whichever copy stays, it is not lost.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _count_lines(
 def _lines(
     files: SignatureFiles, texts: Texts, documents: npt.NDArray[np.int64], dedup: Dedup, cores: int
 ) -> Iterator[Lines]:
-    span = Span("line", 1, 1, dedup.normalise)
+    span = Span("line", 1, 1, dedup.normalize)
 
     def cut(batch: tuple[npt.NDArray[np.int64], pl.Series]) -> Lines:
         which, found = batch

@@ -30,15 +30,15 @@ def components(bands: Iterable[Band], count: int) -> npt.NDArray[np.int64]:
     Returns int64[count], for each its component's smallest document. Each band is used up before the next is asked for.
     """
     parents = np.arange(count, dtype=np.int64)
-    room = Room.of(0)
+    room = FirstsTable.of(0)
     for documents, keys in bands:
-        room = room if len(keys) <= len(room.firsts) else Room.of(len(keys))
+        room = room if len(keys) <= len(room.firsts) else FirstsTable.of(len(keys))
         _unite_equal(documents, first_equal(keys, room), parents)
     _point_at_roots(parents)
     return parents
 
 
-class Room(NamedTuple):
+class FirstsTable(NamedTuple):
     """Scratch for so many keys, used again for each band: new memory costs more than what is done in it."""
 
     firsts: npt.NDArray[np.int64]
@@ -46,13 +46,13 @@ class Room(NamedTuple):
     keys: npt.NDArray[np.uint64]
 
     @classmethod
-    def of(cls, count: int) -> Room:
+    def of(cls, count: int) -> FirstsTable:
         return cls(np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.uint64))
 
 
-def first_equal(keys: npt.NDArray[np.uint64], room: Room | None = None) -> npt.NDArray[np.int64]:
+def first_equal(keys: npt.NDArray[np.uint64], room: FirstsTable | None = None) -> npt.NDArray[np.int64]:
     """int64[n]: for each key the place of the first equal one; a part of `room`, where there is one."""
-    room = room or Room.of(len(keys))
+    room = room or FirstsTable.of(len(keys))
     shift, ranges = _ranges(len(keys))
     _find_first(keys, shift, ranges, *room)
     return room.firsts[: len(keys)]

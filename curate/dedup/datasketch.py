@@ -77,7 +77,7 @@ def minhash_of(text: str, dedup: Dedup | None = None) -> MinHash:
     """The signature of one text, to be asked for; `dedup` says how the others were signed."""
     dedup = dedup or Dedup()
     minhash: MinHash = _maker(dedup)(np.full(dedup.bands * dedup.rows, EMPTY, dtype=np.uint32))
-    found = shingles(pl.Series([text]), ngram=dedup.ngram, unit=dedup.unit, normalise=dedup.normalise)
+    found = shingles(pl.Series([text]), ngram=dedup.ngram, unit=dedup.unit, normalize=dedup.normalize)
     minhash.update_batch(found.values.tolist())
     return minhash
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from curate.dedup.find import COMPARED
 from curate.text.buffers import text_buffer
-from curate.text.folding import Normalise
+from curate.text.folding import Normalize
 from curate.text.units import Span, all_windows
 
 SHOWN = 20
@@ -29,7 +29,7 @@ def greatest_losses(verdicts: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_excerpts(
-    losses: pl.DataFrame, texts: pl.DataFrame, normalise: Normalise, scrub: Callable[[pl.Series], list[str]]
+    losses: pl.DataFrame, texts: pl.DataFrame, normalize: Normalize, scrub: Callable[[pl.Series], list[str]]
 ) -> pl.DataFrame:
     """`losses` with the column `excerpt` (null where a text is not there). `texts` has `id, text`; what is shown of
     them went through `scrub` before it was cut, so that nothing is taken apart that it would have known."""
@@ -37,15 +37,15 @@ def with_excerpts(
     shown = texts.filter(pl.col("id").is_in(losses["id"].to_list()))
     scrubbed = dict(zip(shown["id"], scrub(shown["text"]), strict=True))
     excerpts = [
-        novel_excerpt(scrubbed[id], known[original], normalise) if id in known and original in known else None
+        novel_excerpt(scrubbed[id], known[original], normalize) if id in known and original in known else None
         for id, original in losses.select("id", "duplicate_of").iter_rows()
     ]
     return losses.with_columns(pl.Series("excerpt", excerpts, dtype=pl.String))
 
 
-def novel_excerpt(text: str, kept: str, normalise: Normalise) -> str:
+def novel_excerpt(text: str, kept: str, normalize: Normalize) -> str:
     """The part of a text in which most of the words stand that the kept one does not have, on one line."""
-    span = Span("word", 1, 1, normalise)
+    span = Span("word", 1, 1, normalize)
     buffer = text_buffer(text)
     words, theirs = all_windows(buffer, span), all_windows(text_buffer(kept), span)
     novel = np.flatnonzero(~np.isin(words.hashes, theirs.hashes))

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from curate.dedup.copies import UNKNOWN, Copies
 from curate.dedup.cuts import NOBODY, Cuts, add_cuts
+from curate.dedup.duplicates import UNKNOWN, Duplicates
 from curate.dedup.index import ids_of_both
 from curate.dedup.method import Method, PassageMethod, Search
 from curate.dedup.methods import document_methods, methods_of
-from curate.dedup.parts import mark_emptied
+from curate.dedup.passages import mark_emptied
 from curate.dedup.ranking import CLEANEST, KEEP, keep_word, keeps_cleanest, rank_documents
 from curate.dedup.sets import Texts
 from curate.dedup.signatures import ACCOUNT, SignatureFiles
@@ -85,7 +85,7 @@ def find_duplicates(
     known, _ = ids_of_both(signature_files, earlier, dedup)
     files = files.without(known)
     rank = rank_documents(files.documents, prefer=dedup.prefer, keep=word)
-    copies, cuts = Copies.none(len(rank)), Cuts.none()
+    copies, cuts = Duplicates.none(len(rank)), Cuts.none()
     with tempfile.TemporaryDirectory(dir=scratch, prefix="dedup-") as folder:
         for number, method in enumerate(methods):
             place = Path(folder) / f"{number}-{method.name}"
@@ -119,7 +119,7 @@ def _columns(dedup: Dedup, *, has_texts: bool, has_index: bool) -> list[str]:
     return [name for method in methods for name in method.columns(dedup) if name not in unread]
 
 
-def _verdicts(documents: pl.DataFrame, copies: Copies, names: pl.Series) -> pl.DataFrame:
+def _verdicts(documents: pl.DataFrame, copies: Duplicates, names: pl.Series) -> pl.DataFrame:
     ids, earlier = documents["id"], documents["earlier"].to_numpy()
     sizes = np.bincount(copies.original, minlength=len(ids)).astype(np.uint32)[copies.original]
     found = np.flatnonzero((sizes > 1) & ~earlier)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate.dedup.copies import UNKNOWN
+from curate.dedup.duplicates import UNKNOWN
 from curate.dedup.sets import Sets
 from curate.text.compiled import inner, kernel
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
     from polars._typing import PolarsDataType
 
-    from curate.dedup.copies import Copies
     from curate.dedup.cuts import Cuts
+    from curate.dedup.duplicates import Duplicates
     from curate.dedup.sets import Texts
     from curate.dedup.signatures import SignatureFiles
     from curate.recipe import Dedup
@@ -35,7 +35,7 @@ class Search:
     number: int
     files: SignatureFiles
     rank: npt.NDArray[np.int64]
-    copies: Copies
+    copies: Duplicates
     cuts: Cuts
     dedup: Dedup
     texts: Texts | None

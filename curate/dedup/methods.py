@@ -19,9 +19,9 @@ METHODS: Mapping[str, str] = {
     "url": "curate.dedup.urls:URL",
     "minhash": "curate.dedup.near:MINHASH",
     "semantic": "curate.dedup.semantic:SEMANTIC",
-    "lines": "curate.dedup.parts:LINES",
-    "substring": "curate.dedup.parts:SUBSTRING",
-    "ngrams": "curate.dedup.parts:NGRAMS",
+    "lines": "curate.dedup.passages:LINES",
+    "substring": "curate.dedup.passages:SUBSTRING",
+    "ngrams": "curate.dedup.passages:NGRAMS",
 }
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from curate.errors import UsageError
 from curate.text.compiled import inner, kernel, part
-from curate.text.folding import Normalise
+from curate.text.folding import Normalize
 from curate.text.shingles import Shingles, Unit, shingles
 
 EMPTY = np.uint32(0xFFFFFFFF)
@@ -32,7 +32,7 @@ def sign(
     bands: int,
     rows: int,
     unit: Unit = "words",
-    normalise: Normalise = "words",
+    normalize: Normalize = "words",
 ) -> pl.DataFrame:
     """MinHash signatures of n-grams, and the bands that `dedup` compares.
 
@@ -44,7 +44,7 @@ def sign(
         UsageError: `ngram`, `bands` or `rows` is less than 1.
     """
     _check_bands(bands, rows)
-    found = shingles(texts, ngram=ngram, unit=unit, normalise=normalise)
+    found = shingles(texts, ngram=ngram, unit=unit, normalize=normalize)
     signatures = signatures_of(found, count=bands * rows)
     keys = band_keys(signatures, bands=bands)
     columns = {name: pl.Series(keys[:, band]) for band, name in enumerate(band_names(bands))}

@@ -115,7 +115,7 @@ def _candidates(
     sets, signatures = [Sets.unknown(len(members))] * 3, Signatures.none(len(members))
     if dedup.is_verified and texts is not None:
         grams = [Gram(dedup.ngram, dedup.unit), Gram(dedup.verification.ngram, "words"), Gram(1, "words")]
-        sets = write_sets(files, members, texts, grams, dedup.normalise, scratch=folder / "sets", cores=cores)
+        sets = write_sets(files, members, texts, grams, dedup.normalize, scratch=folder / "sets", cores=cores)
     if not dedup.is_verified or texts is None or files.documents["earlier"].gather(members).any():
         signatures = _signatures_of(files, members, folder)
     similar, contained, words = sets
@@ -265,12 +265,12 @@ def _sign(documents: pl.DataFrame, dedup: Dedup) -> pl.DataFrame:
         bands=dedup.bands,
         rows=dedup.rows,
         unit=dedup.unit,
-        normalise=dedup.normalise,
+        normalize=dedup.normalize,
     )
 
 
 def _parameters(dedup: Dedup) -> Mapping[str, Any]:
-    said = {name: getattr(dedup, name) for name in ("ngram", "unit", "normalise", "bands", "rows")}
+    said = {name: getattr(dedup, name) for name in ("ngram", "unit", "normalize", "bands", "rows")}
     return said | {"seed": SEED}
 
 

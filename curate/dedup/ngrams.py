@@ -21,7 +21,7 @@ from curate.dedup.bloom import Bloom, has, put
 from curate.dedup.cuts import NOBODY, Cuts
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel
-from curate.text.folding import Normalise, code_table, mix_word
+from curate.text.folding import Normalize, code_table, mix_word
 from curate.text.shingles import BASE, hash_words
 
 NEWLINE = 0x0A
@@ -41,7 +41,7 @@ def cut_seen(
     *,
     ngram: int,
     max_seen: float,
-    normalise: Normalise,
+    normalize: Normalize,
     method: int,
 ) -> Seen:
     """The lines of the texts, in their order, of whose n-grams more than the share `max_seen` is in the filter, and all
@@ -51,18 +51,18 @@ def cut_seen(
     words, grams = np.empty(most, np.uint64), np.empty(most, np.uint64)  # a word takes two bytes, but for the last
     lines = int((data[offsets[0] : offsets[-1]] == NEWLINE).sum()) + len(texts)
     row, start, end = (np.empty(lines, np.int64) for _ in range(3))
-    table = code_table(normalise)
+    table = code_table(normalize)
     count, added = _pass(data, offsets, table, ngram, max_seen, *bloom, words, grams, row, start, end)
     nobody = np.full(count, NOBODY, np.int64)
     cuts = Cuts(documents[row[:count]], start[:count], end[:count], np.full(count, method, np.int8), nobody)
     return Seen(cuts, int(added))
 
 
-def count_ngrams(texts: pl.Series, *, ngram: int, normalise: Normalise) -> int:
+def count_ngrams(texts: pl.Series, *, ngram: int, normalize: Normalize) -> int:
     """How many n-grams the lines of the texts have, those that repeat each time."""
     data, offsets = text_buffers(texts)
     words = np.empty(int(np.diff(offsets).max(initial=0)) // 2 + 2, np.uint64)
-    return int(_count(data, offsets, code_table(normalise), ngram, words))
+    return int(_count(data, offsets, code_table(normalize), ngram, words))
 
 
 @kernel

@@ -21,7 +21,7 @@ from curate.dedup.scratch import Scratch
 from curate.dedup.signatures import SignatureFiles
 from curate.engine.threads import in_order
 from curate.text.compiled import kernel
-from curate.text.folding import Normalise
+from curate.text.folding import Normalize
 from curate.text.shingles import Shingles, Unit, shingles_of_lengths
 
 Texts = Callable[[int, npt.NDArray[np.int64]], pl.Series]
@@ -57,7 +57,7 @@ def write_sets(
     members: npt.NDArray[np.int64],
     texts: Texts,
     grams: Sequence[Gram],
-    normalise: Normalise,
+    normalize: Normalize,
     *,
     scratch: Path,
     cores: int = 1,
@@ -68,7 +68,7 @@ def write_sets(
     found, written = [Sets.unknown(len(members)) for _ in grams], [0] * len(grams)
     with ExitStack() as stack:
         opened = [stack.enter_context((scratch / str(kind)).open("wb")) for kind in range(len(grams))]
-        work = partial(_sets, grams, normalise)
+        work = partial(_sets, grams, normalize)
         for which, parts in in_order(work, _batches(files, members, texts), cores):
             for kind, (values, counts) in enumerate(parts):
                 ends = written[kind] + np.cumsum(counts)
@@ -109,14 +109,14 @@ def _parts(texts: pl.Series) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(bounds)]
 
 
-def _sets(grams: Sequence[Gram], normalise: Normalise, batch: Batch) -> tuple[npt.NDArray[np.int64], list[Written]]:
+def _sets(grams: Sequence[Gram], normalize: Normalize, batch: Batch) -> tuple[npt.NDArray[np.int64], list[Written]]:
     """The places of a batch, and for each kind of n-grams the sets of its texts."""
     which, texts = batch
     found: dict[Gram, Shingles] = {}
     for unit in {gram.unit: None for gram in grams}:
         kinds = [gram for gram in grams if gram.unit == unit]
         lengths = [gram.ngram for gram in kinds]
-        found |= dict(zip(kinds, shingles_of_lengths(texts, lengths, unit=unit, normalise=normalise), strict=True))
+        found |= dict(zip(kinds, shingles_of_lengths(texts, lengths, unit=unit, normalize=normalize), strict=True))
     return which, [_sorted_once(found[gram]) for gram in grams]
 
 
@@ -124,7 +124,7 @@ def _sorted_once(found: Shingles) -> Written:
     sizes = np.empty(len(found.offsets) - 1, dtype=np.int64)
     values = np.array(found.values)
     for start, end in pairwise(found.offsets.tolist()):
-        values[start:end].sort()  # numpy's sort is vectorised, the compiler's is not: ten times as fast
+        values[start:end].sort()  # numpy's sort is vectorized, the compiler's is not: ten times as fast
     length = _close_gaps(values, found.offsets, sizes)
     return values[:length], sizes
 

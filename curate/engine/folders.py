@@ -20,14 +20,14 @@ NO_DATA = ("/proc", "/sys", "/dev")
 MEMORY = "/dev/shm"
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     path: str
     size: int
     version: str
     """Modification time in ns."""
 
 
-def local_files(path: str, depth: int | None) -> Iterator[Found]:
+def local_files(path: str, depth: int | None) -> Iterator[FoundFile]:
     """A file, or the files at most `depth` folders below a folder (None: at any depth); links are followed, but never
     into a folder that they lie in.
 
@@ -46,12 +46,12 @@ def local_files(path: str, depth: int | None) -> Iterator[Found]:
             return
         raise UsageError(f"{(error.strerror or str(error)).lower()}: {path[:100]}") from None
     if stat.S_ISREG(info.st_mode):
-        yield Found(path, info.st_size, str(info.st_mtime_ns))
+        yield FoundFile(path, info.st_size, str(info.st_mtime_ns))
     elif stat.S_ISDIR(info.st_mode):
         yield from _walk(path, depth)
 
 
-def _walk(top: str, depth: int | None) -> Iterator[Found]:
+def _walk(top: str, depth: int | None) -> Iterator[FoundFile]:
     names = 0
     folders: list[tuple[str, int, tuple[str, ...]]] = [(top, 0, (os.path.realpath(top),))]
     while folders:
@@ -69,7 +69,7 @@ def _walk(top: str, depth: int | None) -> Iterator[Found]:
                     folders.append((entry.path, level + 1, (*above, real)))
             elif entry.is_file():
                 info = entry.stat()
-                yield Found(entry.path, info.st_size, str(info.st_mtime_ns))
+                yield FoundFile(entry.path, info.st_size, str(info.st_mtime_ns))
 
 
 def _is_circle(entry: os.DirEntry[str]) -> bool:

@@ -35,7 +35,7 @@ SHORT_SIGNS = ("nbsp", "amp", "quot", "lt", "gt", "copy", "reg", "laquo", "raquo
 """References to signs of one or two bytes, as pages have them by the hundred; none of three bytes is here."""
 
 
-class Seen(NamedTuple):
+class PageLook(NamedTuple):
     """`bits` of what there may be: elements of `NAMES`, `FORMULAS` (of MathML, MathJax or KaTeX) and `NUMBERED` (a list
     with numbers of its author's). `signs`, int32[n, 2]: where in the bytes of `utf8` what may be a single sign between
     two tags begins and ends."""
@@ -45,12 +45,12 @@ class Seen(NamedTuple):
     signs: npt.NDArray[np.int32]
 
 
-def first_look(html: str) -> Seen:
+def first_look(html: str) -> PageLook:
     """What there may be in a page."""
     utf8 = html.encode()
     signs = np.empty((len(utf8) // LEAST_OF_A_SIGN + 1, 2), dtype=np.int32)  # only what is written takes memory
     bits, count = _look(np.frombuffer(utf8, dtype=np.uint8), *_tables(), signs)
-    return Seen(utf8, int(bits), signs[:count])
+    return PageLook(utf8, int(bits), signs[:count])
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
-from curate.extract.first_look import NUMBERED, Seen, first_look
+from curate.extract.first_look import NUMBERED, PageLook, first_look
 from curate.extract.lists import mark_numbers, write_numbers
 from curate.extract.lone_signs import mark_lone_signs, without_marks
 from curate.extract.rewrite import rewrite, without_lists_in_tables
@@ -64,7 +64,7 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
     return found if numbered is rewritten else replace(found, text=write_numbers(found.text))
 
 
-def _extract(html: str, seen: Seen, engine: Engine, *, whole: bool) -> Extraction:
+def _extract(html: str, seen: PageLook, engine: Engine, *, whole: bool) -> Extraction:
     if whole:
         return _extract_whole(html)
     if engine == "resiliparse":
@@ -79,7 +79,7 @@ def _is_too_big(html: str) -> bool:
     return len(html) > MAX_LENGTH or html.count("<") > MAX_TAGS
 
 
-def _extract_main_fast(html: str, seen: Seen) -> Extraction:
+def _extract_main_fast(html: str, seen: PageLook) -> Extraction:
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLTree
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from curate.extract.first_look import Seen
+from curate.extract.first_look import PageLook
 
 MARK = "\N{KHAROSHTHI PUNCTUATION CRESCENT BAR}"
 REFERENCE = f"&#{ord(MARK)};"
@@ -21,7 +21,7 @@ IS_REFERENCE = re.compile(r"&#?\w{2,31};?")
 IS_SIGN = re.compile("[\u0800-\ud7ff\uf900-\uffff]")
 
 
-def mark_lone_signs(html: str, seen: Seen) -> str:
+def mark_lone_signs(html: str, seen: PageLook) -> str:
     """The page, at which the first look has `seen` where such signs may be, with a mark behind every one that would be
     left out; a page that holds such marks stays as it is."""
     if not len(seen.signs) or MARK in html or REFERENCE in html:

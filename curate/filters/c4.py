@@ -36,7 +36,7 @@ CURLY_BRACKETS_REMOVED = PublishedRate(0.028, "tokens", IN_FINEWEB)
 LOREM_IPSUM_REMOVED = PublishedRate(0.005, "tokens", IN_FINEWEB + ": less than this")
 
 
-class Settings(NamedTuple):
+class C4Settings(NamedTuple):
     """The rules on lines, as the kernel takes them."""
 
     max_word_length: int
@@ -82,7 +82,7 @@ def c4(
     for mark in end_marks:
         if len(mark) != 1:
             raise UsageError(f'end_marks: each is one character, found "{mark}"')
-    settings = Settings(
+    settings = C4Settings(
         max_word_length,
         min_words_per_line,
         terminal_punctuation,
@@ -101,7 +101,7 @@ def c4(
     return Filter(tuple(rules), measure=measure, changes_text=True, is_cheap=True, published=REMOVED)
 
 
-def cut_lines(batch: pl.DataFrame, settings: Settings, end_marks: tuple[str, ...]) -> pl.DataFrame:
+def cut_lines(batch: pl.DataFrame, settings: C4Settings, end_marks: tuple[str, ...]) -> pl.DataFrame:
     """The batch with texts of the kept lines, and the three counts."""
     buffers = text_buffers(batch["text"])
     marks = np.array([ord(mark) for mark in end_marks], dtype=np.int32)
@@ -112,7 +112,7 @@ def cut_lines(batch: pl.DataFrame, settings: Settings, end_marks: tuple[str, ...
 
 
 def _rebuilt(
-    buffers: TextBuffers, marks: npt.NDArray[np.int32], settings: Settings, counts: npt.NDArray[np.uint32]
+    buffers: TextBuffers, marks: npt.NDArray[np.int32], settings: C4Settings, counts: npt.NDArray[np.uint32]
 ) -> pl.Series:
     out = np.empty(buffers.offsets[-1] - buffers.offsets[0], dtype=np.uint8)
     offsets = np.zeros(buffers.documents + 1, dtype=np.int64)

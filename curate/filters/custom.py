@@ -19,7 +19,7 @@ from polars._typing import PolarsDataType
 from curate.batch import Filter, Visit
 from curate.errors import UsageError
 from curate.filters.custom_measures import filter_batches, filter_documents, signal_batches, transform_documents
-from curate.own_code.functions import Found, Mark, OwnFunction, find_function, marker
+from curate.own_code.functions import FoundFunction, Mark, OwnFunction, find_function, marker
 from curate.own_code.modules import Folder
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,7 +114,7 @@ def _marker(measuring: Measuring) -> Callable[[F], F]:
     return marker(Mark("step", measuring))
 
 
-def _measuring(found: Found) -> Measuring:
+def _measuring(found: FoundFunction) -> Measuring:
     if found.mark is not None and isinstance(found.mark.details, Measuring):
         return found.mark.details
     is_plain = inspect.isfunction(found.function) and not found.is_marked_otherwise

@@ -46,7 +46,7 @@ class Counts(NamedTuple):
     words: npt.NDArray[np.int64]
 
 
-class Scratch(NamedTuple):
+class MatchScratch(NamedTuple):
     """Of one document: its code points, these folded, and the words of these, a 0 after each."""
 
     codes: npt.NDArray[np.uint32]
@@ -92,10 +92,10 @@ def _encode_all(texts: pl.Series) -> list[list[int]]:
     return encoded
 
 
-def _scratch(offsets: npt.NDArray[np.int64]) -> Scratch:
+def _scratch(offsets: npt.NDArray[np.int64]) -> MatchScratch:
     """A character that is a word of its own takes two entries and at least two bytes: one more than bytes is enough."""
     longest = int(np.diff(offsets).max(initial=0)) + 1
-    return Scratch(*(np.empty(longest, dtype=np.uint32) for _ in Scratch._fields))
+    return MatchScratch(*(np.empty(longest, dtype=np.uint32) for _ in MatchScratch._fields))
 
 
 def _as_table(states: dict[int, int], words: list[int]) -> Expressions:
@@ -181,7 +181,7 @@ def _encode_text(data, start, end, table, scratch):
 @inner
 def _pointers(scratch):
     codes, folded, words = scratch
-    return Scratch(pointer(codes), pointer(folded), pointer(words))
+    return MatchScratch(pointer(codes), pointer(folded), pointer(words))
 
 
 @inner

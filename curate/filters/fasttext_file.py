@@ -58,7 +58,7 @@ def read_tables(data: bytes | mmap.mmap) -> FastTextTables:
         NotSupervised: another format or version, another kind of model, or an end before the end.
     """
     try:
-        tables = _read(Reader(data))
+        tables = _read(ModelReader(data))
         _check_shapes(tables)
         return tables
     except (struct.error, ValueError, IndexError, OverflowError) as error:
@@ -67,7 +67,7 @@ def read_tables(data: bytes | mmap.mmap) -> FastTextTables:
         raise NotSupervised(f"it ends too early, or is damaged ({error})") from error
 
 
-class Reader:
+class ModelReader:
     """A place in the bytes that moves on with each thing that is read."""
 
     def __init__(self, data: bytes | mmap.mmap) -> None:
@@ -94,7 +94,7 @@ class Reader:
         return found
 
 
-def _read(reader: Reader) -> FastTextTables:
+def _read(reader: ModelReader) -> FastTextTables:
     magic, version = reader.numbers("2i")
     if magic != MAGIC or version not in VERSIONS:
         raise NotSupervised(f"it begins with {magic}, version {version}; {MAGIC}, version 12 would be right")
@@ -139,7 +139,7 @@ def _check_shapes(tables: FastTextTables) -> None:
         raise NotSupervised(f"it has {len(tables.labels)} labels and {tables.bucket} places for n-grams")
 
 
-def _read_dictionary(reader: Reader, bucket: int) -> tuple[list[tuple[bytes, int, int]], npt.NDArray[np.int32]]:
+def _read_dictionary(reader: ModelReader, bucket: int) -> tuple[list[tuple[bytes, int, int]], npt.NDArray[np.int32]]:
     size, words, labels = reader.numbers("3i")
     _, pruned = reader.numbers("2q")
     if size != words + labels:
@@ -155,7 +155,7 @@ def _read_dictionary(reader: Reader, bucket: int) -> tuple[list[tuple[bytes, int
     return entries, rows_of
 
 
-def _read_matrix(reader: Reader, dim: int) -> npt.NDArray[np.float32]:
+def _read_matrix(reader: ModelReader, dim: int) -> npt.NDArray[np.float32]:
     (is_quantized,) = reader.numbers("?")
     if is_quantized:
         return _read_quantized(reader, dim)
@@ -170,7 +170,7 @@ def _check_columns(columns: int, dim: int) -> None:
         raise NotSupervised(f"a matrix has {columns:,} columns where vectors have {dim:,} numbers")
 
 
-def _read_quantized(reader: Reader, dim: int) -> npt.NDArray[np.float32]:
+def _read_quantized(reader: ModelReader, dim: int) -> npt.NDArray[np.float32]:
     """Each row as parts, each part one of 256 centroids (product quantization, Jégou et al. 2011), times its norm."""
     has_norms, rows, columns, size = reader.numbers("?2qi")
     _check_columns(columns, dim)
@@ -184,7 +184,7 @@ def _read_quantized(reader: Reader, dim: int) -> npt.NDArray[np.float32]:
     return matrix
 
 
-def _parts(reader: Reader, codes: npt.NDArray[np.uint8], dim: int) -> Iterator[npt.NDArray[np.float32]]:
+def _parts(reader: ModelReader, codes: npt.NDArray[np.uint8], dim: int) -> Iterator[npt.NDArray[np.float32]]:
     columns, parts, width, last_width = reader.numbers("4i")
     is_whole = min(parts, width, last_width) > 0 and (parts - 1) * width + last_width == columns == dim
     if not is_whole or codes.shape[1] != parts:

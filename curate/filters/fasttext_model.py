@@ -74,7 +74,7 @@ class FastTextModel:
         raise UsageError(f'the model {self.file.path} has no label "{label}"{nearest(label, self.labels)}')
 
 
-def load_model(path: str, *, sha256: str | None = None, licence: str = "") -> FastTextModel:
+def load_model(path: str, *, sha256: str | None = None, license: str = "") -> FastTextModel:
     """The supervised fastText model at `path`; with `sha256` given, no other file is taken for it.
 
     Raises:
@@ -83,7 +83,7 @@ def load_model(path: str, *, sha256: str | None = None, licence: str = "") -> Fa
     found = file_sha256(path, what="fastText model")
     if sha256 is not None and found != sha256:
         raise UsageError(f"the model {path} is damaged: its SHA-256 is {found}, it should be {sha256}")
-    file = ModelFile(os.path.basename(path), path, found, licence)
+    file = ModelFile(os.path.basename(path), path, found, license)
     return FastTextModel(file, *_read(path, found))
 
 

@@ -24,8 +24,8 @@ from curate.text.characters import character_classes, decode
 from curate.text.compiled import inner, kernel, pointer
 from curate.text.contractions import special_words
 from curate.text.hashes import find_slot, hash_range, mix, table_size
-from curate.text.room import character_pointers, room_for
 from curate.text.words import segment
+from curate.text.workspace import character_pointers, workspace_for
 from curate.toml_text import NotToml, parse_toml
 from curate.typed import Amount, Count, Mismatch, Share, build
 
@@ -190,7 +190,7 @@ def count_stop_words(batch: pl.DataFrame, languages: Table) -> pl.DataFrame:
     counts = np.zeros(batch.height, dtype=np.uint32)
     keys, bits = _stop_words(tuple((language, each.stop_words) for language, each in languages.items()))
     buffers = text_buffers(batch["text"])
-    room = room_for(buffers).characters
+    room = workspace_for(buffers).characters
     _count_documents(*buffers, character_classes(), special_words(), spoken, keys, bits, room, counts)
     return batch.with_columns(pl.Series("language_stop_word_count", counts))
 

@@ -33,7 +33,7 @@ SCHEMA: Mapping[str, PolarsDataType] = {
 def language(
     *, keep: tuple[str, ...], min_score: Share = 0.65, model: RecipePath | None = None, top: Positive = 3
 ) -> Filter:
-    """Keep documents in one of the languages `keep`, recognised with a score of at least `min_score`.
+    """Keep documents in one of the languages `keep`, recognized with a score of at least `min_score`.
 
     Signals: `language` (String, a code of the model's such as "en"; replaces what the source said), `language_score`
     (Float32, 0–1), `language_top` (the `top` likeliest with their scores). A text without letters or digits to speak
@@ -70,7 +70,7 @@ def load_lid(model: str | None = None) -> FastTextModel:
     """The model of this name, or the shipped one, whose checksum is verified."""
     if model is not None:
         return load_model(model)
-    return load_model(str(LID_176), sha256=LID_176_SHA256, licence="CC-BY-SA-3.0")
+    return load_model(str(LID_176), sha256=LID_176_SHA256, license="CC-BY-SA-3.0")
 
 
 def measure_language(batch: pl.DataFrame, lid: FastTextModel, top: int) -> pl.DataFrame:

@@ -26,7 +26,7 @@ CAPITALISED_WORD = r"\b\p{Lu}\w*(?:['’.]\w+)*"
 SENTENCE = pl.col("sentence")
 
 
-class Settings(NamedTuple):
+class MadladSettings(NamedTuple):
     min_list_words: int
     max_capitalised_ratio: float
     patterns: tuple[str, ...]
@@ -56,7 +56,9 @@ def madlad(
         UsageError: the file cannot be read, or a pattern is no regular expression.
     """
     files = (_pattern_file(patterns),) if patterns else ()
-    settings = Settings(min_list_words, max_capitalised_ratio, tuple(_read_patterns(patterns)) if patterns else ())
+    settings = MadladSettings(
+        min_list_words, max_capitalised_ratio, tuple(_read_patterns(patterns)) if patterns else ()
+    )
     rules = (
         Rule(
             "min_sentences",
@@ -74,7 +76,7 @@ def madlad(
     return Filter(rules, measure=partial(question_sentences, settings=settings), files=files)
 
 
-def question_sentences(batch: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def question_sentences(batch: pl.DataFrame, settings: MadladSettings) -> pl.DataFrame:
     """Add the two signals to a batch with a column `text`."""
     texts = pl.col("text").fill_null("").str.replace_all(CUT, " ", literal=True).str.replace_all(END, CUT)
     sentences = batch.select(texts.str.split(CUT).alias("sentence")).with_row_index("document").explode("sentence")
@@ -88,7 +90,7 @@ def question_sentences(batch: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     return batch.with_columns(*joined.drop("document").fill_null(0))
 
 
-def _is_questionable(settings: Settings) -> pl.Expr:
+def _is_questionable(settings: MadladSettings) -> pl.Expr:
     words = SENTENCE.str.count_matches(WORD)
     capitalised = SENTENCE.str.count_matches(CAPITALISED_WORD)
     is_list = (words >= settings.min_list_words) & (capitalised > words * settings.max_capitalised_ratio)

@@ -27,7 +27,7 @@ TEXT, LINE, NORMAL_LINE = pl.col("text").fill_null(""), pl.col("line"), pl.col("
 def redpajama_v2(*, stop_words: tuple[str, ...] = STOP_WORDS) -> Filter:
     """Measure `rps_doc_*` and `rps_lines_*` as RedPajama does, in Float32; nothing is dropped.
 
-    Words of most signals are those of the normalised text (lower case, ASCII punctuation out, NFD) between white space;
+    Words of most signals are those of the normalized text (lower case, ASCII punctuation out, NFD) between white space;
     of `symbol_to_word_ratio`, `frac_no_alph_words`, `frac_all_caps_words` and `stop_word_fraction` runs of word
     characters or of marks (nltk's WordPunctTokenizer). A duplicate n-gram counts with its first occurrence, and each
     word once. Where RedPajama keeps a value a line (`rps_lines_*`), this is the mean over the lines. Null where a text

@@ -21,7 +21,7 @@ WORD = r"\b\w+(?:['’.]\w+)*"
 LINE = pl.col("line")
 
 
-class Settings(NamedTuple):
+class RefinedWebSettings(NamedTuple):
     max_newlines: int
     max_uppercase_ratio: float
     max_digit_ratio: float
@@ -52,7 +52,7 @@ def refinedweb(
 
     Signals: `refinedweb_cut_line_count` (UInt32), `refinedweb_removed_word_ratio` (Float64).
     """
-    settings = Settings(
+    settings = RefinedWebSettings(
         max_newlines,
         max_uppercase_ratio,
         max_digit_ratio,
@@ -69,7 +69,7 @@ def refinedweb(
     return Filter((rule,), measure=partial(correct_lines, settings=settings), changes_text=True)
 
 
-def correct_lines(batch: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def correct_lines(batch: pl.DataFrame, settings: RefinedWebSettings) -> pl.DataFrame:
     """The batch with texts of the kept lines, and the two signals."""
     texts = batch.select(pl.col("text").fill_null(""))
     before = texts.select(_words("text")).to_series()
@@ -90,7 +90,7 @@ def correct_lines(batch: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     )
 
 
-def _is_kept(settings: Settings) -> pl.Expr:
+def _is_kept(settings: RefinedWebSettings) -> pl.Expr:
     size = LINE.str.len_chars().clip(1)
     capitals = LINE.str.count_matches(r"\p{Lu}") / size
     digits = LINE.str.count_matches("[0-9]") / size
@@ -101,7 +101,7 @@ def _is_kept(settings: Settings) -> pl.Expr:
     return (LINE == "") | is_kept
 
 
-def _taken_out(settings: Settings) -> pl.Expr:
+def _taken_out(settings: RefinedWebSettings) -> pl.Expr:
     """The line without the three phrases, null if nothing else is in it."""
     rest = LINE.str.replace_all(r"\s?items in cart\s?", " ")
     rest = rest.str.replace(r"\s?Read more\.\.\.$", "").str.replace(r"^Sign-in\s?", "")

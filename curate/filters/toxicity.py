@@ -23,7 +23,7 @@ from curate.recipe_path import RecipePath
 from curate.typed import Share
 
 WORD_LISTS = Path(__file__).parent / "wordlists"
-LICENCE = "CC-BY-4.0"
+LICENSE = "CC-BY-4.0"
 LIST_OF_CODE = {"tl": "fil", "nb": "no", "nn": "no"}
 """Where the code of a list and the code that language identification gives differ."""
 
@@ -124,4 +124,4 @@ def _list_path(code: str) -> Path:
 
 def _list_file(code: str) -> ModelFile:
     path = str(_list_path(code))
-    return ModelFile(f"wordlists/{_list_path(code).name}", path, file_sha256(path, what="word list"), LICENCE)
+    return ModelFile(f"wordlists/{_list_path(code).name}", path, file_sha256(path, what="word list"), LICENSE)

@@ -30,7 +30,7 @@ MAX_SLOW_DOCUMENTS = 300
 MAX_HELD = 64 << 20
 """Bytes of records that are held at once, and extracted."""
 MAX_INPUT = 128 << 20
-"""Bytes of input that are read in all: the beginnings of many splits, as neighbours in a crawl are alike."""
+"""Bytes of input that are read in all: the beginnings of many splits, as neighbors in a crawl are alike."""
 MAX_SPLITS = 32
 MIN_SPLITS = 4
 """So many splits are read to their ends, whatever their size, where they cannot be read in part."""

@@ -50,7 +50,7 @@ class OwnFunction:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFunction:
     """What a name in a recipe leads to."""
 
     kind: Kind
@@ -95,7 +95,7 @@ def marker(mark: Mark) -> Callable[[F], F]:
     return attach
 
 
-def find_function(kind: Kind, use: str, base: Path) -> Found:
+def find_function(kind: Kind, use: str, base: Path) -> FoundFunction:
     """The function that a recipe calls so; `base` is its folder, where modules are looked for first.
 
     Raises:
@@ -104,13 +104,13 @@ def find_function(kind: Kind, use: str, base: Path) -> Found:
     module_name, colon, attribute = use.partition(":")
     if not colon:
         plugin = _find_plugin(kind, use)
-        return Found(kind, use, base, Loaded(sys.modules[plugin.__module__]), plugin)
+        return FoundFunction(kind, use, base, Loaded(sys.modules[plugin.__module__]), plugin)
     loaded = find_module(module_name, base)
     function = getattr(loaded.module, attribute, None)
     if not callable(function):
         own = [name for name, value in vars(loaded.module).items() if callable(value) and not name.startswith("_")]
         raise UsageError(f'{module_name} has no function "{attribute}"{nearest(attribute, own)}')
-    return Found(kind, use, base, loaded, function)
+    return FoundFunction(kind, use, base, loaded, function)
 
 
 def script_functions(kind: Kind, base: Path) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _find_plugin(kind: Kind, name: str) -> Callable[..., Any]:
     return typing.cast(Callable[..., Any], found)
 
 
-def _checked(found: Found, parameters: Mapping[str, Any], given: int) -> dict[str, Any]:
+def _checked(found: FoundFunction, parameters: Mapping[str, Any], given: int) -> dict[str, Any]:
     """The recipe's parameters as the signature types them, paths placed in the recipe's folder."""
     own = dict(list(_parameters(found).items())[given:])
     hints = typing.get_type_hints(found.function, include_extras=True) if inspect.isroutine(found.function) else {}
@@ -152,7 +152,7 @@ def _checked(found: Found, parameters: Mapping[str, Any], given: int) -> dict[st
     return place_paths(defaults | values, hints, found.base)
 
 
-def _parameters(found: Found) -> Mapping[str, inspect.Parameter]:
+def _parameters(found: FoundFunction) -> Mapping[str, inspect.Parameter]:
     parameters = inspect.signature(found.function).parameters
     if not parameters:
         first = "a document or a batch" if found.kind == "step" else "a file"

@@ -82,7 +82,7 @@ def _check_dedup(recipe: Recipe) -> None:
         try:
             open_index(recipe.base / place, with_bands(recipe.dedup))
         except (UsageError, OSError) as error:
-            raise recipe.mistake(f"[dedup]: against: {error}", "dedup", "against") from None
+            raise recipe.recipe_error(f"[dedup]: against: {error}", "dedup", "against") from None
     for source in recipe.sources:
         if has_own_steps(source):
             continue
@@ -91,7 +91,7 @@ def _check_dedup(recipe: Recipe) -> None:
             try:
                 check(recipe.dedup, columns)
             except UsageError as error:
-                raise recipe.mistake(f"[dedup]: {error} in source {source.name}", "dedup", key) from None
+                raise recipe.recipe_error(f"[dedup]: {error} in source {source.name}", "dedup", key) from None
 
 
 def _check_decontaminate(recipe: Recipe) -> None:
@@ -100,7 +100,7 @@ def _check_decontaminate(recipe: Recipe) -> None:
     try:
         open_evaluation(recipe.decontaminate, recipe.base)
     except UsageError as error:
-        raise recipe.mistake(f"[decontaminate]: {error}", "decontaminate", "against") from None
+        raise recipe.recipe_error(f"[decontaminate]: {error}", "decontaminate", "against") from None
 
 
 def _check_scrub(recipe: Recipe) -> None:
@@ -109,7 +109,7 @@ def _check_scrub(recipe: Recipe) -> None:
     try:
         scrub_texts(pl.Series([], dtype=pl.String), entities=entities_of(recipe), engine=recipe.scrub.engine)
     except UsageError as error:
-        raise recipe.mistake(f"[scrub]: {error}", "scrub", "entities") from None
+        raise recipe.recipe_error(f"[scrub]: {error}", "scrub", "entities") from None
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
@@ -122,7 +122,7 @@ def _check_tokenizer(recipe: Recipe) -> None:
             load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
     except (UsageError, OSError) as error:
         key = "tokenizer" if named is None else "end_of_text"
-        raise recipe.mistake(f"[tokenize]: {error}", "tokenize", key) from None
+        raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", key) from None
 
 
 def require_torch() -> None:

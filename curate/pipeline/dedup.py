@@ -78,7 +78,7 @@ def _losses(verdicts: pl.DataFrame, store: Store, keys: Sequence[str], recipe: R
         for key in (keys if ids else ())
     ]
     texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
-    return with_excerpts(losses, texts, recipe.dedup.normalise, partial(_scrubbed, recipe))
+    return with_excerpts(losses, texts, recipe.dedup.normalize, partial(_scrubbed, recipe))
 
 
 def _scrubbed(recipe: Recipe, texts: pl.Series) -> list[str]:

@@ -34,7 +34,7 @@ from curate.pipeline.tokenizer import run_tokenizer, tokenizer_name
 from curate.recipe import Recipe
 from curate.run_files import MIXED, MIXTURE, TOKEN_BYTES, numbering, portion, shard, shards, tokenized
 from curate.tokenize.encode import Tokenizer, token_bytes_file
-from curate.tokenize.materialise import materialise
+from curate.tokenize.materialize import materialize
 from curate.tokenize.mix import (
     Mixture,
     MixtureRecord,
@@ -98,7 +98,7 @@ def shards_of_split(job: Job) -> Made:
     return Made(outputs, {})
 
 
-def materialise_run(job: Job) -> Made:
+def materialize_run(job: Job) -> Made:
     """Write the mixed, globally shuffled sequence itself."""
     recipe, store = job.recipe, job.store
     record = read_mixture(intact(store, "mix", "all", MIXTURE))
@@ -110,7 +110,7 @@ def materialise_run(job: Job) -> Made:
         arrays = {name: open_shards(folders[name]) for name in names}
         limit = recipe.mix.max_shard_tokens
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
-        materialise(
+        materialize(
             arrays,
             record.mixture,
             seed=recipe.seed,

@@ -1,7 +1,7 @@
 """A whole run: all stages in their order, each stage's tasks that are not done yet, and the manifest at the end.
 
 recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) (─▶ sizes ─▶ sample) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards
-  (─▶ materialise) ─▶ manifest.json
+  (─▶ materialize) ─▶ manifest.json
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def stages(recipe: Recipe) -> tuple[Stage, ...]:
         Stage("tokenize", "curate.pipeline.tokenize:tokenize_split", True),
         Stage("mix", "curate.pipeline.mix:mix_run", False),
         Stage("shards", "curate.pipeline.mix:shards_of_split", True),
-        *((Stage("materialise", "curate.pipeline.mix:materialise_run", False),) if recipe.mix.materialise else ()),
+        *((Stage("materialize", "curate.pipeline.mix:materialize_run", False),) if recipe.mix.materialize else ()),
     )
 
 

@@ -1,7 +1,7 @@
 """The members of a .tar (.gz .bz2 .xz .zst) or .zip, one by one, read in memory and never unpacked to disk.
 
-    archive ─▶ header ─▶ regular file? wanted by its name? not too big? ─▶ Member | Lost
-               damage ─▶ one Lost with its offset; what came before is kept
+    archive ─▶ header ─▶ regular file? wanted by its name? not too big? ─▶ Member | Rejected
+               damage ─▶ one Rejected with its offset; what came before is kept
 
 Names in an archive are data: they go into ids and never near a file system.
 """
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from curate.batch import Lost, Pulse, no_pulse
+from curate.batch import Pulse, Rejected, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import InputFile
 from curate.readers.inflate import PULSE_BYTES, InflatedFile, Unreadable, inflate, max_inflated
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """One file of an archive: `id` is `<id of the archive>@<path>`, with `#2` … where a path stands twice."""
 
     id: str
@@ -56,7 +56,7 @@ def is_archive(name: str) -> bool:
 
 def members(
     file: InputFile, *, id: str, wanted: Callable[[str], bool], max_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Member | Lost]:
+) -> Iterator[ArchiveMember | Rejected]:
     """All files of an archive in its own order; folders are passed over.
 
     A member is dropped as "file_type" (a link or device, or a path that `wanted` refuses) or "empty", and
@@ -70,7 +70,7 @@ def members(
         for path, found in walk(raw, file=file, refuse=_refusal(wanted, max_bytes), pulse=pulse):
             seen[path] = count = seen.get(path, 0) + 1
             member_id = f"{id}@{path}" + (f"#{count}" if count > 1 else "")
-            yield Member(member_id, path, found) if isinstance(found, bytes) else Lost(member_id, *found)
+            yield ArchiveMember(member_id, path, found) if isinstance(found, bytes) else Rejected(member_id, *found)
 
 
 def max_members(packed_bytes: int) -> int:

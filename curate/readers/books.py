@@ -5,7 +5,7 @@
             .html .htm      ─▶ Record "book/html"   (bytes)
             .xhtml .xht     ─▶ Record "book/xhtml"  (bytes; so is what begins with "<?xml")
             .tar.* .zip     ─▶ each member as above
-            anything else   ─▶ Lost "file_type"
+            anything else   ─▶ Rejected "file_type"
 
 Ids are `source/file`, and `source/archive@member` in archives. Columns, where the book states them: `title`,
 `author`, `declared_language`.
@@ -16,7 +16,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
@@ -34,16 +34,16 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 def read(
     range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """The books of one file: one, or as many as an archive has.
 
-    Lost: dropped "file_type" or "empty"; quarantined "too_big", "encrypted", "corrupt", "truncated" or "framing" (no
-    text is left inside the framing of Project Gutenberg).
+    Rejected: dropped "file_type" or "empty"; quarantined "too_big", "encrypted", "corrupt", "truncated" or "framing"
+    (no text is left inside the framing of Project Gutenberg).
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if is_archive(file.name):
         for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes, pulse=pulse):
-            if isinstance(member, Lost):
+            if isinstance(member, Rejected):
                 yield member
             else:
                 yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes, pulse=pulse)
@@ -56,20 +56,20 @@ def _is_book(name: str) -> bool:
     return name.lower().endswith(BOOK_SUFFIXES) and not name.rpartition("/")[2].startswith("._")
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:
+def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Rejected:
     if not _is_book(file.name):
-        return Lost(id, "dropped", "file_type", file.name)
+        return Rejected(id, "dropped", "file_type", file.name)
     if file.size == 0:
-        return Lost(id, "dropped", "empty")
+        return Rejected(id, "dropped", "empty")
     with open_input(file.uri) as raw:
         if file.name.lower().endswith(".epub"):  # may be larger than a record: most of it are pictures
             return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes, pulse=pulse)
         if file.size > max_bytes:
-            return Lost(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
+            return Rejected(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
         return _book(raw.read(), file.name, id=id, max_bytes=max_bytes, pulse=pulse)
 
 
-def _book(data: bytes, name: str, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:
+def _book(data: bytes, name: str, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Rejected:
     suffix = name[name.rfind(".") :].lower()
     if suffix == ".epub":
         return read_epub(io.BytesIO(data), id=id, max_bytes=max_bytes, pulse=pulse)
@@ -78,14 +78,14 @@ def _book(data: bytes, name: str, *, id: str, max_bytes: int, pulse: Pulse) -> R
     return Record(id, data, media="book/xhtml" if suffix in (".xhtml", ".xht") or is_xml(data) else "book/html")
 
 
-def _text_book(data: bytes, *, id: str) -> Record | Lost:
+def _text_book(data: bytes, *, id: str) -> Record | Rejected:
     text = decode_framed(data)
     if text is None:
         return Record(id, data)
     try:
         book = unframe(text)
     except EmptiedBook as error:
-        return Lost(id, "quarantined", "framing", str(error))
+        return Rejected(id, "quarantined", "framing", str(error))
     if book is None:
         return Record(id, text)
     columns = {"title": book.title, "author": book.author}

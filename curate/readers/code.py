@@ -1,9 +1,9 @@
-"""Source code: files of folders, and members of .tar.* and .zip archives; each is a document with its licence.
+"""Source code: files of folders, and members of .tar.* and .zip archives; each is a document with its license.
 
-    file ─▶ may its name be code? ─▶ binary? ─▶ charset as declared ─▶ language (name, content) ─▶ licence ─▶ Record
+    file ─▶ may its name be code? ─▶ binary? ─▶ charset as declared ─▶ language (name, content) ─▶ license ─▶ Record
 
 Ids are `source/file`, and `source/archive@path` in archives. Columns: `programming_language` (GitHub Linguist's
-name) and `licence` (an SPDX expression, or null where no licence text is recognised).
+name) and `license` (an SPDX expression, or null where no license text is recognized).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import codecs
 import functools
 from collections.abc import Callable, Iterator
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
 from curate.readers.declared import declared_charset
 from curate.readers.languages import language_of, may_be_code
-from curate.readers.licences import archive_licences, licence_in, local_licence, nearest_licence
+from curate.readers.licenses import archive_licenses, license_in, local_license, nearest_license
 from curate.recipe import Source
 
 HEAD_BYTES = 8192
@@ -34,51 +34,51 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 def read(
     range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
-    """The source files of one input: one, or as many as an archive has (which is read twice: licences first).
+) -> Iterator[Record | Rejected]:
+    """The source files of one input: one, or as many as an archive has (which is read twice: licenses first).
 
-    Lost: dropped "file_type" (no known language, links, what belongs to version control), "binary" or "empty";
+    Rejected: dropped "file_type" (no known language, links, what belongs to version control), "binary" or "empty";
     quarantined "too_big", "encrypted", "corrupt" or "truncated".
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if not is_archive(file.name):
         yield _read_file(file, id=id, max_bytes=max_record_bytes)
         return
-    licences = archive_licences(file, pulse=pulse)
+    licenses = archive_licenses(file, pulse=pulse)
     for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, pulse=pulse):
-        if isinstance(member, Lost):
+        if isinstance(member, Rejected):
             yield member
         else:
-            above = functools.partial(nearest_licence, member.path, licences)
-            yield _source_file(member.data, member.path, id=member.id, licence_above=above)
+            above = functools.partial(nearest_license, member.path, licenses)
+            yield _source_file(member.data, member.path, id=member.id, license_above=above)
 
 
 def _is_wanted(path: str) -> bool:
     return may_be_code(path) and VERSION_CONTROL.isdisjoint(path.split("/"))
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Lost:
+def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Rejected:
     if not _is_wanted(file.name):
-        return Lost(id, "dropped", "file_type", file.name)
+        return Rejected(id, "dropped", "file_type", file.name)
     if file.size == 0:
-        return Lost(id, "dropped", "empty")
+        return Rejected(id, "dropped", "empty")
     if file.size > max_bytes:
-        return Lost(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
+        return Rejected(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
     with open_input(file.uri) as raw:
         data = raw.read()
-    return _source_file(data, file.name, id=id, licence_above=functools.partial(local_licence, file))
+    return _source_file(data, file.name, id=id, license_above=functools.partial(local_license, file))
 
 
-def _source_file(data: bytes, path: str, *, id: str, licence_above: Callable[[], str | None]) -> Record | Lost:
+def _source_file(data: bytes, path: str, *, id: str, license_above: Callable[[], str | None]) -> Record | Rejected:
     charset = declared_charset(data)
     text = _decode(data, charset)
     if text is None:
-        return Lost(id, "dropped", "binary", path)
+        return Rejected(id, "dropped", "binary", path)
     head = data[:HEAD_BYTES]
     language = language_of(path, head)
     if language is None:
-        return Lost(id, "dropped", "file_type", path)
-    columns = {"programming_language": language, "licence": licence_in(head) or licence_above()}
+        return Rejected(id, "dropped", "file_type", path)
+    columns = {"programming_language": language, "license": license_in(head) or license_above()}
     return Record(id, text, charset=charset, columns=columns)
 
 

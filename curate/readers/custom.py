@@ -1,6 +1,6 @@
 """Users' own readers: a function from an open file to rows, each a document, or to those of a range of the file.
 
-@curate.reader    file ─▶ {"text": …, "url": …, …}, …      "module:function", "name" ─▶ OwnReader ─▶ Record | Lost
+@curate.reader    file ─▶ {"text": …, "url": …, …}, …      "module:function", "name" ─▶ OwnReader ─▶ Record | Rejected
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from curate.batch import Lost, ModelFile, Pulse, Record, no_pulse
+from curate.batch import ModelFile, Pulse, Record, Rejected, no_pulse
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import CurateError, UsageError, nearest
 from curate.own_code.functions import Mark, find_function, marker
@@ -47,7 +47,7 @@ def reader(function: F | None = None, *, split_file: SplitFile | None = None) ->
     """Mark `function(file, …)` as a reader: it yields a dict for each document that an input holds.
 
     `file` is open for reading in binary and can seek; `file.name` is its path or URI. A dict has `text`, or `html` of
-    which the main content is wanted, and may have `url`, `timestamp`, `language`, `licence` and `id` (kept as
+    which the main content is wanted, and may have `url`, `timestamp`, `language`, `license` and `id` (kept as
     `original_id`); all else becomes columns, as with tables. A string alone is a text. Ids are `source/file@n`, n
     counted from 0. Parameters after the first are the recipe's.
 
@@ -121,8 +121,8 @@ class OwnReader:
 
     def read(
         self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-    ) -> Iterator[Record | Lost]:
-        """A record for each row that the function yields. Lost: quarantined "exception", for a row that is none or,
+    ) -> Iterator[Record | Rejected]:
+        """A record for each row that the function yields. Rejected: quarantined "exception", for a row that is none or,
         where the function raised, for all that follows; and as for tables "no_text", "encoding" and "too_big".
         """
         rows, number = OwnRows(range, source, max_record_bytes, is_split=self.splitter is not None), -1
@@ -134,7 +134,7 @@ class OwnReader:
                 raise
             except BaseException as error:  # also what `sys.exit()` raises, and a panic in Rust
                 told = f"what follows record {number + 1} of it cannot be read: {describe_raised(error, __file__)}"
-                yield Lost(rows.rest(), "quarantined", "exception", told)
+                yield Rejected(rows.rest(), "quarantined", "exception", told)
 
     def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
         """The columns of the first rows of the first files.

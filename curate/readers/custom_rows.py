@@ -1,6 +1,6 @@
 """What a user's reader yields, checked and made into records: a wrong one costs itself, and says what would be right.
 
-"text" | {"text": …} | {"html": …} ─▶ place in the file ─▶ row of a table ─▶ Record | Lost
+"text" | {"text": …} | {"html": …} ─▶ place in the file ─▶ row of a table ─▶ Record | Rejected
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange
 from curate.own_code.raised import describe_raised
 from curate.readers.own_columns import kind_of
@@ -39,8 +39,8 @@ class OwnRows:
         self.file = f"{self.source.name}/{self.range.file.name}"
         self.last = self.range.start - 1
 
-    def record(self, row: Any, number: int) -> Record | Lost:
-        """Lost: quarantined "exception" where the row is none, or cannot be written; else as `row_record` has it."""
+    def record(self, row: Any, number: int) -> Record | Rejected:
+        """Rejected: quarantined "exception" where the row is none, or can't be written; else as `row_record` has it."""
         id = f"{self.rest()}#{number}" if self.is_split else f"{self.file}@{number}"
         try:
             full = as_row(row, self.names)
@@ -51,7 +51,7 @@ class OwnRows:
         except MemoryError:
             raise
         except Exception as error:  # of an object that cannot be told as a string, say
-            return Lost(id, "quarantined", "exception", describe_raised(error, __file__))
+            return Rejected(id, "quarantined", "exception", describe_raised(error, __file__))
 
     def rest(self) -> str:
         """The id of what cannot be read, as the engine names what it gives up."""
@@ -65,12 +65,12 @@ class OwnRows:
         self.last = place
         return place
 
-    def _as_record(self, row: Row, id: str) -> Record | Lost:
+    def _as_record(self, row: Row, id: str) -> Record | Rejected:
         if not is_page(row, self.names):
             return row_record(row, self.names, self.source, id=id, max_bytes=self.max_bytes)
         page = row[HTML]
         if len(page) > self.max_bytes:
-            return Lost(id, "quarantined", "too_big", f"the page has over {self.max_bytes} bytes")
+            return Rejected(id, "quarantined", "too_big", f"the page has over {self.max_bytes} bytes")
         others = {column: value for column, value in row.items() if column != HTML}
         record = row_record(others | {self.names["text"]: ""}, self.names, self.source, id=id, max_bytes=self.max_bytes)
         return replace(record, payload=page, media="text/html") if isinstance(record, Record) else record

@@ -1,7 +1,7 @@
 """An EPUB as one record: its parts in reading order, with title, author and language as the book declares them.
 
     zip ─▶ META-INF/container.xml ─▶ package (OPF) ─▶ spine ─▶ parts, as they stand, each with its type
-           META-INF/encryption.xml ─▶ Lost "encrypted", if a part of the spine is among what it names
+           META-INF/encryption.xml ─▶ Rejected "encrypted", if a part of the spine is among what it names
 
 The spine decides what is a chapter; a book of which one cannot be read is none. EPUB 3.3,
 https://www.w3.org/TR/epub-33/ (sections 4 and 5). Nothing is unpacked to disk, entities are not resolved.
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from curate.batch import Lost, Media, Part, Pulse, Record, no_pulse
+from curate.batch import Media, Part, Pulse, Record, Rejected, no_pulse
 from curate.readers.archives import open_zip, read_zip_member
 from curate.readers.epub_names import Names
 from curate.readers.epub_xml import parse_package, parse_xml
@@ -36,21 +36,21 @@ class _Chapter(NamedTuple):
     media: str
 
 
-def read_epub(stream: Any, *, id: str, max_bytes: int, pulse: Pulse = no_pulse) -> Record | Lost:
+def read_epub(stream: Any, *, id: str, max_bytes: int, pulse: Pulse = no_pulse) -> Record | Rejected:
     """`stream` is a seekable binary file; `max_bytes` bounds all parts together.
 
-    Lost: quarantined "corrupt" (also where a part of the spine is missing: half a book is none), "media_type" (a part
-    of the spine is of a type that holds no text that we know), "encrypted", "too_many" or "too_big"; dropped "empty"
-    (a spine without text).
+    Rejected: quarantined "corrupt" (also where a part of the spine is missing: half a book is none), "media_type"
+    (a part of the spine is of a type that holds no text that we know), "encrypted", "too_many" or "too_big";
+    dropped "empty" (a spine without text).
     """
     try:
         with open_zip(stream, max_directory_bytes=MAX_DIRECTORY_BYTES) as archive:
             return _read_book(archive, id=id, max_bytes=max_bytes, pulse=pulse)
     except Unreadable as error:
-        return Lost(id, "quarantined", error.reason, error.detail)
+        return Rejected(id, "quarantined", error.reason, error.detail)
 
 
-def _read_book(archive: zipfile.ZipFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Lost:
+def _read_book(archive: zipfile.ZipFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Rejected:
     names = Names(archive)
     package_entry = _package_entry(archive, names)
     package = parse_package(_description(archive, package_entry), package_entry.filename)
@@ -67,7 +67,7 @@ def _read_book(archive: zipfile.ZipFile, *, id: str, max_bytes: int, pulse: Puls
         ]
         if texts:
             raise Unreadable("corrupt", f"the spine names none of the {len(texts)} texts of the book")
-        return Lost(id, "dropped", "empty", "the spine names no text")
+        return Rejected(id, "dropped", "empty", "the spine names no text")
     return Record(id, parts, media="book/html", columns=_metadata(package))
 
 

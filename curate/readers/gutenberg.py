@@ -1,12 +1,12 @@
-"""Project Gutenberg's framing: the header, the credits and the licence that stand around a book are cut away.
+"""Project Gutenberg's framing: the header, the credits and the license that stand around a book are cut away.
 
     1991–2000   header · ***START**THE SMALL PRINT … *END* · BOOK · End of The Project Gutenberg Etext …
     2001–2003   header · (*** START OF …) · BOOK · *** END OF … · ***START**THE SMALL PRINT … *END*
-    since       header · *** START OF … *** · credits · BOOK · *** END OF … *** · licence
+    since       header · *** START OF … *** · credits · BOOK · *** END OF … *** · license
 
                 text ─▶ marks, in their order ─▶ stretches between them: framing, or a body ─▶ Unframed
 
-Marks are told in English, German, French and their neighbours. No framing is longer than `MAX_FRAMING`: what is, is
+Marks are told in English, German, French and their neighbors. No framing is longer than `MAX_FRAMING`: what is, is
 text, so that a mark in the wrong place never costs a book.
 """
 
@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 from curate.errors import CurateError
 
-MAX_FRAMING = 60_000  # characters; the longest old header with its small print is a third of this, the licence, too
+MAX_FRAMING = 60_000  # characters; the longest old header with its small print is a third of this, the license, too
 MAX_TRAILER = 1_000  # behind the small print at the end of a file
 MAX_GAP = 3  # short paragraphs of a header that say nothing of the project: a title, a name, a date
 MAX_GAP_CHARACTERS = 200

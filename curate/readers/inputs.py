@@ -1,6 +1,6 @@
 """A source's inputs found, split, and read as records, each by its reader.
 
-Source.paths ─▶ inputs ─▶ splits          FileRange ─▶ reader ─▶ Record | Lost
+Source.paths ─▶ inputs ─▶ splits          FileRange ─▶ reader ─▶ Record | Rejected
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.files import find_inputs, read_version
 from curate.engine.plan import FileRange, InputFile, PlannedSplits, Split, make_splits, target_bytes
 from curate.errors import RunConflict, UsageError
 from curate.readers.custom import resolve_reader
 from curate.readers.reader import READERS, Ranges, Reader
-from curate.recipe import Recipe, Source, mistake
+from curate.recipe import Recipe, Source, recipe_error
 
 
 def reader_of(source: Source, recipe: Recipe) -> Reader:
@@ -34,7 +34,7 @@ def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
     try:
         return find_inputs(source.paths, base=recipe.base)
     except UsageError as error:
-        raise mistake(f'source "{source.name}": {error}', source.place, recipe.file) from None
+        raise recipe_error(f'source "{source.name}": {error}', source.place, recipe.file) from None
 
 
 def split_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> PlannedSplits:
@@ -53,7 +53,7 @@ def _split_file(reader: Reader, file: InputFile, target: int) -> Ranges:
 
 def read_range(
     reader: Reader, piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
 
     Raises:

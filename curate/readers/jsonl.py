@@ -1,6 +1,6 @@
 """Rows of JSON Lines: plain files cut by bytes at line ends, compressed ones read from their beginning.
 
-    [start, end) ─▶ the lines that start there ─▶ UTF-8 ─▶ JSON object ─▶ Record | Lost
+    [start, end) ─▶ the lines that start there ─▶ UTF-8 ─▶ JSON object ─▶ Record | Rejected
                     .gz .zst …: all lines
                     .json that is an array, or one object over several lines: its items
 
@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
@@ -52,20 +52,25 @@ def split_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 def read_jsonl(
     part: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """Lines that start in [start, end); blank ones are no records.
 
     A bad line costs itself alone: quarantined "bad_json", "encoding" or "too_big" (over `max_record_bytes`, skipped
-    without being held). In a damaged file the rows before are kept and one Lost, "truncated", "corrupt", "bomb" or
-    "too_many", ends it; a file, or a part of one, whose rows have no text column is one Lost, "no_text_column".
+    without being held). In a damaged file the rows before are kept and one Rejected, "truncated", "corrupt", "bomb" or
+    "too_many", ends it; a file, or a part of one, whose rows have no text column is one Rejected, "no_text_column".
     """
     id = f"{source.name}/{part.file.name}"
     names = column_names(source.columns)
-    early: list[Lost] | None = []  # before the first row that has the column; None once there was one
+    early: list[Rejected] | None = []  # before the first row that has the column; None once there was one
     without = 0
     for place, row in read_rows(part, max_bytes=max_record_bytes, pulse=pulse):
         item = _item(row, names, source, id=f"{id}@{place}", max_bytes=max_record_bytes)
-        if early is not None and isinstance(item, Lost) and not _has(row, names["text"]) and len(early) < 10 * PATIENCE:
+        if (
+            early is not None
+            and isinstance(item, Rejected)
+            and not _has(row, names["text"])
+            and len(early) < 10 * PATIENCE
+        ):
             early.append(item)
             without += isinstance(row, dict)
             if without == PATIENCE:
@@ -80,9 +85,11 @@ def read_jsonl(
         yield from early or ()
 
 
-def _item(row: Row | Unreadable, names: Mapping[str, str], source: Source, *, id: str, max_bytes: int) -> Record | Lost:
+def _item(
+    row: Row | Unreadable, names: Mapping[str, str], source: Source, *, id: str, max_bytes: int
+) -> Record | Rejected:
     if isinstance(row, Unreadable):
-        return Lost(id, "quarantined", row.reason, row.detail)
+        return Rejected(id, "quarantined", row.reason, row.detail)
     return row_record(row, names, source, id=id, max_bytes=max_bytes)
 
 

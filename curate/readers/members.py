@@ -4,7 +4,7 @@
                            plain:       the file itself                  ─▶ PlainRun
 
 A member that begins with "WARC/", or in an ARC file with the line of a record, is a *start*. Everything between two
-starts belongs to the first of them, so any two neighbouring ranges of a file, wherever they are cut, read every member
+starts belongs to the first of them, so any two neighboring ranges of a file, wherever they are cut, read every member
 once and report every damage once.
 """
 
@@ -69,7 +69,7 @@ class DamagedMember(Exception):
         self.reason = reason
 
 
-class Run(Protocol):
+class ByteRun(Protocol):
     """A run of bytes that records lie in, one after the other."""
 
     position: int

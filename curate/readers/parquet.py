@@ -1,7 +1,7 @@
 """Rows of Parquet files: cut by row groups, read in batches of bounded size.
 
-row groups [start, end) ─▶ batches ─▶ row ─▶ Record | Lost, id `source/file@row`
-           a damaged one ─▶ one Lost for its rows that could not be read
+row groups [start, end) ─▶ batches ─▶ row ─▶ Record | Rejected, id `source/file@row`
+           a damaged one ─▶ one Rejected for its rows that could not be read
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.rows import column_names, row_record, without_text
@@ -49,10 +49,10 @@ def split_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]
 
 def read_parquet(
     part: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """Rows of the row groups [start, end). Page checksums are verified where the file has them.
 
-    Lost: for the whole file, told once: quarantined "corrupt" or "no_text_column".
+    Rejected: for the whole file, told once: quarantined "corrupt" or "no_text_column".
     """
     id = f"{source.name}/{part.file.name}"
     names = column_names(source.columns)
@@ -61,7 +61,7 @@ def read_parquet(
             table = pq.ParquetFile(raw, page_checksum_verification=True)
         except DAMAGE as error:
             raise_machine_fault(error)
-            yield Lost(f"{id}@0", "quarantined", "corrupt", str(error))
+            yield Rejected(f"{id}@0", "quarantined", "corrupt", str(error))
             return
         if problem := text_problem(table.schema_arrow, names["text"]):
             if part.start == 0:
@@ -95,7 +95,7 @@ def _read_group(
     id: str,
     max_bytes: int,
     pulse: Pulse,
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     footer = table.metadata
     row = sum(footer.row_group(before).num_rows for before in range(group))
     last = row + footer.row_group(group).num_rows - 1
@@ -106,11 +106,11 @@ def _read_group(
             rows = _next_rows(batches)
         except DAMAGE as error:
             raise_machine_fault(error)
-            yield Lost(f"{id}@{row}", "quarantined", "corrupt", f"rows {row} to {last}: {error}")
+            yield Rejected(f"{id}@{row}", "quarantined", "corrupt", f"rows {row} to {last}: {error}")
             return
         pulse()
         if not rows:
-            yield Lost(f"{id}@{row}", "quarantined", "truncated", f"rows {row} to {last} are missing")
+            yield Rejected(f"{id}@{row}", "quarantined", "truncated", f"rows {row} to {last} are missing")
             return
         for values in rows:
             yield row_record(values, names, source, id=f"{id}@{row}", max_bytes=max_bytes)

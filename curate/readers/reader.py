@@ -2,7 +2,7 @@
 
 read = "warc" ─▶ READERS["warc"] ─┬▶ split_file: InputFile ─▶ ranges, which are cut into splits
                                   ├▶ look: files ─▶ columns of their own, once, for the plan
-                                  └▶ read: FileRange ─▶ Record | Lost
+                                  └▶ read: FileRange ─▶ Record | Rejected
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from curate.batch import Lost, ModelFile, Pulse, Record, no_pulse
+from curate.batch import ModelFile, Pulse, Record, Rejected, no_pulse
 from curate.engine.plan import FileRange, InputFile
 from curate.recipe import Kind, Source
 
@@ -54,9 +54,9 @@ class Reader(Protocol):
 
     def read(
         self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-    ) -> Iterator[Record | Lost]:
+    ) -> Iterator[Record | Rejected]:
         """Every record of the range, in order, and everything else in it. It calls `pulse` while it works on a long
-        one; what is wrong with a file is told by a Lost, never raised."""
+        one; what is wrong with a file is told by a Rejected, never raised."""
 
     def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
         """The columns of its tables and the kinds of their values; only asked where it `has_own_columns`.
@@ -81,8 +81,8 @@ class BuiltIn:
 
     def read(
         self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-    ) -> Iterator[Record | Lost]:
-        records: Iterator[Record | Lost] = self._load().read(
+    ) -> Iterator[Record | Rejected]:
+        records: Iterator[Record | Rejected] = self._load().read(
             range, source=source, max_record_bytes=max_record_bytes, pulse=pulse
         )
         return records
@@ -113,13 +113,13 @@ READERS: Mapping[str, Reader] = {
     "code": BuiltIn(
         "curate.readers.code",
         "source files of folders, `.tar.*` and `.zip`",
-        Traits(_texts("programming_language", "licence")),
+        Traits(_texts("programming_language", "license")),
     ),
     "tables": BuiltIn(
         "curate.readers.tables",
         "rows of JSON Lines and Parquet",
         Traits(
-            _texts("language", "licence", "original_id"),
+            _texts("language", "license", "original_id"),
             frozenset({"columns", "columns_only"}),
             has_own_columns=True,
         ),

@@ -1,6 +1,6 @@
 """A row of a table as a record: which columns are its text, its url …, and what is wrong with it.
 
-{"content": …, "link": …} + columns = {text = "content", url = "link"} ─▶ Record | Lost
+{"content": …, "link": …} + columns = {text = "content", url = "link"} ─▶ Record | Rejected
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.errors import UsageError, nearest
 from curate.readers.own_columns import own_values
 from curate.recipe import Source
 
-KNOWN = ("text", "url", "timestamp", "id", "language", "licence")
+KNOWN = ("text", "url", "timestamp", "id", "language", "license")
 
 
 def column_names(columns: Mapping[str, str]) -> dict[str, str]:
@@ -30,31 +30,31 @@ def missing_column(name: str, column: str, existing: Iterable[str], *, file: str
     )
 
 
-def without_text(name: str, found: str, *, id: str) -> Lost:
+def without_text(name: str, found: str, *, id: str) -> Rejected:
     """A file whose text cannot be found: one odd file among many is set aside, and the rest of the source is read."""
-    return Lost(id, "quarantined", "no_text_column", f'"{name}" is not there as text: {found}')
+    return Rejected(id, "quarantined", "no_text_column", f'"{name}" is not there as text: {found}')
 
 
 def row_record(
     row: Mapping[str, Any], names: Mapping[str, str], source: Source, *, id: str, max_bytes: int
-) -> Record | Lost:
+) -> Record | Rejected:
     """`row` has the table's names; bytes in it are text in UTF-8 that was not decoded yet.
 
-    The table's `id` is kept as the column `original_id`. Lost: dropped "no_text"; quarantined "encoding" (invalid
+    The table's `id` is kept as the column `original_id`. Rejected: dropped "no_text"; quarantined "encoding" (invalid
     UTF-8 or a lone surrogate anywhere in the row's used columns) or "too_big".
     """
     text = row.get(names["text"])
     if not isinstance(text, str | bytes):  # a list or a number written out would be the table's source, not its text
-        return Lost(
+        return Rejected(
             id, "dropped", "no_text", f'"{names["text"]}" holds {"null" if text is None else type(text).__name__}'
         )
     try:
         values = {name: _plain(row.get(column)) for name, column in names.items()}
     except UnicodeError as error:
-        return Lost(id, "quarantined", "encoding", str(error))
+        return Rejected(id, "quarantined", "encoding", str(error))
     text = str(values.pop("text"))
     if len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:  # a character has at most four bytes
-        return Lost(id, "quarantined", "too_big", f"the text has over {max_bytes} bytes")
+        return Rejected(id, "quarantined", "too_big", f"the text has over {max_bytes} bytes")
     known = {name: _as_text(values.pop(name)) for name in KNOWN if name in values}
     url, timestamp, original_id = known.pop("url"), known.pop("timestamp"), known.pop("id")
     columns = {"original_id": original_id, **known, **_own(row, names, source, values)}

@@ -1,13 +1,13 @@
 """Tables: JSON Lines and Parquet, a row a document.
 
     .jsonl .ndjson .json (.gz .bz2 .xz .zst) ─▶ lines, or the items of an array (.json) ─┐
-    .parquet .pq                             ─▶ row groups ─▶ rows ─────────────────────┴▶ Record | Lost
+    .parquet .pq                             ─▶ row groups ─▶ rows ─────────────────────┴▶ Record | Rejected
 
 Ids are `source/file@row`, counted from 0, in Parquet and compressed JSON Lines, and `source/file@byte offset of the
 line` in plain JSON Lines, whose ranges cannot know how many lines stand before them.
 
 `columns` of a source maps curate's names to the table's ({"text": "content"}); without it each has its own name.
-`text` must exist. `url`, `timestamp`, `language`, `licence` are passed on where they exist, `id` as `original_id`;
+`text` must exist. `url`, `timestamp`, `language`, `license` are passed on where they exist, `id` as `original_id`;
 other columns only where `columns` names them.
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.jsonl import is_lines, read_jsonl, split_jsonl
 from curate.readers.look import look_at_tables
@@ -34,15 +34,15 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 def read(
     range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """The rows of one range.
 
-    Lost: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "no_text_column" (the whole
-    file), "bad_json", "encoding", "too_big", "truncated", "corrupt", "bomb" or "too_many".
+    Rejected: dropped "file_type" (the whole file) or "no_text" (null or not text); quarantined "no_text_column" (the
+    whole file), "bad_json", "encoding", "too_big", "truncated", "corrupt", "bomb" or "too_many".
     """
     if is_parquet(range.file.name):
         yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
     elif is_lines(range.file.name):
         yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
     else:
-        yield Lost(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)
+        yield Rejected(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)

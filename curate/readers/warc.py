@@ -1,6 +1,6 @@
 """WARC and ARC files (.gz by record or as a whole, .zst, plain) as records, with an account of everything else in them.
 
-    FileRange ─▶ runs of bytes ─▶ blocks ─▶ judge: a page? ─▶ Record | Lost
+    FileRange ─▶ runs of bytes ─▶ blocks ─▶ judge: a page? ─▶ Record | Rejected
 
 Damage costs the records that it lies in and no others: the gzip member, the zstd frame or the plain record is the
 unit, and reading goes on at the next one that begins with "WARC/". A record cut short is reported, never passed on.
@@ -14,7 +14,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from curate.batch import Lost, Media, Pulse, Record, no_pulse
+from curate.batch import Media, Pulse, Record, Rejected, no_pulse
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
@@ -32,7 +32,7 @@ from curate.readers.members import (
     find_format,
     find_start,
 )
-from curate.readers.warc_blocks import Block, Damage, read_blocks
+from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks
 from curate.recipe import Source
 
 MAX_PADDING = 512  # NULs between members hold nothing
@@ -42,11 +42,11 @@ FOREIGN = {b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-
 
 def read(
     range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """Every record of the file that starts in the range, and every stretch of it that is none.
 
     Pages come as Record: 2xx responses, `resource` and `conversion` (WET) records with HTML or plain text, their
-    payload without chunks and content encodings. All else comes as Lost, "dropped" or "quarantined". The id is
+    payload without chunks and content encodings. All else comes as Rejected, "dropped" or "quarantined". The id is
     `source/file@offset`: of the gzip member, plus `+offset` inside it for all but its first record.
 
     Memory: some four times `max_record_bytes`, whatever the file says or inflates to.
@@ -59,10 +59,10 @@ def read(
         for item in _read_items(Pages(file, pulse), range.start, range.end, max_record_bytes):
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
-            if isinstance(item, Block):
+            if isinstance(item, WarcBlock):
                 yield judge(item, id, max_record_bytes=max_record_bytes)
             else:
-                yield Lost(id, "quarantined", item.reason, item.detail)
+                yield Rejected(id, "quarantined", item.reason, item.detail)
 
 
 def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
@@ -91,7 +91,7 @@ def _plain_bounds(pages: Pages, kind: Kind, target_bytes: int) -> list[int]:
     return [*bounds, pages.size]
 
 
-def _read_items(pages: Pages, start: int, end: int, max_bytes: int) -> Iterator[Block | Damage]:
+def _read_items(pages: Pages, start: int, end: int, max_bytes: int) -> Iterator[WarcBlock | Damage]:
     form = find_format(pages)
     if start == 0 and (foreign := _name_foreign(pages, form)):
         yield foreign
@@ -101,7 +101,7 @@ def _read_items(pages: Pages, start: int, end: int, max_bytes: int) -> Iterator[
         yield from read_blocks(PlainRun(pages, start, kind=PLAIN[form]), max_bytes=max_bytes, end=end)
 
 
-def _read_members(pages: Pages, codec: Codec, start: int, end: int, max_bytes: int) -> Iterator[Block | Damage]:
+def _read_members(pages: Pages, codec: Codec, start: int, end: int, max_bytes: int) -> Iterator[WarcBlock | Damage]:
     if start == 0 and not codec.magic.match(pages.at(0, 4)):
         yield _garbage(0, find_start(pages, codec, 0, pages.size) or pages.size)
     for chain in chains(pages, codec, start, end, max_bytes=max_bytes):
@@ -147,22 +147,22 @@ class _Unwanted(Exception):
         self.reason = reason
 
 
-def judge(block: Block, id: str, *, max_record_bytes: int) -> Record | Lost:
+def judge(block: WarcBlock, id: str, *, max_record_bytes: int) -> Record | Rejected:
     """The page that a record holds, or why it holds none."""
     url = _url(block.headers)
     try:
         media, mime, charset, payload = _open_page(block, max_record_bytes)
     except _Unwanted as unwanted:
-        return Lost(id, "dropped", unwanted.reason, str(unwanted), url)
+        return Rejected(id, "dropped", unwanted.reason, str(unwanted), url)
     except NoDocument as unwanted:
-        return Lost(id, "dropped", "content_type", str(unwanted), url)
+        return Rejected(id, "dropped", "content_type", str(unwanted), url)
     except BadHttp as bad:
-        return Lost(id, "quarantined", bad.reason, str(bad), url)
+        return Rejected(id, "quarantined", bad.reason, str(bad), url)
     timestamp = block.headers.get(b"warc-date", b"").decode("latin-1") or None
     return Record(id, payload, media, url, timestamp, charset, {"mime": mime})
 
 
-def _open_page(block: Block, max_bytes: int) -> Page:
+def _open_page(block: WarcBlock, max_bytes: int) -> Page:
     """The page of a response, resource or conversion record."""
     kind = block.headers.get(b"warc-type", b"").decode("latin-1").lower()
     if not kind:
@@ -180,7 +180,7 @@ def _open_page(block: Block, max_bytes: int) -> Page:
     return media_of(mime, _identified(block), _not_empty(block.body)), mime, charset, block.body
 
 
-def _open_message(block: Block, message: bytes, max_bytes: int, left: int) -> Page:
+def _open_message(block: WarcBlock, message: bytes, max_bytes: int, left: int) -> Page:
     """The page of an HTTP message, which may be another message, once the chunks are put together."""
     if not block.length:
         raise _Unwanted("empty_payload", "no HTTP message")
@@ -198,7 +198,7 @@ def _open_message(block: Block, message: bytes, max_bytes: int, left: int) -> Pa
     return media_of(mime, _identified(block), _not_empty(payload)), mime, charset, payload
 
 
-def _identified(block: Block) -> str:
+def _identified(block: WarcBlock) -> str:
     return media_type(block.headers.get(b"warc-identified-payload-type", b""))[0]
 
 
@@ -216,7 +216,7 @@ def _not_empty(payload: bytes) -> bytes:
     return payload
 
 
-def _check_readable(block: Block, max_bytes: int) -> None:
+def _check_readable(block: WarcBlock, max_bytes: int) -> None:
     """Asked after the type: a film is unwanted, however big."""
     if len(block.body) < block.length:
         raise BadHttp("too_big", f"Content-Length {block.length}, at most {max_bytes} bytes are read")
@@ -224,7 +224,7 @@ def _check_readable(block: Block, max_bytes: int) -> None:
         _check_digest(block)
 
 
-def _check_digest(block: Block) -> None:
+def _check_digest(block: WarcBlock) -> None:
     """Without a checksum of gzip's, the record's own SHA-1 is the only witness of a flipped bit."""
     algorithm, _, digest = block.headers.get(b"warc-block-digest", b"").decode("latin-1").lower().partition(":")
     if algorithm != "sha1" or len(digest) not in (32, 40):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from curate.engine.files import open_input
 from curate.engine.plan import InputFile
 from curate.readers.members import PLAIN, Codec, Pages, PlainRun, chains, find_format, find_start
-from curate.readers.warc_blocks import Block, Damage, read_blocks
+from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks
 
 Place = tuple[int, int]
 """The offset of a gzip member or zstd frame, or of a plain record, in the file; and the record's own inside it."""
@@ -23,7 +23,7 @@ def place_of(id: str) -> Place | None:
     return (int(offset), int(inside or 0)) if offset.isdigit() and (inside or "0").isdigit() else None
 
 
-def read_at(file: InputFile, places: set[Place], *, max_record_bytes: int) -> Iterator[Block]:
+def read_at(file: InputFile, places: set[Place], *, max_record_bytes: int) -> Iterator[WarcBlock]:
     """The records at these places that can be read, in the order of the file.
 
     Raises:
@@ -35,13 +35,13 @@ def read_at(file: InputFile, places: set[Place], *, max_record_bytes: int) -> It
         for item in _items(pages, places, max_record_bytes):
             if item.place in left:
                 left.remove(item.place)
-                if isinstance(item, Block):
+                if isinstance(item, WarcBlock):
                     yield item
             if not left:
                 return
 
 
-def _items(pages: Pages, places: set[Place], max_bytes: int) -> Iterable[Block | Damage]:
+def _items(pages: Pages, places: set[Place], max_bytes: int) -> Iterable[WarcBlock | Damage]:
     form = find_format(pages)
     offsets = sorted({offset for offset, _ in places})
     if form in PLAIN:
@@ -58,7 +58,7 @@ def _items(pages: Pages, places: set[Place], max_bytes: int) -> Iterable[Block |
     )
 
 
-def _first(items: Iterator[Block | Damage]) -> Iterator[Block | Damage]:
+def _first(items: Iterator[WarcBlock | Damage]) -> Iterator[WarcBlock | Damage]:
     for item in items:
         yield item
         return
@@ -66,7 +66,7 @@ def _first(items: Iterator[Block | Damage]) -> Iterator[Block | Damage]:
 
 def _in_chains_at(
     pages: Pages, codec: Codec, offsets: list[int], places: set[Place], max_bytes: int
-) -> Iterator[Block | Damage]:
+) -> Iterator[WarcBlock | Damage]:
     """A chain may go on for long where a file is one member: its blocks are read up to the last that is wanted."""
     for offset in offsets:
         last = max(inside for at, inside in places if at == offset)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.readers.arc_line import BadLine, read_arc_line
-from curate.readers.members import ARC, DamagedMember, Run
+from curate.readers.members import ARC, ByteRun, DamagedMember
 
 MAX_HEADER = 64 << 10
 MAX_STRAY = 16  # bytes after a record's end; StormCrawler once wrote a NUL there
@@ -23,7 +23,7 @@ HEADER_END = re.compile(rb"\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class WarcBlock:
     """One WARC record. `place` is its member's offset in the file and its own inside the inflated member.
 
     Header names are in lower case. `body` is shorter than `length` where the record was too big to keep.
@@ -52,7 +52,7 @@ class _BadBlock(Exception):
         self.reason, self.is_short = reason, is_short
 
 
-def read_blocks(run: Run, *, max_bytes: int, end: int | None = None) -> Iterator[Block | Damage]:
+def read_blocks(run: ByteRun, *, max_bytes: int, end: int | None = None) -> Iterator[WarcBlock | Damage]:
     """All records of the run that start before `end`; one Damage for each that is broken.
 
     Bodies over `max_bytes` are skipped but for their first 64 KiB. Memory: about twice `max_bytes`.
@@ -64,14 +64,14 @@ def read_blocks(run: Run, *, max_bytes: int, end: int | None = None) -> Iterator
             if not window.skip_blank() or (end is not None and window.position >= end):
                 return
             start = window.begin_record()
-            item = _read_or_resynchronise(window, start, max_bytes)
+            item = _read_or_resynchronize(window, start, max_bytes)
         except DamagedMember as damage:
             yield Damage(run.locate(start), damage.reason, str(damage))
             return
         yield item
 
 
-def _read_or_resynchronise(window: _Window, start: int, max_bytes: int) -> Block | Damage:
+def _read_or_resynchronize(window: _Window, start: int, max_bytes: int) -> WarcBlock | Damage:
     try:
         return _read_block(window, start, max_bytes)
     except _BadBlock as bad:
@@ -82,7 +82,7 @@ def _read_or_resynchronise(window: _Window, start: int, max_bytes: int) -> Block
         return Damage(window.run.locate(start), "truncated" if is_truncated else bad.reason, detail)
 
 
-def _read_block(window: _Window, start: int, max_bytes: int) -> Block:
+def _read_block(window: _Window, start: int, max_bytes: int) -> WarcBlock:
     headers = _read_arc_header(window) if window.run.kind is ARC else parse_headers(_read_header(window))
     window.begin_body()
     length = _content_length(headers)
@@ -96,7 +96,7 @@ def _read_block(window: _Window, start: int, max_bytes: int) -> Block:
         is_last = window.skip_stray()
     if not is_last and not (is_closed and not window.run.is_checked) and not window.begins_record():
         raise _BadBlock("bad_length", f"Content-Length {length}, but no record begins there")
-    return Block(window.run.locate(start), headers, body, length, is_checked=is_last and window.run.is_checked)
+    return WarcBlock(window.run.locate(start), headers, body, length, is_checked=is_last and window.run.is_checked)
 
 
 def _read_header(window: _Window) -> bytes:
@@ -152,7 +152,7 @@ def _content_length(headers: dict[bytes, bytes]) -> int:
 class _Window:
     """The bytes of a run from the current record's start on."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: ByteRun) -> None:
         self.run = run
         self._data = bytearray()
         self._cursor = 0

@@ -20,7 +20,7 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
 from curate.recipe_file import opened
-from curate.report.behaviour import Finding, behaviour, nothing_read, reader_raised
+from curate.report.behavior import Remark, behavior, nothing_read, reader_raised
 from curate.report.plan import PlannedSource, planned_mixture, planned_sources
 from curate.report.thresholds import crossed, verdict_on
 from curate.steps.bind import bind, resolve
@@ -46,7 +46,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    findings: tuple[Finding, ...]
+    findings: tuple[Remark, ...]
     rates: tuple[Rate, ...]
 
     @property
@@ -66,7 +66,7 @@ def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
     findings = [*_weights(recipe)]
     sources = planned_sources(recipe, plan)
     notes = planned_mixture(recipe, sources).notes
-    findings += [Finding(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
+    findings += [Remark(False, "[mix]", note) for note in notes if not note.startswith("the weights sum")]
     findings += [*_room(recipe, sources), *_items(recipe)]
     rates: list[Rate] = []
     for source in recipe.sources:
@@ -78,53 +78,53 @@ def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
             continue
         trials = list(try_steps(batch, bind(source, recipe)))
         rates += [rate for trial in trials for rate in _rates(source.name, trial)]
-        findings += behaviour(source.name, trials, recipe.limits.max_errors)
+        findings += behavior(source.name, trials, recipe.limits.max_errors)
     return Checked(tuple(findings), tuple(rates))
 
 
-def _weights(recipe: Recipe) -> Iterator[Finding]:
+def _weights(recipe: Recipe) -> Iterator[Remark]:
     weights = recipe.mix.weights
     total = sum(weights.values())
     if weights and abs(total - 1) > 1e-6:
         is_fault = abs(total - 1) > CLOSE
-        yield Finding(
+        yield Remark(
             is_fault, "[mix] weights", f"they sum to {total:.6g}, not to 1: each counts as its part of the sum"
         )
     for source in recipe.sources:
         if weights and not weights.get(source.name):
-            yield Finding(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
+            yield Remark(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')
 
 
-def _room(recipe: Recipe, sources: Sequence[PlannedSource]) -> Iterator[Finding]:
+def _room(recipe: Recipe, sources: Sequence[PlannedSource]) -> Iterator[Remark]:
     """Whether the methods of deduplication have room for what the inputs seem to hold."""
     if recipe.dedup is None:
         return
     tokens = sum(source.estimated.tokens for source in sources)
     for method in passage_methods(recipe.dedup):
         for key, told in method.doubts(recipe.dedup, tokens):
-            yield Finding(True, f"[dedup] {key}", told)
+            yield Remark(True, f"[dedup] {key}", told)
 
 
-def _items(recipe: Recipe) -> Iterator[Finding]:
+def _items(recipe: Recipe) -> Iterator[Remark]:
     if recipe.decontaminate is None:
         return
     evaluation = open_evaluation(recipe.decontaminate, recipe.base)
     if short := evaluation.too_short:
         told = f"{short:,} of {evaluation.items.height:,} items have fewer than {evaluation.ngram} words"
-        yield Finding(False, "[decontaminate]", f"{told}: nothing can find them")
+        yield Remark(False, "[decontaminate]", f"{told}: nothing can find them")
 
 
-def _repeated(source: Source) -> Iterator[Finding]:
+def _repeated(source: Source) -> Iterator[Remark]:
     for number, step in enumerate(source.steps):
         if any(_is_same(step, other) for other in source.steps[:number]):
-            yield Finding(True, f"{source.name}, {step.use}", "the same step with the same parameters stands twice")
+            yield Remark(True, f"{source.name}, {step.use}", "the same step with the same parameters stands twice")
 
 
 def _is_same(one: Step, other: Step) -> bool:
     return one.use == other.use and dict(one.parameters) == dict(other.parameters)
 
 
-def _thresholds(source: Source, recipe: Recipe) -> Iterator[Finding]:
+def _thresholds(source: Source, recipe: Recipe) -> Iterator[Remark]:
     for step in bind(source, recipe):
         off = []
         for rule in step.filter.rules:
@@ -132,12 +132,12 @@ def _thresholds(source: Source, recipe: Recipe) -> Iterator[Finding]:
             if verdict == "off":
                 off.append(rule.name)
             elif verdict is not None:
-                yield Finding(True, f"{source.name}, {step.name}, {rule.name}", verdict)
+                yield Remark(True, f"{source.name}, {step.name}, {rule.name}", verdict)
         for low, high in crossed(step.filter.rules):
             told = f"nothing lies between {low.name} = {low.threshold:g} and {high.name} = {high.threshold:g}"
-            yield Finding(True, f"{source.name}, {step.name}", told)
+            yield Remark(True, f"{source.name}, {step.name}", told)
         if off:
-            yield Finding(False, f"{source.name}, {step.name}", f"switched off by their thresholds: {', '.join(off)}")
+            yield Remark(False, f"{source.name}, {step.name}", f"switched off by their thresholds: {', '.join(off)}")
 
 
 def _rates(source: str, trial: Trial) -> Iterator[Rate]:

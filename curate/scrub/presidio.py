@@ -38,7 +38,7 @@ RECOGNIZED = (
     _recognized("UK_NHS", "NhsRecognizer", "patient numbers of the NHS"),
     _recognized("URL", "UrlRecognizer", "addresses of web pages", has_digit=False),
     _recognized("US_BANK_NUMBER", "UsBankRecognizer", "account numbers that the text speaks of as such"),
-    _recognized("US_DRIVER_LICENSE", "UsLicenseRecognizer", "licence numbers that are spoken of", has_digit=False),
+    _recognized("US_DRIVER_LICENSE", "UsLicenseRecognizer", "license numbers that are spoken of", has_digit=False),
     _recognized("US_ITIN", "UsItinRecognizer", "taxpayer numbers that begin with 9"),
     _recognized("US_PASSPORT", "UsPassportRecognizer", "passport numbers that the text speaks of as such"),
     _recognized("US_SSN", "UsSsnRecognizer", "social security numbers"),

@@ -21,7 +21,7 @@ from curate.engine.whole import target_of, write_file
 from curate.errors import UsageError
 from curate.filters.fasttext_model import PREFIX, FastTextModel, file_sha256, load_model
 from curate.filters.fasttext_train import Training, library, library_version, save, train, write_lines
-from curate.standalone.labelled import LABEL, Tables, is_held_out, open_tables
+from curate.standalone.labelled import LABEL, LabelledTables, is_held_out, open_tables
 from curate.standalone.outputs import check_places
 from curate.standalone.tables import Unread
 from curate.standalone.writing import write_frame
@@ -33,7 +33,7 @@ SCORED = {"id": pl.String, "label": pl.String, "score": pl.Float32}
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedText:
     """How a model did on `rows` texts: the likeliest label of each beside the true one.
 
     `labels` has for each, without `__label__`: rows, predicted, precision, recall and f1 (null where undefined).
@@ -50,7 +50,7 @@ class Trained:
 
     model: Path
     card: Mapping[str, Any]
-    held_out: Judged
+    held_out: JudgedText
     unread: tuple[Unread, ...]
 
 
@@ -58,7 +58,7 @@ class Trained:
 class Evaluated:
     """How a model did on files, and what of them could not be read."""
 
-    judged: Judged
+    judged: JudgedText
     unread: tuple[Unread, ...]
 
 
@@ -156,7 +156,7 @@ def apply_classifier(
     return Applied(target, scores.height, _unread(tables))
 
 
-def _unread(*tables: Tables) -> tuple[Unread, ...]:
+def _unread(*tables: LabelledTables) -> tuple[Unread, ...]:
     return tuple(sorted(set[Unread]().union(*(part.unread for part in tables))))
 
 
@@ -181,7 +181,7 @@ def _check_target(path: Path, inputs: set[Path], force: bool) -> None:
         raise UsageError(f"{path} exists; --force writes over it")
 
 
-def _write_training(lines: Path, tables: Tables, share: float | None, seed: int) -> Counter[str]:
+def _write_training(lines: Path, tables: LabelledTables, share: float | None, seed: int) -> Counter[str]:
     """The rows that are not held out, as fastText reads them; how many there are of each label."""
     counts: Counter[str] = Counter()
 
@@ -201,7 +201,7 @@ def _write_training(lines: Path, tables: Tables, share: float | None, seed: int)
     return counts
 
 
-def _judge(model: FastTextModel, frames: Iterator[pl.DataFrame]) -> Judged:
+def _judge(model: FastTextModel, frames: Iterator[pl.DataFrame]) -> JudgedText:
     pairs = [
         frame.select(LABEL).hstack(_predicted(model, frame["text"]).rename({LABEL: "predicted"}))
         for frame in frames
@@ -211,7 +211,7 @@ def _judge(model: FastTextModel, frames: Iterator[pl.DataFrame]) -> Judged:
         raise UsageError("no row with a label is held out: nothing to judge by; hold more out, or give files")
     table = pl.concat(pairs).select(LABEL, "predicted", is_right=pl.col(LABEL).eq_missing(pl.col("predicted")))
     names = sorted({*table[LABEL], *(name.removeprefix(PREFIX) for name in model.labels)})
-    return Judged(table.height, round(table["is_right"].mean(), 4), {name: _scores(table, name) for name in names})  # type: ignore[arg-type]
+    return JudgedText(table.height, round(table["is_right"].mean(), 4), {name: _scores(table, name) for name in names})  # type: ignore[arg-type]
 
 
 def _predicted(model: FastTextModel, texts: pl.Series) -> pl.DataFrame:
@@ -234,12 +234,12 @@ def _scores(table: pl.DataFrame, name: str) -> dict[str, float | int | None]:
 
 def _card(
     model: Path,
-    tables: Tables,
-    tests: Tables,
+    tables: LabelledTables,
+    tests: LabelledTables,
     share: float | None,
     training: Training,
     counts: Mapping[str, int],
-    judged: Judged,
+    judged: JudgedText,
 ) -> dict[str, Any]:
     """Nothing of when and where: the same data and options give the same card."""
     return {

@@ -33,7 +33,7 @@ from curate.recipe import Decontaminate, Recipe, Source
 from curate.standalone.outputs import check_places
 from curate.standalone.tables import (
     SOURCE,
-    Rows,
+    TableRows,
     Unread,
     Whole,
     chosen,
@@ -106,7 +106,7 @@ def decontaminate_files(
     return Decontaminated(judged.report, count_sets(judged.report, evaluation), documents, tuple(unread))
 
 
-def _each(splits: Sequence[Split], source: Source, *, whole: bool) -> Iterator[Rows]:
+def _each(splits: Sequence[Split], source: Source, *, whole: bool) -> Iterator[TableRows]:
     return (rows for split in splits for rows in read_rows(split, source, whole=whole))
 
 

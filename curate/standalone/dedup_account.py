@@ -15,7 +15,7 @@ from curate.standalone.tables import Unread
 
 
 @dataclass(frozen=True, slots=True)
-class Cuts:
+class CutAccount:
     """What a method cut out of texts that stay."""
 
     parts: int
@@ -26,7 +26,7 @@ class Cuts:
 class DedupAccount:
     """Rows, and what became of them; those that an index has already are no copies."""
 
-    cuts: Mapping[str, Cuts]
+    cuts: Mapping[str, CutAccount]
     """By method."""
     documents: int
     unreadable: int
@@ -62,10 +62,10 @@ def account_of(verdicts: pl.DataFrame, unread: Sequence[Unread]) -> DedupAccount
     )
 
 
-def _count_cuts(verdicts: pl.DataFrame) -> dict[str, Cuts]:
+def _count_cuts(verdicts: pl.DataFrame) -> dict[str, CutAccount]:
     if "cuts" not in verdicts.columns:
         return {}
     cuts = verdicts["cuts"].explode().drop_nulls().struct.unnest()
     size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
     counts = cuts.group_by("method").agg(pl.len().alias("parts"), size).sort("method")
-    return {row["method"]: Cuts(row["parts"], row["bytes"]) for row in counts.iter_rows(named=True)}
+    return {row["method"]: CutAccount(row["parts"], row["bytes"]) for row in counts.iter_rows(named=True)}

@@ -24,7 +24,7 @@ LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class LabelledTables:
     """Files with texts, and with a label for each where one was asked for."""
 
     source: Source
@@ -71,7 +71,7 @@ def is_held_out(texts: pl.Series, share: float, seed: int) -> pl.Series:
     return keyed_share(texts, seed=seed, purpose="held out") < share
 
 
-def open_tables(files: Sequence[str | Path], *, text: str, label: str | None) -> Tables:
+def open_tables(files: Sequence[str | Path], *, text: str, label: str | None) -> LabelledTables:
     """The files, as far as they can be found; their columns are looked for when they are read.
 
     Raises:
@@ -81,4 +81,6 @@ def open_tables(files: Sequence[str | Path], *, text: str, label: str | None) ->
         raise UsageError("no file is given")
     columns = {"text": text} | ({LABEL: label} if label else {})
     source = Source(SOURCE, "tables", tuple(map(str, files)), columns=columns)
-    return Tables(source, make_plan(Recipe("classifier", sources=(source,), base=Path.cwd(), file="curate classifier")))
+    return LabelledTables(
+        source, make_plan(Recipe("classifier", sources=(source,), base=Path.cwd(), file="curate classifier"))
+    )

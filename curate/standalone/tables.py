@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.batch import Lost
+from curate.batch import Rejected
 from curate.engine.files import open_input
 from curate.engine.plan import FileRange, Split
 from curate.errors import UsageError, nearest
@@ -46,7 +46,7 @@ class Unread(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TableRows:
     """`frame` has `id, source, text, url, timestamp` and other columns that the source names; `whole` the same rows;
     `columns` are the names of all columns that any of them has."""
 
@@ -56,7 +56,7 @@ class Rows:
     columns: frozenset[str] = frozenset()
 
 
-def read_rows(split: Split, source: Source, *, whole: bool = False) -> Iterator[Rows]:
+def read_rows(split: Split, source: Source, *, whole: bool = False) -> Iterator[TableRows]:
     """The rows of each file of a split; `whole` reads all columns, and a row that has a column that cannot be read is
     not there. Damage costs the rows that it hit.
 
@@ -70,10 +70,10 @@ def read_rows(split: Split, source: Source, *, whole: bool = False) -> Iterator[
         elif jsonl.is_lines(piece.file.name):
             yield _read_lines(piece, source, whole)
         else:
-            yield Rows(no_rows(source), [], (_no_table(piece, source),))
+            yield TableRows(no_rows(source), [], (_no_table(piece, source),))
 
 
-def joined(parts: Sequence[Rows], source: Source) -> pl.DataFrame:
+def joined(parts: Sequence[TableRows], source: Source) -> pl.DataFrame:
     """The frames of a whole split."""
     return pl.concat([part.frame for part in parts], how="vertical_relaxed") if parts else no_rows(source)
 
@@ -118,7 +118,7 @@ def require_rows(rows: int, unread: Sequence[Unread]) -> None:
 
 def require_columns(source: Source, found: Iterable[frozenset[str]], needed: Iterable[str] = ()) -> None:
     """Raises UsageError where a column that was named, or that is `needed`, stands in no row of any file; `found` are
-    `Rows.columns`."""
+    `TableRows.columns`."""
     names = frozenset[str]().union(*found)
     for name, column in ({name: name for name in needed} | dict(source.columns)).items():
         if names and column not in names:
@@ -135,7 +135,7 @@ def _own_columns(source: Source) -> list[str]:
     return [name for name in source.columns if name not in TEXT_COLUMNS]
 
 
-def _read_lines(piece: FileRange, source: Source, whole: bool) -> Rows:
+def _read_lines(piece: FileRange, source: Source, whole: bool) -> TableRows:
     names, file = column_names(source.columns), piece.file.name
     rows, kept, unread = [], [], []
     columns: set[str] = set()
@@ -150,23 +150,23 @@ def _read_lines(piece: FileRange, source: Source, whole: bool) -> Rows:
         columns.update(row if isinstance(row, dict) else ())
     if rows and names["text"] not in columns:
         lacking = str(missing_column("text", names["text"], rows[0]["_columns"], file=file))
-        return Rows(no_rows(source), [], (*unread, Unread(file, "no_text_column", lacking, len(rows))))
-    return Rows(_frame(rows, source), kept, tuple(unread), frozenset(columns))
+        return TableRows(no_rows(source), [], (*unread, Unread(file, "no_text_column", lacking, len(rows))))
+    return TableRows(_frame(rows, source), kept, tuple(unread), frozenset(columns))
 
 
 def _line(
     row: dict[str, Any], names: Mapping[str, str], source: Source, place: str, whole: bool
-) -> dict[str, Any] | Lost:
+) -> dict[str, Any] | Rejected:
     """What the frame needs of a row. Null is a text that is not there, and no damage."""
     full = row if row.get(names["text"]) is not None else row | {names["text"]: ""}
     record = row_record(full, names, source, id=place, max_bytes=MAX_RECORD_BYTES)
-    if isinstance(record, Lost):
+    if isinstance(record, Rejected):
         return record
     if whole:
         try:
             _check_unicode(row)
         except UnicodeError as error:
-            return Lost(place, "quarantined", "encoding", str(error))
+            return Rejected(place, "quarantined", "encoding", str(error))
     known = {"id": record.columns.get("original_id") or place, "text": row.get(names["text"])}
     own = {name: record.columns.get(name) for name in _own_columns(source)}
     return known | {"url": record.url, "timestamp": record.timestamp, "_columns": list(row)} | own
@@ -195,7 +195,7 @@ def _frame(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:
     return frame.select("id", pl.lit(SOURCE).alias("source"), *columns[1:])
 
 
-def _read_parquet(piece: FileRange, source: Source, whole: bool) -> Rows:
+def _read_parquet(piece: FileRange, source: Source, whole: bool) -> TableRows:
     file = piece.file.name
     with open_input(piece.file.uri) as raw:
         try:
@@ -203,14 +203,14 @@ def _read_parquet(piece: FileRange, source: Source, whole: bool) -> Rows:
         except parquet.DAMAGE as error:
             parquet.raise_machine_fault(error)
             told = f"{file} cannot be read as Parquet: {_one_line(error)}"
-            return Rows(no_rows(source), [], (Unread(file, "corrupt", told, 1),))
+            return TableRows(no_rows(source), [], (Unread(file, "corrupt", told, 1),))
         wanted, existing = _wanted(source), opened.schema_arrow.names
         problem, reason = _problem(opened.schema_arrow, wanted, source, file), "no_text_column"
         if twice := [name for name in existing if existing.count(name) > 1 and (whole or name in wanted.values())]:
             problem, reason = f'the column "{twice[0]}" stands twice', "columns"
         if problem:
             count = opened.metadata.num_rows if piece.start == 0 else 0
-            return Rows(no_rows(source), [], (Unread(file, reason, problem, count),) if count else ())
+            return TableRows(no_rows(source), [], (Unread(file, reason, problem, count),) if count else ())
         columns = existing if whole else [name for name in dict.fromkeys(wanted.values()) if name in existing]
         groups = range(piece.start, min(piece.end, opened.num_row_groups))
         parts = [part for group in groups for part in _rows_of_group(opened, group, columns, wanted, file, whole)]
@@ -241,7 +241,7 @@ def _problem(schema: pa.Schema, wanted: Mapping[str, str], source: Source, file:
 
 def _rows_of_group(
     opened: pq.ParquetFile, group: int, columns: list[str], wanted: Mapping[str, str], file: str, whole: bool
-) -> Iterator[Rows]:
+) -> Iterator[TableRows]:
     row = sum(opened.metadata.row_group(before).num_rows for before in range(group))
     for table, unread in _read_group(opened, group, columns, file, row):
         yield _rows_of(table, wanted, file, row, unread, whole)
@@ -276,7 +276,7 @@ def _read_group(
 
 def _rows_of(
     table: pa.Table, wanted: Mapping[str, str], file: str, row: int, unread: tuple[Unread, ...], whole: bool
-) -> Rows:
+) -> TableRows:
     plain = {name: _plain(table.column(name), decode=name == wanted["text"]) for name in table.column_names}
     broken = {place for column in plain.values() for place in _invalid(column)}
     places = [place for place in range(table.num_rows) if place not in broken] if broken else None
@@ -286,7 +286,7 @@ def _rows_of(
     frame = _framed({name: plain[column] for name, column in wanted.items() if column in plain}, wanted, table.num_rows)
     numbers = pl.Series("row", range(table.num_rows) if places is None else places, dtype=pl.Int64) + row
     frame = frame.with_columns(pl.coalesce("id", pl.lit(file + "@") + numbers.cast(pl.String)).alias("id"))
-    return Rows(frame, table if whole else [], (*unread, *told), frozenset(plain))
+    return TableRows(frame, table if whole else [], (*unread, *told), frozenset(plain))
 
 
 def _framed(columns: Mapping[str, pa.ChunkedArray], wanted: Mapping[str, str], rows: int) -> pl.DataFrame:
@@ -332,12 +332,12 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
-def _joined(parts: list[Rows], source: Source, schema: pa.Schema | None) -> Rows:
+def _joined(parts: list[TableRows], source: Source, schema: pa.Schema | None) -> TableRows:
     whole: Whole = []
     if schema is not None:
         whole = pa.concat_tables([part.whole for part in parts]) if parts else schema.empty_table()
     unread = tuple(unread for part in parts for unread in part.unread)
-    return Rows(joined(parts, source), whole, unread, frozenset[str]().union(*(part.columns for part in parts)))
+    return TableRows(joined(parts, source), whole, unread, frozenset[str]().union(*(part.columns for part in parts)))
 
 
 def _one_line(error: Exception) -> str:

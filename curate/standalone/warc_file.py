@@ -22,7 +22,7 @@ from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
 from curate.engine.whole import target_of
-from curate.readers.warc_blocks import Block
+from curate.readers.warc_blocks import WarcBlock
 from curate.version import __version__
 
 ID_HEADER = "Curate-Id"
@@ -36,7 +36,7 @@ class Copied:
     """A record of another WARC file."""
 
     id: str
-    block: Block
+    block: WarcBlock
 
 
 @dataclass(frozen=True, slots=True)

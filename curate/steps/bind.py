@@ -20,7 +20,7 @@ from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom
 from curate.own_code.functions import script_functions
 from curate.plugins import plugin_names
-from curate.recipe import Dedup, Recipe, Source, Step, mistake
+from curate.recipe import Dedup, Recipe, Source, Step, recipe_error
 from curate.recipe_path import place_paths
 from curate.steps.source_reader import with_reader
 from curate.tokenize.rehydrate import check_rehydration
@@ -35,7 +35,7 @@ BUILT_IN: Mapping[str, str] = {
     "refinedweb": "curate.filters.refinedweb:refinedweb",
     "madlad": "curate.filters.madlad:madlad",
     "code": "curate.filters.code:code",
-    "licence": "curate.filters.licence:licence",
+    "license": "curate.filters.license:license",
     "books": "curate.filters.books:books",
     "fineweb": "curate.filters.fineweb:fineweb",
     "fineweb2": "curate.filters.fineweb2:fineweb2",
@@ -110,15 +110,15 @@ def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
     try:
         methods_of(dedup)
     except UsageError as error:
-        raise recipe.mistake(f"[dedup]: {error}", "dedup", "method") from None
+        raise recipe.recipe_error(f"[dedup]: {error}", "dedup", "method") from None
     try:
         check_rehydration(dedup.rehydrate)
     except UsageError as error:
-        raise recipe.mistake(f"[dedup]: {error}", "dedup", "rehydrate") from None
+        raise recipe.recipe_error(f"[dedup]: {error}", "dedup", "rehydrate") from None
     try:
         return with_bands(dedup)
     except UsageError as error:
-        raise recipe.mistake(f"[dedup]: {error}", "dedup", "threshold") from None
+        raise recipe.recipe_error(f"[dedup]: {error}", "dedup", "threshold") from None
 
 
 def _resolve_source(source: Source, number: int, recipe: Recipe) -> Source:
@@ -164,10 +164,10 @@ def at_line(step: Step, recipe: Recipe, work: Callable[[], Any]) -> Any:
     except Mismatch as mismatch:
         name = str(mismatch.path[0]) if mismatch.path else ""
         where = f", {name}" if name and not str(mismatch).startswith(f"{name} ") else ""
-        raise mistake(f'step "{step.use}"{where}: {mismatch}', step.place, recipe.file) from None
+        raise recipe_error(f'step "{step.use}"{where}: {mismatch}', step.place, recipe.file) from None
     except UsageError as error:
         if isinstance(error, RecipeError):
             raise
-        raise mistake(str(error), step.place, recipe.file) from None
+        raise recipe_error(str(error), step.place, recipe.file) from None
     except (OSError, UnicodeError, pl.exceptions.ComputeError) as error:  # a file that is not what it is meant to be
-        raise mistake(f'step "{step.use}": {str(error).splitlines()[0]}', step.place, recipe.file) from None
+        raise recipe_error(f'step "{step.use}": {str(error).splitlines()[0]}', step.place, recipe.file) from None

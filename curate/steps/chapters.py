@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from curate.batch import Lost, Pulse, Record, no_pulse
+from curate.batch import Pulse, Record, Rejected, no_pulse
 from curate.engine.plan import FileRange, Split
 from curate.readers.chapters import split_chapters, split_words
 from curate.readers.inputs import read_range, reader_of
@@ -17,7 +17,7 @@ from curate.recipe import Recipe, Source
 from curate.steps.extract import PART_END, extract_book
 
 
-def read_split(split: Split, source: Source, recipe: Recipe) -> Iterator[Record | Lost]:
+def read_split(split: Split, source: Source, recipe: Recipe) -> Iterator[Record | Rejected]:
     """All records of a split, in order.
 
     Raises:
@@ -30,7 +30,7 @@ def read_split(split: Split, source: Source, recipe: Recipe) -> Iterator[Record 
 
 def read_piece(
     reader: Reader, piece: FileRange, source: Source, recipe: Recipe, *, pulse: Pulse = no_pulse
-) -> Iterator[Record | Lost]:
+) -> Iterator[Record | Rejected]:
     """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
 
     Raises:
@@ -40,20 +40,20 @@ def read_piece(
     yield from split_books(found, source) if source.split else found
 
 
-def split_books(found: Iterator[Record | Lost], source: Source) -> Iterator[Record | Lost]:
+def split_books(found: Iterator[Record | Rejected], source: Source) -> Iterator[Record | Rejected]:
     """Pieces are numbered from 1, in their order; those without any text are none."""
     for item in found:
-        if isinstance(item, Lost) or source.split is None:
+        if isinstance(item, Rejected) or source.split is None:
             yield item
         else:
             yield from _pieces(item, source)
 
 
-def _pieces(record: Record, source: Source) -> Iterator[Record | Lost]:
+def _pieces(record: Record, source: Source) -> Iterator[Record | Rejected]:
     row = extract_book(record)
     text = row.get("text")
     if text is None:
-        yield Lost(record.id, row["outcome"], row["reason"], row["value"], record.url)
+        yield Rejected(record.id, row["outcome"], row["reason"], row["value"], record.url)
         return
     name = "chapter" if source.split == "chapters" else "part"
     pieces = filter(str.strip, _cut(text, source))

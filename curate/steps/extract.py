@@ -18,7 +18,7 @@ from curate.extract.charset import UndecodableText, decode
 from curate.extract.html import Engine, Extraction, extract_html
 from curate.filters.language import language_chance, load_lid
 from curate.readers.gutenberg import EmptiedBook, unframe
-from curate.recipe import Recipe, Source, mistake
+from curate.recipe import Recipe, Source, recipe_error
 from curate.steps.bind import parameters_of
 
 XHTML: tuple[Media, ...] = ("application/xhtml+xml", "book/xhtml")
@@ -85,7 +85,7 @@ def _extract_hopeful(
 
 def _useless(source: Source, recipe: Recipe) -> RecipeError:
     wanted = 'extract = "trafilatura" and a step { use = "language", keep = […] }'
-    return mistake(f'source "{source.name}": min_language_chance needs {wanted}', source.place, recipe.file)
+    return recipe_error(f'source "{source.name}": min_language_chance needs {wanted}', source.place, recipe.file)
 
 
 def _text(record: Record, extract: Extract, joint: str) -> tuple[str, set[str]]:

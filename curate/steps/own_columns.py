@@ -16,7 +16,7 @@ from curate.readers.inputs import reader_of
 from curate.readers.own_columns import EXTRA, common_kind
 from curate.readers.reader import traits_of
 from curate.readers.rows import KNOWN, column_names
-from curate.recipe import Kind, OwnColumn, Recipe, Source, mistake
+from curate.recipe import Kind, OwnColumn, Recipe, Source, recipe_error
 from curate.steps.bind import BUILT_IN
 from curate.steps.schema import ADDED, measured
 
@@ -36,7 +36,7 @@ def own_columns(source: Source, recipe: Recipe, files: Sequence[InputFile]) -> t
     try:
         kinds = reader_of(source, recipe).look(files, source)
     except UsageError as error:
-        raise mistake(f'source "{source.name}": {error}', source.place, recipe.file) from None
+        raise recipe_error(f'source "{source.name}": {error}', source.place, recipe.file) from None
     declared = [OwnColumn(name, column, kinds.get(column, "json")) for name, column in _declared(source)]
     return (*declared, *(_undeclared(source, recipe, kinds, declared) if not source.columns_only else ()))
 

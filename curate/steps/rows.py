@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.batch import Lost, Record
+from curate.batch import Record, Rejected
 from curate.engine.clock import Clock
 from curate.engine.plan import FileRange, Split
 from curate.engine.task import Culprit
@@ -42,7 +42,7 @@ def split_rows(
 
 def _walked(
     split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock
-) -> Iterator[tuple[int, Record | Lost]]:
+) -> Iterator[tuple[int, Record | Rejected]]:
     """The records of all pieces of a split. One that cannot be read to its end ends with the record that says so."""
     reader = reader_of(source, recipe)
     number = 0
@@ -62,22 +62,22 @@ def _walked(
             number += 1
 
 
-def rest_of_piece(piece: FileRange, source: Source, number: int, culprit: Culprit) -> Lost:
+def rest_of_piece(piece: FileRange, source: Source, number: int, culprit: Culprit) -> Rejected:
     """What stands in the ledger for the records of a file that nobody can read."""
     id = f"{source.name}/{piece.file.name}@{piece.start}-{piece.end}"
     told = f"what follows record {number} of this split cannot be read: {culprit.detail}"
-    return Lost(id, "quarantined", culprit.reason, told)
+    return Rejected(id, "quarantined", culprit.reason, told)
 
 
-def record_size(record: Record | Lost) -> int:
+def record_size(record: Record | Rejected) -> int:
     """Bytes, or characters of text that is ready."""
-    payload = "" if isinstance(record, Lost) else record.payload
+    payload = "" if isinstance(record, Rejected) else record.payload
     return sum(len(part.data) for part in payload) if isinstance(payload, tuple) else len(payload)
 
 
-def record_row(record: Record | Lost, extract: Extract, culprit: Culprit | None) -> dict[str, Any]:
+def record_row(record: Record | Rejected, extract: Extract, culprit: Culprit | None) -> dict[str, Any]:
     """A record as a row; one that breaks extraction, or what comes before the recipe's steps, is not extracted."""
-    if isinstance(record, Lost):
+    if isinstance(record, Rejected):
         lost = {"id": record.id, "url": record.url, "outcome": record.outcome, "step": "read"}
         return lost | {"reason": record.reason, "value": record.detail}
     row: dict[str, Any] = {"id": record.id, "url": record.url, "timestamp": record.timestamp, **record.columns}

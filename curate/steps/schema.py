@@ -28,28 +28,28 @@ ADDED = (
 """What the stages behind the steps may add, to these tables or to their own."""
 
 
-class Tables(NamedTuple):
+class RunTables(NamedTuple):
     """Columns and types of both tables, in the order in which they are written."""
 
     ledger: pl.Schema
     documents: pl.Schema
 
 
-def run_tables(recipe: Recipe) -> Tables:
+def run_tables(recipe: Recipe) -> RunTables:
     """Of all sources of a resolved recipe that know the columns of their tables."""
     each = [_of_steps(source, recipe) for source in recipe.sources]
     ledger = _united(tables.ledger for tables in each)
-    return _with_later(Tables(ledger, _united(tables.documents for tables in each)), recipe)
+    return _with_later(RunTables(ledger, _united(tables.documents for tables in each)), recipe)
 
 
-def source_tables(source: Source, recipe: Recipe) -> Tables:
+def source_tables(source: Source, recipe: Recipe) -> RunTables:
     """What one source has of them, as it is measured."""
     return _with_later(_of_steps(source, recipe), recipe)
 
 
-def _of_steps(source: Source, recipe: Recipe) -> Tables:
+def _of_steps(source: Source, recipe: Recipe) -> RunTables:
     batch = measured(source, recipe)
-    return Tables(as_ledger(batch, source, recipe.dedup).schema, as_documents(batch).schema)
+    return RunTables(as_ledger(batch, source, recipe.dedup).schema, as_documents(batch).schema)
 
 
 def measured(source: Source, recipe: Recipe) -> pl.DataFrame:
@@ -64,9 +64,9 @@ def measured(source: Source, recipe: Recipe) -> pl.DataFrame:
     return batch
 
 
-def _with_later(tables: Tables, recipe: Recipe) -> Tables:
+def _with_later(tables: RunTables, recipe: Recipe) -> RunTables:
     ledger, documents = dict(_added_to_ledger(recipe)), dict(_added_to_documents(recipe))
-    return Tables(pl.Schema({**tables.ledger, **ledger}), pl.Schema({**tables.documents, **documents}))
+    return RunTables(pl.Schema({**tables.ledger, **ledger}), pl.Schema({**tables.documents, **documents}))
 
 
 def _added_to_ledger(recipe: Recipe) -> Iterator[tuple[str, PolarsDataType]]:

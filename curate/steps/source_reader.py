@@ -32,7 +32,7 @@ def with_reader(source: Source, number: int, recipe: Recipe) -> Source:
     try:
         reader_of(source, recipe)
     except UsageError as error:
-        raise recipe.mistake(f'source "{source.name}": {error}', "source", number, "read") from None
+        raise recipe.recipe_error(f'source "{source.name}": {error}', "source", number, "read") from None
     return replace(source, **dict(_left_aside(source, number, recipe)))
 
 
@@ -59,7 +59,7 @@ def _left_aside(source: Source, number: int, recipe: Recipe) -> Iterator[tuple[s
         path = ("source", number, field.name)
         if path not in recipe.places or recipe.places[path].file == recipe.file:
             told = f'{field.name} is for {_listeners(field.name)}, and this source reads "{source.read}"'
-            raise recipe.mistake(told, *path)
+            raise recipe.recipe_error(told, *path)
         yield field.name, default
 
 

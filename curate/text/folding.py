@@ -1,6 +1,6 @@
 """What a character is to a word when texts are compared: a letter, folded or as it is, a separator, or nothing.
 
-UTF-8 bytes ─▶ next_code, by a table that says how much is normalised ─▶ code: SEPARATOR, IGNORED, or what counts
+UTF-8 bytes ─▶ next_code, by a table that says how much is normalized ─▶ code: SEPARATOR, IGNORED, or what counts
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from curate.errors import UsageError, nearest
 from curate.text.compiled import inner
 
-Normalise = Literal["words", "ccnet", "none"]
+Normalize = Literal["words", "ccnet", "none"]
 
 # One of these two, or a code point, with the bit ALONE where the character is a word.
 SEPARATOR = np.uint64(0)
@@ -47,7 +47,7 @@ PUNCTUATION_BLOCKS = ((0x2000, 0x2BFF), (0x2E00, 0x2E7F))
 
 
 @functools.cache
-def code_table(normalise: Normalise = "words") -> npt.NDArray[np.uint32]:
+def code_table(normalize: Normalize = "words") -> npt.NDArray[np.uint32]:
     """What each character of the Basic Multilingual Plane is to a word: uint32[65537], see `SEPARATOR`, `BEYOND`.
 
     * "words": case folded one character to one (`str.casefold`; "ß" stays). White space, punctuation, symbols and
@@ -61,17 +61,17 @@ def code_table(normalise: Normalise = "words") -> npt.NDArray[np.uint32]:
     count as letters.
 
     Raises:
-        UsageError: no such normalisation.
+        UsageError: no such normalization.
     """
-    if normalise not in get_args(Normalise):
-        choices = get_args(Normalise)
-        raise UsageError(f'normalise is "{normalise}": expected {", ".join(choices)}{nearest(normalise, choices)}')
+    if normalize not in get_args(Normalize):
+        choices = get_args(Normalize)
+        raise UsageError(f'normalize is "{normalize}": expected {", ".join(choices)}{nearest(normalize, choices)}')
     table = np.arange(BEYOND + 1, dtype=np.uint32)
-    table[BEYOND] = normalise == "none"
+    table[BEYOND] = normalize == "none"
     plain = np.zeros(BEYOND, dtype=bool)
     for first, last in HAN_AND_HANGUL:
         plain[first : last + 1] = True
-    code = {"words": _folded, "ccnet": _folded_bare, "none": _as_it_is}[normalise]
+    code = {"words": _folded, "ccnet": _folded_bare, "none": _as_it_is}[normalize]
     for point in np.flatnonzero(~plain).tolist():
         table[point] = code(chr(point))
     for first, last in SPACELESS:

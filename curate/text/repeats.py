@@ -19,7 +19,7 @@ from curate.text.compiled import inner, kernel, pointer
 from curate.text.hashes import clear, find_slot, hash_prefixes, powers, table_size
 from curate.text.information import measure_words, repeat_gains
 from curate.text.ngrams import DUPLICATE_SIZES, TOP_SIZES, begin_ngrams, hash_words, lengthen_ngrams
-from curate.text.room import character_pointers, room_for, table_pointers, word_pointers
+from curate.text.workspace import character_pointers, table_pointers, word_pointers, workspace_for
 
 LARGEST = DUPLICATE_SIZES[-1]
 COUNTS = (
@@ -38,7 +38,7 @@ def count_repeats(texts: pl.Series) -> npt.NDArray[np.int64]:
     """int64[documents, COUNTS] of a String column."""
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    room = room_for(buffers)
+    room = workspace_for(buffers)
     covered = np.empty(len(room.words.hashes), dtype=np.uint8)
     _count_documents(*buffers, character_classes(), repeat_gains(), powers(), room, covered, counts)
     return counts

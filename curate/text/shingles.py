@@ -21,7 +21,7 @@ from curate.text.folding import (
     IGNORED,
     NO_WORD,
     SEPARATOR,
-    Normalise,
+    Normalize,
     code_table,
     mix_word,
     next_code,
@@ -41,24 +41,24 @@ class Shingles(NamedTuple):
     offsets: npt.NDArray[np.int64]
 
 
-def shingles(texts: pl.Series, *, ngram: int, unit: Unit = "words", normalise: Normalise = "words") -> Shingles:
+def shingles(texts: pl.Series, *, ngram: int, unit: Unit = "words", normalize: Normalize = "words") -> Shingles:
     """The n-grams of each document, hashed.
 
     Words are runs of characters between separators; what separates, what is folded and what does not count says
-    `normalise` (`curate.text.folding.code_table`). N-grams of characters run over words: what separates two of them
+    `normalize` (`curate.text.folding.code_table`). N-grams of characters run over words: what separates two of them
     is one space, whatever it was.
 
     A document with fewer words (or characters) than `ngram`, but at least one, has one shingle of them all; one
     without any has none.
 
     Raises:
-        UsageError: `ngram` is less than 1, or there is no such normalisation.
+        UsageError: `ngram` is less than 1, or there is no such normalization.
     """
-    return shingles_of_lengths(texts, [ngram], unit=unit, normalise=normalise)[0]
+    return shingles_of_lengths(texts, [ngram], unit=unit, normalize=normalize)[0]
 
 
 def shingles_of_lengths(
-    texts: pl.Series, ngrams: Sequence[int], *, unit: Unit = "words", normalise: Normalise = "words"
+    texts: pl.Series, ngrams: Sequence[int], *, unit: Unit = "words", normalize: Normalize = "words"
 ) -> list[Shingles]:
     """`shingles` of several lengths, for which words are hashed once."""
     if min(ngrams) < 1:
@@ -71,7 +71,7 @@ def shingles_of_lengths(
     hashes = np.empty(int(most.max(initial=1)), dtype=np.uint64)
     ends = np.zeros((len(ngrams), len(offsets)), dtype=np.int64)
     lengths = np.array(ngrams, dtype=np.int64)
-    _shingle_documents(data, offsets, code_table(normalise), lengths, unit == "words", hashes, values, ends)
+    _shingle_documents(data, offsets, code_table(normalize), lengths, unit == "words", hashes, values, ends)
     return [Shingles(row[: bounds[-1]], bounds) for row, bounds in zip(values, ends, strict=True)]
 
 

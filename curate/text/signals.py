@@ -47,9 +47,9 @@ from curate.text.ngrams import (
     top_ngram_characters,
 )
 from curate.text.phrases import PhraseCounts, count_phrases
-from curate.text.room import character_pointers, room_for, table_pointers, word_pointers
 from curate.text.sentences import count_sentences
 from curate.text.words import WordCounts, count_words, segment, stop_words
+from curate.text.workspace import character_pointers, table_pointers, word_pointers, workspace_for
 
 COUNTS = (
     *CharacterCounts._fields,
@@ -183,7 +183,7 @@ def text_signals(texts: pl.Series) -> pl.DataFrame:
     """
     buffers = text_buffers(texts)
     counts = np.zeros((buffers.documents, len(COUNTS)), dtype=np.int64)
-    room, places = room_for(buffers), room_for_compression()
+    room, places = workspace_for(buffers), room_for_compression()
     tables = character_classes(), special_words(), stop_words(), powers(), repeat_gains()
     _count_documents(*buffers, *tables, places, room, counts)
     return pl.DataFrame({signal.name: _column(signal, counts) for signal in SIGNALS})

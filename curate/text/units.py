@@ -24,7 +24,7 @@ from curate.text.folding import (
     IGNORED,
     NO_WORD,
     SEPARATOR,
-    Normalise,
+    Normalize,
     code_table,
     mix_word,
     next_code,
@@ -58,7 +58,7 @@ class Span(NamedTuple):
     kind: Kind
     span: int
     min_words: int
-    normalise: Normalise
+    normalize: Normalize
 
 
 def new_sketch(slots: int) -> npt.NDArray[np.uint8]:
@@ -69,7 +69,7 @@ def new_sketch(slots: int) -> npt.NDArray[np.uint8]:
 def see_windows(texts: TextBuffers, span: Span, sketch: npt.NDArray[np.uint8]) -> int:
     """The first look: count in the sketch how often each window occurs. Returns how many windows there are."""
     scratch = _scratch(texts)
-    return int(_see(*texts, code_table(span.normalise), KINDS.index(span.kind), *span[1:3], sketch, *scratch))
+    return int(_see(*texts, code_table(span.normalize), KINDS.index(span.kind), *span[1:3], sketch, *scratch))
 
 
 def take_windows(texts: TextBuffers, span: Span, sketch: npt.NDArray[np.uint8]) -> Windows:
@@ -78,7 +78,7 @@ def take_windows(texts: TextBuffers, span: Span, sketch: npt.NDArray[np.uint8]) 
     most = int((np.diff(texts.offsets) // 2 + 1).sum())
     found = Windows(np.empty(most, np.uint64), *(np.empty(most, np.int32) for _ in range(3)))
     kind = KINDS.index(span.kind)
-    count = _take(*texts, code_table(span.normalise), kind, *span[1:3], sketch, *scratch, *found)
+    count = _take(*texts, code_table(span.normalize), kind, *span[1:3], sketch, *scratch, *found)
     return Windows._make(column[:count] for column in found)
 
 

@@ -42,7 +42,7 @@ from curate.text.chunks import cut_chunk
 from curate.text.compiled import inner, kernel, pointer
 from curate.text.contractions import may_be_listed, may_have_pieces, special_words
 from curate.text.hashes import find_slot, place_words
-from curate.text.room import character_pointers, room_for
+from curate.text.workspace import character_pointers, workspace_for
 
 STOP_WORDS = "the be to of and that have with"
 """Gopher's eight."""
@@ -63,7 +63,7 @@ class WordCounts(NamedTuple):
 def words_of(text: str) -> list[str]:
     """The words of one text, in order."""
     buffers = text_buffer(text)
-    room = room_for(buffers).characters
+    room = workspace_for(buffers).characters
     count = _segment_text(*buffers, character_classes(), special_words(), room)
     words = zip(room.starts[:count].tolist(), room.ends[:count].tolist(), strict=True)
     return [text[start:end] for start, end in words]

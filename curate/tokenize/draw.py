@@ -21,7 +21,7 @@ WEIGHT_BITS = 30
 """Weights are whole parts of 2**30: plans are the same on every machine, and `weight * position` stays in 63 bits."""
 
 
-class Rows(NamedTuple):
+class DrawnRows(NamedTuple):
     """Where the rows at some positions come from: index of the source, epoch, first token."""
 
     source: npt.NDArray[np.int32]
@@ -83,7 +83,7 @@ def permute(index: Int64s, size: Int64s, keys: Keys) -> Int64s:
     """Where each index goes in the permutation of [0, size) that its key names; all are int64[n], uint64[n].
 
     An unbalanced Feistel network over the least number of bits, walked until it lands below `size` (Black and Rogaway
-    2002). The round function takes high bits of the hash: with low ones, neighbours keep their parity too often.
+    2002). The round function takes high bits of the hash: with low ones, neighbors keep their parity too often.
     """
     # frexp's exponent is the bit length of size - 1; two bits at least, so that both halves have one.
     bits = np.maximum(np.frexp((size - 1).astype(np.float64))[1], 2).astype(U64)

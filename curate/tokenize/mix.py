@@ -22,7 +22,7 @@ import numpy.typing as npt
 import xxhash
 
 from curate.errors import CheckFailed, UsageError, nearest
-from curate.tokenize.draw import WEIGHT_BITS, Rows, assign_sources, place_rows
+from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, assign_sources, place_rows
 from curate.typed import Mismatch, build
 
 MIN_BLOCK = 16
@@ -175,7 +175,7 @@ class Draw:
         names = [xxhash.xxh3_64_intdigest(f"source/{name}".encode(), seed=seed) for name in self.sources]
         self._source_keys = np.array(names, dtype=np.uint64)
 
-    def locate(self, positions: npt.NDArray[np.int64]) -> Rows:
+    def locate(self, positions: npt.NDArray[np.int64]) -> DrawnRows:
         """Of each position (int64[n]): index into `sources` int32[n], epoch int64[n], first token int64[n].
 
         A row is `open_shards(…).gather([start], row_length + 1)`: the source is a ring, so every start is a valid one.
@@ -185,7 +185,7 @@ class Draw:
         )
         held, keys = self._held[source], self._source_keys[source]
         epoch, start = place_rows(drawn, held=held, row_length=self.row_length, keys=keys)
-        return Rows(source.astype(np.int32), epoch, start)
+        return DrawnRows(source.astype(np.int32), epoch, start)
 
 
 def _whole_weights(drawn: list[Share], total: int) -> npt.NDArray[np.int64]:

@@ -55,7 +55,7 @@ class TokenData:
         }
 
 
-class Rows(NamedTuple):
+class TrainRows(NamedTuple):
     """inputs and targets int64 [n, T], shifted by one token; `sources` int64 [n] indexes `Loader.sources`."""
 
     inputs: Tensor
@@ -75,7 +75,7 @@ class Loader:
         self._device = device
         self.sources = self._draw.sources
 
-    def rows(self, first: int, count: int) -> Rows:
+    def rows(self, first: int, count: int) -> TrainRows:
         """The rows at positions [first, first + count), on the device."""
         source, _, start = self._draw.locate(np.arange(first, first + count, dtype=np.int64))
         tokens = np.empty((count, self._length), dtype=np.int64)
@@ -83,7 +83,7 @@ class Loader:
             tokens[source == index] = self._arrays[index].gather(start[source == index], self._length)
         check_ids(tokens, self._vocab_size)
         moved = move(tokens, self._device)
-        return Rows(moved[:, :-1], moved[:, 1:], move(source.astype(np.int64), self._device))
+        return TrainRows(moved[:, :-1], moved[:, 1:], move(source.astype(np.int64), self._device))
 
 
 def open_tokens(run: Path) -> TokenData:

@@ -1,4 +1,4 @@
-"""One GPT: rotary positions, weightless RMSNorm, QK-norm, ReLU², zero-initialised output projections.
+"""One GPT: rotary positions, weightless RMSNorm, QK-norm, ReLU², zero-initialized output projections.
 
     tokens [B, T] ─▶ embed ─▶ norm ─▶ (x + attend(norm x), x + mlp(norm x)) × layers ─▶ norm ─▶ head ─▶ nats [B, T]
 
@@ -22,7 +22,7 @@ CHUNK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}
 
 
 class GPT(nn.Module):
-    """A decoder of `config`'s shape, initialised from `generator` (on the CPU, so the same on every device)."""
+    """A decoder of `config`'s shape, initialized from `generator` (on the CPU, so the same on every device)."""
 
     cos: Tensor
     sin: Tensor
@@ -38,7 +38,7 @@ class GPT(nn.Module):
         cos, sin = rotary_table(config.context, config.width // config.heads, base=config.rope_base)
         self.register_buffer("cos", cos, persistent=False)  # not saved: it follows from the config
         self.register_buffer("sin", sin, persistent=False)
-        self._initialise(generator or torch.Generator().manual_seed(0))
+        self._initialize(generator or torch.Generator().manual_seed(0))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits float32 [B, T, vocab_size] of tokens int64 [B, T], T <= context."""
@@ -75,7 +75,7 @@ class GPT(nn.Module):
         return self.embed.weight if self.head is None else self.head.weight
 
     @torch.no_grad()
-    def _initialise(self, generator: torch.Generator) -> None:
+    def _initialize(self, generator: torch.Generator) -> None:
         """Matrices that read the stream are uniform; those that write to it stay 0: each block starts as none."""
         # A uniform draw from [-b, b] has the deviation b / √3: this one 1 / √C.
         bound = math.sqrt(3.0 / self.config.width)
@@ -99,7 +99,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Causal self-attention. Queries and keys are normalised after rotation, which keeps their logits bounded."""
+    """Causal self-attention. Queries and keys are normalized after rotation, which keeps their logits bounded."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

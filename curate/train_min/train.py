@@ -74,7 +74,7 @@ class TrainResult:
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainProgress:
     """What goes on through a run beside weights and moments."""
 
     step: int
@@ -96,7 +96,7 @@ class _Session:
     loader: Loader
     model: GPT
     optimizer: torch.optim.Optimizer
-    progress: Progress
+    progress: TrainProgress
     out: Path
     report: Callable[[StepReport], None] | None
 
@@ -209,13 +209,13 @@ def _open_session(
     model.compute_dtype = _compute_dtype(config, device)
     optimizer = make_optimizer(model, config)
     count = len(loader.sources)
-    progress = Progress(0, [0] * count, [0] * count, [0.0] * count)
+    progress = TrainProgress(0, [0] * count, [0] * count, [0.0] * count)
     checkpoint = latest_checkpoint(out)
     if checkpoint is not None:
         state = read_state(checkpoint)
         check_same_run(state, config, data.fingerprint(), checkpoint=checkpoint)
         restore(checkpoint, model=model, optimizer=optimizer)
-        progress = Progress(**state.progress)
+        progress = TrainProgress(**state.progress)
     _cut_log(out / "log.jsonl", progress.step)
     if config.compile and device.type == "cuda":
         model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]

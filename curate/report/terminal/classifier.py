@@ -11,10 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.report.terminal.columns import add_column
-from curate.standalone.classifier import Judged
+from curate.standalone.classifier import JudgedText
 
 
-def scores_table(judged: Judged, trained: Mapping[str, int]) -> Table:
+def scores_table(judged: JudgedText, trained: Mapping[str, int]) -> Table:
     """One line per label, the most frequent first; `trained` has how many rows of each were trained on, if any."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     add_column(table, "label", is_text=True)

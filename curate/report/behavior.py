@@ -12,7 +12,7 @@ from itertools import islice
 
 import polars as pl
 
-from curate.batch import Lost, Record, Rule
+from curate.batch import Record, Rejected, Rule
 from curate.engine.plan import Plan
 from curate.recipe import Recipe, Source
 from curate.report.thresholds import verdict_on
@@ -29,7 +29,7 @@ MAX_LOOKED_AT = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remark:
     """One sentence about a recipe. A fault is a mistake; the rest is worth knowing."""
 
     is_fault: bool
@@ -37,18 +37,18 @@ class Finding:
     sentence: str
 
 
-def nothing_read(recipe: Recipe, source: Source, plan: Plan) -> Finding:
+def nothing_read(recipe: Recipe, source: Source, plan: Plan) -> Remark:
     """Why a source whose sample is empty has no document."""
     extract = page_extractor(source, recipe)
     rows = (record_row(record, extract, None) for record in _first_records(recipe, source, plan))
     reasons = Counter(f"{row['outcome']} ({row['reason']})" for row in rows if "text" not in row)
     if not reasons:
-        return Finding(True, source.name, "its files hold no record at all")
+        return Remark(True, source.name, "its files hold no record at all")
     told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common(3))
-    return Finding(True, source.name, f"none of its first {reasons.total():,} records is a document: {told}")
+    return Remark(True, source.name, f"none of its first {reasons.total():,} records is a document: {told}")
 
 
-def reader_raised(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Finding]:
+def reader_raised(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Remark]:
     """A user's reader that raises in place of more of the first records than a run goes on with; of fewer it is worth
     knowing."""
     if not has_own_reader(source):
@@ -56,20 +56,20 @@ def reader_raised(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Findin
     read, told = 0, list[str]()
     for record in _first_records(recipe, source, plan):
         read += 1
-        told += [record.detail] if isinstance(record, Lost) and record.reason == "exception" else []
+        told += [record.detail] if isinstance(record, Rejected) and record.reason == "exception" else []
     if told:
         sentence = (
             f"raised in place of {len(told):,} of the first {read:,} records; the first: {told[0].splitlines()[0]}"
         )
-        yield Finding(len(told) > recipe.limits.max_errors * read, f"{source.name}, {source.read}", sentence)
+        yield Remark(len(told) > recipe.limits.max_errors * read, f"{source.name}, {source.read}", sentence)
 
 
-def _first_records(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Record | Lost]:
+def _first_records(recipe: Recipe, source: Source, plan: Plan) -> Iterator[Record | Rejected]:
     records = (record for split in plan.of(source.name) for record in read_split(split, source, recipe))
     return islice(records, MAX_LOOKED_AT)
 
 
-def behaviour(source: str, trials: Sequence[Trial], max_errors: float) -> list[Finding]:
+def behavior(source: str, trials: Sequence[Trial], max_errors: float) -> list[Remark]:
     """Steps that raise, that take all of the sample, that cannot tell, and that never fire."""
     found = [
         finding for trial in trials for finding in (*_raised(source, trial, max_errors), *_dropped_all(source, trial))
@@ -81,11 +81,11 @@ def behaviour(source: str, trials: Sequence[Trial], max_errors: float) -> list[F
         and not _left(trials[-1])
     ):
         told = f"its steps leave nothing of the sample, which has {trials[0].documents.height:,}"
-        found.append(Finding(True, source, f"{told} document{'s' * (trials[0].documents.height > 1)}"))
+        found.append(Remark(True, source, f"{told} document{'s' * (trials[0].documents.height > 1)}"))
     return [*found, *_undecided(source, trials)]
 
 
-def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Finding]:
+def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Remark]:
     idle = []
     for trial in trials:
         if trial.documents.height < ENOUGH:
@@ -93,14 +93,14 @@ def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Finding]:
         for rule in trial.step.filter.rules:
             if _is_unknown(rule, trial.documents):
                 told = f'"{rule.signal}" is unknown for all {trial.documents.height:,} documents: it never decides'
-                yield Finding(False, f"{source}, {trial.step.name}, {rule.name}", told)
+                yield Remark(False, f"{source}, {trial.step.name}, {rule.name}", told)
             elif verdict_on(rule) != "off" and not trial.documents.filter(_fails(rule)).height:
                 idle.append(f"{trial.step.name}.{rule.name}")
     if idle:
-        yield Finding(False, source, f"dropped nothing of the sample: {', '.join(idle)}")
+        yield Remark(False, source, f"dropped nothing of the sample: {', '.join(idle)}")
 
 
-def _raised(source: str, trial: Trial, max_errors: float) -> Iterator[Finding]:
+def _raised(source: str, trial: Trial, max_errors: float) -> Iterator[Remark]:
     """A user's function that raises on more documents than a run goes on with; on fewer it is worth knowing."""
     failed = trial.documents.filter(outcome="quarantined", step=trial.step.name, reason="exception")
     if failed.is_empty():
@@ -108,10 +108,10 @@ def _raised(source: str, trial: Trial, max_errors: float) -> Iterator[Finding]:
     first = (str(failed["value"][0]).splitlines() or [""])[0]
     reached = trial.documents.height
     told = f"raised on {failed.height:,} of the {reached:,} documents of the sample that reached it; the first: {first}"
-    yield Finding(failed.height > max_errors * reached, f"{source}, {trial.step.name}", told)
+    yield Remark(failed.height > max_errors * reached, f"{source}, {trial.step.name}", told)
 
 
-def _dropped_all(source: str, trial: Trial) -> Iterator[Finding]:
+def _dropped_all(source: str, trial: Trial) -> Iterator[Remark]:
     """A step that drops everything, and the rules of it that would each alone."""
     reached = trial.documents.height
     if reached < ENOUGH or trial.documents.filter(outcome="dropped").height < reached:
@@ -119,7 +119,7 @@ def _dropped_all(source: str, trial: Trial) -> Iterator[Finding]:
     alone = [rule for rule in trial.step.filter.rules if trial.documents.filter(_fails(rule)).height == reached]
     for place in [f", {rule.name}" for rule in alone] or [""]:
         told = f"drops all {reached:,} documents of the sample that reached it"
-        yield Finding(True, f"{source}, {trial.step.name}{place}", told)
+        yield Remark(True, f"{source}, {trial.step.name}{place}", told)
 
 
 def _fails(rule: Rule) -> pl.Expr:

@@ -16,8 +16,8 @@ import polars as pl
 
 from curate.batch import HAS_TEXT
 from curate.dedup.bloom import bytes_needed, false_positive_share, new_bloom, probes_for
-from curate.dedup.copies import Copies
 from curate.dedup.cuts import Cuts, cut_texts, join_cuts
+from curate.dedup.duplicates import Duplicates
 from curate.dedup.method import PassageMethod, Search
 from curate.dedup.ngrams import count_ngrams, cut_seen
 from curate.dedup.repeats import find_repeats
@@ -36,11 +36,11 @@ Reading = Callable[..., Readings]
 
 def _cut_lines(search: Search) -> Cuts:
     asked = search.dedup.lines
-    return _cut_repeats(search, Span(asked.unit, asked.span, asked.min_words, search.dedup.normalise))
+    return _cut_repeats(search, Span(asked.unit, asked.span, asked.min_words, search.dedup.normalize))
 
 
 def _cut_substrings(search: Search) -> Cuts:
-    return _cut_repeats(search, Span("word", search.dedup.substring.min_words, 0, search.dedup.normalise))
+    return _cut_repeats(search, Span("word", search.dedup.substring.min_words, 0, search.dedup.normalize))
 
 
 def _cut_repeats(search: Search, span: Span) -> Cuts:
@@ -80,7 +80,7 @@ def _documents(search: Search) -> npt.NDArray[np.int64]:
     return np.flatnonzero(search.copies.stays & ~search.files.documents["earlier"].to_numpy())
 
 
-def mark_emptied(files: SignatureFiles, texts: Texts, copies: Copies, cuts: Cuts, min_words_left: int) -> None:
+def mark_emptied(files: SignatureFiles, texts: Texts, copies: Duplicates, cuts: Cuts, min_words_left: int) -> None:
     """Documents that will be dropped for what was cut are `gone` for the methods that follow, too: one that went as a
     copy of such a document would be lost with it."""
     is_cut = np.isin(np.arange(len(copies.gone)), cuts.document)
@@ -125,8 +125,8 @@ def _cut_seen(search: Search, reading: Reading) -> Cuts:
         UsageError: a Bloom filter for so much text would be larger than allowed, or got more than it was made for.
     """
     dedup, asked = search.dedup, search.dedup.ngrams
-    count = partial(count_ngrams, ngram=asked.ngram, normalise=dedup.normalise)
-    cut = partial(cut_seen, ngram=asked.ngram, normalise=dedup.normalise, method=search.number)
+    count = partial(count_ngrams, ngram=asked.ngram, normalize=dedup.normalize)
+    cut = partial(cut_seen, ngram=asked.ngram, normalize=dedup.normalize, method=search.number)
     capacity = asked.capacity or sum(count(texts) for _, texts in reading()) or 1
     needed = bytes_needed(capacity, asked.max_false_positives)
     filter_for = f"a Bloom filter for {capacity:,} n-grams at {asked.max_false_positives:g} false positives"

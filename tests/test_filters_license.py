@@ -1,11 +1,11 @@
-"""curate.filters.licence: SPDX expressions against the list of permissive licences."""
+"""curate.filters.license: SPDX expressions against the list of permissive licenses."""
 
 from __future__ import annotations
 
 import polars as pl
 import pytest
 
-from curate.filters.licence import PERMISSIVE, is_allowed, licence
+from curate.filters.license import PERMISSIVE, is_allowed, license
 
 
 @pytest.mark.parametrize(
@@ -25,24 +25,24 @@ from curate.filters.licence import PERMISSIVE, is_allowed, licence
         ("(MIT", True),
     ],
 )
-def test_an_expression_is_allowed_if_listed_licences_can_meet_it(expression: str, expected: bool) -> None:
+def test_an_expression_is_allowed_if_listed_licenses_can_meet_it(expression: str, expected: bool) -> None:
     assert is_allowed(expression, frozenset(PERMISSIVE)) is expected
 
 
-def test_files_without_a_known_licence_go_unless_told_otherwise() -> None:
-    batch = pl.DataFrame({"licence": ["MIT", None, "GPL-3.0-only", "MIT"]})
+def test_files_without_a_known_license_go_unless_told_otherwise() -> None:
+    batch = pl.DataFrame({"license": ["MIT", None, "GPL-3.0-only", "MIT"]})
     for keep_unknown, expected in ((False, [True, False, False, True]), (True, [True, True, False, True])):
-        step = licence(keep_unknown=keep_unknown)
+        step = license(keep_unknown=keep_unknown)
         assert step.measure is not None
         assert step.measure(batch).select(step.rules[0].keep).to_series().to_list() == expected
 
 
-def test_a_source_that_knows_no_licences_has_unknown_ones() -> None:
-    step = licence()
+def test_a_source_that_knows_no_licenses_has_unknown_ones() -> None:
+    step = license()
     assert step.measure is not None
-    assert step.measure(pl.DataFrame({"text": ["a"]}))["licence_allowed"].to_list() == [None]
+    assert step.measure(pl.DataFrame({"text": ["a"]}))["license_allowed"].to_list() == [None]
 
 
-def test_no_copyleft_licence_is_on_the_list() -> None:
+def test_no_copyleft_license_is_on_the_list() -> None:
     copyleft = ("GPL", "AGPL", "LGPL", "MPL", "EPL", "CDDL", "EUPL", "CC-BY-SA")
     assert not [name for name in PERMISSIVE if name.startswith(copyleft)]

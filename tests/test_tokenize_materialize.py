@@ -1,4 +1,4 @@
-"""The materialised mixture: whole documents, as often as their share says, in one keyed order."""
+"""The materialized mixture: whole documents, as often as their share says, in one keyed order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from curate.errors import UsageError
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids
 from curate.tokenize.encode import load_tokenizer
-from curate.tokenize.materialise import materialise
+from curate.tokenize.materialize import materialize
 from curate.tokenize.mix import Mixture, plan_mixture
 from curate.tokenize.shards import TokenArray, open_shards, write_shard
 
@@ -49,7 +49,7 @@ def test_shares_are_met_to_the_token_and_one_document_of_each_source_is_cut(
 ) -> None:
     mixture = plan(arrays)
     assert mixture.shares[0].epochs < 1 < 2 < mixture.shares[1].epochs
-    materialise(arrays, mixture, seed=17, folder=tmp_path, max_shard_tokens=4000, token_bytes=SIZES)
+    materialize(arrays, mixture, seed=17, folder=tmp_path, max_shard_tokens=4000, token_bytes=SIZES)
     mixed = open_shards(tmp_path)
     assert len(mixed.shards) > 5
     assert all(len(shard.tokens) <= 4000 for shard in mixed.shards)
@@ -71,7 +71,7 @@ def test_shares_are_met_to_the_token_and_one_document_of_each_source_is_cut(
 
 
 def test_the_order_mixes_sources_and_epochs(arrays: dict[str, TokenArray], tmp_path: Path) -> None:
-    materialise(arrays, plan(arrays), seed=17, folder=tmp_path, max_shard_tokens=1 << 20, token_bytes=SIZES)
+    materialize(arrays, plan(arrays), seed=17, folder=tmp_path, max_shard_tokens=1 << 20, token_bytes=SIZES)
     table = open_shards(tmp_path).documents()
     is_web = (table["source"] == "web").to_numpy()
     thirds = [part.mean() for part in np.array_split(is_web, 3)]
@@ -84,7 +84,7 @@ def test_bytes_depend_on_the_seed_and_on_nothing_else(arrays: dict[str, TokenArr
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / folder).mkdir()
         place = tmp_path / folder
-        paths = materialise(arrays, plan(arrays), seed=seed, folder=place, max_shard_tokens=5000, token_bytes=SIZES)
+        paths = materialize(arrays, plan(arrays), seed=seed, folder=place, max_shard_tokens=5000, token_bytes=SIZES)
         contents.append([path.read_bytes() for path in sorted(paths)])
     assert contents[0] == contents[1] != contents[2]
 
@@ -92,7 +92,7 @@ def test_bytes_depend_on_the_seed_and_on_nothing_else(arrays: dict[str, TokenArr
 def test_a_source_without_shards_is_refused(arrays: dict[str, TokenArray], tmp_path: Path) -> None:
     only = {"web": arrays["web"]}
     with pytest.raises(UsageError, match="without shards: books"):
-        materialise(only, plan(arrays), seed=1, folder=tmp_path, max_shard_tokens=5000, token_bytes=SIZES)
+        materialize(only, plan(arrays), seed=1, folder=tmp_path, max_shard_tokens=5000, token_bytes=SIZES)
 
 
 def test_documents_are_taken_whole_but_the_last_and_fill_the_budget_to_the_token() -> None:

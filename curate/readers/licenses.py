@@ -1,10 +1,10 @@
-"""The licence of a source file by text: its own SPDX line, else the nearest licence file above it.
+"""The license of a source file by text: its own SPDX line, else the nearest license file above it.
 
     SPDX-License-Identifier: MIT  ─────────────────────────────▶ "MIT"
     src/a/b.py ─▶ src/a/  src/  . ─▶ LICENSE, COPYING … ─▶ known phrases ─▶ "BSD-3-Clause" | None
 
-The nearest licence file governs even where its text is not recognised: then the licence is unknown, not the one of
-a folder further up. Identifiers are SPDX's (https://spdx.org/licenses/); the phrases are from the licences' texts.
+The nearest license file governs even where its text is not recognized: then the license is unknown, not the one of
+a folder further up. Identifiers are SPDX's (https://spdx.org/licenses/); the phrases are from the licenses' texts.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from curate.batch import Lost, Pulse, no_pulse
+from curate.batch import Pulse, Rejected, no_pulse
 from curate.engine.plan import InputFile
 from curate.readers.archives import members
 
-MAX_LICENCE_BYTES = 1 << 20
+MAX_LICENSE_BYTES = 1 << 20
 HEAD_BYTES = 4096
 SPDX = re.compile(rb"SPDX-License-Identifier:[ \t]*([A-Za-z0-9.+()-]+(?:[ \t]+[A-Za-z0-9.+()-]+)*)")
 DEPRECATED = re.compile(r"\b([AL]?GPL-\d\.\d)(?!-(?:only|or-later)\b|\d)(\+?)")  # GPL-2.0 and GPL-2.0+
-LICENCE_NAME = re.compile(
+LICENSE_NAME = re.compile(
     r"(?:(?:un)?licen[cs]e|copying|copyright)(?:[-._][\w.+-]*)?|[\w.+]+-licen[cs]e(?:\.(?:txt|md|rst))?", re.IGNORECASE
 )
 CHOICE_NAME = re.compile(r"licen[cs]e[-_.](?!(?:txt|md|rst|html)$)\w", re.IGNORECASE)
 NOT_WORDS = re.compile(r"[^a-z0-9.+/-]+")
 
-# (identifier, the phrase that opens it, phrases that must stand somewhere too). The licence whose opening stands first
+# (identifier, the phrase that opens it, phrases that must stand somewhere too). The license whose opening stands first
 # in a text is its main one; among equal places the first of this table.
 PHRASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("AGPL-3.0-only", "gnu affero general public license version 3", ()),
@@ -69,8 +69,8 @@ PHRASES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def licence_in(head: bytes) -> str | None:
-    """The licence expression of a file's own SPDX line, looked for in its first 4 KiB; old GPL names as today's."""
+def license_in(head: bytes) -> str | None:
+    """The license expression of a file's own SPDX line, looked for in its first 4 KiB; old GPL names as today's."""
     match = SPDX.search(head[:HEAD_BYTES])
     return DEPRECATED.sub(_current, match.group(1).decode()) if match else None
 
@@ -79,71 +79,71 @@ def _current(old: re.Match[str]) -> str:
     return old.group(1) + ("-or-later" if old.group(2) else "-only")
 
 
-def nearest_licence(path: str, licences: Mapping[str, str | None]) -> str | None:
-    """The licence of the deepest folder above `path` that has one; folders are "a/b", the top is ""."""
+def nearest_license(path: str, licenses: Mapping[str, str | None]) -> str | None:
+    """The license of the deepest folder above `path` that has one; folders are "a/b", the top is ""."""
     folder = path
     while folder:
         folder = folder.rpartition("/")[0]
-        if folder in licences:
-            return licences[folder]
+        if folder in licenses:
+            return licenses[folder]
     return None
 
 
-def archive_licences(file: InputFile, *, pulse: Pulse = no_pulse) -> dict[str, str | None]:
-    """Folder -> licence, for the folders of an archive that hold licence files: one reading of the archive."""
+def archive_licenses(file: InputFile, *, pulse: Pulse = no_pulse) -> dict[str, str | None]:
+    """Folder -> license, for the folders of an archive that hold license files: one reading of the archive."""
     found: dict[str, list[tuple[str, bytes]]] = {}
-    for member in members(file, id="", wanted=is_licence_name, max_bytes=MAX_LICENCE_BYTES, pulse=pulse):
-        if not isinstance(member, Lost):
+    for member in members(file, id="", wanted=is_license_name, max_bytes=MAX_LICENSE_BYTES, pulse=pulse):
+        if not isinstance(member, Rejected):
             folder, _, name = member.path.rpartition("/")
             found.setdefault(folder, []).append((name, member.data))
     return {folder: combine(files) for folder, files in found.items()}
 
 
-def local_licence(file: InputFile) -> str | None:
-    """The licence of a file on a local disk, looked up from its folder to the one in which its name begins.
+def local_license(file: InputFile) -> str | None:
+    """The license of a file on a local disk, looked up from its folder to the one in which its name begins.
 
     None for object stores, where each look would be a request.
     """
     if "://" in file.uri:
         return None
     root = Path(file.uri.removesuffix(file.name))
-    return _folder_licence(Path(file.uri).parent, root)
+    return _folder_license(Path(file.uri).parent, root)
 
 
 def combine(files: Iterable[tuple[str, bytes]]) -> str | None:
-    """One expression for the licence files of one folder, given as (name, content).
+    """One expression for the license files of one folder, given as (name, content).
 
     LICENSE-MIT beside LICENSE-APACHE is a choice ("Apache-2.0 OR MIT"); the LGPL beside the GPL that it refers to is
     the LGPL; other files apply together ("AND").
     """
-    named = [(name, recognise(content.decode("utf-8", "replace"))) for name, content in files]
-    known = sorted({licence for _, licence in named if licence})
-    if any(licence.startswith("LGPL") for licence in known):
-        known = [licence for licence in known if not licence.startswith("GPL")]
-    is_choice = all(CHOICE_NAME.match(name) for name, licence in named if licence)
+    named = [(name, recognize(content.decode("utf-8", "replace"))) for name, content in files]
+    known = sorted({license for _, license in named if license})
+    if any(license.startswith("LGPL") for license in known):
+        known = [license for license in known if not license.startswith("GPL")]
+    is_choice = all(CHOICE_NAME.match(name) for name, license in named if license)
     return (" OR " if is_choice else " AND ").join(known) or None
 
 
-def recognise(text: str) -> str | None:
-    """The SPDX identifier of a licence's text: its SPDX line, else the known opening that stands first in it."""
-    if own := licence_in(text.encode()):
+def recognize(text: str) -> str | None:
+    """The SPDX identifier of a license's text: its SPDX line, else the known opening that stands first in it."""
+    if own := license_in(text.encode()):
         return own
     words = " " + NOT_WORDS.sub(" ", text.lower()) + " "
     found = [
-        (words.find(opening), order, licence)
-        for order, (licence, opening, others) in enumerate(PHRASES)
+        (words.find(opening), order, license)
+        for order, (license, opening, others) in enumerate(PHRASES)
         if opening in words and all(phrase in words for phrase in others)
     ]
     return min(found)[2] if found else None
 
 
-def is_licence_name(path: str) -> bool:
-    return LICENCE_NAME.fullmatch(path.rpartition("/")[2]) is not None
+def is_license_name(path: str) -> bool:
+    return LICENSE_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 @functools.lru_cache(maxsize=4096)
-def _folder_licence(folder: Path, root: Path) -> str | None:
-    files = sorted(path for path in folder.iterdir() if is_licence_name(path.name) and path.is_file())
+def _folder_license(folder: Path, root: Path) -> str | None:
+    files = sorted(path for path in folder.iterdir() if is_license_name(path.name) and path.is_file())
     if files:
-        return combine((path.name, path.read_bytes()[:MAX_LICENCE_BYTES]) for path in files)
-    return None if folder == root or root not in folder.parents else _folder_licence(folder.parent, root)
+        return combine((path.name, path.read_bytes()[:MAX_LICENSE_BYTES]) for path in files)
+    return None if folder == root or root not in folder.parents else _folder_license(folder.parent, root)

@@ -1,4 +1,4 @@
-"""Decides by the licence of a source file: an SPDX expression against a list of identifiers.
+"""Decides by the license of a source file: an SPDX expression against a list of identifiers.
 
 "MIT OR GPL-2.0-only" ─▶ alternatives, each of identifiers that all apply ─▶ is there one with every identifier listed?
 """
@@ -19,31 +19,31 @@ PERMISSIVE = (
     "NTP", "OLDAP-2.8", "OpenSSL", "PHP-3.01", "PostgreSQL", "PSF-2.0", "Python-2.0", "Ruby", "TCL", "Unicode-3.0",
     "Unicode-DFS-2016", "Unlicense", "UPL-1.0", "Vim", "W3C", "WTFPL", "X11", "Zlib", "ZPL-2.1",
 )  # fmt: skip
-"""Licences without copyleft, by SPDX identifier (https://spdx.org/licenses/); see The Stack (Kocetkov et al. 2022,
+"""Licenses without copyleft, by SPDX identifier (https://spdx.org/licenses/); see The Stack (Kocetkov et al. 2022,
 arXiv:2211.15533), which kept such files only."""
 
 
-def licence(*, allowed: tuple[str, ...] = PERMISSIVE, keep_unknown: bool = False) -> Filter:
-    """Keep files whose licence is on the list.
+def license(*, allowed: tuple[str, ...] = PERMISSIVE, keep_unknown: bool = False) -> Filter:
+    """Keep files whose license is on the list.
 
     Of "A OR B" one is enough, of "A AND B" both are needed; an exception ("WITH …") only ever adds permission. A file
-    whose licence is not recognised goes unless `keep_unknown`: no licence is no permission. Needs the column `licence`.
+    whose license is not recognized goes unless `keep_unknown`: no license is no permission. Needs the column `license`.
 
-    Signal: `licence_allowed` (Boolean; null where the licence is unknown).
+    Signal: `license_allowed` (Boolean; null where the license is unknown).
     """
-    keep = pl.col("licence_allowed").fill_null(keep_unknown)
-    rule = Rule("allowed", "licence", keep)
-    return Filter((rule,), measure=partial(judge_licences, allowed=frozenset(allowed)), is_cheap=True)
+    keep = pl.col("license_allowed").fill_null(keep_unknown)
+    rule = Rule("allowed", "license", keep)
+    return Filter((rule,), measure=partial(judge_licenses, allowed=frozenset(allowed)), is_cheap=True)
 
 
-def judge_licences(batch: pl.DataFrame, allowed: frozenset[str]) -> pl.DataFrame:
-    """Add the signal to a batch with the column `licence`; each different expression is read once."""
-    if "licence" not in batch.columns:
-        return batch.with_columns(pl.lit(None, pl.Boolean).alias("licence_allowed"))
-    expressions = batch["licence"].drop_nulls().unique()
+def judge_licenses(batch: pl.DataFrame, allowed: frozenset[str]) -> pl.DataFrame:
+    """Add the signal to a batch with the column `license`; each different expression is read once."""
+    if "license" not in batch.columns:
+        return batch.with_columns(pl.lit(None, pl.Boolean).alias("license_allowed"))
+    expressions = batch["license"].drop_nulls().unique()
     verdicts = {expression: is_allowed(expression, allowed) for expression in expressions}
-    judged = pl.col("licence").replace_strict(verdicts, default=None, return_dtype=pl.Boolean)
-    return batch.with_columns(judged.alias("licence_allowed"))
+    judged = pl.col("license").replace_strict(verdicts, default=None, return_dtype=pl.Boolean)
+    return batch.with_columns(judged.alias("license_allowed"))
 
 
 def is_allowed(expression: str, allowed: frozenset[str]) -> bool:

@@ -14,7 +14,7 @@ UNKNOWN = -1
 
 
 @dataclass(slots=True)
-class Copies:
+class Duplicates:
     """What each document repeats so far: `original` int64[n] (itself, where nothing), `similarity` and `containment`
     float32[n] (nan: unknown), `novel` int64[n] (words that the original does not have; UNKNOWN), `method` int8[n]
     (its place among those that are asked for, -1: none); and `gone` bool[n]: all of the text was cut."""
@@ -27,7 +27,7 @@ class Copies:
     gone: npt.NDArray[np.bool_]
 
     @classmethod
-    def none(cls, count: int) -> Copies:
+    def none(cls, count: int) -> Duplicates:
         nothing = np.full(count, -1, dtype=np.int8)
         ones = np.ones(count, dtype=np.float32)
         return cls(np.arange(count), ones, ones.copy(), np.zeros(count, np.int64), nothing, np.zeros(count, dtype=bool))

@@ -40,7 +40,7 @@ class Words(NamedTuple):
     values: Any
 
 
-class Tables(NamedTuple):
+class SignalTables(NamedTuple):
     """Open-addressing tables that any number of words or lines of the document fill at most half."""
 
     keys: Any
@@ -49,18 +49,18 @@ class Tables(NamedTuple):
     marks: Any
 
 
-class Room(NamedTuple):
+class Workspace(NamedTuple):
     characters: Characters
     words: Words
-    tables: Tables
+    tables: SignalTables
 
 
-def room_for(buffers: TextBuffers) -> Room:
+def workspace_for(buffers: TextBuffers) -> Workspace:
     """Arrays for the largest document."""
     # `prefixes` and `lengths` have an entry more than there are, `segment` writes one ahead.
     room = int(np.diff(buffers.offsets).max(initial=0)) + 2
     slots = int(table_size.py_func(room))
-    return Room(
+    return Workspace(
         Characters(
             np.empty(room, dtype=np.int32),
             np.empty(room, dtype=np.uint32),
@@ -74,7 +74,7 @@ def room_for(buffers: TextBuffers) -> Room:
             np.empty(room, dtype=np.int32),
             np.empty(room, dtype=np.uint64),
         ),
-        Tables(
+        SignalTables(
             np.empty(slots, dtype=np.uint64),
             np.empty(slots, dtype=np.int32),
             np.empty(slots, dtype=np.int32),
@@ -107,4 +107,4 @@ def word_pointers(room):
 @inner
 def table_pointers(room):
     keys, repeats, firsts, marks = room
-    return Tables(pointer(keys), pointer(repeats), pointer(firsts), pointer(marks))
+    return SignalTables(pointer(keys), pointer(repeats), pointer(firsts), pointer(marks))

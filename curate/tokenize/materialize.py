@@ -41,7 +41,7 @@ class Sequence:
         return Sequence(self.source[which], self.number[which], self.epoch[which], self.tokens[which])
 
 
-def materialise(
+def materialize(
     arrays: Mapping[str, TokenArray],
     mixture: Mixture,
     *,
@@ -99,7 +99,7 @@ def _order(names: list[str], arrays: Mapping[str, TokenArray], mixture: Mixture,
 
 
 def _hashes(array: TokenArray, seed: int) -> npt.NDArray[np.uint64]:
-    parts = [hash_ids(shard.documents()["id"], seed=seed, purpose="materialise") for shard in array.shards]
+    parts = [hash_ids(shard.documents()["id"], seed=seed, purpose="materialize") for shard in array.shards]
     return np.concatenate(parts)
 
 
