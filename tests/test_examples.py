@@ -58,5 +58,5 @@ def test_code_leaves_out_what_nobody_wrote_for_others(tmp_path: Path) -> None:
     run = run_example("code", tmp_path)
     own = "filters:written_by_hand"
     assert dropped(run) == {"package.json": "where", "table.py": own, "test_distance.py": own}
-    shares = {row.source: row.share.weight for row in run.show().tokens if row.share}
+    shares = {row.source: row.share.drawn for row in run.show().tokens if row.share}
     assert shares == pytest.approx({"files": 0.75, "pages": 0.25}, abs=0.01)

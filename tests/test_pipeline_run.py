@@ -177,7 +177,7 @@ def test_the_trainers_draw_and_the_mixed_shards_have_the_weights(finished: tuple
     in_mixed = dict(mixed.group_by("source").agg(pl.col("tokens").sum()).iter_rows())
     for number, name in enumerate(draw.sources):
         share = next(share for share in record.mixture.shares if share.name == name)
-        assert abs((rows.source == number).mean() - share.weight) < 0.005
+        assert abs((rows.source == number).mean() - share.drawn) < 0.005
         assert in_mixed[name] == share.tokens
 
 
@@ -377,7 +377,7 @@ def test_plan_runs_nothing_and_shows_the_epochs(
     assert result.code == 0, result.err
     values = json.loads(result.out)
     assert values["sources"]["web"]["splits"] == 1
-    assert abs(sum(part["weight"] for part in values["mixture"]["sources"].values()) - 1) < 1e-9
+    assert abs(sum(part["drawn"] for part in values["mixture"]["sources"].values()) - 1) < 1e-9
     assert sorted(path.name for path in tmp_path.iterdir()) == ["books", "code.tar.gz", "toy.toml", "web"]
 
 

@@ -74,7 +74,7 @@ def test_gpt3s_mixture_is_drawn_by_its_weights(tmp_path: Path, pages: Path) -> N
     }
     rest = "[dedup]\nmethod = []\n[mix]\ntokens = 100_000\nmax_epochs = 1_000\n" + END
     result = run(extended(tmp_path, "gpt3-mixture", sources, rest), out=tmp_path / "run", workers=0)
-    shares = {share["name"]: share["weight"] for share in result.mixture["mixture"]["shares"]}
+    shares = {share["name"]: share["drawn"] for share in result.mixture["mixture"]["shares"]}
     assert shares["common_crawl"] == pytest.approx(0.60 / 1.01, abs=1e-4)
     assert shares["wikipedia"] == pytest.approx(0.03 / 1.01, abs=1e-4)
 

@@ -49,7 +49,7 @@ def test_gpt3_epochs_give_the_shares_that_they_imply() -> None:
     total = sum(drawn.values())
     weights = {name: amount / total for name, amount in drawn.items()}
     plan = plan_mixture(gpt3_sizes(), weights=weights, tokens=round(total * BILLION), max_epochs=4)
-    assert [round(share.weight, 3) for share in plan.shares] == [0.617, 0.189, 0.078, 0.081, 0.035]
+    assert [round(share.drawn, 3) for share in plan.shares] == [0.617, 0.189, 0.078, 0.081, 0.035]
     assert {share.name: round(share.epochs, 2) for share in plan.shares} == GPT3_EPOCHS
     assert plan.notes == ()
     assert round(plan.tokens / BILLION) == 292
@@ -66,8 +66,7 @@ def test_massive_text_repeats_wikipedia_and_a_limit_gives_its_rest_to_the_others
     assert limited.tokens == 1_400 * BILLION
     assert shares["web"].tokens / shares["books"].tokens == pytest.approx(1.5, abs=1e-9)
     assert limited.notes == (
-        "wikipedia was asked for 1.0% and gives 0.9%: 3 epochs of its 4,117,647,059 tokens; "
-        "the rest goes to the others",
+        "wikipedia was to give 1.0% and gives 0.9%: 3 epochs of its 4,117,647,059 tokens; the rest goes to the others",
     )
 
 

@@ -84,7 +84,7 @@ def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture
 def plan_values(planned: Planned) -> dict[str, Any]:
     """The plan for programs: `curate plan --json`."""
     explained = {"dedup": "; ".join(planned.dedup)} if planned.dedup else {}
-    shares = {share.name: {"weight": share.weight, "epochs": share.epochs} for share in planned.mixture.shares}
+    shares = {share.name: {"drawn": share.drawn, "epochs": share.epochs} for share in planned.mixture.shares}
     return explained | {
         "name": planned.name,
         "recipe": planned.recipe,

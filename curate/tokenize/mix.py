@@ -33,9 +33,9 @@ class Share:
     """What one source gives. `epochs` is tokens / available; under 1, only a part of its documents is needed."""
 
     name: str
-    asked: float
+    requested: float
     """Its weight in the recipe, or its share of what is available; all sum to 1."""
-    weight: float
+    drawn: float
     """Its share of the tokens that are drawn, after the limit on epochs."""
     tokens: int
     epochs: float
@@ -44,7 +44,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Tokens to draw in all and by source, and sentences on what differs from what was asked."""
+    """Tokens to draw in all and by source, and sentences on what differs from what was requested."""
 
     tokens: int
     max_epochs: float
@@ -131,11 +131,11 @@ def _notes(
         notes.append(f"the weights sum to {total:.6g}; each was divided by that")
     notes += [f"{name} has no weight and gives nothing" for name in available if weights and name not in weights]
     for share in shares:
-        if share.asked and not share.available:
-            notes.append(f"{share.name} holds no tokens; its share of {share.asked:.1%} goes to the others")
-        elif share.weight < share.asked and share.tokens >= math.floor(max_epochs * share.available):
+        if share.requested and not share.available:
+            notes.append(f"{share.name} holds no tokens; its share of {share.requested:.1%} goes to the others")
+        elif share.drawn < share.requested and share.tokens >= math.floor(max_epochs * share.available):
             notes.append(
-                f"{share.name} was asked for {share.asked:.1%} and gives {share.weight:.1%}: "
+                f"{share.name} was to give {share.requested:.1%} and gives {share.drawn:.1%}: "
                 f"{max_epochs:g} epochs of its {share.available:,} tokens; the rest goes to the others"
             )
     if drawn < wanted:

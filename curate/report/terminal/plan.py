@@ -33,7 +33,7 @@ def _cells(source: PlannedSource, share: Share) -> tuple[str, ...]:
     found = source.estimated
     counts = (f"{source.files:,}", f"{source.splits:,}", size(source.bytes))
     text = (size(found.bytes), f"{found.tokens:,}", _error(found))
-    return (source.name, *counts, *text, f"{share.weight:.3f}", f"{share.epochs:.2f}")
+    return (source.name, *counts, *text, f"{share.drawn:.3f}", f"{share.epochs:.2f}")
 
 
 def _error(found: Estimate) -> str:

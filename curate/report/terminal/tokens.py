@@ -17,7 +17,7 @@ from curate.report.tokens import SourceTokens
 def tokens_table(rows: Sequence[SourceTokens]) -> Table:
     """One line per source; those of which nothing is drawn have no weight."""
     table = Table(title="Tokens", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("source", "documents", "text", "train", "held out", "weight", "drawn", "epochs"):
+    for name in ("source", "documents", "text", "train", "validation", "requested", "drawn", "epochs"):
         add_column(table, name, is_text=name == "source")
     for row in rows:
         texts = (f"{row.documents:,}", size(row.bytes), f"{row.train:,}", f"{row.validation:,}")
@@ -28,4 +28,4 @@ def tokens_table(rows: Sequence[SourceTokens]) -> Table:
 def _drawn(row: SourceTokens) -> tuple[str, str, str]:
     if row.share is None:
         return ("-", "-", "-")
-    return (f"{row.share.asked:.3f}", f"{row.share.weight:.3f}", f"{row.share.epochs:.2f}")
+    return (f"{row.share.requested:.3f}", f"{row.share.drawn:.3f}", f"{row.share.epochs:.2f}")
