@@ -191,6 +191,15 @@ def is_constant(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant)
 
 
+def test_no_name_is_that_of_two_classes() -> None:
+    found: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(path.name)
+    assert not {name: files for name, files in found.items() if len(files) > 1}
+
+
 def test_importing_curate_loads_nothing_heavy() -> None:
     program = "import sys, curate, curate.cli; print(*sorted(set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
