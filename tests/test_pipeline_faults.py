@@ -345,6 +345,28 @@ def test_a_document_that_breaks_a_later_stage_is_quarantined_there(
     assert list(differences(run)) == []
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_document_that_breaks_deduplication_is_only_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    """Excerpts of what a near-duplicate loses are scrubbed before anybody sees them."""
+    breaks = list(BREAKS)[: 4 if workers else 1]
+    texts = paragraphs(20)
+    texts += [f"{word} {text[: len(text) * 9 // 10]}" for word, text in zip([*breaks, "FINE"], texts[5:], strict=False)]
+    limits = "worker_memory = 900_000_000"
+    recipe = write(tmp_path / "in", texts, tables="[dedup]\nthreshold = 0.6\n[scrub]", limits=limits)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(FAULTY.format(module="dedup", function="scrub_texts"))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{Path(curate.__file__).parents[1]}")
+    command = [sys.executable, "-m", "curate", "run", recipe, "--out", tmp_path / "run", "--workers", str(workers)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    losses = pl.read_parquet(tmp_path / "run" / "dedup" / "losses.parquet").sort("id")
+    assert losses.height == len(breaks) + 1
+    shown = losses.filter(pl.col("excerpt").fill_null("") != "")
+    assert [text[:4] for text in shown["excerpt"]] == ["FINE"]
+    assert list(differences(curate.Run(tmp_path / "run"))) == []
+
+
 def test_a_flipped_bit_between_stages_or_before_a_resume_costs_nothing(tmp_path: Path) -> None:
     texts = paragraphs(40)
     recipe = write(tmp_path / "in", [*texts, *texts[:5]], tables="[dedup]\n[scrub]")

@@ -5,7 +5,7 @@ verdicts ─▶ those with the most novel words ─▶ both texts ─▶ where m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import polars as pl
@@ -29,15 +29,14 @@ def greatest_losses(verdicts: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_excerpts(
-    losses: pl.DataFrame, texts: pl.DataFrame, normalize: Normalize, scrub: Callable[[pl.Series], list[str]]
+    losses: pl.DataFrame, texts: pl.DataFrame, normalize: Normalize, scrub: Callable[[pl.DataFrame], Mapping[str, str]]
 ) -> pl.DataFrame:
     """`losses` with the column `excerpt` (null where a text is not there). `texts` has `id, text`; what is shown of
     them went through `scrub` before it was cut, so that nothing is taken apart that it would have known."""
     known = dict(texts.select("id", "text").iter_rows())
-    shown = texts.filter(pl.col("id").is_in(losses["id"].to_list()))
-    scrubbed = dict(zip(shown["id"], scrub(shown["text"]), strict=True))
+    scrubbed = scrub(texts.filter(pl.col("id").is_in(losses["id"].to_list())))
     excerpts = [
-        novel_excerpt(scrubbed[id], known[original], normalize) if id in known and original in known else None
+        novel_excerpt(scrubbed[id], known[original], normalize) if id in scrubbed and original in known else None
         for id, original in losses.select("id", "duplicate_of").iter_rows()
     ]
     return losses.with_columns(pl.Series("excerpt", excerpts, dtype=pl.String))

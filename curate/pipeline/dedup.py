@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.excerpts import greatest_losses, with_excerpts
+from curate.dedup.excerpts import SHOWN, greatest_losses, with_excerpts
 from curate.dedup.find import Found, find_duplicates
 from curate.dedup.index import open_index, write_index
 from curate.dedup.methods import passage_methods
 from curate.engine.job import Job, Made
 from curate.engine.store import Store
-from curate.errors import CurateError, UsageError
+from curate.errors import UsageError
 from curate.pipeline.filtered import open_filtered
 from curate.recipe import Dedup, Recipe
 from curate.run_files import CUTS, DUPLICATES, INDEX, LOSSES
@@ -28,12 +28,14 @@ from curate.scrub.pii import scrub_texts
 from curate.steps.deciding_files import check_as_planned, index_files, method_files
 from curate.steps.own_entities import entities_of
 
+MAX_SHOWN_BYTES = 16 << 20
+"""Of the texts that excerpts are cut from, at once."""
 VERDICT = {"id": pl.String, "duplicate_of": pl.String, "size": pl.UInt32, "similarity": pl.Float32, "method": pl.String}
 VERDICT |= {"containment": pl.Float32, "novel_words": pl.Int64}
 CUT = {"id": pl.String, "start": pl.Int64, "end": pl.Int64, "method": pl.String, "held_by": pl.String}
 
 
-def dedup_run(job: Job) -> Made:
+def dedup_run(job: Job) -> Made | None:
     """The one task of the stage `dedup`."""
     recipe, store, clock = job.recipe, job.store, job.clock
     dedup = recipe.dedup
@@ -53,11 +55,15 @@ def dedup_run(job: Job) -> Made:
     with clock("clusters"):
         earlier = [file for place in dedup.against for file in open_index(recipe.base / place, dedup)]
         found = find_duplicates(files, dedup, texts=texts, scratch=store.scratch, earlier=earlier, cores=job.cores)
+    with clock("excerpts"):
+        losses = _losses(job, found.verdicts, keys)
+    if job.walk.is_confirming:
+        return None
     with clock("write"):
         outputs = job.outputs()
         outputs.table(DUPLICATES, found.verdicts)
         outputs.table(CUTS, found.cuts)
-        outputs.table(LOSSES, _losses(found.verdicts, store, keys, recipe))
+        outputs.table(LOSSES, losses)
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
             write_index(outputs.place(INDEX), dedup, files, copies["id"])
@@ -65,33 +71,43 @@ def dedup_run(job: Job) -> Made:
         return Made(outputs, _counts(found, copies, dedup))
 
 
-def _losses(verdicts: pl.DataFrame, store: Store, keys: Sequence[str], recipe: Recipe) -> pl.DataFrame:
+def _losses(job: Job, verdicts: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """The removals that lose most, with a piece of what they lose; the texts go with the intermediate files."""
-    assert recipe.dedup is not None
+    assert job.recipe.dedup is not None
     losses = greatest_losses(verdicts)
     ids = pl.concat([losses["id"], losses["duplicate_of"]]).unique().to_list()
     found = [
-        pl.scan_parquet(open_filtered(store, key, "documents"), glob=False)
+        pl.scan_parquet(open_filtered(job.store, key, "documents"), glob=False)
         .filter(pl.col("id").is_in(ids))
         .select("id", "text")
         .collect()
         for key in (keys if ids else ())
     ]
     texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
-    return with_excerpts(losses, texts, recipe.dedup.normalize, partial(_scrubbed, recipe))
+    return with_excerpts(losses, texts, job.recipe.dedup.normalize, partial(_scrubbed, job))
 
 
-def _scrubbed(recipe: Recipe, texts: pl.Series) -> list[str]:
+def _scrubbed(job: Job, documents: pl.DataFrame) -> dict[str, str]:
+    """By id, the texts that may be shown: an engine that finds names is the only part of deduplication that a document
+    could break, and one that does is not shown."""
+    shown: dict[str, str] = {}
+    for stretch, part in job.walk.through(documents, max_documents=SHOWN, max_bytes=MAX_SHOWN_BYTES):
+        stretch.at("excerpts", size=int(part["text"].str.len_bytes().sum()))
+        shown |= zip(part["id"], _without_pii(part["text"], job.recipe), strict=True)
+    return shown
+
+
+def _without_pii(texts: pl.Series, recipe: Recipe) -> list[str]:
     """Nothing at all of a text that the engine could not finish; then each is tried by itself."""
-    if recipe.scrub is None or texts.is_empty():
+    if recipe.scrub is None:
         return texts.to_list()
     try:
         return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine)["text"].to_list()
     except UsageError:
         raise
-    except CurateError:
+    except Exception:
         alone = [texts[number : number + 1] for number in range(len(texts))]
-        return [""] if len(texts) == 1 else [_scrubbed(recipe, text)[0] for text in alone]
+        return [""] if len(texts) == 1 else [_without_pii(text, recipe)[0] for text in alone]
 
 
 def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:
