@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         signals.catch()
         code = _answer(arguments, signals)
     except KeyboardInterrupt as interrupt:
-        code = _tell("interrupted", 128 + number_of(interrupt))
+        code = _tell("interrupted", 128 + signals.number_of(interrupt))
     signals.ignore()
     sys.exit(code)
 
@@ -45,10 +45,12 @@ def _answer(arguments: Sequence[str] | None, signals: Signals) -> int:
         hang_up()
         return 0
     except Exception as error:
+        from curate.errors import Interrupted
         from curate.faults import explain
 
-        if signals.number is not None:  # what was interrupted made another exception of it
-            raise KeyboardInterrupt(signals.number) from error
+        if signals.number is not None:  # what was interrupted may have made another exception of it
+            sentence = str(error) if isinstance(error, Interrupted) else "interrupted"
+            return _tell(sentence, 128 + signals.number)
         known = explain(error)
         return _tell(str(known), known.exit_code)
 

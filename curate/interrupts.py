@@ -102,6 +102,10 @@ class Signals:
         for number in NUMBERS:
             signal.signal(number, signal.SIG_IGN)
 
+    def number_of(self, interrupt: KeyboardInterrupt) -> int:
+        """The signal that has come: a library may raise a KeyboardInterrupt of its own in the place of ours."""
+        return number_of(interrupt) if self.number is None else self.number
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         is_first, self.number = self.number is None, number
         if not is_first or _is_importing(frame):

@@ -18,6 +18,7 @@ from curate.pipeline.run import run
 from curate.readers.chapters import split_chapters, split_words
 from curate.recipe_file import load
 from curate.report.verify import differences
+from curate.steps.bind import resolve
 from curate.steps.decide import apply_rules
 from curate.text.signals import text_signals
 
@@ -150,5 +151,5 @@ def test_a_run_of_parts_cuts_at_ends_of_paragraphs(tmp_path: Path) -> None:
 def test_split_is_for_books(tmp_path: Path) -> None:
     path = shelf(tmp_path, 'split = "chapters"')
     path.write_text(path.read_text(encoding="utf-8").replace('read = "books"', 'read = "code"'), encoding="utf-8")
-    with pytest.raises(RecipeError, match=r"split is for books"):
-        load(path)
+    with pytest.raises(RecipeError, match=r"split"):
+        resolve(load(path))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.interrupts import Note, Stopped, noted
+from curate.interrupts import GOES_ON, Note, Stopped, noted
 
 RECIPE = """
 name = "interrupted"
@@ -133,3 +133,15 @@ def test_a_signal_is_never_swallowed(tmp_path: Path, program: str) -> None:
 def test_stopped_is_a_keyboard_interrupt_that_knows_its_signal() -> None:
     assert Stopped(signal.SIGTERM).number == signal.SIGTERM
     assert not isinstance(Stopped(signal.SIGTERM), Exception)
+
+
+def test_a_library_that_makes_its_own_of_an_interrupt_does_not_hide_which_signal_it_was(recipe: Path) -> None:
+    (recipe.parent / "mine.py").write_text(
+        "import curate, os, signal, time\n\n@curate.filter\ndef stopped(document: curate.Document) -> bool:\n"
+        "    try:\n        os.kill(os.getpid(), signal.SIGTERM)\n        time.sleep(5)\n"
+        "    except KeyboardInterrupt:\n        raise KeyboardInterrupt from None\n    return True\n"
+    )
+    recipe.write_text(recipe.read_text().replace('{ where = "word_count > 0" }', '"mine:stopped"'))
+    command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", "run", "--workers", "0"]
+    done = subprocess.run(command, cwd=recipe.parent, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (143, f"curate: {GOES_ON}")
