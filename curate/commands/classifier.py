@@ -40,7 +40,7 @@ def _add_train(actions: Any) -> None:
     _add_label(command)
     words = "the model: .bin, or .ftz, which is quantized; FILE.json beside it says what it is"
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
-    words = "the share of the texts held out (default: 0.1), or a file to judge it by; may be repeated"
+    words = "the share of the texts kept for validation (default: 0.1), or a file of them; may be repeated"
     command.add_argument("--validation", action="append", metavar="SHARE|FILE", help=words)
     words = "for .ftz: quantize to at most so many bytes (default: 2,000,000)"
     command.add_argument("--max-bytes", type=positive, metavar="N", help=words)
@@ -65,7 +65,7 @@ def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--max-ngram", type=count, metavar="N", help="and the longest (default: 0)")
     words = "the loss of fastText that is used (default: softmax)"
     command.add_argument("--loss", choices=("softmax", "ova", "hs", "ns"), help=words)
-    words = "the seed of the training, and of what is held out (default: 17)"
+    words = "the seed of the training, and of the choice of validation texts (default: 17)"
     command.add_argument("--seed", type=count, metavar="N", help=words)
 
 

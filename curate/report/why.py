@@ -207,7 +207,7 @@ def _items(run: RunFolder, id: str) -> Iterator[str]:
 
 
 def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:
-    """How many tokens it has, by the parts that it is in: the end of a document may be held out."""
+    """How many tokens it has, by the parts that it is in: the end of a document may be for validation."""
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
         for file in sorted((run.folder / shards(part, source)).glob(f"*{DOCUMENT_TABLE.suffix}")):
