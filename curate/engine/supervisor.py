@@ -167,17 +167,18 @@ class _Stage:
         elif position.is_idle:
             self._again(broke.assignment, broke.assignment.attempt, broke.detail)
         else:
-            self._broke(broke.assignment, position, broke.reason, broke.detail)
+            self._look_closer(broke)
 
-    def _broke(self, assignment: Assignment, position: Position, reason: str, detail: str) -> None:
+    def _look_closer(self, broke: Broke) -> None:
         """Documents were at work when a worker broke: look closer at many, confirm one, or go on without it."""
-        attempt = after_break(assignment.attempt, position, reason, detail)
+        assignment, position = broke.assignment, broke.position
+        attempt = after_break(assignment.attempt, position, broke.reason, broke.detail)
         if attempt.culprits > assignment.attempt.culprits:
             self._check_culprits(assignment, attempt, position)
         if attempt.found > assignment.attempt.found:
             self.pending.appendleft(replace(assignment, attempt=attempt))
         else:
-            self._again(assignment, attempt, f"{reason} in {position.step}: {detail}")
+            self._again(assignment, attempt, f"{broke.reason} in {position.step}: {broke.detail}")
 
     def _check_culprits(self, assignment: Assignment, attempt: Attempt, position: Position) -> None:
         """A step that breaks on nearly all, or more and more documents that pass alone, is at fault itself: each would
