@@ -48,7 +48,7 @@ started = time.perf_counter()
 store.tidy()
 check_splits(store)
 done = keys_done(store, "filter")
-left = [split.key for split in read_plan(store).splits if split.key not in done]
+left = [key for key in read_plan(store).splits.keys() if key not in done]
 print(time.perf_counter() - started, len(left))
 """
 

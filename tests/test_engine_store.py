@@ -128,6 +128,7 @@ def test_a_plan_survives_its_file_and_refuses_other_inputs(tmp_path: Path) -> No
     stored = read_plan(store)
     assert stored is not None
     assert list(stored.splits) == list(plan.splits)
+    assert list(stored.splits.keys()) == list(plan.splits.keys())
     assert [stored.split(split.key) for split in plan.splits] == list(plan.splits)
     assert replace(stored, splits=plan.splits) == plan
     check_splits(store)

@@ -64,6 +64,8 @@ class Splits(Protocol):
 
     def __iter__(self) -> Iterator[Split]: ...
 
+    def keys(self) -> Iterator[str]: ...
+
     def of(self, source: str) -> Sequence[Split]: ...
 
     def of_key(self, key: str) -> Split: ...
@@ -73,6 +75,9 @@ class PlannedSplits(tuple[Split, ...]):
     """Splits that have just been cut."""
 
     __slots__ = ()
+
+    def keys(self) -> Iterator[str]:
+        return (split.key for split in self)
 
     def of(self, source: str) -> Sequence[Split]:
         return tuple(split for split in self if split.source == source)
@@ -120,6 +125,11 @@ class Plan:
 SplitFile = Callable[[InputFile, int], Sequence[tuple[int, int]]]
 
 
+def key_of(source: str, number: int) -> str:
+    """What a split is called, by its source and its number there."""
+    return f"{source}-{number:05}"
+
+
 def target_bytes(total: int) -> int:
     """How large a split should be: enough splits to keep many cores busy, few enough to keep the run's folder small."""
     return min(max(total // SPLITS_WANTED, MIN_SPLIT_BYTES), MAX_SPLIT_BYTES)
@@ -139,7 +149,7 @@ def make_splits(source: str, inputs: Sequence[InputFile], split_file: SplitFile,
             groups[-1].append(FileRange(file, start, end))
             sizes[-1] += size
     return PlannedSplits(
-        Split(f"{source}-{number:05}", source, number, tuple(ranges), size)
+        Split(key_of(source, number), source, number, tuple(ranges), size)
         for number, (ranges, size) in enumerate(zip(groups, sizes, strict=True))
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curate.engine.plan import FileRange, InputFile, Plan, Split, Splits
+from curate.engine.plan import FileRange, InputFile, Plan, Split, Splits, key_of
 from curate.engine.sealed import opened, sealed_bytes
 from curate.engine.store import Store, place_of
 from curate.errors import CheckFailed
@@ -119,6 +119,10 @@ class StoredSplits:
 
     def __iter__(self) -> Iterator[Split]:
         return map(self._at, range(len(self)))
+
+    def keys(self) -> Iterator[str]:
+        """Known without reading a line."""
+        return (key_of(source, number) for source, count in self._counts.items() for number in range(count))
 
     def of(self, source: str) -> Sequence[Split]:
         first = self._first.get(source, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,7 +185,7 @@ def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
     """All tasks that are not done, stage by stage."""
     for stage in stages(recipe):
         done = keys_done(supervisor.store, stage.name)
-        supervisor.run_stage([task for task in _tasks(stage, plan) if task.key not in done])
+        supervisor.run_stage([_task(stage, plan, key) for key in _keys(stage, plan) if key not in done])
         if stage.name == "filter":
             _check_user_errors(supervisor.store, recipe, plan)
 
@@ -194,8 +194,8 @@ def _check_records(store: Store, recipe: Recipe, plan: Plan) -> None:
     """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since, and all
     that they name is there."""
     for stage in stages(recipe):
-        for task in _tasks(stage, plan):
-            check_there(store, committed(store, stage.name, task.key))
+        for key in _keys(stage, plan):
+            check_there(store, committed(store, stage.name, key))
 
 
 def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
@@ -210,12 +210,13 @@ def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
             check_reader_errors(rows, source.read, recipe.limits.max_errors)
 
 
-def _tasks(stage: Stage, plan: Plan) -> Iterator[Task]:
-    if not stage.per_split:
-        yield Task(stage.name, "all", stage.function)
-        return
-    for split in plan.splits:
-        yield Task(stage.name, split.key, stage.function, split.size)
+def _keys(stage: Stage, plan: Plan) -> Iterable[str]:
+    return plan.splits.keys() if stage.per_split else ("all",)
+
+
+def _task(stage: Stage, plan: Plan, key: str) -> Task:
+    size = plan.split(key).size if stage.per_split else 0
+    return Task(stage.name, key, stage.function, size)
 
 
 @contextmanager
