@@ -14,6 +14,7 @@ from curate.extract.first_look import (
     CONTROLS,
     FIGURES,
     FORMULAS,
+    MANY_SIGNS,
     NUMBERED,
     SHORT_SIGNS,
     first_look,
@@ -39,7 +40,7 @@ PAGES = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 @example("<ol\nSTART='3'><li>a", False, True)
 @example("<b>漢 ", False, True)
 def test_what_the_first_look_does_not_see_no_search_changes(page: str, whole: bool, for_resiliparse: bool) -> None:
-    seen = first_look(page)
+    seen = first_look(page.encode())
     changed = rewrite(page, ALL, whole=whole, for_resiliparse=for_resiliparse)
     assert rewrite(page, seen.bits, whole=whole, for_resiliparse=for_resiliparse) == changed
     assert seen.bits & NUMBERED or mark_numbers(page) == page
@@ -51,7 +52,7 @@ def test_what_the_first_look_does_not_see_no_search_changes(page: str, whole: bo
 @example("<b>&#8364<b>")
 def test_signs_are_marked_where_an_expression_would_mark_them(page: str) -> None:
     marked = LONE.sub(lambda found: found[0] + REFERENCE if is_sign(found[1]) else found[0], page)
-    assert mark_lone_signs(page, first_look(page)) == marked
+    assert mark_lone_signs(page, first_look(page.encode())) == marked
 
 
 def is_sign(written: str) -> bool:
@@ -60,21 +61,29 @@ def is_sign(written: str) -> bool:
 
 
 def test_each_kind_of_work_is_seen_for_itself() -> None:
-    nothing = first_look("<p class='figure button'>A figure of 漢 in a text, and 3 &lt; 4.</p><div>&nbsp;</div>")
+    nothing = first_look(
+        "<p class='figure button'>A figure of 漢 in a text, and 3 &lt; 4.</p><div>&nbsp;</div>".encode()
+    )
     assert nothing.bits == 0
     assert len(nothing.signs) == 0
-    assert first_look("<FIGURE>").bits == FIGURES
-    assert first_look("<summary>").bits == BLOCKS
-    assert first_look("<noscript>").bits == CONTROLS
-    assert first_look('<script type="math/tex">').bits & FORMULAS
-    assert first_look("<li value = 3>").bits & NUMBERED
-    assert first_look("<td>漢</td>").signs.tolist() == [[4, 7]]
+    assert first_look(b"<FIGURE>").bits == FIGURES
+    assert first_look(b"<summary>").bits == BLOCKS
+    assert first_look(b"<noscript>").bits == CONTROLS
+    assert first_look(b'<script type="math/tex">').bits & FORMULAS
+    assert first_look(b"<li value = 3>").bits & NUMBERED
+    assert first_look("<td>漢</td>".encode()).signs.tolist() == [[4, 7]]
 
 
 def test_a_reference_to_a_short_sign_is_no_lone_sign() -> None:
     """resiliparse leaves out texts of three bytes; these are shorter."""
-    assert not any(len(first_look(f"<td>&{sign};</td>").signs) for sign in SHORT_SIGNS)
+    assert not any(len(first_look(f"<td>&{sign};</td>".encode()).signs) for sign in SHORT_SIGNS)
     assert all(len(unescape(f"&{sign};").encode()) < 3 for sign in SHORT_SIGNS)
+
+
+def test_a_page_with_many_signs_is_looked_at_again() -> None:
+    page = "<td>漢</td>" * 3 * MANY_SIGNS
+    assert len(first_look(page.encode()).signs) == 3 * MANY_SIGNS
+    assert mark_lone_signs(page, first_look(page.encode())).count(REFERENCE) == 3 * MANY_SIGNS
 
 
 def test_a_page_gives_the_same_text_as_with_all_searches() -> None:

@@ -45,11 +45,13 @@ class PageLook(NamedTuple):
     signs: npt.NDArray[np.int32]
 
 
-def first_look(html: str) -> PageLook:
-    """What there may be in a page."""
-    utf8 = html.encode()
-    signs = np.empty((len(utf8) // LEAST_OF_A_SIGN + 1, 2), dtype=np.int32)  # only what is written takes memory
-    bits, count = _look(np.frombuffer(utf8, dtype=np.uint8), *_tables(), signs)
+def first_look(utf8: bytes) -> PageLook:
+    """What there may be in a page, of its UTF-8."""
+    data, signs = np.frombuffer(utf8, dtype=np.uint8), np.empty((MANY_SIGNS, 2), dtype=np.int32)
+    bits, count = _look(data, *_tables(), signs)
+    if count > len(signs):  # once in thousands of pages: a second look then, and small memory for all others
+        signs = np.empty((count, 2), dtype=np.int32)
+        _look(data, *_tables(), signs)
     return PageLook(utf8, int(bits), signs[:count])
 
 
@@ -69,10 +71,10 @@ def _packed(word: str) -> int:
 
 LESS, GREATER, AND, SEMICOLON, HASH, BACK_LINE = (ord(sign) for sign in "<>&;#_")
 LOWER_CASE, NOT_ASCII = 0x20, 0x80
-BYTE = np.uint64(8)
+BYTE, LETTER = np.uint64(8), np.uint64(31)
+BLOCK = 32
 LONGEST_REFERENCE = 34
-LEAST_OF_A_SIGN = 4
-"""Bytes: ">" before it, and three of its own."""
+MANY_SIGNS = 256
 START, TYPE, VALUE = (np.uint64(_packed(word)) for word in ("start", "type", "value"))
 REVERSED, KATEX_HTML, MATH_TEX = (np.uint64(_packed(word)) for word in ("reversed", "katex-html", "math/tex"))
 FOUR, FIVE = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFFFF)
@@ -83,24 +85,45 @@ FOUR, FIVE = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFFFF)
 def _look(html, names, bits, short_signs, signs):
     data, end = pointer(html), len(html)
     found, count = 0, 0
-    at = 0
+    last_letters = 0
+    for number in range(len(names)):
+        last_letters |= 1 << (names[number] & LETTER)
+    at = _next_mark(data, 0, end)
     while at < end:
         byte = data[at]
         at += 1
         if byte == LESS:
             at, name = _read_name(data, at, end)
-            bit = 0
-            for number in range(len(names)):
-                if names[number] == name:
-                    bit = bits[number]
-            found |= bit | _attributes(data, at, end, bit)
-        elif byte == GREATER:
+            if name and last_letters >> (name & LETTER) & 1:  # most elements end in other letters than the wanted
+                bit = 0
+                for number in range(len(names)):
+                    if names[number] == name:
+                        bit = bits[number]
+                found |= bit | _attributes(data, at, end, bit)
+        else:
             begin = _skip_space(data, at, end)
             close = _sign_end(data, begin, end, short_signs)
             if close > begin:
-                signs[count, 0], signs[count, 1] = begin, close
+                if count < len(signs):
+                    signs[count, 0], signs[count, 1] = begin, close
                 count += 1
+        at = _next_mark(data, at, end)
     return found, count
+
+
+@inner
+def _next_mark(data, at, end):
+    """The next "<" or ">", which differ in one bit; a loop of known length compiles to vector instructions."""
+    while at + BLOCK <= end:
+        is_here = False
+        for step in range(BLOCK):
+            is_here |= data[at + step] | 2 == GREATER
+        if is_here:
+            break
+        at += BLOCK
+    while at < end and data[at] | 2 != GREATER:
+        at += 1
+    return at
 
 
 @inner

@@ -55,12 +55,14 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
     """
     if engine not in ENGINES:
         raise UsageError(f'there is no extraction engine "{engine}"{nearest(engine, ENGINES)}')
-    html = _without_surrogates(html)
-    html = xhtml_as_html(html) if is_xhtml else html
-    seen = first_look(html)
+    html, utf8 = _without_surrogates(html)
+    if is_xhtml:
+        html = xhtml_as_html(html)
+        utf8 = html.encode()
+    seen = first_look(utf8)
     rewritten = rewrite(html, seen.bits, whole=whole, for_resiliparse=whole or engine == "resiliparse")
     numbered = mark_numbers(rewritten) if seen.bits & NUMBERED else rewritten
-    found = _extract(numbered, seen if numbered is html else first_look(numbered), engine, whole=whole)
+    found = _extract(numbered, seen if numbered is html else first_look(numbered.encode()), engine, whole=whole)
     return found if numbered is rewritten else replace(found, text=write_numbers(found.text))
 
 
@@ -148,15 +150,13 @@ def _losses(error_log: Any) -> tuple[str, ...]:
     return tuple(sorted({"deep_nesting" if "depth" in message else "huge_text_node" for message in limits}))
 
 
-def _without_surrogates(html: str) -> str:
-    """Lone surrogates are no text: both parsers fail on them or lose what follows."""
-    if html.isascii():  # the string knows it, and most pages in English are
-        return html
+def _without_surrogates(html: str) -> tuple[str, bytes]:
+    """A page, and its UTF-8. Lone surrogates are no text: both parsers fail on them or lose what follows."""
     try:
-        html.encode()
+        return html, html.encode()
     except UnicodeEncodeError:
-        return html.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return html
+        html = html.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return html, html.encode()
 
 
 def _tidy(title: str | None) -> str | None:

@@ -24,7 +24,7 @@ IS_SIGN = re.compile("[\u0800-\ud7ff\uf900-\uffff]")
 def mark_lone_signs(html: str, seen: PageLook) -> str:
     """The page, at which the first look has `seen` where such signs may be, with a mark behind every one that would be
     left out; a page that holds such marks stays as it is."""
-    if not len(seen.signs) or MARK in html or REFERENCE in html:
+    if not len(seen.signs) or MARK.encode() in seen.utf8 or REFERENCE.encode() in seen.utf8:
         return html
     pieces, position = [], 0
     for begin, end in seen.signs.tolist():
