@@ -1,6 +1,6 @@
 """What both sides of end_to_end.py start from, made before the clock starts.
 
-WARC ─▶ record offsets ─▶ parts (files cut between records, pages labelled), a small head
+WARC ─▶ record offsets ─▶ parts (files cut between records, pages labeled), a small head
      └▶ text of the first pages ─▶ tokenizer.json
 """
 
@@ -31,7 +31,7 @@ def record_offsets(warc: Path) -> list[int]:
 
 
 def cut_in_parts(warc: Path, offsets: list[int], count: int, folder: Path) -> Path:
-    """`count` files of about equal size, cut between records, each HTML page labelled as such."""
+    """`count` files of about equal size, cut between records, each HTML page labeled as such."""
     folder.mkdir(exist_ok=True)
     bounds = [bisect.bisect_left(offsets, offsets[-1] * number // count) for number in range(count + 1)]
     for number, (first, last) in enumerate(itertools.pairwise(bounds)):
@@ -59,8 +59,8 @@ def with_payload_type(member: bytes) -> bytes:
     is_page = b"WARC-Type: response" in warc_head and HTML.search(http_head) is not None
     if not is_page or PAYLOAD_TYPE in warc_head:
         return member
-    labelled = record.replace(b"\r\n", b"\r\n" + PAYLOAD_TYPE + b": text/html\r\n", 1)
-    return gzip.compress(labelled, compresslevel=6, mtime=0)
+    labeled = record.replace(b"\r\n", b"\r\n" + PAYLOAD_TYPE + b": text/html\r\n", 1)
+    return gzip.compress(labeled, compresslevel=6, mtime=0)
 
 
 def cut_head(warc: Path, offsets: list[int], size: int, path: Path) -> Path:

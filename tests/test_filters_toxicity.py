@@ -101,10 +101,10 @@ def test_counts_agree_with_a_regular_expression(listed: set[str], text: list[str
     assert counts.words.tolist() == [len(re.findall(r"\w+", sentence))]
 
 
-def test_labelled_tweets_are_flagged_and_plain_ones_and_novels_are_not() -> None:
+def test_labeled_tweets_are_flagged_and_plain_ones_and_novels_are_not() -> None:
     tweets, books = SHARED / "labelled" / "tweets.csv.gz", SHARED / "books.tar.gz"
     if not tweets.exists() or not books.exists():
-        pytest.skip("the shared data (labelled tweets, books) is not here")
+        pytest.skip("the shared data (labeled tweets, books) is not here")
     table = pl.read_csv(gzip.decompress(tweets.read_bytes())).head(4000)
     scored = measure_words(table.select("class", text="tweet"))
     flagged = dict(scored.group_by("class").agg((pl.col("toxicity_score") > 0.4).mean()).iter_rows())

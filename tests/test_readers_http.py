@@ -1,4 +1,4 @@
-"""HTTP messages as crawlers store them: whole, half undone, mislabelled, broken, and hostile."""
+"""HTTP messages as crawlers store them: whole, half undone, mislabeled, broken, and hostile."""
 
 from __future__ import annotations
 

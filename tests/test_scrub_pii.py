@@ -98,7 +98,7 @@ def test_the_standard_library_decides_what_is_public(address: ipaddress.IPv4Addr
     assert clean == ("host <IP_ADDRESS> up" if expected else f"host {address} up")
 
 
-def test_labelled_sentences_are_found_all_and_nothing_else() -> None:
+def test_labeled_sentences_are_found_all_and_nothing_else() -> None:
     path = SHARED / "pii" / "synth-sentences.json"
     if not path.is_file():
         pytest.skip("needs ../shared/data/pii/synth-sentences.json")

@@ -59,7 +59,7 @@ def test_every_recognizer_that_is_offered_is_there() -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("installed")
-def test_every_labelled_social_security_number_and_iban_in_capitals_is_found() -> None:
+def test_every_labeled_social_security_number_and_iban_in_capitals_is_found() -> None:
     path = SHARED / "pii" / "synth-sentences.json"
     if not path.is_file():
         pytest.skip("needs ../shared/data/pii/synth-sentences.json")

@@ -31,7 +31,7 @@ SMALL = Training(dim=10, epochs=5, bucket=4_000, learning_rate=0.5)
 
 @pytest.fixture(scope="module")
 def paragraphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Paragraphs of two novels, labelled with the novel; a few have no label, no text, or odd words."""
+    """Paragraphs of two novels, labeled with the novel; a few have no label, no text, or odd words."""
     rows = [
         {"text": paragraph, "novel": book.stem.replace("abbey", " abbey")}
         for book in sorted(BOOKS.glob("*.txt"))
@@ -80,9 +80,9 @@ def test_the_card_says_what_was_learned_from_and_how_well(paragraphs: Path, tmp_
     assert card == json.loads(json.dumps(made.card))
     assert card["sha256"] == hashlib.sha256(made.model.read_bytes()).hexdigest()
     assert card["data"][0]["sha256"] == hashlib.sha256(paragraphs.read_bytes()).hexdigest()
-    labelled = len(texts_of(paragraphs)) - 2
-    assert card["trained_on"]["rows"] + card["held_out"]["rows"] == labelled
-    assert 0.05 < card["held_out"]["rows"] / labelled < 0.15
+    labeled = len(texts_of(paragraphs)) - 2
+    assert card["trained_on"]["rows"] + card["held_out"]["rows"] == labeled
+    assert 0.05 < card["held_out"]["rows"] / labeled < 0.15
     assert card["held_out"]["accuracy"] > 0.7
     scores = card["held_out"]["labels"]["persuasion"]
     assert scores["f1"] == pytest.approx(

@@ -16,10 +16,10 @@ def add(commands: Any) -> None:
     command = add_command(
         commands,
         "classifier",
-        "train a fastText classifier on labelled tables, judge it, and ask it",
+        "train a fastText classifier on labeled tables, judge it, and ask it",
         train,
         about='A recipe\'s step "fasttext" asks such a model of every document. docs/classifier.md says more.',
-        examples=["curate classifier train labelled.jsonl --label quality --out quality.bin"],
+        examples=["curate classifier train labeled.jsonl --label quality --out quality.bin"],
     )
     actions = command.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
     _add_train(actions)
@@ -73,7 +73,7 @@ def _add_evaluate(actions: Any) -> None:
     command = add_command(
         actions,
         "evaluate",
-        "say how a model does on labelled tables: precision and recall of each label",
+        "say how a model does on labeled tables: precision and recall of each label",
         evaluate,
         examples=["curate classifier evaluate quality.bin more.jsonl --label quality"],
     )

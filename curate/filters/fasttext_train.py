@@ -1,4 +1,4 @@
-"""A fastText classifier trained from labelled texts, with the library, for our own kernels to ask.
+"""A fastText classifier trained from labeled texts, with the library, for our own kernels to ask.
 
 rows of (label, text) ─▶ one line each ─▶ fastText on one thread ─▶ model.bin, or model.ftz of a size that is wanted
 

@@ -1,4 +1,4 @@
-"""A classifier of one's own: trained on labelled tables, judged on rows that it has not seen, described in a card.
+"""A classifier of one's own: trained on labeled tables, judged on rows that it has not seen, described in a card.
 
 tables ─▶ label, text ─┬─ to train on ─▶ fastText ─▶ model ─▶ our kernels
                        └─ held out ─────────────────────────────▶ precision and recall of each label ─▶ card
@@ -21,7 +21,7 @@ from curate.engine.whole import target_of, write_file
 from curate.errors import UsageError
 from curate.filters.fasttext_model import PREFIX, FastTextModel, file_sha256, load_model
 from curate.filters.fasttext_train import Training, library, library_version, save, train, write_lines
-from curate.standalone.labelled import LABEL, LabelledTables, is_held_out, open_tables
+from curate.standalone.labeled import LABEL, LabeledTables, is_held_out, open_tables
 from curate.standalone.outputs import check_places
 from curate.standalone.tables import Unread
 from curate.standalone.writing import write_frame
@@ -106,7 +106,7 @@ def train_classifier(
         lines, part = Path(scratch) / "lines.txt", Path(scratch) / target.name
         counts = _write_training(lines, tables, share, training.seed)
         save(train(lines, training), lines, part, max_bytes=limit)
-        judged = _judge(load_model(str(part)), tests.labelled(held_out=share, seed=training.seed))
+        judged = _judge(load_model(str(part)), tests.labeled(held_out=share, seed=training.seed))
         card = _card(part, tables, tests, share, training, counts, judged)
         text_of_card = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
         write_file(target_of(card_path(target)), text_of_card.encode())
@@ -121,13 +121,13 @@ def evaluate_classifier(
     label: str,
     text: str = "text",
 ) -> Evaluated:
-    """How a supervised fastText model, of whatever origin, does on labelled files.
+    """How a supervised fastText model, of whatever origin, does on labeled files.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing, or no row has a label.
     """
     tables = open_tables(files, text=text, label=label)
-    judged = _judge(load_model(str(model)), tables.labelled())
+    judged = _judge(load_model(str(model)), tables.labeled())
     return Evaluated(judged, _unread(tables))
 
 
@@ -156,7 +156,7 @@ def apply_classifier(
     return Applied(target, scores.height, _unread(tables))
 
 
-def _unread(*tables: LabelledTables) -> tuple[Unread, ...]:
+def _unread(*tables: LabeledTables) -> tuple[Unread, ...]:
     return tuple(sorted(set[Unread]().union(*(part.unread for part in tables))))
 
 
@@ -181,12 +181,12 @@ def _check_target(path: Path, inputs: set[Path], force: bool) -> None:
         raise UsageError(f"{path} exists; --force writes over it")
 
 
-def _write_training(lines: Path, tables: LabelledTables, share: float | None, seed: int) -> Counter[str]:
+def _write_training(lines: Path, tables: LabeledTables, share: float | None, seed: int) -> Counter[str]:
     """The rows that are not held out, as fastText reads them; how many there are of each label."""
     counts: Counter[str] = Counter()
 
     def rows() -> Iterator[tuple[str, str]]:
-        for frame in tables.labelled():
+        for frame in tables.labeled():
             kept = frame if share is None else frame.filter(~is_held_out(frame["text"], share, seed))
             counts.update(kept[LABEL])
             yield from kept.select(LABEL, "text").iter_rows()
@@ -234,8 +234,8 @@ def _scores(table: pl.DataFrame, name: str) -> dict[str, float | int | None]:
 
 def _card(
     model: Path,
-    tables: LabelledTables,
-    tests: LabelledTables,
+    tables: LabeledTables,
+    tests: LabeledTables,
     share: float | None,
     training: Training,
     counts: Mapping[str, int],

@@ -1,4 +1,4 @@
-"""Labelled texts in tables: JSON Lines or Parquet, split by split, one part of them held out.
+"""Labeled texts in tables: JSON Lines or Parquet, split by split, one part of them held out.
 
 files ─▶ splits ─▶ id, label, text ─▶ by a hash of the text: to train on, or held out
 """
@@ -24,7 +24,7 @@ LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledTables:
+class LabeledTables:
     """Files with texts, and with a label for each where one was asked for."""
 
     source: Source
@@ -48,7 +48,7 @@ class LabelledTables:
                 yield rows.frame.select(names).filter(pl.col("text").str.strip_chars() != "")
         require_rows(count, unread)
 
-    def labelled(self, *, held_out: float | None = None, seed: int = 0) -> Iterator[pl.DataFrame]:
+    def labeled(self, *, held_out: float | None = None, seed: int = 0) -> Iterator[pl.DataFrame]:
         """Rows with a label, named as fastText needs it; with `held_out`, only that share of the texts."""
         for rows in self.frames():
             labels = [None if value is None else label_name(value) or None for value in rows[LABEL]]
@@ -71,7 +71,7 @@ def is_held_out(texts: pl.Series, share: float, seed: int) -> pl.Series:
     return keyed_share(texts, seed=seed, purpose="held out") < share
 
 
-def open_tables(files: Sequence[str | Path], *, text: str, label: str | None) -> LabelledTables:
+def open_tables(files: Sequence[str | Path], *, text: str, label: str | None) -> LabeledTables:
     """The files, as far as they can be found; their columns are looked for when they are read.
 
     Raises:
@@ -81,6 +81,6 @@ def open_tables(files: Sequence[str | Path], *, text: str, label: str | None) ->
         raise UsageError("no file is given")
     columns = {"text": text} | ({LABEL: label} if label else {})
     source = Source(SOURCE, "tables", tuple(map(str, files)), columns=columns)
-    return LabelledTables(
+    return LabeledTables(
         source, make_plan(Recipe("classifier", sources=(source,), base=Path.cwd(), file="curate classifier"))
     )
