@@ -80,7 +80,7 @@ def open_run(store: Store) -> tuple[Recipe, Plan]:
     return _open_run(store, plan, store.stamp(RECIPE))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # by what tells the files from others: a folder that is made anew is another run
 def _open_run(store: Store, plan_stamp: Stamp, recipe_stamp: Stamp | None) -> tuple[Recipe, Plan]:
     plan = read_plan(store)
     assert plan is not None, "the caller has seen it"

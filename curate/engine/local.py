@@ -62,7 +62,7 @@ class LocalEngine:
         if not self._is_at_work():
             for worker in self._pool:
                 self._book_time(worker)
-        answers += self._spent
+        answers += self._spent  # last, so that whoever hears of the last task's end hears of the waiting after it, too
         self._spent = []
         return answers
 
@@ -115,7 +115,7 @@ class LocalEngine:
             if worker.assignment is not None and worker.assignment.attempt.confirm is None:
                 yield Said(answer["step"], answer["said"])  # a document that is confirmed has said it before
         elif worker.assignment is not None:
-            assignment, worker.assignment = worker.assignment, None
+            assignment, worker.assignment = worker.assignment, None  # before the answer: it may bring the next task
             yield answer_of(assignment, answer, worker.log)
 
     def _watch(self) -> Iterator[Answer]:

@@ -134,6 +134,7 @@ class StoredSplits:
         return self._at(self._first[source] + int(number))
 
     def _at(self, place: int) -> Split:
+        # A line begins where the one before it ends; there is no leading 0 in the file.
         start, end = int(self._ends[place - 1]) if place else 0, int(self._ends[place])
         return _split(self._lines[start:end], self._path)
 

@@ -44,6 +44,7 @@ def commit(store: Store, stage: str, key: str, outputs: Outputs, counts: Mapping
     store.put(outputs.folder, {name: origins.get(name) for name in entries})
     _check_repeated(store, outputs)
     record = {"stage": stage, "key": key, "outputs": entries, "counts": counts}
+    # Last of all: until it is there, nothing has happened, and what was put is overwritten by the next attempt.
     store.write(done_record(stage, key), sealed_bytes(record))
     return Done(stage, key, entries, counts)
 

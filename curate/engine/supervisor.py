@@ -121,6 +121,7 @@ class _Stage:
     def run(self, note: Note) -> None:
         while self.tasks_done < len(self.tasks):
             note.check()
+            # No more than the engine can be at: what is to be tried next must not wait behind others.
             while self.pending and self.at_work < self.most:
                 self.engine.submit(self.pending.popleft())
                 self.at_work += 1
