@@ -11,7 +11,7 @@ from curate.text.signals import text_signals
 
 PROSE = (
     "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a "
-    "wife.\nHowever little known the feelings or views of such a man may be on his first entering a neighborhood, "
+    "wife.\nHowever little known the feelings or views of such a man may be on his first entering a neighbourhood, "
     "this truth is so well fixed in the minds of the surrounding families.\n"
 )
 MENU = "Home\nAbout us\nContact\nImprint\n"

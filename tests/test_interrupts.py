@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_an_interrupted_run_goes_on_where_it_was(recipe: Path) -> None:
     assert (recipe.parent / "run" / "manifest.json").is_file()
 
 
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """As in a shell: a program that is started in the background hears no Ctrl-C at all."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_a_signal_is_noted_once_and_the_second_acts_as_before() -> None:
     with noted() as note:
         signal.raise_signal(signal.SIGINT)

@@ -277,7 +277,7 @@ def test_batches_do_not_depend_on_how_they_are_cut_and_hold_the_shares(run: Path
             assert torch.equal(torch.cat([getattr(part, field) for part in parts]), tensor)
     assert torch.equal(whole.inputs[:, 1:], whole.targets[:, :-1])
     drawn = torch.bincount(loader.rows(0, 2048).sources, minlength=3) / 2048
-    weights = {share.name: share.weight for share in open_tokens(run).record.mixture.shares}
+    weights = {share.name: share.drawn for share in open_tokens(run).record.mixture.shares}
     assert dict(zip(loader.sources, drawn.tolist(), strict=True)) == pytest.approx(weights, abs=2 / 1024)
 
 
