@@ -1,4 +1,4 @@
-"""Objects of installed packages that curate finds by their names: steps, readers, methods, entities.
+"""Objects found by their names: curate's own by "module:object", those of installed packages by what they offer.
 
 [project.entry-points."curate.plugins"]  by_title = "my_package.methods:BY_TITLE"  ─▶  find_plugin("by_title")
 """
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP = "curate.plugins"
+
+
+def named_object(place: str) -> Any:
+    """The object at "module:object", as the tables of curate's own kinds and its tasks say where theirs stands."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def find_plugin(name: str) -> Any:

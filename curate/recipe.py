@@ -317,7 +317,7 @@ class Limits:
     """What one document and one worker may use; what goes over is quarantined, and the run goes on."""
 
     document_seconds: float = field(default=10.0, metadata={"range": (0.01, 86_400)})
-    """CPU time of one document in one pass; one of more than 10 MB gets more in proportion."""
+    """CPU time of one document in one step; one of more than 10 MB gets more in proportion."""
     worker_memory: int = field(default=4 << 30, metadata={"range": (256 << 20, float("inf"))})
     """Bytes of one worker process; the document at which it takes more is quarantined."""
     max_record_bytes: int = field(default=64 << 20, metadata={"range": (1, 1 << 31)})

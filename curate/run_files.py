@@ -19,7 +19,7 @@ REPORT = "report.html"
 TOKENIZER = "tokenizer.json"
 LOCK = ".lock"
 
-WORK, DONE, LEDGER, DOCUMENTS, DEDUP, TOKENS = "work", "done", "ledger", "documents", "dedup", "tokens"
+WORK, DONE, LEDGER, DOCUMENTS, TOKENS = "work", "done", "ledger", "documents", "tokens"
 CHECKPOINTS = "train"
 """Where `curate train` writes: a run knows nothing of it."""
 

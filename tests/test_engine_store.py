@@ -21,8 +21,8 @@ from curate.engine.plan import InputFile, Plan, PlannedSplits, check_plan, make_
 from curate.engine.plan_file import check_splits, read_plan, write_plan
 from curate.engine.posix import PosixStore
 from curate.engine.records import check_there, commit, committed, intact, keys_done, read_done
-from curate.engine.sealed import read_sealed, write_sealed
-from curate.engine.store import open_store
+from curate.engine.sealed import read_sealed, sealed_bytes
+from curate.engine.stores import open_store
 from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, RunLocked, UsageError
 
 
@@ -198,7 +198,7 @@ def test_nested_steps_share_out_the_time_without_loss() -> None:
 
 def test_one_flipped_bit_of_a_sealed_file_is_seen_wherever_it_is(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    write_sealed(path, {"recipe": "ab", "sizes": [1, 2.5, None], "naïve": {"a": True}})
+    path.write_bytes(sealed_bytes({"recipe": "ab", "sizes": [1, 2.5, None], "naïve": {"a": True}}))
     whole = path.read_bytes()
     assert read_sealed(path) == {"recipe": "ab", "sizes": [1, 2.5, None], "naïve": {"a": True}}
     for place in range(len(whole)):

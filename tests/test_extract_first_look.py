@@ -9,7 +9,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.extract.first_look import (
-    ALL,
     BLOCKS,
     CONTROLS,
     FIGURES,
@@ -30,6 +29,8 @@ FRAGMENTS = """
 class="katex-html" type="math/tex" katex-mathml mjx-assistive-mml 漢 漢字 、 € → é \ue001 😀 &nbsp; &nbsp &rarr; &#8364;
 &hellip; &amp; &#160; &#xa0; &é; text
 """
+ALL = ~0
+"""Bits for all searches, as where nobody has looked."""
 PIECES = [*FRAGMENTS.split(), *" \n\u3000\u2003\u1680\u2028\u205f\xa0\x85\x1c"]
 LONE = re.compile(r">\s*+((?:[^\x00-\u07ff\s\U00010000-\U0010ffff]|&#?\w{2,31};?))(?=\s*+(?:<|\Z))")
 PAGES = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)

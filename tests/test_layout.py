@@ -55,7 +55,9 @@ def home(parts: tuple[str, ...]) -> str:
 def imports(path: Path) -> Iterator[str]:
     """Lazy ones, too, and functions that are named by a string: "curate.pipeline.mix:mix_run"."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("curate."):
+        if isinstance(node, ast.ImportFrom) and node.module == "curate":
+            yield from (f"curate.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("curate."):
             yield node.module
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("curate."))

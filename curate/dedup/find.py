@@ -1,4 +1,4 @@
-"""Pass 2: from the signatures of all documents to the one copy of each that stays, method by method.
+"""`dedup`: from the signatures of all documents to the one copy of each that stays, method by method.
 
     signature files ─▶ ranks ─▶ each method in turn, on what the ones before left ─▶ verdicts, cuts
                                   DocumentMethod: documents that repeat others go

@@ -6,12 +6,11 @@ by their names (`curate.plugins`).
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 
 from curate.dedup.method import DocumentMethod, Method, PassageMethod
 from curate.errors import UsageError, nearest
-from curate.plugins import find_plugin, plugin_names
+from curate.plugins import find_plugin, named_object, plugin_names
 from curate.recipe import Dedup
 
 METHODS: Mapping[str, str] = {
@@ -31,11 +30,7 @@ def find_method(name: str) -> Method:
     Raises:
         UsageError: there is none.
     """
-    if name in METHODS:
-        module, _, attribute = METHODS[name].partition(":")
-        found = getattr(importlib.import_module(module), attribute)
-    else:
-        found = find_plugin(name)
+    found = named_object(METHODS[name]) if name in METHODS else find_plugin(name)
     if not isinstance(found, DocumentMethod | PassageMethod):
         raise UsageError(f'there is no deduplication method "{name}"{nearest(name, [*METHODS, *plugin_names()])}')
     if found.name != name:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import polars as pl
 
 from curate.engine.ledger import write_table
-from curate.engine.whole import file_digest, json_bytes
+from curate.engine.whole import file_digest
 
 Entry = Mapping[str, Any]
 """`size` in bytes and `sha256` of a file, as records and manifests have them."""
@@ -54,9 +54,6 @@ class Outputs:
     def write(self, name: str, content: bytes) -> None:
         with self.open(name) as file:
             file.write(content)
-
-    def json(self, name: str, value: Any) -> None:
-        self.write(name, json_bytes(value))
 
     def table(self, name: str, frame: pl.DataFrame) -> None:
         with self.open(name) as file:

@@ -27,10 +27,6 @@ class PosixStore:
 
     root: Path
 
-    @classmethod
-    def open(cls, place: str) -> PosixStore:
-        return cls(Path(place))
-
     @property
     def address(self) -> str:
         return f"file:{self.root.absolute()}"
@@ -119,6 +115,11 @@ class PosixStore:
         with (self.scratch / f"{work}{LOCK}").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def open_folder(place: str) -> PosixStore:
+    """The store at an address of the scheme "file"."""
+    return PosixStore(Path(place))
 
 
 def _link(origin: Path, target: Path) -> None:

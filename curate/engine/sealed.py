@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.engine.whole import json_bytes, write_file
+from curate.engine.whole import json_bytes
 from curate.errors import CheckFailed
 
 SEAL = "seal"
-
-
-def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
-    write_file(path, sealed_bytes(value))
 
 
 def sealed_bytes(value: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,6 @@
 """What a run needs of the place where its files are kept: a few verbs, which one file for each kind of place answers.
 
-    posix.py: a folder of this machine                    an object store: one more file, and one more row in `KINDS`
+    posix.py: a folder of this machine               an object store: one more file, and one more row in `stores.py`
 
 Names are paths below the run ("done/filter/web-00003.json"). What only one machine can know, as locks of its kernel,
 process numbers, hard links and syncs of its disks, is nobody's business but that file's.
@@ -8,17 +8,10 @@ process numbers, hard links and syncs of its disks, is nobody's business but tha
 
 from __future__ import annotations
 
-import importlib
-import operator
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
-
-KINDS: Mapping[str, str] = {
-    "file": "curate.engine.posix:PosixStore.open",
-}
-"""By the scheme of an address, what opens a store there."""
 
 
 class Stamp(NamedTuple):
@@ -77,11 +70,3 @@ class Store(Hashable, Protocol):
 def place_of(store: Store) -> Path:
     """What a message calls the place of a run."""
     return Path(store.address.partition(":")[2])
-
-
-def open_store(address: str) -> Store:
-    """The store at an address, as `Store.address` gave it."""
-    scheme, _, rest = address.partition(":")
-    module, _, names = KINDS[scheme].partition(":")
-    opened: Store = operator.attrgetter(names)(importlib.import_module(module))(rest)
-    return opened

@@ -15,10 +15,6 @@ PART = ".part"
 """How the names of files end that are not whole yet."""
 
 
-def write_json(path: Path, value: Any) -> None:
-    write_file(path, json_bytes(value))
-
-
 def json_bytes(value: Any) -> bytes:
     """Sorted keys and one layout, so that equal content is equal bytes."""
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n"

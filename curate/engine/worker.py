@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import importlib
 import io
 import json
 import os
@@ -30,10 +29,12 @@ from curate.engine.engine import Answer, Assignment, Broke, Finished, Refused
 from curate.engine.job import Job, Made, TaskFunction
 from curate.engine.machine import machine_error
 from curate.engine.records import commit
-from curate.engine.store import Store, open_store, place_of
-from curate.engine.task import Attempt, Position, attempt_from_json, attempt_to_json
+from curate.engine.store import Store, place_of
+from curate.engine.stores import open_store
+from curate.engine.task import Position, attempt_from_json, attempt_to_json
 from curate.engine.walk import Walk, trust
 from curate.errors import CurateError, DocumentError, described
+from curate.plugins import named_object
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -72,11 +73,12 @@ def work(
     """Run one task and commit what it made; its exceptions become answers, with the position where they were raised."""
     clock = Clock()
     cursor.reset()
-    job = Job(store, command["stage"], command["key"], Walk(_attempt(command), cursor, check_files), clock)
+    walk = Walk(attempt_from_json(command["attempt"]), cursor, check_files)
+    job = Job(store, command["stage"], command["key"], walk, clock)
     try:
         with clock("other"):
             with clock("load"):
-                function = _function(command["function"])
+                function: TaskFunction = named_object(command["function"])
             _commit(job, function(job))
     except DocumentError as error:
         return _broke("exception", error, cursor)
@@ -85,10 +87,6 @@ def work(
     except Exception as error:
         return _failure(error, store, cursor)
     return {"done": clock.seconds(), "documents": cursor.read().documents}
-
-
-def _attempt(command: Mapping[str, Any]) -> Attempt:
-    return attempt_from_json(command["attempt"])
 
 
 def _commit(job: Job, made: Made | None) -> None:
@@ -186,12 +184,6 @@ def _identity(descriptor: int) -> tuple[int, int]:
     """Of the file behind it: its number may have been given to another one."""
     facts = os.fstat(descriptor)
     return facts.st_dev, facts.st_ino
-
-
-def _function(name: str) -> TaskFunction:
-    module, _, attribute = name.partition(":")
-    function: TaskFunction = getattr(importlib.import_module(module), attribute)
-    return function
 
 
 def _answer(answers: TextIO, message: Mapping[str, Any]) -> None:

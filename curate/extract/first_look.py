@@ -18,8 +18,6 @@ import numpy.typing as npt
 from curate.text.compiled import inner, kernel, pointer
 
 FIGURES, BLOCKS, CONTROLS, FORMULAS, ORDERED, ITEM, SPAN, SCRIPT, NUMBERED = (1 << bit for bit in range(9))
-ALL = (1 << 9) - 1
-"""Nothing is known of the page: all searches are worth it."""
 
 NAMES = {
     FIGURES: ("figure", "figcaption", "object", "menu", "noindex"),

@@ -35,8 +35,8 @@ MIN_CONTENT = 200
 
 
 def rewrite(html: str, seen: int, *, whole: bool, for_resiliparse: bool) -> str:
-    """The same page, for a parser of HTML. `seen` is what the first look told, or ALL. Where the `whole` text is
-    wanted, labels are text."""
+    """The same page, for a parser of HTML. `seen` are the bits of the first look at it. Where the `whole` text
+    is wanted, labels are text."""
     html = _without_many_attributes(html)
     if seen & FORMULAS:
         html = write_formulas_once(html)

@@ -103,9 +103,9 @@ def _without_pii(texts: pl.Series, recipe: Recipe) -> list[str]:
         return texts.to_list()
     try:
         return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine)["text"].to_list()
-    except UsageError:
+    except (UsageError, MemoryError):
         raise
-    except Exception:
+    except Exception:  # an excerpt is not worth it that all of the stage is done again to find who broke
         alone = [texts[number : number + 1] for number in range(len(texts))]
         return [""] if len(texts) == 1 else [_without_pii(text, recipe)[0] for text in alone]
 

@@ -37,7 +37,8 @@ from curate.steps.source_reader import has_own_reader
 from curate.steps.user_errors import ENOUGH, ROWS, check_reader_errors, check_user_errors
 from curate.text.signals import text_signals
 
-KINDS: tuple[Filtered, ...] = ("documents", "signatures", "ledger")
+PARTS: tuple[Filtered, ...] = ("ledger", "documents", "signatures")
+"""The fields of `Parts`, in their order; each is a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _watched(parts: Iterator[Parts], source: Source, steps: tuple[BoundStep, ...
 
 def _made(job: Job, parts: Parts) -> Made:
     outputs, source = job.outputs(), job.split.source
-    for name in KINDS:
+    for name in PARTS:
         outputs.table(filtered(job.key, name), getattr(parts, name))
     counts = count_outcomes(parts.ledger, step_names(job.recipe.source(source)))
     check_account(counts, job.key)
@@ -143,9 +144,6 @@ def _join(parts: list[Parts]) -> Parts:
     """Several as one. Not every batch has every column, so their order must not be that of the first to have one."""
     joined = (pl.concat([getattr(part, name) for part in parts], how="diagonal_relaxed") for name in PARTS)
     return Parts(*map(in_order, joined))
-
-
-PARTS = ("ledger", "documents", "signatures")
 
 
 def _input_digests(split: Split) -> dict[str, str]:

@@ -88,17 +88,9 @@ def run(
     keep_intermediate: bool = False,
     show: Show | None = None,
 ) -> RunFolder:
-    """Do everything of a recipe that is not done yet, and return the run.
+    """What `curate.run` does, which says what all of this means, but for the face of what it returns.
 
-    `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
-    cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
-    notebook, and then nobody watches over documents that crash or hang. A finished run is returned as it is.
-
-    Raises:
-        RecipeError, UsageError: the recipe cannot run as it is written.
-        RunConflict: the folder holds another recipe, input or version.
-        RunLocked: another process works in the folder.
-        MachineError, Interrupted: stopped; the same call goes on.
+    A finished run is returned as it is. With `workers` = 0 nobody watches over documents that crash or hang.
     """
     resolved = checked(recipe)
     folder = Path(out) if out is not None else Path("runs") / resolved.name

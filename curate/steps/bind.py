@@ -5,7 +5,6 @@ Step("gopher_quality", {"min_words": 30}) ─▶ curate.filters.gopher:gopher_qu
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from curate.dedup.sign import with_bands
 from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom
 from curate.own_code.functions import script_functions
-from curate.plugins import plugin_names
+from curate.plugins import named_object, plugin_names
 from curate.recipe import Dedup, Recipe, Source, Step, recipe_error
 from curate.recipe_path import place_paths
 from curate.steps.source_reader import with_reader
@@ -152,8 +151,7 @@ def factory(name: str) -> Callable[..., Any]:
         raise UsageError(
             f'unknown step "{name}"{nearest(name, [*BUILT_IN, *plugin_names()])}; yours: "module:function"'
         )
-    module, _, attribute = BUILT_IN[name].partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    function: Callable[..., Any] = named_object(BUILT_IN[name])
     return function
 
 

@@ -14,6 +14,7 @@ from curate.batch import ModelFile
 from curate.decontaminate.evaluations import evaluation_files
 from curate.dedup.methods import METHODS, methods_of
 from curate.engine.plan import Plan
+from curate.engine.whole import file_digest
 from curate.errors import RunConflict
 from curate.own_code.functions import source_files
 from curate.plugins import plugin_module
@@ -71,7 +72,7 @@ def tokenizer_files(recipe: Recipe) -> Iterator[ModelFile]:
     path = recipe.base / choice
     for file in (path, path.with_name("tokenizer_config.json")):
         if file.is_file():
-            yield ModelFile(file.name, str(file), _file_digest(file))
+            yield ModelFile(file.name, str(file), file_digest(file))
 
 
 def method_files(recipe: Recipe) -> Iterator[ModelFile]:
@@ -86,7 +87,7 @@ def index_files(recipe: Recipe) -> Iterator[ModelFile]:
     for place in recipe.dedup.against if recipe.dedup else ():
         folder = recipe.base / place
         files = sorted(file for file in folder.rglob("*") if file.is_file() and _is_of_index(file, folder))
-        told = [f"{file.relative_to(folder).as_posix()} {_file_digest(file)}" for file in files]
+        told = [f"{file.relative_to(folder).as_posix()} {file_digest(file)}" for file in files]
         yield ModelFile(f"index {place}", str(folder), hashlib.sha256("\n".join(told).encode()).hexdigest())
 
 
@@ -94,8 +95,3 @@ def _is_of_index(file: Path, folder: Path) -> bool:
     """Of a run that has an index only that counts."""
     is_run = (folder / PLAN).is_file()
     return not is_run or file.is_relative_to(folder / INDEX)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
