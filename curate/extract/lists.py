@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from curate.extract.elements import ATTRIBUTES, attribute
 
 BEGIN, END = "\N{KHAROSHTHI PUNCTUATION DOT}\N{KHAROSHTHI PUNCTUATION LOTUS}", "\N{KHAROSHTHI PUNCTUATION LOTUS}"
+WRITTEN_BEGIN, WRITTEN_END = ("".join(f"&#{ord(sign)};" for sign in mark) for mark in (BEGIN, END))
+"""As they are written into a page: the signs themselves would make Python hold all of it in four bytes a sign."""
 IS_NUMBERED = re.compile(r"<(?:[oO][lL]\b[^<>]*?\s(?i:start|reversed|type)|[lL][iI]\b[^<>]*?\s(?i:value)\s*=)")
 REVERSED = re.compile(r"\sreversed\b", re.IGNORECASE)
 TAG = re.compile(
@@ -38,14 +40,14 @@ class _List:
 
 def mark_numbers(html: str) -> str:
     """The page with a mark in each item whose number is not the one that counting from 1 gives."""
-    if not IS_NUMBERED.search(html) or END in html:
+    if not IS_NUMBERED.search(html) or END in html or WRITTEN_END in html:
         return html
     lists, pieces, position = list[_List](), list[str](), 0
     sizes = _sizes(html) if REVERSED.search(html) else {}
     for tag in TAG.finditer(html):
         label = _follow(tag, lists, sizes)
         if label is not None:
-            pieces += [html[position : tag.end()], BEGIN, label, END]
+            pieces += [html[position : tag.end()], WRITTEN_BEGIN, label, WRITTEN_END]
             position = tag.end()
     return "".join([*pieces, html[position:]])
 

@@ -9,6 +9,7 @@ Private signs are left to it. The mark is a sign of a script that died out in th
 
 from __future__ import annotations
 
+import functools
 import re
 from html import unescape
 
@@ -24,21 +25,20 @@ IS_SIGN = re.compile("[\u0800-\ud7ff\uf900-\uffff]")
 def mark_lone_signs(html: str, seen: PageLook) -> str:
     """The page, at which the first look has `seen` where such signs may be, with a mark behind every one that would be
     left out; a page that holds such marks stays as it is."""
-    if not len(seen.signs) or MARK.encode() in seen.utf8 or REFERENCE.encode() in seen.utf8:
+    ends = [end for begin, end in seen.signs.tolist() if _is_lone_sign(seen.utf8[begin:end])]
+    if not ends or MARK.encode() in seen.utf8 or REFERENCE.encode() in seen.utf8:
         return html
-    pieces, position = [], 0
-    for begin, end in seen.signs.tolist():
-        if _is_lone_sign(seen.utf8[begin:end].decode()):
-            pieces.append(seen.utf8[position:end])
-            position = end
-    return REFERENCE.encode().join([*pieces, seen.utf8[position:]]).decode() if pieces else html
+    pieces = [seen.utf8[begin:end] for begin, end in zip([0, *ends], [*ends, len(seen.utf8)], strict=True)]
+    return REFERENCE.encode().join(pieces).decode()
 
 
 def without_marks(text: str) -> str:
     return text.replace(MARK, "").replace(REFERENCE, "")  # a few old elements show references as they are written
 
 
-def _is_lone_sign(written: str) -> bool:
+@functools.lru_cache(maxsize=4096)  # pages say the same few references by the thousand, and an expression costs as much
+def _is_lone_sign(utf8: bytes) -> bool:
+    written = utf8.decode()
     if len(written) > 1:
         return IS_REFERENCE.fullmatch(written) is not None and IS_SIGN.fullmatch(unescape(written)) is not None
     return IS_SIGN.fullmatch(written) is not None
