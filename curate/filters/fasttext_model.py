@@ -17,14 +17,27 @@ import polars as pl
 
 from curate.batch import ModelFile
 from curate.errors import UsageError, nearest
-from curate.filters.fasttext_file import read_tables
+from curate.filters.fasttext_file import FastTextTables, read_tables
 from curate.filters.fasttext_labels import Output, label_probabilities, output_of
 from curate.filters.fasttext_words import Lookup, add_features, new_lookup
-from curate.text.buffers import text_buffer, text_buffers
+from curate.text.buffers import TextBuffers, text_buffer, text_buffers
 
 Prediction = tuple[str, float]
 PREFIX = "__label__"
 END_MARK = "</s>"
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """What a file holds. The words' places are sought when the first text is, by a kernel that takes a second to load:
+    a check of a recipe has no text."""
+
+    tables: FastTextTables
+    output: Output
+
+    @functools.cached_property
+    def lookup(self) -> Lookup:
+        return new_lookup(self.tables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +46,7 @@ class FastTextModel:
 
     file: ModelFile
     labels: tuple[str, ...]
-    lookup: Lookup
-    output: Output
+    opened: OpenedModel
 
     def probabilities(self, texts: pl.Series) -> npt.NDArray[np.float64]:
         """float64[texts, labels], each text (null as an empty one) read as one line.
@@ -42,13 +54,16 @@ class FastTextModel:
         0 where fastText would not name a label, which it does from a probability of about 1e-5 on.
         """
         lines = texts.str.replace_all(END_MARK, " ", literal=True)  # fastText would stop there
-        return label_probabilities(*add_features(text_buffers(lines), self.lookup), self.output)
+        return self._probabilities(text_buffers(lines))
 
     def probabilities_of(self, text: str) -> npt.NDArray[np.float64]:
         """float64[labels]: the same for one text."""
-        buffers = text_buffer(text.replace(END_MARK, " "))
-        chances = label_probabilities(*add_features(buffers, self.lookup), self.output)
-        return chances.ravel()
+        return self._probabilities(text_buffer(text.replace(END_MARK, " "))).ravel()
+
+    def _probabilities(self, buffers: TextBuffers) -> npt.NDArray[np.float64]:
+        if not buffers.documents:  # asked so for the columns alone, by a check that has no use for kernels
+            return np.zeros((0, len(self.labels)))
+        return label_probabilities(*add_features(buffers, self.opened.lookup), self.opened.output)
 
     def predict(self, texts: pl.Series, top: int) -> list[list[Prediction]]:
         """For each text the `top` likeliest labels with their probabilities, the likeliest first."""
@@ -84,7 +99,8 @@ def load_model(path: str, *, sha256: str | None = None, license: str = "") -> Fa
     if sha256 is not None and found != sha256:
         raise UsageError(f"the model {path} is damaged: its SHA-256 is {found}, it should be {sha256}")
     file = ModelFile(os.path.basename(path), path, found, license)
-    return FastTextModel(file, *_read(path, found))
+    opened = _read(path, found)
+    return FastTextModel(file, tuple(opened.tables.labels), opened)
 
 
 def file_sha256(path: str, *, what: str) -> str:
@@ -101,11 +117,11 @@ def file_sha256(path: str, *, what: str) -> str:
 
 
 @functools.cache
-def _read(path: str, sha256: str) -> tuple[tuple[str, ...], Lookup, Output]:
+def _read(path: str, sha256: str) -> OpenedModel:
     """Keyed by content too: a file that changed is read again."""
     with open(path, "rb") as file:
         try:
             tables = read_tables(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # arrays may point into it
         except ValueError as error:  # an empty file cannot be mapped
             raise UsageError(f"{path} (SHA-256 {sha256}) is not a fastText model for labels: {error}") from error
-    return tuple(tables.labels), new_lookup(tables), output_of(tables)
+    return OpenedModel(tables, output_of(tables))
