@@ -156,15 +156,15 @@ def try_step(recipe: str | Path | Recipe, step: str, *, source: str | None = Non
     return try_one(recipe, step, source=source, sample=sample)
 
 
-def verify(run: RunFolder | str | Path) -> Verified:
-    """Every checksum of a run and its account, computed again.
+def verify(run: RunFolder | str | Path, *, inputs: bool = False) -> Verified:
+    """Every checksum of a run and its account, computed again; with `inputs`, those of what it has read, too.
 
     Raises:
         UsageError: the folder is not a run's, or the run is not complete.
     """
     from curate.report.verify import verified
 
-    return verified(run if isinstance(run, RunFolder) else RunFolder(Path(run)))
+    return verified(run if isinstance(run, RunFolder) else RunFolder(Path(run)), inputs=inputs)
 
 
 def train(

@@ -18,14 +18,16 @@ def add(commands: Any) -> None:
         examples=["curate verify runs/quickstart"],
     )
     add_run(command)
+    command.add_argument("--inputs", action="store_true", help="read the inputs once more, too, and compare them")
 
 
 def run(options: argparse.Namespace) -> int:
     from curate.api import verify
 
-    verified = verify(options.run)
+    verified = verify(options.run, inputs=options.inputs)
     for sentence in verified.differences:
         say(sentence)
     if verified.is_sound:
-        say(f"{options.run}: {verified.files} files and the account are as the manifest says.")
+        compared = "files, the inputs" if options.inputs else "files"
+        say(f"{options.run}: {verified.files} {compared} and the account are as the manifest says.")
     return 0 if verified.is_sound else 1

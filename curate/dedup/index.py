@@ -9,7 +9,6 @@ A run writes its own under dedup/index/ where its recipe has `[dedup] index = tr
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import polars as pl
 from curate.dedup.methods import document_methods
 from curate.dedup.ranking import KEEP
 from curate.dedup.signatures import read_columns
+from curate.engine.whole import OpenFile, whole_file
 from curate.errors import UsageError
 from curate.recipe import Dedup
 from curate.run_files import INDEX
@@ -87,24 +87,30 @@ def _keys(dedup: Dedup) -> tuple[str, ...]:
     return next((keys for method in methods if (keys := method.keys(dedup))), ())
 
 
-def write_index(folder: Path, dedup: Dedup, signature_files: Sequence[str | Path], copies: pl.Series) -> int:
+def write_index(
+    folder: Path,
+    dedup: Dedup,
+    signature_files: Sequence[str | Path],
+    copies: pl.Series,
+    *,
+    open_file: OpenFile = whole_file,
+) -> int:
     """Add the documents of some signature files but for `copies` (ids) and those that are there already; returns how
     many.
 
-    A file is written beside its place and renamed, so that an index that is read meanwhile is whole.
+    With `whole_file`, an index that is read meanwhile is whole; a run hashes what it writes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    parameters = folder / PARAMETERS
-    parameters.with_suffix(".part").write_text(json.dumps(parameters_of(dedup), indent=1) + "\n", encoding="utf-8")
-    os.replace(parameters.with_suffix(".part"), parameters)
+    with open_file(folder / PARAMETERS) as file:
+        file.write(json.dumps(parameters_of(dedup), indent=1).encode() + b"\n")
     count = 0
-    for place, file in zip(_free_places(folder), signature_files, strict=False):
-        signed = pl.read_parquet(file, glob=False)
+    for place, signatures in zip(_free_places(folder), signature_files, strict=False):
+        signed = pl.read_parquet(signatures, glob=False)
         if KEEP not in signed.columns:  # a later run may ask for it, and earlier documents come first in any case
             signed = signed.with_columns(pl.lit(None, pl.Float64).alias(KEEP))
         stay = signed.join(copies.to_frame("id"), on="id", how="anti", maintain_order="left")
-        stay.write_parquet(place.with_suffix(".part"), compression="zstd", compression_level=3)
-        os.replace(place.with_suffix(".part"), place)
+        with open_file(place) as file:
+            stay.write_parquet(file, compression="zstd", compression_level=3)
         count += stay.height
     return count
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -45,6 +45,15 @@ def open_input(uri: str) -> Any:
     """
     filesystem, path = _resolve(uri)
     return filesystem.open_input_file(path)
+
+
+Opener = Callable[[InputFile], Any]
+"""What a reader opens its inputs with: `open_file`, or one that sees what it reads."""
+
+
+def open_file(file: InputFile) -> Any:
+    """As `open_input` does."""
+    return open_input(file.uri)
 
 
 def find_inputs(patterns: Sequence[str], *, base: Path) -> tuple[InputFile, ...]:

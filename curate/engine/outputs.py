@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
 
 from curate.engine.ledger import write_table
-from curate.engine.whole import file_digest
 
 Entry = Mapping[str, Any]
 """`size` in bytes and `sha256` of a file, as records and manifests have them."""
@@ -60,16 +59,10 @@ class Outputs:
             write_table(frame, file)
 
     def place(self, name: str) -> Path:
-        """Where a file is to be written by somebody who writes by himself; `adopt` it then."""
+        """Where a file is to be written with `open_at`."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
-
-    def adopt(self, paths: Iterable[Path]) -> None:
-        """Files that somebody else has written here; they are read once more for their digests."""
-        for path in paths:
-            entry = {"size": path.stat().st_size, "sha256": file_digest(path)}
-            self.entries[path.relative_to(self.folder).as_posix()] = entry
 
     def repeat(self, name: str, origin: Origin, entry: Entry) -> None:
         """A second name for a committed file, which holds what its record says."""

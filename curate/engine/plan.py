@@ -44,6 +44,11 @@ class FileRange:
     start: int
     end: int
 
+    @property
+    def is_whole(self) -> bool:
+        """The reader could not split; ranges of bytes are longer, unless the file has no more than that one."""
+        return (self.start, self.end) == (0, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -120,6 +125,11 @@ class Plan:
         for split in self.splits:
             found.setdefault(split.source, {}).update((piece.file.name, piece.file) for piece in split.ranges)
         return {source: tuple(sorted(files.values())) for source, files in found.items()}
+
+
+def changed_since_planned(uri: str) -> RunConflict:
+    """What is said of an input that is not the one that was planned."""
+    return RunConflict(f"{uri} has changed since this run was planned; choose another --out")
 
 
 SplitFile = Callable[[InputFile, int], Sequence[tuple[int, int]]]

@@ -5,11 +5,14 @@ content ─▶ name.<pid>.part ─▶ fsync ─▶ rename ─▶ fsync of the fo
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 PART = ".part"
 """How the names of files end that are not whole yet."""
@@ -27,6 +30,27 @@ def write_file(path: Path, content: bytes) -> None:
     sync(part)
     part.replace(path)
     sync(path.parent)
+
+
+OpenFile = Callable[[Path], AbstractContextManager[BinaryIO]]
+"""What opens a new file to be written from its begin to its end; a run's hashes what is written."""
+
+
+def plain_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    """The file itself, for who is alone with it."""
+    return path.open("wb")
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file beside it, which takes its name once it is written: who reads meanwhile finds the one before, or none."""
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:

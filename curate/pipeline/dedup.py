@@ -66,8 +66,7 @@ def dedup_run(job: Job) -> Made | None:
         outputs.table(LOSSES, losses)
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
-            write_index(outputs.place(INDEX), dedup, files, copies["id"])
-            outputs.adopt(outputs.place(INDEX).iterdir())
+            write_index(outputs.place(INDEX), dedup, files, copies["id"], open_file=outputs.open_at)
         return Made(outputs, _counts(found, copies, dedup))
 
 

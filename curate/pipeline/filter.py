@@ -8,8 +8,7 @@ Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,10 +18,9 @@ import polars as pl
 
 from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
-from curate.engine.files import open_input
+from curate.engine.input_digests import InputDigests
 from curate.engine.job import Job, Made
 from curate.engine.ledger import check_account, count_outcomes
-from curate.engine.plan import Split
 from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
 from curate.readers.inputs import reader_of
@@ -58,10 +56,14 @@ def filter_split(job: Job) -> Made | None:
         source = recipe.source(split.source)
         steps = bind(source, recipe)
         files_of_steps = [file for step in steps for file in step.filter.files]
-        check_as_planned(job.plan, [*reader_of(source, recipe).files, *files_of_steps, *method_files(recipe)])
+        reader = reader_of(source, recipe)
+        check_as_planned(job.plan, [*reader.files, *files_of_steps, *method_files(recipe)])
         _load_kernels(job.store)
+    with clock("read"):
+        own = {piece: reader.own_bytes(piece) for piece in split.ranges}
+        digests = InputDigests(own, pulse=walk.cursor.pulse)
     with clock("batch"):
-        batches = bounded_batches(split_rows(split, source, recipe, walk, clock))
+        batches = bounded_batches(split_rows(split, source, recipe, walk, clock, digests))
         processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
         has_own_code = has_own_steps(source) or has_own_reader(source)
         parts = list(_watched(processed, source, steps, recipe) if has_own_code else processed)
@@ -69,8 +71,10 @@ def filter_split(job: Job) -> Made | None:
     walk.idle()
     if walk.is_confirming:
         return None
+    with clock("read"):
+        inputs = digests.finished()
     with clock("write"):
-        return _made(job, _join(parts))
+        return _made(job, _join(parts), inputs)
 
 
 def _watched(parts: Iterator[Parts], source: Source, steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
@@ -84,13 +88,13 @@ def _watched(parts: Iterator[Parts], source: Source, steps: tuple[BoundStep, ...
             check_reader_errors(rows, source.read, recipe.limits.max_errors, min_read=ENOUGH)
 
 
-def _made(job: Job, parts: Parts) -> Made:
+def _made(job: Job, parts: Parts, inputs: Mapping[str, Any]) -> Made:
     outputs, source = job.outputs(), job.split.source
     for name in PARTS:
         outputs.table(filtered(job.key, name), getattr(parts, name))
     counts = count_outcomes(parts.ledger, step_names(job.recipe.source(source)))
     check_account(counts, job.key)
-    return Made(outputs, {"source": source, **counts, "inputs": _input_digests(job.split)})
+    return Made(outputs, {"source": source, **counts, "inputs": inputs})
 
 
 def _process(
@@ -144,19 +148,6 @@ def _join(parts: list[Parts]) -> Parts:
     """Several as one. Not every batch has every column, so their order must not be that of the first to have one."""
     joined = (pl.concat([getattr(part, name) for part in parts], how="diagonal_relaxed") for name in PARTS)
     return Parts(*map(in_order, joined))
-
-
-def _input_digests(split: Split) -> dict[str, str]:
-    """SHA-256 of each file whose first piece is in this split."""
-    digests = {}
-    for piece in split.ranges:
-        if piece.start == 0:
-            with open_input(piece.file.uri) as file:
-                digest = hashlib.sha256()
-                while block := file.read(1 << 20):
-                    digest.update(block)
-            digests[piece.file.name] = digest.hexdigest()
-    return digests
 
 
 @cache

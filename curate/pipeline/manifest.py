@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -72,13 +73,24 @@ def _counts(done: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _inputs(plan: Plan, done: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    digests: dict[tuple[str, str], str] = {}
+    """Each source's inputs, with the SHA-256 that was taken while they were read: of a file, or, where several splits
+    share it, of the bytes that each has to itself."""
+    ranges: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
     for task in done.values():
-        digests |= {(task.counts["source"], name): value for name, value in task.counts["inputs"].items()}
+        for name, found in task.counts["inputs"].items():
+            ranges.setdefault((task.counts["source"], name), []).extend(map(tuple, found))
     return {
-        source: [{"name": file.name, "size": file.size, "sha256": digests[source, file.name]} for file in files]
+        source: [
+            {"name": file.name, "size": file.size, **_digests(sorted(ranges[source, file.name]))} for file in files
+        ]
         for source, files in plan.inputs().items()
     }
+
+
+def _digests(ranges: Sequence[tuple[int, int, str]]) -> dict[str, Any]:
+    if len(ranges) == 1:
+        return {"sha256": ranges[0][2]}
+    return {"ranges": [{"start": start, "end": end, "sha256": sha256} for start, end, sha256 in ranges]}
 
 
 def _models(recipe: Recipe) -> list[dict[str, str]]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from curate.batch import Pulse, Rejected, no_pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import InputFile
 from curate.readers.inflate import PULSE_BYTES, InflatedFile, Unreadable, inflate, max_inflated
 
@@ -55,7 +55,13 @@ def is_archive(name: str) -> bool:
 
 
 def members(
-    file: InputFile, *, id: str, wanted: Callable[[str], bool], max_bytes: int, pulse: Pulse = no_pulse
+    file: InputFile,
+    *,
+    id: str,
+    wanted: Callable[[str], bool],
+    max_bytes: int,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[ArchiveMember | Rejected]:
     """All files of an archive in its own order; folders are passed over.
 
@@ -66,7 +72,7 @@ def members(
     """
     walk = _walk_zip if file.name.lower().endswith(".zip") else _walk_tar
     seen: dict[str, int] = {}
-    with open_input(file.uri) as raw:
+    with opener(file) as raw:
         for path, found in walk(raw, file=file, refuse=_refusal(wanted, max_bytes), pulse=pulse):
             seen[path] = count = seen.get(path, 0) + 1
             member_id = f"{id}@{path}" + (f"#{count}" if count > 1 else "")

@@ -17,7 +17,7 @@ import io
 from collections.abc import Iterator
 
 from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
 from curate.readers.epub import is_xml, read_epub
@@ -33,7 +33,12 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read(
-    range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    range: FileRange,
+    *,
+    source: Source,
+    max_record_bytes: int,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """The books of one file: one, or as many as an archive has.
 
@@ -42,13 +47,18 @@ def read(
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if is_archive(file.name):
-        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes, pulse=pulse):
+        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes, pulse=pulse, opener=opener):
             if isinstance(member, Rejected):
                 yield member
             else:
                 yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes, pulse=pulse)
     else:
-        yield _read_file(file, id=id, max_bytes=max_record_bytes, pulse=pulse)
+        yield _read_file(file, id=id, max_bytes=max_record_bytes, pulse=pulse, opener=opener)
+
+
+def own_bytes(range: FileRange) -> tuple[int, int]:
+    """All of the file."""
+    return 0, range.file.size
 
 
 def _is_book(name: str) -> bool:
@@ -56,12 +66,12 @@ def _is_book(name: str) -> bool:
     return name.lower().endswith(BOOK_SUFFIXES) and not name.rpartition("/")[2].startswith("._")
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Rejected:
+def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse, opener: Opener) -> Record | Rejected:
     if not _is_book(file.name):
         return Rejected(id, "dropped", "file_type", file.name)
     if file.size == 0:
         return Rejected(id, "dropped", "empty")
-    with open_input(file.uri) as raw:
+    with opener(file) as raw:
         if file.name.lower().endswith(".epub"):  # may be larger than a record: most of it are pictures
             return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes, pulse=pulse)
         if file.size > max_bytes:

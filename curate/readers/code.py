@@ -13,7 +13,7 @@ import functools
 from collections.abc import Callable, Iterator
 
 from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
 from curate.readers.declared import declared_charset
@@ -33,7 +33,12 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read(
-    range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    range: FileRange,
+    *,
+    source: Source,
+    max_record_bytes: int,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """The source files of one input: one, or as many as an archive has (which is read twice: licenses first).
 
@@ -42,10 +47,10 @@ def read(
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if not is_archive(file.name):
-        yield _read_file(file, id=id, max_bytes=max_record_bytes)
+        yield _read_file(file, id=id, max_bytes=max_record_bytes, opener=opener)
         return
-    licenses = archive_licenses(file, pulse=pulse)
-    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, pulse=pulse):
+    licenses = archive_licenses(file, pulse=pulse, opener=opener)
+    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, pulse=pulse, opener=opener):
         if isinstance(member, Rejected):
             yield member
         else:
@@ -53,18 +58,23 @@ def read(
             yield _source_file(member.data, member.path, id=member.id, license_above=above)
 
 
+def own_bytes(range: FileRange) -> tuple[int, int]:
+    """All of the file."""
+    return 0, range.file.size
+
+
 def _is_wanted(path: str) -> bool:
     return may_be_code(path) and VERSION_CONTROL.isdisjoint(path.split("/"))
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int) -> Record | Rejected:
+def _read_file(file: InputFile, *, id: str, max_bytes: int, opener: Opener) -> Record | Rejected:
     if not _is_wanted(file.name):
         return Rejected(id, "dropped", "file_type", file.name)
     if file.size == 0:
         return Rejected(id, "dropped", "empty")
     if file.size > max_bytes:
         return Rejected(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
-    with open_input(file.uri) as raw:
+    with opener(file) as raw:
         data = raw.read()
     return _source_file(data, file.name, id=id, license_above=functools.partial(local_license, file))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from curate.batch import ModelFile, Pulse, Record, Rejected, no_pulse
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import CurateError, UsageError, nearest
 from curate.own_code.functions import Mark, find_function, marker
@@ -120,13 +121,19 @@ class OwnReader:
         return ranges or [(0, 1)]
 
     def read(
-        self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+        self,
+        range: FileRange,
+        *,
+        source: Source,
+        max_record_bytes: int,
+        pulse: Pulse = no_pulse,
+        opener: Opener = open_file,
     ) -> Iterator[Record | Rejected]:
         """A record for each row that the function yields. Rejected: quarantined "exception", for a row that is none or,
         where the function raised, for all that follows; and as for tables "no_text", "encoding" and "too_big".
         """
         rows, number = OwnRows(range, source, max_record_bytes, is_split=self.splitter is not None), -1
-        with open_watched(range.file, pulse) as opened:
+        with open_watched(range.file, pulse, opener) as opened:
             try:
                 for number, row in enumerate(self._rows(opened, range)):
                     yield rows.record(row, number)
@@ -135,6 +142,10 @@ class OwnReader:
             except BaseException as error:  # also what `sys.exit()` raises, and a panic in Rust
                 told = f"what follows record {number + 1} of it cannot be read: {describe_raised(error, __file__)}"
                 yield Rejected(rows.rest(), "quarantined", "exception", told)
+
+    def own_bytes(self, range: FileRange) -> tuple[int, int]:
+        """The first range has the whole file: only the user's function knows which bytes its own unit stands for."""
+        return (0, range.file.size) if range.start == 0 else (0, 0)
 
     def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
         """The columns of the first rows of the first files.

@@ -9,9 +9,17 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import find_inputs, read_version
-from curate.engine.plan import FileRange, InputFile, PlannedSplits, Split, make_splits, target_bytes
-from curate.errors import RunConflict, UsageError
+from curate.engine.files import Opener, find_inputs, open_file, read_version
+from curate.engine.plan import (
+    FileRange,
+    InputFile,
+    PlannedSplits,
+    Split,
+    changed_since_planned,
+    make_splits,
+    target_bytes,
+)
+from curate.errors import UsageError
 from curate.readers.custom import resolve_reader
 from curate.readers.reader import READERS, Ranges, Reader
 from curate.recipe import Recipe, Source, recipe_error
@@ -52,7 +60,13 @@ def _split_file(reader: Reader, file: InputFile, target: int) -> Ranges:
 
 
 def read_range(
-    reader: Reader, piece: FileRange, source: Source, max_record_bytes: int, *, pulse: Pulse = no_pulse
+    reader: Reader,
+    piece: FileRange,
+    source: Source,
+    max_record_bytes: int,
+    *,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
 
@@ -60,10 +74,10 @@ def read_range(
         RunConflict: the input is not the one that was planned.
     """
     check_unchanged(piece.file)
-    yield from reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse)
+    yield from reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse, opener=opener)
 
 
 def check_unchanged(file: InputFile) -> None:
     size, version = read_version(file.uri)
     if (size, version) != (file.size, file.version):
-        raise RunConflict(f"{file.uri} has changed since this run was planned; choose another --out")
+        raise changed_since_planned(file.uri)

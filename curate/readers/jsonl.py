@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
 from curate.readers.json_items import split_items
@@ -43,7 +43,7 @@ def is_lines(name: str) -> bool:
 def split_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Byte ranges of about equal size, at most `target_bytes`, wherever lines end; [(0, 1)] for a file that is read
     from its beginning."""
-    if is_compressed(file.name) or _has_items(file):
+    if is_compressed(file.name) or _is_array(file):
         return [(0, 1)]
     count = max(1, -(-file.size // target_bytes))
     bounds = [file.size * number // count for number in range(count + 1)]
@@ -51,7 +51,12 @@ def split_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read_jsonl(
-    part: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    part: FileRange,
+    *,
+    source: Source,
+    max_record_bytes: int,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """Lines that start in [start, end); blank ones are no records.
 
@@ -63,7 +68,7 @@ def read_jsonl(
     names = column_names(source.columns)
     early: list[Rejected] | None = []  # before the first row that has the column; None once there was one
     without = 0
-    for place, row in read_rows(part, max_bytes=max_record_bytes, pulse=pulse):
+    for place, row in read_rows(part, max_bytes=max_record_bytes, pulse=pulse, opener=opener):
         item = _item(row, names, source, id=f"{id}@{place}", max_bytes=max_record_bytes)
         if (
             early is not None
@@ -98,12 +103,17 @@ def _has(row: Row | Unreadable, column: str) -> bool:
 
 
 def read_rows(
-    part: FileRange, *, max_bytes: int, pulse: Pulse = no_pulse, head: int | None = None
+    part: FileRange,
+    *,
+    max_bytes: int,
+    pulse: Pulse = no_pulse,
+    head: int | None = None,
+    opener: Opener = open_file,
 ) -> Iterator[tuple[int, Row | Unreadable]]:
     """The rows of a range, each with what stands for it in ids; last the error that ended the file, if one did. With
     `head`, those in the first so many bytes (about) of the unpacked file."""
     place = part.start
-    with open_input(part.file.uri) as raw:
+    with opener(part.file) as raw:
         try:
             for number, (place, line) in enumerate(_lines(raw, part, max_bytes, pulse, head)):
                 if number % LINES_PER_PULSE == 0:
@@ -118,24 +128,34 @@ def is_compressed(name: str) -> bool:
     return name.lower().endswith(COMPRESSED)
 
 
-def _has_items(file: InputFile) -> bool:
-    """Whether a `.json` file is an array, or an object over several lines, and not a line for each row."""
-    plain = file.name.lower()
+def _is_array(file: InputFile) -> bool:
+    if not _may_have_items(file.name):
+        return False
+    with open_file(file) as raw:
+        return _has_items(raw, file.name)
+
+
+def _may_have_items(name: str) -> bool:
+    plain = name.lower()
     for suffix in COMPRESSED:
         plain = plain.removesuffix(suffix)
-    if not plain.endswith(".json"):
+    return plain.endswith(".json")
+
+
+def _has_items(raw: Any, name: str) -> bool:
+    """Whether a `.json` file is an array, or an object over several lines, and not a line for each row."""
+    try:
+        begin = next(inflate(raw, name=name), b"")
+    except Unreadable:
         return False
-    with open_input(file.uri) as raw:
-        try:
-            begin = next(inflate(raw, name=file.name), b"")
-        except Unreadable:
-            return False
     begin = begin.removeprefix(codecs.BOM_UTF8).lstrip()
     return begin.startswith(b"[") or begin.split(b"\n", 1)[0].strip() == b"{"
 
 
 def _lines(raw: Any, part: FileRange, max_bytes: int, pulse: Pulse, head: int | None) -> Iterator[tuple[int, Line]]:
-    if _has_items(part.file):
+    has_items = _may_have_items(part.file.name) and _has_items(raw, part.file.name)
+    raw.seek(0)
+    if has_items:
         items = _without_mark(split_items(_chunks(raw, part, pulse, head), max_bytes=max_bytes))
         return ((line.row, line) for line in _within(items, part))
     if is_compressed(part.file.name):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from curate.batch import Pulse, Rejected, no_pulse
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import InputFile
 from curate.readers.archives import members
 
@@ -89,10 +90,11 @@ def nearest_license(path: str, licenses: Mapping[str, str | None]) -> str | None
     return None
 
 
-def archive_licenses(file: InputFile, *, pulse: Pulse = no_pulse) -> dict[str, str | None]:
+def archive_licenses(file: InputFile, *, pulse: Pulse = no_pulse, opener: Opener = open_file) -> dict[str, str | None]:
     """Folder -> license, for the folders of an archive that hold license files: one reading of the archive."""
     found: dict[str, list[tuple[str, bytes]]] = {}
-    for member in members(file, id="", wanted=is_license_name, max_bytes=MAX_LICENSE_BYTES, pulse=pulse):
+    every = members(file, id="", wanted=is_license_name, max_bytes=MAX_LICENSE_BYTES, pulse=pulse, opener=opener)
+    for member in every:
         if not isinstance(member, Rejected):
             folder, _, name = member.path.rpartition("/")
             found.setdefault(folder, []).append((name, member.data))

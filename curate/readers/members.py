@@ -24,6 +24,7 @@ from curate.batch import Pulse, no_pulse
 from curate.errors import MachineError
 
 PAGE = 4 << 20  # bytes read from storage at once
+MARGIN = 64 << 10  # the same, before and behind the range that is read
 MAX_INFLATED = 256 << 10  # bytes inflated in one call
 MAX_RATIO = 100  # real pages stay under 30; deflate itself ends at 1032
 MAX_PEEK = 4 << 10  # compressed bytes looked at to tell whether a member begins a record
@@ -89,11 +90,13 @@ class ByteRun(Protocol):
 
 
 class Pages:
-    """A file through one page of memory. Raises MachineError where the file cannot be read, whatever it holds."""
+    """A file through one page of memory, of which the range [start, end) is read. Raises MachineError where the file
+    cannot be read, whatever it holds."""
 
-    def __init__(self, file: Any, pulse: Pulse = no_pulse) -> None:
+    def __init__(self, file: Any, pulse: Pulse = no_pulse, *, start: int = 0, end: int | None = None) -> None:
         self._file, self.pulse = file, pulse
         self.size: int = file.size()
+        self._start, self._end = start, self.size if end is None else end
         self._page, self._begin = b"", 0
 
     def at(self, position: int, size: int) -> bytes:
@@ -122,9 +125,11 @@ class Pages:
 
     def _read(self, position: int, size: int) -> bytes:
         self.pulse()
+        # What lies outside of the range is another split's to read: of that, not much more than is asked for.
+        ahead = min(PAGE, self._end - position) if position >= self._start else 0
         try:
             self._file.seek(position)
-            page: bytes = self._file.read(max(size, PAGE))
+            page: bytes = self._file.read(max(size, ahead, MARGIN))
         except OSError as error:
             raise MachineError(f"reading failed at byte {position}: {error}") from error
         return page

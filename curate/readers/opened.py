@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from curate.batch import Pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import InputFile
 from curate.errors import MachineError
 
@@ -20,13 +20,13 @@ BUFFER_BYTES = 1 << 16
 
 
 @contextmanager
-def open_watched(file: InputFile, pulse: Pulse) -> Iterator[BinaryIO]:
+def open_watched(file: InputFile, pulse: Pulse, opener: Opener = open_file) -> Iterator[BinaryIO]:
     """`pulse` is called for each megabyte that was not read before.
 
     Raises:
         MachineError: the store failed, whatever the reader makes of that.
     """
-    with open_input(file.uri) as raw, io.BufferedReader(_Stream(raw, file.uri, pulse), BUFFER_BYTES) as opened:
+    with opener(file) as raw, io.BufferedReader(_Stream(raw, file.uri, pulse), BUFFER_BYTES) as opened:
         yield opened
 
 

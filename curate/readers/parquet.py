@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.rows import column_names, row_record, without_text
 from curate.recipe import Source
@@ -30,11 +30,8 @@ def is_parquet(name: str) -> bool:
 
 def split_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
     """Runs of row groups of at least `target_bytes` (compressed, all columns); [(0, 1)] where the file is damaged."""
-    try:
-        with open_input(file.uri) as raw:
-            footer = pq.read_metadata(raw)
-    except DAMAGE as error:
-        raise_machine_fault(error)
+    footer = _footer(file)
+    if footer is None:
         return [(0, 1)]
     cuts, start, held = [], 0, 0
     for group in range(footer.num_row_groups):
@@ -47,8 +44,47 @@ def split_parquet(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]
     return cuts
 
 
+def bytes_of_groups(part: FileRange) -> tuple[int, int]:
+    """From where the first row group begins to where the one behind the last does; the first range has all that stands
+    before it, and the last all that stands behind: the footer."""
+    footer = _footer(part.file)
+    if footer is None:  # one range tells of the damage, and has it all
+        return (0, part.file.size) if part.start == 0 else (0, 0)
+    return _begin(footer, part.start, part.file), _begin(footer, part.end, part.file)
+
+
+def _begin(footer: pq.FileMetaData, group: int, file: InputFile) -> int:
+    """Groups may stand in any order, and a footer may say anything: where one begins is never before another's begin
+    that has a lower number, so that ranges lie side by side whatever it says."""
+    if group >= footer.num_row_groups:
+        return file.size
+    begins = (_first_page(footer.row_group(number)) for number in range(1, group + 1))
+    return min(max(begins, default=0), file.size)
+
+
+def _first_page(group: pq.RowGroupMetaData) -> int:
+    columns = [group.column(number) for number in range(group.num_columns)]
+    pages = [page for column in columns for page in (column.dictionary_page_offset, column.data_page_offset)]
+    return min((page for page in pages if page is not None and page > 0), default=0)
+
+
+def _footer(file: InputFile) -> pq.FileMetaData | None:
+    """None where the file is damaged."""
+    try:
+        with open_file(file) as raw:
+            return pq.read_metadata(raw)
+    except DAMAGE as error:
+        raise_machine_fault(error)
+        return None
+
+
 def read_parquet(
-    part: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    part: FileRange,
+    *,
+    source: Source,
+    max_record_bytes: int,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """Rows of the row groups [start, end). Page checksums are verified where the file has them.
 
@@ -56,7 +92,7 @@ def read_parquet(
     """
     id = f"{source.name}/{part.file.name}"
     names = column_names(source.columns)
-    with open_input(part.file.uri) as raw:
+    with opener(part.file) as raw:
         try:
             table = pq.ParquetFile(raw, page_checksum_verification=True)
         except DAMAGE as error:

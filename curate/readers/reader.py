@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from curate.batch import ModelFile, Pulse, Record, Rejected, no_pulse
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.recipe import Kind, Source
 
@@ -53,10 +54,20 @@ class Reader(Protocol):
         """Ranges, in its own unit, that together are the file; [(0, 1)] where it can only be read as a whole."""
 
     def read(
-        self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+        self,
+        range: FileRange,
+        *,
+        source: Source,
+        max_record_bytes: int,
+        pulse: Pulse = no_pulse,
+        opener: Opener = open_file,
     ) -> Iterator[Record | Rejected]:
-        """Every record of the range, in order, and everything else in it. It calls `pulse` while it works on a long
-        one; what is wrong with a file is told by a Rejected, never raised."""
+        """Every record of the range, in order, and everything else in it. It opens its file with `opener`, and calls
+        `pulse` while it works on a long record; what is wrong with a file is told by a Rejected, never raised."""
+
+    def own_bytes(self, range: FileRange) -> tuple[int, int]:
+        """The bytes [start, end) of its file that a range has to itself: those of all ranges that `split_file` gives
+        are the whole file, once. Reading may go a little further."""
 
     def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
         """The columns of its tables and the kinds of their values; only asked where it `has_own_columns`.
@@ -80,12 +91,22 @@ class BuiltIn:
         return ranges
 
     def read(
-        self, range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+        self,
+        range: FileRange,
+        *,
+        source: Source,
+        max_record_bytes: int,
+        pulse: Pulse = no_pulse,
+        opener: Opener = open_file,
     ) -> Iterator[Record | Rejected]:
         records: Iterator[Record | Rejected] = self._load().read(
-            range, source=source, max_record_bytes=max_record_bytes, pulse=pulse
+            range, source=source, max_record_bytes=max_record_bytes, pulse=pulse, opener=opener
         )
         return records
+
+    def own_bytes(self, range: FileRange) -> tuple[int, int]:
+        bounds: tuple[int, int] = self._load().own_bytes(range)
+        return bounds
 
     def look(self, files: Sequence[InputFile], source: Source) -> Mapping[str, Kind]:
         kinds: Mapping[str, Kind] = self._load().look(files, source)

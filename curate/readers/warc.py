@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterator
 
 from curate.batch import Media, Pulse, Record, Rejected, no_pulse
-from curate.engine.files import open_input
+from curate.engine.files import Opener, open_file, open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
 from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
@@ -41,7 +41,12 @@ FOREIGN = {b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-
 
 
 def read(
-    range: FileRange, *, source: Source, max_record_bytes: int, pulse: Pulse = no_pulse
+    range: FileRange,
+    *,
+    source: Source,
+    max_record_bytes: int,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """Every record of the file that starts in the range, and every stretch of it that is none.
 
@@ -54,9 +59,10 @@ def read(
     Raises:
         MachineError: the file could not be read.
     """
-    with open_input(range.file.uri) as file:
+    with opener(range.file) as file:
         prefix = f"{source.name}/{range.file.name}"
-        for item in _read_items(Pages(file, pulse), range.start, range.end, max_record_bytes):
+        pages = Pages(file, pulse, start=range.start, end=range.end)
+        for item in _read_items(pages, range.start, range.end, max_record_bytes):
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
             if isinstance(item, WarcBlock):
@@ -81,6 +87,11 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
         else:
             bounds = [0, pages.size]
     return list(itertools.pairwise(bounds))
+
+
+def own_bytes(range: FileRange) -> tuple[int, int]:
+    """The range itself: it is one of bytes."""
+    return range.start, range.end
 
 
 def _plain_bounds(pages: Pages, kind: Kind, target_bytes: int) -> list[int]:

@@ -17,6 +17,7 @@ import polars as pl
 from curate.engine.records import read_done, stages_done
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
+from curate.report.verify_inputs import input_differences
 from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, REPORT, TIMING, WORK, is_shard
 from curate.run_folder import RunFolder
 from curate.tokenize.document_ends import DOCUMENT_ENDS
@@ -41,14 +42,17 @@ class Verified:
         return not self.differences
 
 
-def verified(run: RunFolder) -> Verified:
-    """Compare everything.
+def verified(run: RunFolder, *, inputs: bool = False) -> Verified:
+    """Compare everything; with `inputs`, also what was read with what lies there now.
 
     Raises:
         UsageError: the run is not complete.
     """
     found = tuple(differences(run))
-    return Verified(_count_files(run), found)
+    files = _count_files(run)
+    if inputs and files:  # of a damaged manifest all is said
+        found += tuple(input_differences(run))
+    return Verified(files, found)
 
 
 def _count_files(run: RunFolder) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from curate.batch import Pulse, Record, Rejected, no_pulse
+from curate.engine.files import Opener, open_file
 from curate.engine.plan import FileRange, Split
 from curate.readers.chapters import split_chapters, split_words
 from curate.readers.inputs import read_range, reader_of
@@ -29,14 +30,20 @@ def read_split(split: Split, source: Source, recipe: Recipe) -> Iterator[Record 
 
 
 def read_piece(
-    reader: Reader, piece: FileRange, source: Source, recipe: Recipe, *, pulse: Pulse = no_pulse
+    reader: Reader,
+    piece: FileRange,
+    source: Source,
+    recipe: Recipe,
+    *,
+    pulse: Pulse = no_pulse,
+    opener: Opener = open_file,
 ) -> Iterator[Record | Rejected]:
     """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
 
     Raises:
         RunConflict: the input is not the one that was planned.
     """
-    found = read_range(reader, piece, source, recipe.limits.max_record_bytes, pulse=pulse)
+    found = read_range(reader, piece, source, recipe.limits.max_record_bytes, pulse=pulse, opener=opener)
     yield from split_books(found, source) if source.split else found
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from curate.batch import Record, Rejected
 from curate.engine.clock import Clock
+from curate.engine.input_digests import InputDigests
 from curate.engine.plan import FileRange, Split
 from curate.engine.task import Culprit
 from curate.engine.walk import Walk
@@ -27,12 +28,12 @@ MAX_BATCH_BYTES = 16 << 20
 
 
 def split_rows(
-    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock
+    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock, digests: InputDigests
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each record of the split, with its number, as a row of the batch."""
+    """Each record of the split, with its number, as a row of the batch. What is read of its files goes to `digests`."""
     with clock("load"):
         extract = page_extractor(source, recipe)
-    for number, record in _walked(split, source, recipe, walk, clock):
+    for number, record in _walked(split, source, recipe, walk, clock, digests):
         if walk.wants(number):
             walk.at(number, step="extract", size=record_size(record))
             with clock("extract"):
@@ -41,13 +42,13 @@ def split_rows(
 
 
 def _walked(
-    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock
+    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock, digests: InputDigests
 ) -> Iterator[tuple[int, Record | Rejected]]:
     """The records of all pieces of a split. One that cannot be read to its end ends with the record that says so."""
     reader = reader_of(source, recipe)
     number = 0
     for index, piece in enumerate(split.ranges):
-        records = read_piece(reader, piece, source, recipe, pulse=walk.cursor.pulse)
+        records = read_piece(reader, piece, source, recipe, pulse=walk.cursor.pulse, opener=digests.opener(piece))
         while True:
             if culprit := walk.given_up(index, number):
                 yield number, rest_of_piece(piece, source, number, culprit)

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curate.engine.whole import OpenFile, plain_file
 from curate.errors import UsageError
 from curate.tokenize.choose import choose_tokens, hash_ids, take_head
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
 from curate.tokenize.shards import TokenArray
-from curate.tokenize.view import OpenFile, ShardDocuments, plain_file
+from curate.tokenize.view import ShardDocuments
 from curate.tokenize.views import PAYLOAD, write_views
 
 Int64s = npt.NDArray[np.int64]

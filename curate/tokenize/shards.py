@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from curate.engine.whole import OpenFile, plain_file
 from curate.errors import CheckFailed, UsageError
 from curate.tokenize.document_ends import DOCUMENT_ENDS, read_ends
 from curate.tokenize.document_table import DOCUMENT_TABLE, read_documents
-from curate.tokenize.view import OpenFile, ShardDocuments, Tokens, plain_file
+from curate.tokenize.view import ShardDocuments, Tokens
 from curate.tokenize.views import PAYLOAD, write_views
 
 

@@ -7,7 +7,6 @@ NNNNN<suffix>, tokens, document ends ─▶ View.check ─▶ nothing, or CheckF
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -17,12 +16,6 @@ import numpy.typing as npt
 import polars as pl
 
 Tokens = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
-OpenFile = Callable[[Path], AbstractContextManager[BinaryIO]]
-"""What opens a new file to be written from its begin to its end; a run's hashes what is written."""
-
-
-def plain_file(path: Path) -> AbstractContextManager[BinaryIO]:
-    return path.open("wb")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from curate.engine.whole import OpenFile
 from curate.errors import CheckFailed
 from curate.tokenize.document_ends import DOCUMENT_ENDS
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.megatron import MEGATRON
-from curate.tokenize.view import OpenFile, ShardDocuments, Tokens, View
+from curate.tokenize.view import ShardDocuments, Tokens, View
 
 PAYLOAD = ".bin"
 VIEWS: tuple[View, ...] = (DOCUMENT_ENDS, MEGATRON, DOCUMENT_TABLE)
