@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import UsageError
-from curate.text.folding import ALONE, BEYOND, IGNORED, SEPARATOR, code_table
-from curate.text.shingles import shingles
+from curate.text.folding import ALONE, BEYOND, IGNORED, SEPARATOR, Normalize, code_table
+from curate.text.shingles import shingles, shingles_of_lengths
 
 AUSTEN = (
     "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a "
@@ -134,3 +134,41 @@ def test_hashes_are_those_of_every_earlier_run_and_release() -> None:
 def test_an_ngram_below_one_is_refused() -> None:
     with pytest.raises(UsageError, match="ngram is 0"):
         shingles(pl.Series(["a"]), ngram=0)
+
+
+def characters_in_python(text: str) -> str:
+    """What counts of a text, with one space for whatever separates two words of it."""
+    return " ".join(words_in_python(text))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.text("aB é-.,ß\u00ad\n7", max_size=30), min_size=1, max_size=4), st.integers(1, 5))
+def test_equal_hashes_stand_exactly_where_equal_runs_of_characters_do(texts: list[str], ngram: int) -> None:
+    found = shingles(pl.Series(texts), ngram=ngram, unit="characters")
+    plain: list[str] = []
+    for text in map(characters_in_python, texts):
+        plain += [text[at : at + ngram] for at in range(max(len(text) - ngram + 1, min(len(text), 1)))]
+    assert len(found.values) == len(plain)
+    assert len(set(zip(found.values.tolist(), plain, strict=True))) == len(set(plain)) == len(set(found.values))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.text("ab c-中", max_size=20), min_size=1, max_size=4), st.lists(st.integers(1, 9), min_size=1))
+def test_several_lengths_at_once_are_each_what_one_alone_is(texts: list[str], ngrams: list[int]) -> None:
+    batch = pl.Series(texts)
+    for ngram, found in zip(ngrams, shingles_of_lengths(batch, ngrams), strict=True):
+        alone = shingles(batch, ngram=ngram)
+        assert found.offsets.tolist() == alone.offsets.tolist()
+        assert found.values.tolist() == alone.values.tolist()
+
+
+def test_ccnet_compares_without_accents_and_digits_and_none_compares_all_but_white_space() -> None:
+    def same(one: str, other: str, normalize: Normalize) -> bool:
+        pair = (shingles(pl.Series([text]), ngram=2, normalize=normalize).values.tolist() for text in (one, other))
+        return next(pair) == next(pair)
+
+    assert same("Café No. 12", "cafe no 97", "ccnet")
+    assert not same("Café No. 12", "cafe no 97", "words")
+    assert same("Café  No.\n12", "Café No. 12", "none")
+    assert not same("café No. 12", "Café No. 12", "none")
+    assert not same("Café No 12", "Café No. 12", "none")

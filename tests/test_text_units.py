@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.text.buffers import text_buffers
-from curate.text.units import KINDS, Kind, Span, new_sketch, see_windows, take_windows
+from curate.text.units import KINDS, Kind, Span, all_windows, new_sketch, see_windows, take_windows
 
 ALPHABET = 'ab B.1 \n\t"!?…。中é-'
 LETTERS = "abB1é"
@@ -122,3 +122,30 @@ def test_a_sketch_never_forgets_what_occurs_twice_however_small_it_is() -> None:
         assert np.bincount(taken.documents)[1] == 500
         once = np.bincount(taken.documents)[0] - 500
         assert once == 2500 if slots == 64 else once < 20
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.text(ALPHABET, max_size=40), min_size=1, max_size=4), st.sampled_from(KINDS), st.integers(1, 4))
+def test_all_windows_are_found_whatever_document_they_stand_in(texts: list[str], kind: Kind, span: int) -> None:
+    found = all_windows(text_buffers(pl.Series(texts)), Span(kind, span, 0, "words"))
+    for number, text in enumerate(texts):
+        of_it = found.documents == number
+        pieces = units_in_python(text, kind)
+        ends = np.cumsum([len(piece.encode()) for piece in pieces]).tolist()
+        windows = range(len(pieces) - span + 1)
+        assert found.starts[of_it].tolist() == [[0, *ends][at] for at in windows]
+        assert found.ends[of_it].tolist() == [ends[at + span - 1] for at in windows]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 63, 64, 65, 1000, 1 << 20])
+def test_a_sketch_has_two_bits_for_each_slot_of_the_next_power_of_two(slots: int) -> None:
+    sketch = new_sketch(slots)
+    assert 4 * len(sketch) >= max(slots, 64)
+    assert 4 * len(sketch) < max(2 * slots, 65)
+    assert len(sketch) & (len(sketch) - 1) == 0
+
+
+def test_a_window_of_too_few_words_is_not_even_counted() -> None:
+    texts = text_buffers(pl.Series(["One. Two words. Three more words."] * 2))
+    for fewest, counted in ((0, 6), (2, 4), (3, 2), (4, 0)):
+        assert see_windows(texts, Span("sentence", 1, fewest, "words"), new_sketch(64)) == counted

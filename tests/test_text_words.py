@@ -26,6 +26,7 @@ from curate.text.words import words_of
         (":-) fine :)", ":-) fine :)"),
         ("'quoted' \"too\"", "' quoted ' \" too \""),
         ("a🎉b ©2020", "a 🎉 b © 2020"),
+        ("20 °C., or 70 °F.; °C.«{«", "20 ° C . , or 70 ° F . ; ° C . « { «"),
         ("Привет-мир, «да».", "Привет - мир , « да » ."),
     ],
 )

@@ -113,6 +113,10 @@ def _join_listed(codes, special, starts, ends, first, count):
             last, pieces = _longest_listed(codes, special, starts, ends, read, count)
         if pieces:
             low, high = starts[read], ends[last]
+            # "°", "C." have three pieces together: the words behind them make room before they are written over.
+            over = max(write + _number_of(pieces) - (last + 1), 0)
+            _move_words(starts, ends, last + 1, count, over)
+            count, last = count + over, last + over
             write = _add_pieces(pieces, low, high, starts, ends, write)
         else:
             starts[write], ends[write] = starts[read], ends[read]
@@ -132,3 +136,20 @@ def _longest_listed(codes, special, starts, ends, read, count):
             found, pieces = last, joined
         last += 1
     return found, pieces
+
+
+@inner
+def _number_of(pieces):
+    """How many lengths are packed."""
+    number = 1
+    while pieces > PIECE_MASK:
+        pieces >>= PIECE_BITS
+        number += 1
+    return number
+
+
+@inner
+def _move_words(starts, ends, first, count, by):
+    """Words `first` to `count` go so many places on; from the last, as the places may overlap."""
+    for word in range(count - 1, first - 1, -1):
+        starts[word + by], ends[word + by] = starts[word], ends[word]
