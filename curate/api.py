@@ -103,12 +103,14 @@ def run(
     workers: int | None = None,
     keep_intermediate: bool = False,
     show: Show | None = None,
+    profile: bool = False,
 ) -> Run:
     """Do everything of a recipe that is not done yet, and return the run.
 
     `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
     cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
-    notebook. `show` is called with the progress. `Run.concerns` says what looks wrong in the result.
+    notebook. `show` is called with the progress. `profile` writes a flame graph of the CPU time to RUN/profile (in the
+    main thread only). `Run.concerns` says what looks wrong in the result.
 
     Raises:
         RecipeError, UsageError: the recipe cannot run as it is written.
@@ -118,7 +120,7 @@ def run(
     """
     from curate.pipeline.run import run as run_recipe
 
-    made = run_recipe(recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=show)
+    made = run_recipe(recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=show, profile=profile)
     return Run(made.folder)
 
 

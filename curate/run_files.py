@@ -16,6 +16,8 @@ SPLITS, SPLIT_ENDS = "splits.jsonl", "splits.ends"
 MANIFEST = "manifest.json"
 TIMING = "timing.json"
 REPORT = "report.html"
+PROFILE = "profile"
+STACKS, FLAME = "profile/stacks.folded", "profile/flame.svg"
 TOKENIZER = "tokenizer.json"
 LOCK = ".lock"
 

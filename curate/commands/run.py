@@ -33,6 +33,8 @@ def add(commands: Any) -> None:
     command.add_argument("--workers", type=count, metavar="N", help=f"{words}the output")
     words = "keep RUN/work, which has the texts as they were before personal data was replaced"
     command.add_argument("--keep-intermediate", action="store_true", help=words)
+    words = "write RUN/profile/flame.svg, a picture of where the CPU time went, and the stacks that it was drawn from"
+    command.add_argument("--profile", action="store_true", help=words)
     command.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
     add_json(command)
 
@@ -68,6 +70,7 @@ def _run(options: argparse.Namespace) -> Run:
             workers=options.workers,
             keep_intermediate=options.keep_intermediate,
             show=show,
+            profile=options.profile,
         )
 
 

@@ -9,7 +9,7 @@ says what became of it; of an attempt that broke, at which position that was.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from curate.engine.task import Attempt, Position, Task
@@ -23,6 +23,8 @@ class Assignment:
     task: Task
     attempt: Attempt
     deaths: int = 0
+    is_sampled: bool = False
+    """Whether its worker is to tell where its CPU time goes."""
 
     def __str__(self) -> str:
         return f"{self.task.stage} of {self.task.key}"
@@ -30,11 +32,13 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Committed; or the one document that was to be confirmed has passed. `seconds` by step: wall and CPU."""
+    """Committed; or the one document that was to be confirmed has passed. `seconds` by step: wall and CPU. `samples`:
+    CPU microseconds by folded stack, if they were asked for."""
 
     assignment: Assignment
     seconds: Mapping[str, list[float]]
     documents: int
+    samples: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

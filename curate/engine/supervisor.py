@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +20,7 @@ from curate.engine.clock import add_seconds
 from curate.engine.culprit import after_break, after_confirmation, hopeless
 from curate.engine.engine import Answer, Assignment, AtWork, Broke, Engine, Finished, Refused, Said, Spent
 from curate.engine.records import read_one
+from curate.engine.sampler import add_samples
 from curate.engine.store import Store
 from curate.engine.task import READ, Attempt, Position, Task
 from curate.errors import MachineError, UsageError
@@ -61,6 +62,10 @@ class Supervisor:
     own_steps: frozenset[str] = frozenset()
     """Those that are the user's code: where they break on too many documents, they are at fault."""
     timing: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_profiled: bool = False
+    """Whether workers tell where their CPU time goes."""
+    samples: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What they told: microseconds by folded stack, of each stage."""
 
     def run_stage(self, tasks: Sequence[Task]) -> None:
         """Do all tasks, the largest first; returns when each is committed.
@@ -111,7 +116,9 @@ class _Stage:
         by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
         self.most = max(self.engine.workers, 1)
         cores = self.most if len(tasks) == 1 else 1  # a task that is alone in its stage has all of the run's
-        self.pending = deque(Assignment(task, Attempt(cores=cores)) for task in by_size)
+        # A task in this process is seen by whoever looks at this process.
+        is_sampled = supervisor.is_profiled and bool(self.engine.workers)
+        self.pending = deque(Assignment(task, Attempt(cores=cores), is_sampled=is_sampled) for task in by_size)
         self.at_work = self.most_at_once = 0
         self.bytes = sum(task.size for task in tasks)
         self.bytes_done = self.tasks_done = self.documents_done = 0
@@ -140,6 +147,7 @@ class _Stage:
             case Finished():
                 self.at_work -= 1
                 add_seconds(self.steps, answer.seconds)
+                self._add_samples(answer.samples)
                 self._finished(answer.assignment, answer.documents)
             case Broke():
                 self.at_work -= 1
@@ -150,8 +158,13 @@ class _Stage:
                 self.supervisor.show(answer)
             case Spent():
                 add_seconds(self.steps, {answer.step: [answer.wall, answer.cpu]})
+                self._add_samples({f"({answer.step})": round(answer.cpu * 1e6)})
             case AtWork():
                 self._show(answer.documents)
+
+    def _add_samples(self, samples: Mapping[str, int]) -> None:
+        if self.supervisor.is_profiled:
+            add_samples(self.supervisor.samples.setdefault(self.tasks[0].stage, {}), samples)
 
     def _finished(self, assignment: Assignment, documents: int) -> None:
         if assignment.attempt.confirm is not None:

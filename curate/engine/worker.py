@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +30,7 @@ from curate.engine.engine import Answer, Assignment, Broke, Finished, Refused
 from curate.engine.job import Job, Made, TaskFunction
 from curate.engine.machine import machine_error
 from curate.engine.records import commit
+from curate.engine.sampler import Sampler
 from curate.engine.store import Store, place_of
 from curate.engine.stores import open_store
 from curate.engine.task import Position, attempt_from_json, attempt_to_json
@@ -64,7 +66,8 @@ def command_for(assignment: Assignment) -> dict[str, Any]:
     """What a worker is told: the task, and how to go through its split."""
     task = assignment.task
     attempt = attempt_to_json(assignment.attempt)
-    return {"function": task.function, "stage": task.stage, "key": task.key, "attempt": attempt}
+    told = {"function": task.function, "stage": task.stage, "key": task.key, "attempt": attempt}
+    return told | {"sample": assignment.is_sampled}
 
 
 def work(
@@ -75,8 +78,9 @@ def work(
     cursor.reset()
     walk = Walk(attempt_from_json(command["attempt"]), cursor, check_files)
     job = Job(store, command["stage"], command["key"], walk, clock)
+    sampler = Sampler() if command["sample"] else None
     try:
-        with clock("other"):
+        with clock("other"), sampler or nullcontext():
             with clock("load"):
                 function: TaskFunction = named_object(command["function"])
             _commit(job, function(job))
@@ -86,7 +90,8 @@ def work(
         return {"failed": type(error).__name__, "arguments": list(error.args)}
     except Exception as error:
         return _failure(error, store, cursor)
-    return {"done": clock.seconds(), "documents": cursor.read().documents}
+    done = {"done": clock.seconds(), "documents": cursor.read().documents}
+    return done | {"samples": sampler.folded()} if sampler else done
 
 
 def _commit(job: Job, made: Made | None) -> None:
@@ -99,7 +104,7 @@ def _commit(job: Job, made: Made | None) -> None:
 def answer_of(assignment: Assignment, answer: Mapping[str, Any], log: Path) -> Answer:
     """What a worker has answered to a task; its traceback is in its log."""
     if "done" in answer:
-        return Finished(assignment, answer["done"], answer["documents"])
+        return Finished(assignment, answer["done"], answer["documents"], answer.get("samples", {}))
     if "failed" in answer:
         return Refused(assignment, getattr(errors, answer["failed"], CurateError)(*answer["arguments"]))
     position = Position(**answer["position"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan, check_plan
 from curate.engine.plan_file import check_splits, read_plan, write_plan
 from curate.engine.posix import PosixStore
+from curate.engine.profile import write_profile
 from curate.engine.records import check_there, committed, forget, keys_done
+from curate.engine.sampler import Sampler
 from curate.engine.store import Store, place_of
 from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
@@ -87,6 +89,7 @@ def run(
     workers: int | None = None,
     keep_intermediate: bool = False,
     show: Show | None = None,
+    profile: bool = False,
 ) -> RunFolder:
     """What `curate.run` does, which says what all of this means, but for the face of what it returns.
 
@@ -99,7 +102,7 @@ def run(
         store = PosixStore(folder.absolute())  # a user's function may go to another folder
         count = available_cores() if workers is None else workers
         engine = LocalEngine(store, count, resolved.limits) if count else InlineEngine(store)
-        run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or _silent)
+        run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or _silent, profile=profile)
     return RunFolder(folder)
 
 
@@ -110,12 +113,18 @@ def checked(recipe: str | Path | Recipe) -> Recipe:
     return resolved
 
 
-def run_on(recipe: Recipe, store: Store, engine: Engine, *, keep_intermediate: bool, show: Show) -> None:
-    """Do everything of a checked recipe that is not done yet in a store, by an engine, which is closed at the end."""
-    with store.lock():
+def run_on(
+    recipe: Recipe, store: Store, engine: Engine, *, keep_intermediate: bool, show: Show, profile: bool = False
+) -> None:
+    """Do everything of a checked recipe that is not done yet in a store, by an engine, which is closed at the end.
+
+    With `profile`, `profile/` shows where the time went; the caller is in the main thread then.
+    """
+    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe), is_profiled=profile)
+    with store.lock(), _profiled(supervisor) if profile else nullcontext():
         plan = _begin(store, recipe)
         if store.stamp(MANIFEST) is None:
-            _work(store, engine, recipe, plan, keep_intermediate, show)
+            _work(supervisor, recipe, plan, keep_intermediate)
 
 
 def available_cores() -> int:
@@ -149,9 +158,9 @@ def _begin(store: Store, recipe: Recipe) -> Plan:
     return open_run(store)[1]  # a damaged one is refused here, and not written into the manifest
 
 
-def _work(store: Store, engine: Engine, recipe: Recipe, plan: Plan, keep_intermediate: bool, show: Show) -> None:
+def _work(supervisor: Supervisor, recipe: Recipe, plan: Plan, keep_intermediate: bool) -> None:
+    store = supervisor.store
     store.tidy()
-    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
     with _timed(supervisor):
         _do_and_mend(supervisor, recipe, plan)
     write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)])
@@ -221,3 +230,17 @@ def _timed(supervisor: Supervisor) -> Iterator[None]:
         supervisor.close()
         own = [time.perf_counter() - started, time.process_time() - cpu - supervisor.cpu_in_this_process]
         write_timing(supervisor.store, merge_timing(supervisor.store, supervisor.timing, own))
+
+
+@contextmanager
+def _profiled(supervisor: Supervisor) -> Iterator[None]:
+    """Look at this process, too, and draw what was seen, however the work ends. A run that is complete keeps what it
+    has: nothing was done."""
+    was_complete = supervisor.store.stamp(MANIFEST) is not None
+    sampler = Sampler()
+    try:
+        with sampler:
+            yield
+    finally:
+        if not was_complete:
+            write_profile(supervisor.store, {"supervisor": sampler.folded(), **supervisor.samples})

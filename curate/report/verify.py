@@ -18,7 +18,7 @@ from curate.engine.records import read_done, stages_done
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
 from curate.report.verify_inputs import input_differences
-from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, REPORT, TIMING, WORK, is_shard
+from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, PROFILE, REPORT, TIMING, WORK, is_shard
 from curate.run_folder import RunFolder
 from curate.tokenize.document_ends import DOCUMENT_ENDS
 from curate.tokenize.shards import open_shard
@@ -26,8 +26,8 @@ from curate.tokenize.views import PAYLOAD, check_views
 
 UNACCOUNTED = (MANIFEST, LOCK, TIMING, REPORT)
 """Files of a run that no digest covers, or that have their own."""
-OTHERS = (CHECKPOINTS, WORK)
-"""Folders that are not a part of the data: the trainer's, and what --keep-intermediate leaves."""
+OTHERS = (CHECKPOINTS, PROFILE, WORK)
+"""Folders that are not a part of the data: the trainer's, what --profile writes, what --keep-intermediate leaves."""
 
 
 @dataclass(frozen=True, slots=True)
