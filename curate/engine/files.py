@@ -141,9 +141,11 @@ def _match(pattern: str, base: Path) -> Iterable[InputFile]:
 
 
 def _match_local(pattern: str, base: Path) -> Iterator[InputFile]:
-    path, top = (part and os.path.abspath(base / os.path.expanduser(part)) for part in split_at_mark(pattern))
+    is_path = _is_there(os.path.abspath(base / os.path.expanduser(pattern)))  # a name may hold a bracket
+    parts = split_at_mark(pattern, is_path=is_path)
+    path, top = (part and os.path.abspath(base / os.path.expanduser(part)) for part in parts)
     assert path is not None
-    if not has_wildcard(path) or _is_there(path):  # a name may hold a bracket
+    if is_path or not has_wildcard(path):
         folder, files = path, local_files(path, None)
     else:
         folder, depth, matcher = take_apart(path)

@@ -58,9 +58,10 @@ def glob_to_regex(pattern: str) -> str:
     return "".join(_glob_part(part, special) for part in parts)
 
 
-def split_at_mark(pattern: str) -> tuple[str, str | None]:
-    """The pattern without its mark, and the folder before it, with a slash; a mark behind a wildcard says nothing."""
-    before, mark, _ = _at_first_wildcard(pattern)[0].rpartition(MARK)
+def split_at_mark(pattern: str, *, is_path: bool = False) -> tuple[str, str | None]:
+    """The pattern without its mark, and the folder before it, with a slash; a mark behind a wildcard says nothing. A
+    path has no wildcards: its names may hold brackets."""
+    before, mark, _ = (pattern if is_path else _at_first_wildcard(pattern)[0]).rpartition(MARK)
     if not mark:
         return pattern, None
     return f"{before}/{pattern[len(before) + len(MARK) :]}", f"{before}/"
