@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, add_recipe, count
 from curate.commands.show import print_run
-from curate.commands.train import train_on
+from curate.commands.train import show_training
 from curate.run_files import MANIFEST
 from curate.terminal import ERR, say, warn
 
@@ -40,6 +41,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from curate.api import train
     from curate.pipeline.check import require_torch
 
     if options.train:
@@ -50,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         warn(f"{made.folder} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
     if options.train:
-        train_on(made)
+        show_training(partial(train, made))
     elif not options.json and made.mixture["mixture"]["tokens"]:
         say()
         say(f"Next: curate train {made.folder}")

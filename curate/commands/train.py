@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from curate.settings import parse_settings
 from curate.terminal import ERR, say, show, warn
 
 if TYPE_CHECKING:
-    from curate.api import Run
+    from curate.train_min.train import TrainResult
 
 
 def add(commands: Any) -> None:
@@ -44,48 +45,30 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.api import Run
+    from curate.api import train
 
-    train_on(
-        Run(options.run),
-        preset=options.preset,
-        settings=parse_settings(options.set),
-        steps=options.steps,
-        device=options.device,
-        seed=options.seed,
-        out=options.out,
-        resume=not options.restart,
+    show_training(
+        partial(
+            train,
+            options.run,
+            preset=options.preset,
+            settings=parse_settings(options.set),
+            steps=options.steps,
+            device=options.device,
+            seed=options.seed,
+            out=options.out,
+            resume=not options.restart,
+        )
     )
     return 0
 
 
-def train_on(
-    run: Run,
-    *,
-    preset: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-    steps: int | None = None,
-    device: str = "auto",
-    seed: int | None = None,
-    out: Path | None = None,
-    resume: bool = True,
-) -> None:
-    """Train on a run and print the table; the preset is the recipe's unless another is asked for."""
-    from curate.api import train
+def show_training(train: Callable[..., TrainResult]) -> None:
+    """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
     from curate.report.terminal.training import scores_table, training_progress
 
     with training_progress(ERR) as report:
-        result = train(
-            run,
-            preset=preset,
-            settings=settings,
-            steps=steps,
-            device=device,
-            seed=seed,
-            out=out,
-            resume=resume,
-            report=report,
-        )
+        result = train(report=report)
     if result.was_complete:
         warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
     show(scores_table(result))

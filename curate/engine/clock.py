@@ -28,7 +28,7 @@ class Clock:
         return known
 
     def begin(self, step: str) -> None:
-        self._turn()
+        self._turn()  # what has passed belongs to the step around this one
         self._stack.append(step)
 
     def end(self) -> None:
@@ -38,7 +38,7 @@ class Clock:
     def _turn(self) -> None:
         """Book the time since the last turn on the step that was running."""
         now = (time.perf_counter(), time.process_time())
-        if self._stack:
+        if self._stack:  # outside of all steps the time is nobody's
             step = self._stack[-1]
             self.wall[step] = self.wall.get(step, 0.0) + now[0] - self._since[0]
             self.cpu[step] = self.cpu.get(step, 0.0) + now[1] - self._since[1]

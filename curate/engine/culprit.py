@@ -35,6 +35,7 @@ def after_break(attempt: Attempt, position: Position, reason: str, detail: str =
     is_hopeless = attempt.acquitted.get(first, 0) >= MAX_ACQUITTED and KILLED not in detail
     if attempt.confirm == first and KILLED in detail and attempt.kills < MAX_KILLS:
         return replace(attempt, kills=attempt.kills + 1)
+    # The order matters: a kill while it is confirmed is let pass before anything is held against the document.
     if attempt.confirm == first or is_measured or is_hopeless:
         return _without(attempt, position, Culprit(reason, position.step, detail))
     return replace(attempt, confirm=first, kills=0)
@@ -56,6 +57,7 @@ def hopeless(attempt: Attempt) -> int:
 def _without(attempt: Attempt, position: Position, culprit: Culprit) -> Attempt:
     """Go on as before, without this document; where a reader found none, without the rest of its file."""
     if position.step == READ:
+        # By how many records of the split came before: the reader gives the same ones again, and is stopped there.
         given_up = {**attempt.given_up, position.piece: (position.first, culprit)}
         return replace(attempt, given_up=given_up, confirm=None, kills=0)
     quarantined = {**attempt.quarantined, position.first: culprit}

@@ -41,13 +41,14 @@ class Cursor:
 
     def at(self, first: int, last: int | None = None, *, step: str, size: int = 0, piece: int = NOBODY) -> None:
         """Before a step's work on one document, or on a batch of several, of `size` bytes."""
-        if first > self._documents:
+        if first > self._documents:  # steps go back to the start of each batch; what is shown as done does not
             self._documents = first
         self._last = first if last is None else last
         self._put(first, self._last, piece, size, _padded(step))
 
     def pulse(self) -> None:
         """The work goes on, and its time begins anew: a reader has come through another stretch of its file."""
+        # The time alone: documents and step stay, so that for the supervisor it is other work of the same document.
         self._memory[TIME_AT : TIME_AT + 8] = struct.pack("<d", time.process_time())
 
     def idle(self) -> None:

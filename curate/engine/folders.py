@@ -60,9 +60,10 @@ def _walk(top: str, depth: int | None) -> Iterator[FoundFile]:
             names += 1
             if names > MAX_NAMES:
                 raise UsageError(f"more than {MAX_NAMES:,} names below {top}; list those that are meant in an @file")
-            if _is_circle(entry):
+            if _is_circle(entry):  # asked first: `is_dir` and `is_file` raise on it
                 continue
             if entry.is_dir():
+                # Resolved for links alone: below a resolved folder a plain one's path is resolved as it stands.
                 real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
                 is_wanted = real not in above and not _is_system(real)
                 if is_wanted and (depth is None or level < depth):

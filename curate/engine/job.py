@@ -85,6 +85,7 @@ def _open_run(store: Store, plan_stamp: Stamp, recipe_stamp: Stamp | None) -> tu
     plan = read_plan(store)
     assert plan is not None, "the caller has seen it"
     path = None if recipe_stamp is None else store.fetch(RECIPE)
+    # Of the file, not of the recipe's values: `[train]` is in no digest of those, and a flipped bit may hit it.
     if path is None or file_digest(path) != plan.recipe_file:
         raise CheckFailed(f"{path or RECIPE} is damaged: it is not the one that the plan was made for")
     recipe = replace(load(path), base=Path(plan.base))

@@ -59,7 +59,7 @@ class LocalEngine:
             if is_due or not self._is_at_work() or any(worker.hung_up for worker in self._pool):
                 self._watched = time.monotonic()
                 answers += [*self._watch(), AtWork(self._documents_at_work())]
-        if not self._is_at_work():
+        if not self._is_at_work():  # the stage ends with this answer: its waiting is booked now, not with the next one
             for worker in self._pool:
                 self._book_time(worker)
         answers += self._spent  # last, so that whoever hears of the last task's end hears of the waiting after it, too
@@ -68,7 +68,7 @@ class LocalEngine:
 
     def close(self) -> None:
         self._pending.clear()
-        for worker in list(self._pool):
+        for worker in list(self._pool):  # a copy, as each is taken out of the pool
             self._discard(worker)
 
     def _is_at_work(self) -> bool:
@@ -124,6 +124,7 @@ class LocalEngine:
             death = worker.death(self.limits)
             if death is None:
                 continue
+            # Read before the kill, which waits: a worker that dies slowly goes on writing to it.
             assignment, position = worker.assignment, worker.cursor.read()
             self._discard(worker)
             if assignment is None:

@@ -43,7 +43,7 @@ def take_apart(path: str) -> Glob:
         UsageError: it is no pattern.
     """
     before, rest = _at_first_wildcard(path)
-    depth = None if "**" in rest else rest.count("/")
+    depth = None if "**" in rest else rest.count("/")  # each slash behind the first wildcard is a folder further down
     try:
         matcher = re2.compile("(?s)" + glob_to_regex(path), _quiet())  # type: ignore[no-untyped-call]
     except re2.error as error:
@@ -54,6 +54,7 @@ def take_apart(path: str) -> Glob:
 def glob_to_regex(pattern: str) -> str:
     """`**/` crosses folders, `*` and `?` stay inside one."""
     parts = re.split(r"(\*\*/?|\*|\?|\[[^\]]+\])", pattern)
+    # "**/" may stand for no folder at all, so its slash is a part of what may be missing.
     special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     return "".join(_glob_part(part, special) for part in parts)
 

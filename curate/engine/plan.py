@@ -152,7 +152,8 @@ def make_splits(source: str, inputs: Sequence[InputFile], split_file: SplitFile,
     for file in inputs:
         pieces = split_file(file, target)
         for start, end in pieces:
-            size = file.size // max(len(pieces), 1)
+            size = file.size // max(len(pieces), 1)  # about: only the reader knows the unit of its ranges
+            # A group takes what still fits; one range over the target is a group of its own.
             if groups[-1] and (sizes[-1] + size > target or len(groups[-1]) >= MAX_SPLIT_FILES):
                 groups.append([])
                 sizes.append(0)
@@ -177,6 +178,7 @@ def check_plan(old: Plan, new: Plan, run: Path) -> None:
     if old.files != new.files:
         changed = sorted({name for name, _ in set(old.files) ^ set(new.files)})
         raise RunConflict(f"{run} was begun with another {', another '.join(changed)}; choose another --out")
+    # One by one and never as a whole: those of a large plan stay on disk.
     if len(old.splits) != len(new.splits) or any(map(operator.ne, old.splits, new.splits)):
         raise RunConflict(f"{run} was begun with other inputs: {_difference(old, new)}; choose another --out")
 

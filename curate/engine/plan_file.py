@@ -30,6 +30,7 @@ DIGEST = 16
 def write_plan(store: Store, plan: Plan) -> None:
     """Written once, before any work; `plan.json` last, as it is what makes a folder a run's."""
     lines, ends = _pack(plan.splits)
+    # What plan.json vouches for comes before it: a folder without a plan is no run yet, with half a plan a broken one.
     store.write(SPLITS, lines)
     store.write(SPLIT_ENDS, ends)
     table = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan) if field.name != "splits"}
@@ -130,7 +131,7 @@ class StoredSplits:
 
     def of_key(self, key: str) -> Split:
         """A split's key is its source and its number there."""
-        source, _, number = key.rpartition("-")
+        source, _, number = key.rpartition("-")  # the last one: a source's own name may have more
         return self._at(self._first[source] + int(number))
 
     def _at(self, place: int) -> Split:

@@ -70,7 +70,7 @@ class PosixStore:
 
     def workspace(self, label: str) -> Path:
         folder = self.scratch / WORKSPACES / f"{label}.{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # of a process of the same number that was killed
         folder.mkdir(parents=True)
         return folder
 
@@ -96,6 +96,7 @@ class PosixStore:
 
     def tidy(self) -> None:
         shutil.rmtree(self.root / WORK / WORKSPACES, ignore_errors=True)
+        # What `write_file` leaves beside the names that it writes: below done/, and at the top.
         unfinished = [name for name in self.names(DONE) if name.endswith(PART)]
         for path in [*(self.root / name for name in unfinished), *self.root.glob(f"*{PART}")]:
             path.unlink()
@@ -105,6 +106,7 @@ class PosixStore:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / LOCK).open("w") as file:
             try:
+                # The kernel's, so that it goes with its holder, killed or not: a lock file would outlive it.
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunLocked(f"another curate run is working in {self.root}") from None

@@ -84,6 +84,7 @@ class WorkerProcess:
     def start(cls, store: Store, number: int) -> WorkerProcess:
         folder = store.scratch / "workers"
         folder.mkdir(parents=True, exist_ok=True)
+        # A cursor of its own for each: one that is being killed may still write to the one before.
         cursor = folder / f"{os.getpid()}.{time.monotonic_ns()}.cursor"
         log = folder / f"{number}.log"
         command = [sys.executable, "-m", "curate.engine.worker", store.address, str(cursor), str(os.getpid())]
@@ -97,6 +98,7 @@ class WorkerProcess:
                 env=os.environ | SINGLE_THREADED,
                 start_new_session=False,
             )
+        # One loop listens to all: a worker that has written half a line must not hold it up.
         os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
         return cls(process, shared, log, time.perf_counter(), psutil.Process(process.pid))
 
@@ -110,7 +112,7 @@ class WorkerProcess:
         self.assignment = assignment
         self.since = time.perf_counter()
         self._seen, self._seen_at = NOWHERE, time.monotonic()
-        self.cursor.reset()
+        self.cursor.reset()  # before the task is sent: the place of the task before must not be blamed on this one
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.write(json.dumps(command_for(assignment)).encode() + b"\n")
@@ -120,6 +122,7 @@ class WorkerProcess:
         """The answers that have arrived whole."""
         chunk = self.answers.read(1 << 16)
         self.hung_up = chunk == b""  # None is a pipe that has nothing yet, and no bytes one that is closed
+        # What stands behind the last line end is a line that has not come whole.
         *lines, self._unread = (self._unread + (chunk or b"")).split(b"\n")
         for line in lines:
             if (answer := _answer_in(line)) is None:
@@ -144,6 +147,7 @@ class WorkerProcess:
                 is_asleep = self._watched.status() == psutil.STATUS_SLEEPING
         except psutil.NoSuchProcess:
             return Death("crash", "it is gone")
+        # Looked at before the time: what outgrows its memory is swapped, and would be called slow.
         if memory > limits.worker_memory:
             return Death("memory", f"{memory >> 20:,} MB, at most {limits.worker_memory >> 20:,} are allowed")
         return self._lateness(times.user + times.system, is_asleep, limits)
@@ -156,7 +160,7 @@ class WorkerProcess:
             self._seen, self._seen_at, self._asleep = position, now, 0.0
         elif is_asleep and cpu - self._cpu < ASLEEP_CPU:
             self._asleep += min(now - self._looked_at, MAX_LOOK)
-        self._cpu, self._looked_at = cpu, now
+        self._cpu, self._looked_at = cpu, now  # also while idle: the next document must not pay for the time before it
         if position.is_idle:
             return None
         limit = limit_of(position, limits.document_seconds)
@@ -197,6 +201,7 @@ def _answer_in(line: bytes) -> Mapping[str, Any] | None:
 def limit_of(position: Position, document_seconds: float) -> float:
     """Seconds that one step may take over the documents at work."""
     count = position.last - position.first + 1
+    # A document that is alone has its limit and no more; in company each adds a little, as no one of them is slow.
     batched = SHARE_OF_BATCHED_DOCUMENT * count if count > 1 else 0.0
     return document_seconds * (max(1.0, position.size / LONG_DOCUMENT) + batched)
 
@@ -204,7 +209,7 @@ def limit_of(position: Position, document_seconds: float) -> float:
 def _told(code: int) -> str:
     """How a process ended, for people."""
     if code >= 0:
-        return f"exit code {code}"
+        return f"exit code {code}"  # a negative one is the signal that ended the process
     try:
         return f"signal {-code} ({signal.Signals(-code).name})"
     except ValueError:

@@ -42,6 +42,7 @@ def commit(store: Store, stage: str, key: str, outputs: Outputs, counts: Mapping
     entries = dict(sorted(outputs.entries.items()))
     origins = {name: origin.name for name, origin in outputs.origins.items()}
     store.put(outputs.folder, {name: origins.get(name) for name in entries})
+    # After the put, as what counts is the second name's content; before the record, as until then nothing has happened.
     _check_repeated(store, outputs)
     record = {"stage": stage, "key": key, "outputs": entries, "counts": counts}
     # Last of all: until it is there, nothing has happened, and what was put is overwritten by the next attempt.
@@ -78,7 +79,7 @@ def read_one(store: Store, stage: str, key: str) -> Done | None:
     """The record of one task; None where it is not done, or its record is damaged, which says nothing."""
     try:
         return Done(**opened(store.read(done_record(stage, key)), done_record(stage, key)))
-    except (FileNotFoundError, CheckFailed, TypeError):
+    except (FileNotFoundError, CheckFailed, TypeError):  # TypeError: whole, but with other fields than a record has
         return None
 
 
@@ -118,6 +119,7 @@ def intact(store: Store, stage: str, key: str, name: str) -> Path:
         RottenFile: it is not as it was committed; the task is to be done again.
     """
     expected, stamp = committed(store, stage, key).outputs.get(name), store.stamp(name)
+    # The size first: it costs no reading, and tells of most damage.
     if expected is None or stamp is None or stamp.size != expected["size"]:
         raise RottenFile(stage, key, name)
     path = store.fetch(name)

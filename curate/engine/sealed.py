@@ -40,6 +40,7 @@ def opened(content: bytes, name: object) -> dict[str, Any]:
     try:
         value = json.loads(content)
         del value[SEAL]
+        # Written anew and compared: so a change of the layout, or a key that stands twice, is damage as well.
         is_whole = sealed_bytes(value) == content
     except (ValueError, KeyError, TypeError, RecursionError):
         is_whole = False

@@ -32,11 +32,13 @@ def sizes(columns: Collection[str], steps: Sequence[str]) -> Sizes:
     order = (*steps, "sign", *LATER, "encode")  # every name under which a document can leave
     places = {name: number for number, name in enumerate(order)}
     place = pl.col("step").replace_strict(places, default=-1, return_dtype=pl.Int32)
+    # What stays is past all of them; what left before the first step, in reading, has the place -1.
     place = pl.when(pl.col("outcome") == "kept").then(len(order)).otherwise(place)
     changed = [name for name in steps if f"{BEFORE}{name}" in columns]
     came = left = size = _size_before(changed)
     cuts = {}
     for number, name in enumerate(changed):
+        # The ledger has sizes before steps alone: after one is before the next that changes something.
         after, is_past = _size_before(changed[number + 1 :]), place > places[name]
         cuts[name], left = _cut(size, after, is_past), pl.when(is_past).then(after).otherwise(left)
         size = after

@@ -113,6 +113,7 @@ class _Stage:
     def __init__(self, supervisor: Supervisor, tasks: Sequence[Task]) -> None:
         self.supervisor, self.engine = supervisor, supervisor.engine
         self.tasks = tasks
+        # The largest first, so that none of them begins when all others are done; then by key, so that runs are alike.
         by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
         self.most = max(self.engine.workers, 1)
         cores = self.most if len(tasks) == 1 else 1  # a task that is alone in its stage has all of the run's
@@ -168,6 +169,7 @@ class _Stage:
 
     def _finished(self, assignment: Assignment, documents: int) -> None:
         if assignment.attempt.confirm is not None:
+            # In front, here and below: a split that is being looked into must not wait until all others are done.
             self.pending.appendleft(replace(assignment, attempt=after_confirmation(assignment.attempt)))
             return
         self.tasks_done += 1
@@ -187,6 +189,7 @@ class _Stage:
         """Documents were at work when a worker broke: look closer at many, confirm one, or go on without it."""
         assignment, position = broke.assignment, broke.position
         attempt = after_break(assignment.attempt, position, broke.reason, broke.detail)
+        # Of the attempts that come, only those that find something are free: the others count as deaths.
         if attempt.culprits > assignment.attempt.culprits:
             self._check_culprits(assignment, attempt, position)
         if attempt.found > assignment.attempt.found:

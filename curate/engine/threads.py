@@ -23,6 +23,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(pool.submit(work, item))
+            # One more than are at work: the oldest is asked for while the others have something to do.
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:

@@ -50,5 +50,6 @@ def _explained(stages: Mapping[str, Mapping[str, Any]], wall: float) -> float:
     for stage in stages.values():
         named = sum(seconds for step, (seconds, _) in stage["steps"].items() if step != "other")
         workers = max(stage["workers"], 1)
+        # Workers overlap: their time is shared out, and no stage can explain more than it took.
         explained += min(named / workers, stage["wall"])
     return round(explained / wall, 4) if wall else 0.0

@@ -27,7 +27,7 @@ def write_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
     part.write_bytes(content)
-    sync(part)
+    sync(part)  # the content before the name, and the name before who relies on it
     part.replace(path)
     sync(path.parent)
 

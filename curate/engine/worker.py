@@ -50,13 +50,13 @@ MAX_LINE = 10_000
 
 def main() -> None:
     store, cursor_path, parent = open_store(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    _die_with_parent(parent)
+    _die_with_parent(parent)  # first of all: an orphan must not even open its store
     tasks, answers = _private_pipes()
     cursor, check_files = Cursor.shared(cursor_path), _file_check(tasks, answers)
     said = TaskOutput(answers, cursor)
     sys.stdout = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
     _answer(answers, {"ready": time.process_time()})
-    for line in tasks:
+    for line in tasks:  # ends when the supervisor closes its side
         answer = work(store, json.loads(line), cursor, check_files=check_files)
         said.flush_rest()
         _answer(answers, answer)
@@ -147,7 +147,7 @@ class TaskOutput(io.BufferedIOBase):
         self.flush_rest()
 
     def write(self, content: Buffer) -> int:
-        *lines, self._rest = (self._rest + bytes(content)).split(b"\n")
+        *lines, self._rest = (self._rest + bytes(content)).split(b"\n")  # the rest is a line that goes on
         for line in lines:
             self._tell(line)
         if len(self._rest) > MAX_LINE:
@@ -199,6 +199,7 @@ def _answer(answers: TextIO, message: Mapping[str, Any]) -> None:
 def _private_pipes() -> tuple[TextIO, TextIO]:
     """Keep the pipes for tasks and answers: who reads from stdin, as many a program that is started does, finds nothing
     there, and whatever else prints goes to the log."""
+    # Numbers 0 and 1 are what others read and print to; the duplicates have numbers that nobody knows.
     tasks = os.fdopen(os.dup(0), encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)

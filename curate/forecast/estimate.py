@@ -23,8 +23,7 @@ from curate.forecast.survey import GROUPS, Survey, survey
 from curate.forecast.token_density import Density, token_densities
 from curate.pipeline.survivors import cut_documents
 from curate.recipe import Dedup, Recipe
-from curate.scrub.pii import scrub_texts
-from curate.steps.own_entities import entities_of
+from curate.steps.scrub import scrub_as_asked
 
 TEXTS_AT_ONCE = 2_000
 
@@ -149,5 +148,4 @@ def _scrubbed(documents: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
     """Names found by a model change the length of a text little, and take long."""
     if recipe.scrub is None or recipe.scrub.engine != "patterns":
         return documents
-    scrubbed = scrub_texts(documents["text"], entities=entities_of(recipe), engine="patterns")
-    return documents.with_columns(scrubbed["text"])
+    return documents.with_columns(scrub_as_asked(documents["text"], recipe)["text"])

@@ -16,13 +16,12 @@ from curate.filters.where import check_where, columns_of
 from curate.readers.inputs import find_source
 from curate.readers.reader import traits_of
 from curate.recipe import Recipe, Source, TokenizerChoice
-from curate.scrub.pii import scrub_texts
 from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
 from curate.steps.own_columns import own_columns
-from curate.steps.own_entities import entities_of
 from curate.steps.schema import measured
+from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.train import check_mark
@@ -55,7 +54,7 @@ def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, .
         elif step.use not in BUILT_IN:
             own.add(step.use.rpartition(":")[2])
         elif bound.filter.measure is not None:
-            batch = bound.filter.measure(batch)
+            batch = bound.filter.measure(batch)  # of no rows: what it adds is what later steps may name
 
 
 def _with_columns(source: Source, recipe: Recipe) -> Source:
@@ -67,7 +66,7 @@ def _with_columns(source: Source, recipe: Recipe) -> Source:
 
 def _check_where(expression: str, batch: pl.DataFrame, own: set[str]) -> None:
     used = columns_of(expression)
-    if not used & own:
+    if not used & own:  # of a column of unknown type only the name can be checked
         check_where(expression, batch.schema)
     for name in sorted(used - own - set(batch.columns)):
         raise UsageError(f'where = "{expression}": there is no column "{name}"{nearest(name, [*batch.columns, *own])}')
@@ -104,10 +103,8 @@ def _check_decontaminate(recipe: Recipe) -> None:
 
 
 def _check_scrub(recipe: Recipe) -> None:
-    if recipe.scrub is None:
-        return
     try:
-        scrub_texts(pl.Series([], dtype=pl.String), entities=entities_of(recipe), engine=recipe.scrub.engine)
+        scrub_as_asked(pl.Series([], dtype=pl.String), recipe)
     except UsageError as error:
         raise recipe.recipe_error(f"[scrub]: {error}", "scrub", "entities") from None
 

@@ -39,7 +39,7 @@ def decontaminate_split(job: Job) -> Made | None:
     with clock("read"):
         documents = _documents(job.store, recipe, job.key)
     with clock("decontaminate"):
-        found = [find_matches(documents[:0], evaluation, how)]
+        found = [find_matches(documents[:0], evaluation, how)]  # the columns, also where no document is left
         for stretch, part in walk.through(documents, max_documents=DOCUMENTS_AT_ONCE, max_bytes=BYTES_AT_ONCE):
             stretch.at(job.stage, size=int(part["text"].str.len_bytes().sum()))
             found.append(find_matches(part, evaluation, how))
@@ -76,6 +76,7 @@ def _judge_splits(store: Store, recipe: Recipe, plan: Plan) -> Iterator[Judged]:
     how = _asked(recipe)
     evaluation = open_evaluation(how, recipe.base)
     found = {split.key: _found(store, split.key, matches_of(split.key)) for split in plan.splits}
+    # Over all splits at once: what is common is known from the whole corpus, and not from a split.
     matches = without_common(pl.concat(found.values()), how)
     for key, split in found.items():
         mine = matches.join(split.select("id").unique(), on="id", how="semi", maintain_order="left")

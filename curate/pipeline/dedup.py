@@ -24,9 +24,8 @@ from curate.errors import UsageError
 from curate.pipeline.filtered import open_filtered
 from curate.recipe import Dedup, Recipe
 from curate.run_files import CUTS, DUPLICATES, INDEX, LOSSES
-from curate.scrub.pii import scrub_texts
 from curate.steps.deciding_files import check_as_planned, index_files, method_files
-from curate.steps.own_entities import entities_of
+from curate.steps.scrub import scrub_as_asked
 
 MAX_SHOWN_BYTES = 16 << 20
 """Of the texts that excerpts are cut from, at once."""
@@ -98,10 +97,8 @@ def _scrubbed(job: Job, documents: pl.DataFrame) -> dict[str, str]:
 
 def _without_pii(texts: pl.Series, recipe: Recipe) -> list[str]:
     """Nothing at all of a text that the engine could not finish; then each is tried by itself."""
-    if recipe.scrub is None:
-        return texts.to_list()
     try:
-        return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine)["text"].to_list()
+        return scrub_as_asked(texts, recipe)["text"].to_list()
     except (UsageError, MemoryError):
         raise
     except Exception:  # an excerpt is not worth it that all of the stage is done again to find who broke
@@ -135,4 +132,5 @@ def rows_among(store: Store, name: str, ids: pl.Series, schema: Mapping[str, Any
     if ids.is_empty() or store.stamp(name) is None:
         return pl.DataFrame(schema=schema)
     near = pl.scan_parquet(store.fetch(name)).filter(pl.col("id").is_between(pl.lit(ids.min()), pl.lit(ids.max())))
+    # Between the least and the greatest id lie others' rows, too.
     return near.select(list(schema)).collect().join(ids.to_frame("id"), on="id", how="semi", maintain_order="left")

@@ -68,7 +68,7 @@ def filter_split(job: Job) -> Made | None:
         has_own_code = has_own_steps(source) or has_own_reader(source)
         parts = list(_watched(processed, source, steps, recipe) if has_own_code else processed)
         parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
-    walk.idle()
+    walk.idle()  # joining and writing are no document's fault, and take as long as they take
     if walk.is_confirming:
         return None
     with clock("read"):

@@ -36,9 +36,10 @@ LIBRARIES = (
 def write_manifest(store: Store, recipe: Recipe, plan: Plan, stages: list[str]) -> None:
     """Gather the done records of all stages; the account must close for every source."""
     done = {stage: {task.key: task for task in read_done(store, stage)} for stage in stages}
-    counts = _counts(done["tokenize"])
+    counts = _counts(done["tokenize"])  # the last stage that every document comes to: its account is of the whole way
     for source, count in counts.items():
         check_account(count, source)
+        # Of sources of which the end of a document is held out, `mix` knows better than `tokenize`.
         count["tokens"] |= done["mix"]["all"].counts["parts"].get(source, {})
     outputs = {
         name: entry for stage in done.values() for task in stage.values() for name, entry in task.outputs.items()

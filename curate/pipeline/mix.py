@@ -94,6 +94,7 @@ def shards_of_split(job: Job) -> Made:
         for part in PARTS:
             number = _number(job.store, job.split, part)
             if number != NOWHERE:
+                # A second name where nothing changes: the tokens are not written again.
                 _place(job.store, outputs, job.split, part, number)
     return Made(outputs, {})
 
@@ -160,9 +161,11 @@ def _places(
     for source, taken in portions.items():
         heads, tails = taken.splits_of("head"), taken.splits_of("tail")
         splits = plan.of(source)
+        # Where the end of a document is held out, it is all of the validation: `tokenize` chose no whole one.
         held_out = tails or {split.key for split in splits if has_tokens(store, split, "validation")}
         for part, keys in (("train", heads), ("validation", held_out)):
             has_some = np.array([split.key in keys for split in splits], dtype=bool)
+            # The first split that has tokens has the number 0, whatever stands before it.
             yield part, source, np.where(has_some, np.cumsum(has_some) - 1, NOWHERE).astype("<i4")
 
 
@@ -176,6 +179,7 @@ def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int)
     """One final shard: a portion of what `tokenize` wrote, or all of it under a second name."""
     rows = _portion_of(store, split.key)
     if rows is not None and (part == "train" or rows["tail"].sum() > 0):
+        # The document whose end is held out may itself stand among those held out, where no other was left.
         origin = open_tokenized(store, split, "train") or open_tokenized(store, split, "validation")
         assert origin is not None, "a part is taken of something"
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))

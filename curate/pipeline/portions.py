@@ -104,6 +104,7 @@ def _with_tail(whole: Portions, store: Store, plan: Plan, source: str, recipe: R
     is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
     is_it = pl.int_range(pl.len()) == number
     documents = documents.with_columns(
+        # One more than is left without the tail: the head gets an end-of-text of its own.
         pl.when(is_same).then(pl.col("tokens") - tail + 1).otherwise("head").alias("head"),
         pl.when(is_it).then(tail).otherwise(0).cast(pl.Int64).alias("tail"),
     )
@@ -116,7 +117,7 @@ def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
     documents = portions.documents
     if not share.tokens:
         return replace(portions, documents=documents.with_columns(head=pl.lit(0, pl.Int64)), is_cut=True)
-    if share.epochs >= 1:
+    if share.epochs >= 1:  # all is needed once at least; the draw repeats it
         return portions
     hashes = hash_ids(documents["id"], seed=seed, purpose="mix")
     heads = choose_tokens(hashes, documents["head"].to_numpy(), share.tokens)
@@ -130,9 +131,10 @@ def write_portion(
     each id stands for."""
     shard = open_shard(origin)
     column = rows["head" if part == "train" else "tail"].to_numpy()
-    numbers = np.flatnonzero(column)
+    numbers = np.flatnonzero(column)  # a document of which nothing is taken is not in the shard, not even as an end
     pieces = [_piece(shard.document(number), int(column[number]), part) for number in numbers.tolist()]
     table = shard.documents()[numbers]
+    # The bytes of a whole document are known; those of a part are the sum of what its tokens stand for.
     is_whole = column[numbers] == table["tokens"].to_numpy()
     bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
     offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)

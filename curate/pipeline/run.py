@@ -148,6 +148,7 @@ def _begin(store: Store, recipe: Recipe) -> Plan:
     plan = make_plan(recipe)
     old = read_plan(store)
     if old is None:
+        # The recipe first: the plan makes the folder a run's, and has the recipe's digest.
         store.write(RECIPE, to_toml(recipe).encode())
         write_plan(store, plan)
         return open_run(store)[1]
@@ -163,6 +164,7 @@ def _work(supervisor: Supervisor, recipe: Recipe, plan: Plan, keep_intermediate:
     store.tidy()
     with _timed(supervisor):
         _do_and_mend(supervisor, recipe, plan)
+    # Outside of the clock, whose account is written before it: the manifest is the last file, and says all is there.
     write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)])
     if not keep_intermediate:
         store.remove(WORK)
@@ -176,7 +178,7 @@ def _do_and_mend(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
             _check_records(supervisor.store, recipe, plan)
             return
         except RottenFile as rotten:
-            supervisor.close()
+            supervisor.close()  # no worker may go on with what it has read of the damaged file
             forget(supervisor.store, rotten.stage, rotten.key)
     place = place_of(supervisor.store)
     raise MachineError(f"files in {place} keep changing between stages; is its disk failing?")
@@ -185,9 +187,10 @@ def _do_and_mend(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
 def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
     """All tasks that are not done, stage by stage."""
     for stage in stages(recipe):
+        # Names of records alone: whether what they say is whole is asked by who builds on it, and at the end of all.
         done = keys_done(supervisor.store, stage.name)
         supervisor.run_stage([_task(stage, plan, key) for key in _keys(stage, plan) if key not in done])
-        if stage.name == "filter":
+        if stage.name == "filter":  # before anything costly is built on what a user's broken function has left
             _check_user_errors(supervisor.store, recipe, plan)
 
 

@@ -44,13 +44,13 @@ def what_is_left(store: Store, recipe: Recipe, documents: pl.DataFrame, *, decon
 
 
 def _deduplicated(store: Store, recipe: Recipe, documents: pl.DataFrame) -> Left:
-    if recipe.dedup is not None:
+    if recipe.dedup is not None:  # looked at here, since what follows reads row groups of them and not the whole
         intact(store, "dedup", "all", DUPLICATES)
         intact(store, "dedup", "all", CUTS)
     verdicts = verdicts_among(store, documents["id"])
     sizes = verdicts.select("id", pl.col("size").alias("cluster_size"))
     documents = documents.join(sizes, on="id", how="left", maintain_order="left")
-    documents = documents.with_columns(pl.col("cluster_size").fill_null(1))
+    documents = documents.with_columns(pl.col("cluster_size").fill_null(1))  # a document without a row stands alone
     copies = verdicts.filter(pl.col("duplicate_of").is_not_null())
     documents = documents.join(copies, on="id", how="anti", maintain_order="left")
     gone = as_gone(_copies(copies, recipe.dedup), "dropped")
@@ -92,6 +92,7 @@ def _copies(copies: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
     is_text = pl.col("method").is_in([method.name for method in methods if method.is_of_text])
     reasons = {method.name: method.reason for method in methods} | {KNOWN: KNOWN}
     by_method = pl.col("method").replace_strict(reasons, return_dtype=pl.String)
+    # A similarity of 1 between n-grams may still hide another order: only methods of the text itself can say "exact".
     reason = pl.when(is_equal & is_text).then(pl.lit(EXACT.reason)).otherwise(by_method)
     return copies.select(
         "id", pl.lit("dedup").alias("step"), reason.alias("reason"), pl.col("duplicate_of").alias("value")
@@ -107,7 +108,7 @@ def cut_documents(
     rows = cuts.join(places, on="id", how="inner", maintain_order="left").sort("document", "start")
     columns = (rows[name].cast(pl.Int64).to_numpy() for name in ("document", "start", "end"))
     zeros = np.zeros(rows.height, dtype=np.int64)
-    parts = Cuts._make([*columns, zeros.astype(np.int8), zeros])
+    parts = Cuts._make([*columns, zeros.astype(np.int8), zeros])  # which method cut, and who holds it, is not asked
     text = cut_texts(documents["text"], parts, np.arange(documents.height)).str.strip_chars()
     size = (pl.col("end") - pl.col("start")).sum().alias("cut_bytes")
     sizes = rows.group_by("id").agg(size, pl.col("method").first().alias("_method"))

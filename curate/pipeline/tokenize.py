@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from curate.batch import HAS_TEXT, Pulse
+from curate.batch import HAS_TEXT
 from curate.engine.clock import Clock
 from curate.engine.job import Job, Made
 from curate.engine.ledger import check_account, count_outcomes
@@ -29,11 +29,11 @@ from curate.recipe import Recipe
 from curate.run_files import documents as documents_file
 from curate.run_files import ledger as ledger_file
 from curate.run_files import tokenized
-from curate.scrub.pii import scrub_texts
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
 from curate.steps.deciding_files import check_as_planned
-from curate.steps.own_entities import entities_of, entity_files
+from curate.steps.own_entities import entity_files
+from curate.steps.scrub import scrub_as_asked
 from curate.steps.type_names import types_named
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.rehydrate import repeated_order, times_by_size
@@ -94,7 +94,8 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     if recipe.scrub is not None:
         with clock("scrub"):
             stretch.at("scrub", size=size)
-            batch = batch.with_columns(_scrubbed(batch["text"], recipe, stretch.walk.cursor.pulse))
+            # Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only.
+            batch = batch.with_columns(scrub_as_asked(batch["text"], recipe, pulse=stretch.walk.cursor.pulse))
     with clock("encode"):
         stretch.at("encode", size=size)
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
@@ -112,15 +113,9 @@ def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarra
     emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
     if not emptied.is_empty():
         counts = np.diff(offsets)
-        tokens = tokens[np.repeat(has_text.to_numpy(), counts)]
+        tokens = tokens[np.repeat(has_text.to_numpy(), counts)]  # each document's answer, once for each of its tokens
         offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
     return Encoded(batch.filter(has_text), tokens, offsets, emptied)
-
-
-def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.DataFrame:
-    """Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only."""
-    assert recipe.scrub is not None, "a recipe without [scrub] changes no text"
-    return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine, pulse=pulse)
 
 
 def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
@@ -130,7 +125,9 @@ def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) ->
     ledger = ledger.join(told, on="id", how="left", maintain_order="left")
     if "cut_bytes" in left.documents.columns:
         ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
+    # Left joins keep the ledger's rows and order: a document that is gone before has no size here.
     final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
+    # Without [scrub] no text was changed here, and the ledger needs no column that says so.
     is_scrubbed = job.recipe.scrub is not None and final
     for changed in (*left.changed, *([pl.concat(final)] if is_scrubbed else [])):
         ledger = ledger.join(changed, on="id", how="left", maintain_order="left")
@@ -168,9 +165,10 @@ def _write_part(outputs: Outputs, split: Split, part: str, batches: list[Encoded
     if table.is_empty():
         return 0
     tokens = np.concatenate(pieces).astype(tokenizer.dtype)
+    # n + 1 borders for n documents; from lengths, as the batches' own offsets each begin at 0.
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     if part == "train" and "times" in table.columns:
-        order = repeated_order(table["times"].to_numpy())
+        order = repeated_order(table["times"].to_numpy())  # numbers of documents, those that go in twice twice
         tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.batch import Pulse
 from curate.engine.clock import Clock
 from curate.engine.job import Job, Made
 from curate.engine.outputs import Outputs
@@ -23,9 +22,8 @@ from curate.pipeline.filtered import open_filtered
 from curate.pipeline.survivors import what_is_left
 from curate.recipe import Recipe, TokenizerChoice
 from curate.run_files import TOKENIZER, sample
-from curate.scrub.pii import scrub_texts
 from curate.steps.deciding_files import check_as_planned, tokenizer_files
-from curate.steps.own_entities import entities_of
+from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, load_tokenizer
@@ -54,7 +52,7 @@ def sample_split(job: Job) -> Made | None:
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
-            texts.append(_scrubbed(part["text"], recipe, walk.cursor.pulse))
+            texts.append(scrub_as_asked(part["text"], recipe, pulse=walk.cursor.pulse)["text"])
     if walk.is_confirming:
         return None
     with clock("write"):
@@ -117,14 +115,9 @@ def keyed_share(ids: pl.Series, *, seed: int, purpose: str) -> pl.Series:
 def _chosen(store: Store, recipe: Recipe, key: str, share: float) -> pl.DataFrame:
     """Documents of a split, chosen by a keyed hash of their ids, without copies and parts that were cut."""
     documents = pl.scan_parquet(open_filtered(store, key, "documents")).select("id", "text").collect()
+    # By the id alone: so the choice does not depend on what else is in the split.
     chosen = documents.filter(keyed_share(documents["id"], seed=recipe.seed, purpose="tokenizer") < share)
     return what_is_left(store, recipe, chosen).documents
-
-
-def _scrubbed(texts: pl.Series, recipe: Recipe, pulse: Pulse) -> pl.Series:
-    if recipe.scrub is None:
-        return texts
-    return scrub_texts(texts, entities=entities_of(recipe), engine=recipe.scrub.engine, pulse=pulse)["text"]
 
 
 def _sample(store: Store, plan: Plan, clock: Clock) -> Iterator[str]:
@@ -147,5 +140,5 @@ def _sample_shares(store: Store, recipe: Recipe) -> dict[str, float]:
 def training_bytes(recipe: Recipe, held: Mapping[str, float], sample_bytes: int) -> dict[str, float]:
     """By source, how much of the bytes that it holds the tokenizer is trained on."""
     weights: Mapping[str, float] = recipe.mix.weights or held
-    total = sum(weights.values()) or 1
+    total = sum(weights.values()) or 1  # where no source holds anything, any share of nothing is nothing
     return {name: min(sample_bytes * weights.get(name, 0) / total, size) for name, size in held.items()}
