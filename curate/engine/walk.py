@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,11 @@ class Walk:
     @property
     def cores(self) -> int:
         return self.attempt.cores
+
+    def trusting(self) -> Walk:
+        """The same for documents that meet no code of a user's: nothing else closes files, and asking after them costs
+        as much as to read a record."""
+        return replace(self, check_files=trust)
 
     def wants(self, number: int) -> bool:
         return self.attempt.confirm in (None, number)

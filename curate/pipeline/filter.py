@@ -50,7 +50,7 @@ class Parts:
 
 def filter_split(job: Job) -> Made | None:
     """The task of the stage `filter`."""
-    walk, clock = job.walk, job.clock
+    clock = job.clock
     with clock("load"):
         recipe, split = job.recipe, job.split
         source = recipe.source(split.source)
@@ -59,13 +59,14 @@ def filter_split(job: Job) -> Made | None:
         reader = reader_of(source, recipe)
         check_as_planned(job.plan, [*reader.files, *files_of_steps, *method_files(recipe)])
         _load_kernels(job.store)
+        has_own_code = has_own_steps(source) or has_own_reader(source)
+        walk = job.walk if has_own_code else job.walk.trusting()
     with clock("read"):
         own = {piece: reader.own_bytes(piece) for piece in split.ranges}
         digests = InputDigests(own, pulse=walk.cursor.pulse)
     with clock("batch"):
         batches = bounded_batches(split_rows(split, source, recipe, walk, clock, digests))
         processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
-        has_own_code = has_own_steps(source) or has_own_reader(source)
         parts = list(_watched(processed, source, steps, recipe) if has_own_code else processed)
         parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
     walk.idle()  # joining and writing are no document's fault, and take as long as they take

@@ -26,6 +26,7 @@ from curate.errors import MachineError
 PAGE = 4 << 20  # bytes read from storage at once
 MARGIN = 64 << 10  # the same, before and behind the range that is read
 MAX_INFLATED = 256 << 10  # bytes inflated in one call
+MAX_WHOLE = 1 << 20  # inflated bytes of a member that is handed on in one piece
 MAX_RATIO = 100  # real pages stay under 30; deflate itself ends at 1032
 MAX_PEEK = 4 << 10  # compressed bytes looked at to tell whether a member begins a record
 MAX_PULSE = 16 << 20  # inflated bytes between two pulses
@@ -296,6 +297,14 @@ class Member:
             return ready
         return self._inflate()
 
+    def rest(self, max_size: int) -> bytes | None:
+        """All that is left, or None where that is more. Raises DamagedMember."""
+        pieces, size = [self._ready], len(self._ready)
+        while not self._inflater.eof and size <= max_size:
+            pieces.append(self._step(self._codec.piece))
+            size += len(pieces[-1])
+        return b"".join(pieces) if size <= max_size else None
+
     def unread(self, data: bytes) -> None:
         self._ready = data + self._ready
 
@@ -367,6 +376,22 @@ class Chain:
         self._told_end = self._ended = False
         self.next: Member | None = None
         self.gap: tuple[int, int] | None = None
+
+    def whole(self) -> bytes | None:
+        """All of a run that is like nearly all: one member, not too big, before another start or the end of the file.
+        None where anything is otherwise; then the run is as if it had not been asked, and is read piece by piece."""
+        try:
+            data = self._member.rest(min(MAX_WHOLE, self._max_bytes))
+            end = self._member.position
+            is_last = end == self._pages.size
+            following = self._open(end) if not is_last and self._codec.magic.match(self._pages.at(end, 4)) else None
+            if data and (is_last or (following is not None and following.begins_record())):
+                self.position, self.next, self._ended = len(data), following, True
+                return data
+        except DamagedMember:
+            pass  # it is met again, and named, where the pieces are read
+        self._begin(self._open(self._first_offset))
+        return None
 
     def more(self) -> bytes | None:
         if self._ended:

@@ -22,6 +22,8 @@ from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_
 from curate.readers.members import (
     GZIP,
     PLAIN,
+    WARC,
+    Chain,
     Codec,
     DamagedMember,
     Kind,
@@ -32,7 +34,7 @@ from curate.readers.members import (
     find_format,
     find_start,
 )
-from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks
+from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks, read_whole
 from curate.recipe import Source
 
 MAX_PADDING = 512  # NULs between members hold nothing
@@ -116,9 +118,21 @@ def _read_members(pages: Pages, codec: Codec, start: int, end: int, max_bytes: i
     if start == 0 and not codec.magic.match(pages.at(0, 4)):
         yield _garbage(0, find_start(pages, codec, 0, pages.size) or pages.size)
     for chain in chains(pages, codec, start, end, max_bytes=max_bytes):
-        yield from read_blocks(chain, max_bytes=max_bytes)
+        yield from _read_chain(chain, max_bytes)
         if chain.gap and not _is_padding(pages, *chain.gap):
             yield _garbage(*chain.gap)
+
+
+def _read_chain(chain: Chain, max_bytes: int) -> Iterator[WarcBlock | Damage]:
+    """Nearly always one whole record, which is cut out at once; whatever is not so is looked at piece by piece."""
+    data = chain.whole() if chain.kind is WARC else None
+    if data is not None:
+        block = read_whole(data, chain.locate(0), max_bytes=max_bytes)
+        if block is not None:
+            yield block
+            return
+        chain.jump(0)
+    yield from read_blocks(chain, max_bytes=max_bytes)
 
 
 def _is_padding(pages: Pages, start: int, end: int) -> bool:

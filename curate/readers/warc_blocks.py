@@ -15,6 +15,7 @@ from curate.readers.arc_line import BadLine, read_arc_line
 from curate.readers.members import ARC, ByteRun, DamagedMember
 
 MAX_HEADER = 64 << 10
+MAX_DIGITS = 18  # of a length
 MAX_STRAY = 16  # bytes after a record's end; StormCrawler once wrote a NUL there
 KEPT_OF_TOO_BIG = 64 << 10  # enough to see what it was: an HTTP head
 BLANK = re.compile(rb"[\r\n]*")
@@ -69,6 +70,20 @@ def read_blocks(run: ByteRun, *, max_bytes: int, end: int | None = None) -> Iter
             yield Damage(run.locate(start), damage.reason, str(damage))
             return
         yield item
+
+
+def read_whole(data: bytes, place: tuple[int, int], *, max_bytes: int) -> WarcBlock | None:
+    """The record that all bytes of a checked member are, as `read_blocks` would give it; None where they are not
+    exactly one record of WARC."""
+    header = HEADER_END.search(data, 0, MAX_HEADER)
+    if header is None or not data.startswith(b"WARC/"):
+        return None
+    headers, start = parse_headers(data[: header.end()]), header.end()
+    length = headers.get(b"content-length", b"")
+    end = start + int(length) if length.isdigit() and len(length) <= MAX_DIGITS else -1
+    if data[end:] != b"\r\n\r\n" or end - start > max_bytes:
+        return None
+    return WarcBlock(place, headers, data[start:end], end - start, is_checked=True)
 
 
 def _read_or_resynchronize(window: _Window, start: int, max_bytes: int) -> WarcBlock | Damage:
@@ -144,7 +159,7 @@ def _content_length(headers: dict[bytes, bytes]) -> int:
     text = headers.get(b"content-length")
     if text is None:
         raise _BadBlock("bad_length", "no Content-Length")
-    if not text.isdigit() or len(text) > 18:
+    if not text.isdigit() or len(text) > MAX_DIGITS:
         raise _BadBlock("bad_length", f"Content-Length {text[:40]!r}")
     return int(text)
 
