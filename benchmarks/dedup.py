@@ -35,7 +35,7 @@ from curate.dedup.exact import hash_texts
 from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_keys, sign, signatures_of
 from curate.dedup.s_curve import candidate_probability
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.standalone.dedup import dedup_files
 from curate.text.shingles import shingles
 

@@ -28,7 +28,7 @@ import polars as pl
 
 from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_keys, band_names, pack_signatures
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 BANDS, ROWS = 14, 8
 AGREEMENT = 0.9

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
     from curate.readers.custom import reader
-    from curate.recipe import Decontaminate, Dedup, Recipe
+    from curate.recipe import Decontaminate, Recipe
+    from curate.recipe_dedup import Dedup
     from curate.recipe_file import load
     from curate.recipe_path import RecipePath
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier

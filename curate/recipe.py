@@ -1,19 +1,17 @@
-"""The recipe: one TOML file as typed, frozen models, with one normal form and one digest.
+"""The recipe: one TOML file as typed, frozen models.
 
-file ─▶ load (recipe_file) ─▶ Recipe ─▶ resolve (steps.bind: every default of every step) ─▶ digest
+file ─▶ load (recipe_file) ─▶ Recipe ─▶ resolve (steps.bind: every default of every step) ─▶ digest (recipe_form)
 """
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from curate.errors import RecipeError
+from curate.recipe_dedup import Dedup
 
 
 class SourceLine(NamedTuple):
@@ -82,118 +80,6 @@ class Source:
     place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})
     own: tuple[OwnColumn, ...] | None = field(default=None, compare=False, metadata={"toml": False})
     """What a look at its tables found, as the plan has it; None: nobody has looked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Method "lines": parts of texts that stand in others, too, or twice in one; the best document keeps each."""
-
-    unit: Literal["line", "sentence", "paragraph"] = "line"
-    """What is compared."""
-    span: int = field(default=1, metadata={"range": (1, 100)})
-    """So many units one after the other must repeat; C4 has 3 sentences."""
-    min_words: int = field(default=5, metadata={"range": (1, 10_000)})
-    """Of all units of a span together; shorter ones may repeat."""
-
-
-@dataclass(frozen=True, slots=True)
-class Substring:
-    """Method "substring": runs of words that stand somewhere else, too."""
-
-    min_words: int = field(default=50, metadata={"range": (2, 100_000)})
-    """Shorter runs may repeat."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ngrams:
-    """Method "ngrams": lines, and documents, most of whose n-grams were seen before."""
-
-    ngram: int = field(default=13, metadata={"range": (1, 100)})
-    """Words of an n-gram."""
-    max_seen: float = field(default=0.8, metadata={"range": (0.0, 1.0)})
-    """The share of its n-grams that were seen before; a line or document with more goes."""
-    max_false_positives: float = field(default=0.01, metadata={"range": (1e-9, 0.5)})
-    """The share of new n-grams that may look seen."""
-    capacity: int | None = field(default=None, metadata={"range": (1, 1 << 50)})
-    """N-grams that the Bloom filter must hold (default: as many as there are, which takes another reading)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Semantic:
-    """Method "semantic": documents whose embeddings, a column of the tables, point nearly the same way."""
-
-    column: str = "embedding"
-    """A list of numbers of the same length in every row."""
-    min_similarity: float = field(default=0.95, metadata={"range": (-1.0, 1.0)})
-    """Cosine to the document that stays."""
-    cells: int | None = field(default=None, metadata={"range": (1, 1 << 20)})
-    """Cells of k-means, within which documents are compared (default: the root of how many there are)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verify:
-    """What a near-duplicate must have in common with the copy that stays; 0 asks for nothing."""
-
-    jaccard: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
-    """True Jaccard similarity of their n-grams."""
-    containment: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
-    """The share of its own distinct n-grams of words that stand in the copy that stays, too."""
-    ngram: int = field(default=3, metadata={"range": (1, 100)})
-    """Words of an n-gram of which containment is a share."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dedup:
-    """Which documents count as copies, method by method, and which copy stays: the order of sources, then `keep`."""
-
-    method: tuple[str, ...] = ("exact", "minhash")
-    """A name or a list, in this order, each on what the ones before left; docs/dedup.md lists all."""
-    ngram: int = field(default=5, metadata={"range": (1, 100)})
-    """Units of a shingle, for "minhash"."""
-    unit: Literal["words", "characters"] = "words"
-    """Of which n-grams consist, for "minhash"."""
-    normalize: Literal["words", "ccnet", "none"] = "words"
-    """How much of a text counts where texts are compared, but by "exact"."""
-    bands: int = field(default=14, metadata={"range": (1, 1000)})
-    """Of a signature: documents with an equal band are compared."""
-    rows: int = field(default=8, metadata={"range": (1, 1000)})
-    """Hashes of a band: more make a chance meeting rarer."""
-    threshold: float | None = field(default=None, metadata={"range": (0.01, 0.99)})
-    """Instead of bands and rows: those that err least about this similarity, of `permutations`."""
-    permutations: int = field(default=128, metadata={"range": (2, 1024)})
-    """Hashes of a signature, where `threshold` says how they part into bands."""
-    verify: float | Verify = field(default=0.7, metadata={"range": (0.0, 1.0)})
-    """The least true Jaccard similarity of a near-duplicate to the copy that stays; 0: a shared band is enough."""
-    prefer: tuple[str, ...] = ()
-    """Sources in the order in which their documents stay; those that are not named come last, in the recipe's order."""
-    exempt: tuple[str, ...] = ()
-    """Sources whose documents are never removed as near-duplicates ("minhash", "semantic")."""
-    keep: str | tuple[str, ...] = "longest"
-    """"longest", "cleanest" (the longest but for lines that repeat), "latest" (by timestamp), "first" (by id), or
-    "highest:" and a column; or "cleanest" and then one of the last three."""
-    lines: Lines = Lines()
-    substring: Substring = Substring()
-    ngrams: Ngrams = Ngrams()
-    semantic: Semantic = Semantic()
-    min_words_left: int = field(default=1, metadata={"range": (0, 1_000_000)})
-    """Documents of which parts were cut and fewer words are left are dropped."""
-    max_memory: int = field(default=1 << 30, metadata={"range": (1 << 16, 1 << 50)})
-    """Bytes of the Bloom filter, or of the sketch by which "lines" and "substring" spare work."""
-    against: tuple[str, ...] = ()
-    """Indexes, or runs that have one: what repeats a document there is dropped."""
-    index: bool = False
-    """Leave an index of the documents that stay in RUN/dedup/index, for later runs."""
-    rehydrate: tuple[tuple[int, ...], ...] = ()
-    """How often a document goes among the training tokens: pairs of the least cluster size and a number of times."""
-
-    @property
-    def verification(self) -> Verify:
-        """A number by itself is a Jaccard similarity."""
-        return self.verify if isinstance(self.verify, Verify) else Verify(jaccard=self.verify)
-
-    @property
-    def is_verified(self) -> bool:
-        return self.verification.jaccard > 0 or self.verification.containment > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,78 +260,3 @@ def nearest_place(path: tuple[str | int, ...], places: SourceLines) -> SourceLin
 
 def recipe_error(message: str, place: SourceLine | None, file: str) -> RecipeError:
     return RecipeError(message, file=place.file if place else file, line=place.line if place else None)
-
-
-def normal_form(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, every default filled in, without what cannot change the data (places, `[train]`)."""
-    plain: dict[str, Any] = _plain(recipe)
-    plain["source"] = plain.pop("sources")
-    for unneeded in ("base", "file", "places", "train"):
-        plain.pop(unneeded)
-    return plain
-
-
-def digest(recipe: Recipe) -> str:
-    """SHA-256 of the normal form as JSON with sorted keys."""
-    text = json.dumps(normal_form(recipe), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def to_toml(recipe: Recipe) -> str:
-    """The resolved recipe as a TOML file that loads to the same recipe."""
-    plain = normal_form(recipe) | {"train": _plain(recipe.train)}
-    sources = plain.pop("source")
-    tables = {key: value for key, value in plain.items() if isinstance(value, dict)}
-    lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if key not in tables and value is not None]
-    for source in sources:
-        lines += ["", "[[source]]", *_toml_pairs(source)]
-    for name, table in tables.items():
-        lines += ["", f"[{name}]", *_toml_pairs(table)]
-    return "\n".join(lines) + "\n"
-
-
-def _toml_pairs(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_toml_key(key)} = {_toml(value)}" for key, value in table.items() if value is not None]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return _toml_string(value)
-    if isinstance(value, Mapping):
-        pairs = _toml_pairs(value)
-        return "{ " + ", ".join(pairs) + " }" if pairs else "{}"
-    if isinstance(value, list | tuple):
-        items = [_toml(item) for item in value]
-        is_long = sum(map(len, items)) > 100
-        return "[\n  " + ",\n  ".join(items) + ",\n]" if is_long else "[" + ", ".join(items) + "]"
-    return repr(value)
-
-
-def _toml_key(key: str) -> str:
-    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _toml_string(key)
-
-
-def _toml_string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are all TOML's too
-
-
-HIDDEN = ("place", "own", "reader_parameters")
-"""Fields that are no keys of the TOML."""
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Step):
-        return {"use": value.use, **{key: _plain(item) for key, item in value.parameters.items()}}
-    if isinstance(value, Source) and value.reader_parameters:
-        use = Step(value.read, value.reader_parameters)
-        return _plain(replace(value, reader_parameters={})) | {"read": _plain(use)}
-    if dataclasses.is_dataclass(value):
-        names = [item.name for item in dataclasses.fields(value) if item.name not in HIDDEN]
-        return {name: _plain(getattr(value, name)) for name in names}
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value

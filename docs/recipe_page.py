@@ -1,6 +1,6 @@
 """docs/recipe.md: every table and key of a recipe, and every built-in step, from the code that reads them.
 
-dataclasses of curate/recipe.py: fields, hints, ranges, docstrings ─▶ a table each
+dataclasses of curate/recipe*.py: fields, hints, ranges, docstrings ─▶ a table each
 READERS: which files, keys, columns                                ─▶ a row each
 BUILT_IN filters: signatures, docstrings                           ─▶ a section each
 """
@@ -26,7 +26,7 @@ from curate.typed import Range
 
 HEAD = """# The recipe
 
-<!-- made by docs/generate.py of curate/recipe.py and the built-in filters: change those, and run it -->
+<!-- made by docs/generate.py of curate/recipe*.py and the built-in filters: change those, and run it -->
 
 A recipe is one TOML file. What it does not say has the default below; an unknown key, a wrong type or a value out of
 its range is refused before anything runs, with the line and what was likely meant. `curate recipes` lists recipes

@@ -15,7 +15,7 @@ from datasketch import MinHash, MinHashLSH
 import curate.dedup.datasketch as ours
 from curate.errors import UsageError
 from curate.pipeline.run import run
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.standalone.dedup import dedup_files
 from curate.text.shingles import shingles
 

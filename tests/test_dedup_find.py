@@ -18,7 +18,7 @@ from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_names
 from curate.dedup.sign import sign_documents
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 # The opening of the Gettysburg address, and what editors, templates and crawlers do to a text.
 ADDRESS = (

@@ -11,7 +11,7 @@ import pytest
 from curate.cli import main
 from curate.dedup.index import open_index
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.standalone.dedup import dedup_files
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()

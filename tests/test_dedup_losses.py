@@ -16,7 +16,7 @@ import pytest
 from curate.dedup.find import find_duplicates
 from curate.dedup.sign import sign_documents
 from curate.errors import UsageError
-from curate.recipe import Dedup, Verify
+from curate.recipe_dedup import Dedup, Verify
 
 WORDS = re.findall(r"[a-z]+", (Path(__file__).parent.parent / "LICENSE").read_text().lower())
 MANY_BANDS = {"method": ("minhash",), "bands": 60, "rows": 2}

@@ -15,7 +15,7 @@ from curate.dedup.method import DocumentMethod
 from curate.dedup.methods import METHODS, document_methods, find_method
 from curate.dedup.sign import sign_documents
 from curate.errors import RecipeError, RunConflict, UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.report.check import check
 from curate.report.plan import plan
 from curate.report.terminal.why import story_lines

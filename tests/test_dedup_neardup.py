@@ -24,7 +24,7 @@ from curate.dedup.exact import hash_texts
 from curate.dedup.find import find_duplicates
 from curate.dedup.minhash import band_names, sign, unpack_signatures
 from curate.dedup.s_curve import candidate_probability
-from curate.recipe import Dedup, Verify
+from curate.recipe_dedup import Dedup, Verify
 from curate.text.shingles import shingles
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -8,7 +8,7 @@ import pytest
 from curate.dedup.ranking import KEEP, rank_documents
 from curate.dedup.sign import check_keep, sign_documents
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 ROWS = [("a", "web", 10), ("b", "web", 30), ("c", "books", 5), ("d", "news", 99), ("e", "web", 30), ("f", "web", 1)]
 DOCUMENTS = pl.DataFrame(ROWS, schema=["id", "source", "length"], orient="row")

@@ -18,7 +18,7 @@ from curate.dedup.index import open_index, write_index
 from curate.dedup.sign import sign_documents
 from curate.engine.outputs import Outputs
 from curate.engine.whole import file_digest, whole_file
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 
 def entry_of(path: Path) -> dict[str, object]:

@@ -20,9 +20,9 @@ ROOMS = ("extract", "filters", "dedup", "decontaminate", "scrub", "tokenize", "t
 
 FLOORS = [
     ["version", "errors", "plugins", "run_files", "toml_lines", "toml_text", "finite"],
-    ["text", "typed", "interrupts", "terminal"],
+    ["text", "typed", "recipe_dedup", "interrupts", "terminal"],
     ["batch", "recipe", "recipe_path", "settings"],
-    ["recipe_file", "recipe_edit", "own_code"],
+    ["recipe_file", "recipe_form", "recipe_edit", "own_code"],
     ["engine"],
     ["run_folder", "faults", "readers"],
     [*ROOMS],

@@ -12,8 +12,8 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 import curate
 from curate.errors import DocumentError, RecipeError
 from curate.pipeline.check import check_recipe
-from curate.recipe import digest
 from curate.recipe_file import load
+from curate.recipe_form import digest
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.mix import read_mixture
 from curate.tokenize.shards import open_shards

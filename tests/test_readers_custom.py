@@ -17,8 +17,9 @@ from curate.batch import Record
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import RecipeError, RunConflict, UsageError
 from curate.readers.custom import resolve_reader
-from curate.recipe import Source, normal_form, to_toml
+from curate.recipe import Source
 from curate.recipe_file import load
+from curate.recipe_form import normal_form, to_toml
 from curate.report.check import check
 from curate.report.plan import plan
 from curate.report.terminal.plan import plan_lines

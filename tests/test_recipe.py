@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.recipe import Recipe, Step, TokenizerChoice, TrainTokenizer, digest, to_toml
+from curate.recipe import Recipe, Step, TokenizerChoice, TrainTokenizer
 from curate.recipe_file import load, shipped_recipes
+from curate.recipe_form import digest, to_toml
 from curate.steps.bind import resolve
 from curate.toml_lines import value_lines
 
@@ -189,7 +190,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
 @settings(deadline=None, max_examples=100)
 def test_line_numbers_are_right_for_any_table_written_one_key_a_line(table: dict[str, object]) -> None:
-    from curate.recipe import _toml, _toml_key
+    from curate.recipe_form import _toml, _toml_key
 
     text = "\n".join(f"{_toml_key(key)} = {_toml(value)}".replace("\n", " ") for key, value in table.items())
     assert tomllib.loads(text) == table

@@ -11,7 +11,7 @@ import pytest
 
 import curate
 from curate.pipeline.run import run
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.recipe_file import load, shipped_recipes
 from curate.steps.bind import resolve
 from curate.tokenize.rehydrate import times_by_size

@@ -20,8 +20,9 @@ from curate.engine.posix import PosixStore
 from curate.errors import RunConflict, UsageError
 from curate.pipeline.planning import make_plan
 from curate.pipeline.run import run
-from curate.recipe import Recipe, Source, to_toml
+from curate.recipe import Recipe, Source
 from curate.recipe_file import load
+from curate.recipe_form import to_toml
 from curate.report.funnel import by_step, funnel
 from curate.report.retune import by_language, difference, samples
 from curate.steps.apply import write_recipe as write_recipe_of

@@ -13,7 +13,7 @@ import pytest
 import curate
 from curate.cli import main
 from curate.errors import UsageError
-from curate.recipe import Dedup, Ngrams, Substring
+from curate.recipe_dedup import Dedup, Ngrams, Substring
 from curate.standalone.dedup import dedup_files
 
 PREAMBLE = (

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.cli import main
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.standalone.dedup import dedup_files
 from curate.standalone.writing import as_table, schema_of, united
 

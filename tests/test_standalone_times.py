@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 import curate
 from curate.decontaminate.evaluations import open_evaluation
-from curate.recipe import Decontaminate, Dedup
+from curate.recipe import Decontaminate
+from curate.recipe_dedup import Dedup
 from curate.standalone.dedup import dedup_files
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()

@@ -12,7 +12,8 @@ import pytest
 from curate.engine.clock import Clock
 from curate.errors import UsageError
 from curate.filters.language import LID_176
-from curate.recipe import Decontaminate, Dedup, OwnColumn, Recipe, Scrub, Source, Step
+from curate.recipe import Decontaminate, OwnColumn, Recipe, Scrub, Source, Step
+from curate.recipe_dedup import Dedup
 from curate.steps.bind import BUILT_IN, bind, resolve
 from curate.steps.conform import as_measured, common_type, conformed
 from curate.steps.decide import decide

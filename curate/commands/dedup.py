@@ -14,7 +14,7 @@ from curate.settings import toml_value
 from curate.terminal import say, say_json
 
 if TYPE_CHECKING:
-    from curate.recipe import Dedup
+    from curate.recipe_dedup import Dedup
 
 PARAMETERS = ("method", "ngram", "unit", "normalize", "bands", "rows", "threshold", "permutations", "verify", "keep")
 """Options that are keys of `[dedup]`."""
@@ -111,7 +111,7 @@ def _parameters(options: argparse.Namespace) -> Dedup:
     """
     from curate.dedup.sign import with_bands
     from curate.errors import UsageError
-    from curate.recipe import Dedup
+    from curate.recipe_dedup import Dedup
     from curate.settings import build_options
 
     given = {name: getattr(options, name) for name in PARAMETERS}

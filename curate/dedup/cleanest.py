@@ -20,7 +20,7 @@ from curate.dedup.ranking import keep_word, rank_documents
 from curate.dedup.sets import Texts, batches_of
 from curate.dedup.signatures import SignatureFiles
 from curate.engine.threads import in_order
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.text.buffers import text_buffers
 from curate.text.compiled import kernel
 from curate.text.units import Span, all_windows

@@ -26,7 +26,7 @@ from curate.dedup.minhash import EMPTY, SEED, band_keys, band_names, pack_signat
 from curate.dedup.near import MINHASH
 from curate.dedup.signatures import read_columns
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.recipe_file import load
 from curate.run_files import INDEX, RECIPE, filtered
 from curate.text.shingles import shingles

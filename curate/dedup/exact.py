@@ -13,7 +13,7 @@ from xxhash import xxh3_128_digest
 
 from curate.dedup.equal import find_equal
 from curate.dedup.method import DocumentMethod, Search
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.text.buffers import TextBuffers, text_buffers
 from curate.text.compiled import kernel, part
 

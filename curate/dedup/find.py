@@ -27,7 +27,7 @@ from curate.dedup.ranking import CLEANEST, KEEP, keep_word, keeps_cleanest, rank
 from curate.dedup.sets import Texts
 from curate.dedup.signatures import ACCOUNT, SignatureFiles
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 KNOWN = "known"
 COMPARED = ("similarity", "containment", "novel_words")

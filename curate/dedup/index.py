@@ -20,7 +20,7 @@ from curate.dedup.ranking import KEEP
 from curate.dedup.signatures import read_columns
 from curate.engine.whole import OpenFile, whole_file
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.run_files import INDEX
 
 PARAMETERS = "index.json"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from curate.dedup.duplicates import Duplicates
     from curate.dedup.sets import Texts
     from curate.dedup.signatures import SignatureFiles
-    from curate.recipe import Dedup
+    from curate.recipe_dedup import Dedup
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from curate.dedup.method import DocumentMethod, Method, PassageMethod
 from curate.errors import UsageError, nearest
 from curate.plugins import find_plugin, named_object, plugin_names
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 METHODS: Mapping[str, str] = {
     "exact": "curate.dedup.exact:EXACT",

@@ -28,7 +28,7 @@ from curate.dedup.s_curve import s_curve_sentence
 from curate.dedup.scratch import Scratch
 from curate.dedup.sets import Gram, Sets, Texts, write_sets
 from curate.dedup.signatures import SignatureFiles
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 SIGNATURE = "signature"
 MEMBERS_AT_ONCE = 1 << 19  # candidates whose buckets and signatures are in memory: some 400 MB at 14 bands of 8 rows

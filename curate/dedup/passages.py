@@ -24,7 +24,7 @@ from curate.dedup.repeats import find_repeats
 from curate.dedup.sets import Texts, batches_of
 from curate.dedup.signatures import SignatureFiles
 from curate.errors import UsageError
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.text.units import Span
 
 NGRAMS_A_TOKEN = 1

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 KEEP = "keep_value"
 """The column of the signature files that `keep` other than "longest" and "first" puts there; larger ones stay."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.errors import UsageError
-from curate.recipe import Dedup, Verify
+from curate.recipe_dedup import Dedup, Verify
 
 STEPS = 2_000  # of Simpson's rule, each side of the threshold
 SIMILARITIES = (0.5, 0.6, 0.7, 0.8, 0.9)

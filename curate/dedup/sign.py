@@ -15,7 +15,7 @@ from curate.dedup.methods import document_methods
 from curate.dedup.ranking import CLEANEST, KEEP, keep_word
 from curate.dedup.s_curve import split_permutations
 from curate.errors import UsageError, nearest
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 HIGHEST = "highest:"
 DATES = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")

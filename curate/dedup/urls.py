@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from curate.dedup.equal import find_equal
 from curate.dedup.method import DocumentMethod, Search
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 
 KEY = "url_hash"
 TRACKERS = ("utm_", "fbclid", "gclid", "msclkid", "mc_cid", "mc_eid")

@@ -22,7 +22,8 @@ from curate.forecast.distinct import distinct_share
 from curate.forecast.survey import GROUPS, Survey, survey
 from curate.forecast.token_density import Density, token_densities
 from curate.pipeline.survivors import cut_documents
-from curate.recipe import Dedup, Recipe
+from curate.recipe import Recipe
+from curate.recipe_dedup import Dedup
 from curate.steps.scrub import scrub_as_asked
 
 TEXTS_AT_ONCE = 2_000

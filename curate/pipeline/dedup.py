@@ -22,7 +22,8 @@ from curate.engine.job import Job, Made
 from curate.engine.store import Store
 from curate.errors import UsageError
 from curate.pipeline.filtered import open_filtered
-from curate.recipe import Dedup, Recipe
+from curate.recipe import Recipe
+from curate.recipe_dedup import Dedup
 from curate.run_files import CUTS, DUPLICATES, INDEX, LOSSES
 from curate.steps.deciding_files import check_as_planned, index_files, method_files
 from curate.steps.scrub import scrub_as_asked

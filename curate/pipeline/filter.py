@@ -24,7 +24,8 @@ from curate.engine.ledger import check_account, count_outcomes
 from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
 from curate.readers.inputs import reader_of
-from curate.recipe import Dedup, Recipe, Source
+from curate.recipe import Recipe, Source
+from curate.recipe_dedup import Dedup
 from curate.run_files import Filtered, filtered
 from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
 from curate.steps.columns import as_documents, as_ledger, in_order

@@ -16,7 +16,8 @@ from curate.engine.plan import Plan
 from curate.engine.records import read_done
 from curate.engine.sealed import sealed_bytes
 from curate.engine.store import Store
-from curate.recipe import Recipe, digest
+from curate.recipe import Recipe
+from curate.recipe_form import digest
 from curate.run_files import DONE, MANIFEST, PLAN, RECIPE, SPLIT_ENDS, SPLITS, WORK
 from curate.steps.deciding_files import deciding_files
 from curate.version import __version__

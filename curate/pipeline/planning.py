@@ -9,7 +9,8 @@ import hashlib
 
 from curate.engine.plan import Plan
 from curate.readers.inputs import find_source, split_inputs
-from curate.recipe import Recipe, digest, to_toml
+from curate.recipe import Recipe
+from curate.recipe_form import digest, to_toml
 from curate.steps.deciding_files import deciding_files, digests_of
 from curate.steps.own_columns import own_columns, with_common_numbers
 from curate.steps.schema import run_tables

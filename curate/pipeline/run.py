@@ -35,8 +35,9 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
-from curate.recipe import Recipe, TokenizerChoice, to_toml
+from curate.recipe import Recipe, TokenizerChoice
 from curate.recipe_file import opened
+from curate.recipe_form import to_toml
 from curate.run_files import LOCK, MANIFEST, RECIPE, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve

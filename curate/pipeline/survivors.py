@@ -20,7 +20,8 @@ from curate.engine.records import intact
 from curate.engine.sizes import AFTER
 from curate.engine.store import Store
 from curate.pipeline.dedup import cuts_among, rows_among, verdicts_among
-from curate.recipe import Dedup, Recipe
+from curate.recipe import Recipe
+from curate.recipe_dedup import Dedup
 from curate.run_files import BROKEN_TEXTS, CHANGED_TEXTS, CUTS, DUPLICATES
 
 TOLD = dict.fromkeys(("id", "step", "reason", "value"), pl.String)

@@ -15,8 +15,9 @@ from curate.engine.plan import Plan
 from curate.forecast.estimate import Estimate, estimate
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
-from curate.recipe import Recipe, digest
+from curate.recipe import Recipe
 from curate.recipe_file import opened
+from curate.recipe_form import digest
 from curate.steps.bind import resolve
 from curate.tokenize.mix import Mixture, plan_mixture
 

@@ -29,7 +29,8 @@ from curate.engine.plan import Split
 from curate.errors import UsageError
 from curate.pipeline.survivors import cut_documents
 from curate.readers.rows import KNOWN
-from curate.recipe import Dedup, Recipe, Source
+from curate.recipe import Recipe, Source
+from curate.recipe_dedup import Dedup
 from curate.standalone.dedup_account import DedupAccount, account_of
 from curate.standalone.outputs import check_index, check_places
 from curate.standalone.tables import (

@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from curate.errors import CurateError, UsageError
-from curate.recipe import Recipe, digest, to_toml
+from curate.recipe import Recipe
 from curate.recipe_edit import Edit, edited, with_inputs_of
 from curate.recipe_file import SHIPPED, load, shipped_recipes
+from curate.recipe_form import digest, to_toml
 from curate.run_folder import RunFolder
 from curate.steps.bind import resolve, step_names
 from curate.steps.retune import Change, Retuned

@@ -19,7 +19,8 @@ from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom
 from curate.own_code.functions import script_functions
 from curate.plugins import named_object, plugin_names
-from curate.recipe import Dedup, Recipe, Source, Step, recipe_error
+from curate.recipe import Recipe, Source, Step, recipe_error
+from curate.recipe_dedup import Dedup
 from curate.recipe_path import place_paths
 from curate.steps.source_reader import with_reader
 from curate.tokenize.rehydrate import check_rehydration

@@ -12,7 +12,8 @@ from curate.engine.sizes import BEFORE
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
 from curate.readers.reader import READERS, traits_of
-from curate.recipe import Dedup, Kind, Source
+from curate.recipe import Kind, Source
+from curate.recipe_dedup import Dedup
 from curate.text.signals import SIGNALS
 
 LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")

@@ -14,7 +14,8 @@ from polars._typing import PolarsDataType
 
 from curate.dedup.methods import cuts_texts
 from curate.engine.sizes import AFTER, BEFORE, LATER
-from curate.recipe import Dedup, Recipe, Source
+from curate.recipe import Recipe, Source
+from curate.recipe_dedup import Dedup
 from curate.steps.bind import bind
 from curate.steps.columns import as_documents, as_ledger, empty_batch, ordered
 from curate.steps.conform import common_type

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from curate.dedup.methods import explanations
-from curate.recipe import Dedup
+from curate.recipe_dedup import Dedup
 from curate.report.losses import Loss
 from curate.report.shown import PassagesCut
 from curate.report.terminal.columns import size
