@@ -24,7 +24,7 @@ from warcio.warcwriter import WARCWriter
 
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
-from curate.readers import members, warc
+from curate.readers import members, pages, warc
 from curate.recipe import Source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -483,7 +483,8 @@ def test_a_start_across_two_pages_of_the_file_is_found(
     tmp_path: Path, whole: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = read_bytes(tmp_path, messy())
-    monkeypatch.setattr(members, "PAGE", 97)
+    monkeypatch.setattr(pages, "PAGE", 97)
+    monkeypatch.setattr(pages, "MARGIN", 97)
     assert read_bytes(tmp_path, messy()) == expected
 
 

@@ -1,36 +1,27 @@
-"""The bytes of a WARC file as runs that records lie in, found again after damage.
+"""The members of a WARC file: gzip members or zstd frames, found wherever they begin, and inflated piece by piece.
 
-    file ─▶ find_format ─▶ gzip, zstd:  members that start with a record ─▶ a Chain each: it, and what continues it
-                           plain:       the file itself                  ─▶ PlainRun
+    file ─▶ find_format ─▶ Codec, or "plain" ─▶ find_start ─▶ Member that begins with a record ─▶ inflated bytes
 
-A member that begins with "WARC/", or in an ARC file with the line of a record, is a *start*. Everything between two
-starts belongs to the first of them, so any two neighboring ranges of a file, wherever they are cut, read every member
-once and report every damage once.
+A member that begins with "WARC/", or in an ARC file with the line of a record, is a *start*.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import zstandard
 from isal import isal_zlib
 from isal.isal_zlib import IsalError
 
-from curate.batch import Pulse, no_pulse
-from curate.errors import MachineError
+from curate.readers.pages import Pages
 
-PAGE = 4 << 20  # bytes read from storage at once
-MARGIN = 64 << 10  # the same, before and behind the range that is read
 MAX_INFLATED = 256 << 10  # bytes inflated in one call
-MAX_WHOLE = 1 << 20  # inflated bytes of a member that is handed on in one piece
 MAX_RATIO = 100  # real pages stay under 30; deflate itself ends at 1032
 MAX_PEEK = 4 << 10  # compressed bytes looked at to tell whether a member begins a record
 MAX_PULSE = 16 << 20  # inflated bytes between two pulses
-LONGEST_MATCH = 32  # of the magics
 TRIES, BYTES_A_TRY = 1_000, 64  # how often bytes that look like a member are inflated: at first, and for each so many
 
 
@@ -69,71 +60,6 @@ class DamagedMember(Exception):
     def __init__(self, reason: str, detail: str, start: int, end: int) -> None:
         super().__init__(f"{detail}; bytes {start}-{end}")
         self.reason = reason
-
-
-class ByteRun(Protocol):
-    """A run of bytes that records lie in, one after the other."""
-
-    position: int
-    """Where `more` goes on: counted in bytes of the file for a plain one, in inflated bytes for a chain."""
-    kind: Kind
-    is_checked: bool
-    """True where a checksum covers the bytes."""
-
-    def more(self) -> bytes | None:
-        """The next bytes; b"" once at the end of each member; None at the end. Raises DamagedMember."""
-
-    def jump(self, position: int) -> int:
-        """Go on at this position; returns the one reached, which is less where the run ends before."""
-
-    def locate(self, position: int) -> tuple[int, int]:
-        """Where a position lies: offset of its member in the file, and offset inside the inflated member."""
-
-
-class Pages:
-    """A file through one page of memory, of which the range [start, end) is read. Raises MachineError where the file
-    cannot be read, whatever it holds."""
-
-    def __init__(self, file: Any, pulse: Pulse = no_pulse, *, start: int = 0, end: int | None = None) -> None:
-        self._file, self.pulse = file, pulse
-        self.size: int = file.size()
-        self._start, self._end = start, self.size if end is None else end
-        self._page, self._begin = b"", 0
-
-    def at(self, position: int, size: int) -> bytes:
-        """The next `size` bytes, fewer only at the end of the file."""
-        inside = self._load(position, size)
-        return self._page[inside : inside + size]
-
-    def find(self, pattern: re.Pattern[bytes], start: int, end: int, *, longest: int = LONGEST_MATCH) -> int | None:
-        """Where the pattern first matches, beginning in [start, end); it matches no more than `longest` bytes."""
-        while start < end:
-            inside = self._load(start, longest)
-            match = pattern.search(self._page, inside)
-            if match:
-                found = self._begin + match.start()
-                return found if found < end else None
-            page_end = self._begin + len(self._page)
-            start = page_end - longest + 1 if page_end < self.size else end
-        return None
-
-    def _load(self, position: int, size: int) -> int:
-        """Have these bytes in the page; returns where in it they begin."""
-        page_end = self._begin + len(self._page)
-        if position < self._begin or (position + size > page_end and page_end < self.size):
-            self._page, self._begin = self._read(position, size), position
-        return position - self._begin
-
-    def _read(self, position: int, size: int) -> bytes:
-        self.pulse()
-        # What lies outside of the range is another split's to read: of that, not much more than is asked for.
-        ahead = min(PAGE, self._end - position) if position >= self._start else 0
-        try:
-            self._file.seek(position)
-            page: bytes = self._file.read(max(size, ahead, MARGIN))
-        except OSError as error:
-            raise MachineError(f"reading failed at byte {position}: {error}") from error
-        return page
 
 
 class ZstdInflater:
@@ -337,144 +263,3 @@ class Member:
 
     def _damage(self, reason: str, detail: str) -> DamagedMember:
         return DamagedMember(reason, detail, self.offset, self.position)
-
-
-def chains(pages: Pages, codec: Codec, start: int, end: int, *, max_bytes: int) -> Iterator[Chain]:
-    """The chains that start in [start, end); read each to its end before asking for the next.
-
-    The range that begins at 0 also takes what stands there and is no start: an empty or a damaged member.
-    """
-    if start == 0 and codec.magic.match(pages.at(0, 4)):
-        first: int | None = 0
-    else:
-        first = find_start(pages, codec, start, end)
-    following = None if first is None else Member(pages, codec, first, max_bytes=max_bytes)
-    while following and following.offset < end:
-        chain = Chain(pages, codec, following, max_bytes=max_bytes)
-        yield chain
-        following = chain.next
-
-
-class Chain:
-    """The run from one start to the next: nearly always one member with one record.
-
-    A member that does not begin with a record goes on where the one before ended (block-gzipped files, records cut
-    into a head and a payload member). When the run has ended, `next` is the next start, and `gap` the bytes before
-    it that are no member.
-    """
-
-    def __init__(self, pages: Pages, codec: Codec, first: Member, *, max_bytes: int) -> None:
-        self._pages, self._codec, self._max_bytes = pages, codec, max_bytes
-        self._first_offset, self.kind = first.offset, codec.kind
-        self.is_checked = True
-        self._begin(first)
-
-    def _begin(self, member: Member) -> None:
-        self._member = member
-        self.position = 0
-        self._marks = deque([(0, member.offset)])
-        self._told_end = self._ended = False
-        self.next: Member | None = None
-        self.gap: tuple[int, int] | None = None
-
-    def whole(self) -> bytes | None:
-        """All of a run that is like nearly all: one member, not too big, before another start or the end of the file.
-        None where anything is otherwise; then the run is as if it had not been asked, and is read piece by piece."""
-        try:
-            data = self._member.rest(min(MAX_WHOLE, self._max_bytes))
-            end = self._member.position
-            is_last = end == self._pages.size
-            following = self._open(end) if not is_last and self._codec.magic.match(self._pages.at(end, 4)) else None
-            if data and (is_last or (following is not None and following.begins_record())):
-                self.position, self.next, self._ended = len(data), following, True
-                return data
-        except DamagedMember:
-            pass  # it is met again, and named, where the pieces are read
-        self._begin(self._open(self._first_offset))
-        return None
-
-    def more(self) -> bytes | None:
-        if self._ended:
-            return None
-        try:
-            return self._more()
-        except DamagedMember as damage:
-            self._ended = True
-            raise self._widen(damage) from None
-
-    def _more(self) -> bytes | None:
-        data = self._member.more()
-        if data:
-            self.position += len(data)
-            return data
-        if not self._told_end:
-            self._told_end = True
-            return b""
-        return self._more() if self._continue() else None
-
-    def _continue(self) -> bool:
-        """Step to the member that follows; False, and the run has ended, where none does or it is a start."""
-        end = self._member.position
-        if self._codec.magic.match(self._pages.at(end, 4)):
-            following = self._open(end)
-            self._member, self._told_end = following, False
-            self._marks.append((self.position, end))
-            self._ended = following.begins_record()
-            self.next = following if self._ended else None
-        else:
-            self._ended = True
-            self.next = self._find(end)
-            gap_end = self.next.offset if self.next else self._pages.size
-            self.gap = (end, gap_end) if end < gap_end else None
-        return not self._ended
-
-    def _widen(self, damage: DamagedMember) -> DamagedMember:
-        """The damage reaches to the next start; a member is only truncated where nothing follows it."""
-        self.next = self._find(self._member.offset + 1)
-        end = self.next.offset if self.next else self._pages.size
-        reason = "corrupt" if damage.reason == "truncated" and self.next else damage.reason
-        return DamagedMember(reason, str(damage).rpartition("; bytes")[0], self._member.offset, end)
-
-    def _find(self, position: int) -> Member | None:
-        found = find_start(self._pages, self._codec, position, self._pages.size)
-        return None if found is None else self._open(found)
-
-    def _open(self, offset: int) -> Member:
-        return Member(self._pages, self._codec, offset, max_bytes=self._max_bytes)
-
-    def jump(self, position: int) -> int:
-        if position < self.position:
-            self._begin(self._open(self._first_offset))
-        while self.position < position and (data := self.more()) is not None:
-            if self.position > position:
-                self._member.unread(data[position - self.position :])
-                self.position = position
-        return self.position
-
-    def locate(self, position: int) -> tuple[int, int]:
-        while len(self._marks) > 1 and self._marks[1][0] <= position:
-            self._marks.popleft()
-        begin, offset = self._marks[0]
-        return offset, position - begin
-
-
-class PlainRun:
-    """An uncompressed file from one record's start on."""
-
-    is_checked = False
-
-    def __init__(self, pages: Pages, start: int, *, kind: Kind = WARC, step: int = 256 << 10) -> None:
-        self._pages, self._step, self.kind = pages, step, kind
-        self.position = start
-
-    def more(self) -> bytes | None:
-        data = self._pages.at(self.position, self._step)
-        self.position += len(data)
-        return data or None
-
-    def jump(self, position: int) -> int:
-        self.position = min(position, self._pages.size)
-        return self.position
-
-    def locate(self, position: int) -> tuple[int, int]:
-        return position, 0

@@ -17,23 +17,11 @@ from collections.abc import Iterator
 from curate.batch import Media, Pulse, Record, Rejected, no_pulse
 from curate.engine.files import Opener, open_file, open_input
 from curate.engine.plan import FileRange, InputFile
+from curate.readers.chains import Chain, PlainRun, chains
 from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
 from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
-from curate.readers.members import (
-    GZIP,
-    PLAIN,
-    WARC,
-    Chain,
-    Codec,
-    DamagedMember,
-    Kind,
-    Member,
-    Pages,
-    PlainRun,
-    chains,
-    find_format,
-    find_start,
-)
+from curate.readers.members import GZIP, PLAIN, WARC, Codec, DamagedMember, Kind, Member, find_format, find_start
+from curate.readers.pages import Pages
 from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks, read_whole
 from curate.recipe import Source
 

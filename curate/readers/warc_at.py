@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from curate.engine.files import open_input
 from curate.engine.plan import InputFile
-from curate.readers.members import PLAIN, Codec, Pages, PlainRun, chains, find_format, find_start
+from curate.readers.chains import PlainRun, chains
+from curate.readers.members import PLAIN, Codec, find_format, find_start
+from curate.readers.pages import Pages
 from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks
 
 Place = tuple[int, int]

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from curate.readers.arc_line import BadLine, read_arc_line
-from curate.readers.members import ARC, ByteRun, DamagedMember
+from curate.readers.chains import ByteRun
+from curate.readers.members import ARC, DamagedMember
 
 MAX_HEADER = 64 << 10
 MAX_DIGITS = 18  # of a length
