@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.filters.fasttext_file import FastTextTables
+from curate.text.bits import BLOCK, ONE, count_ones
 from curate.text.buffers import TextBuffers
 from curate.text.compiled import inner, kernel, part, pointer
 from curate.text.hashes import find_slot, hash_range, mix, place_words, table_size
@@ -24,25 +25,27 @@ LABEL_PREFIX = b"__label__"
 OPENING, CLOSING = 0x3C, 0x3E
 TAB, RETURN, SPACE = 0x09, 0x0D, 0x20
 FNV_BASIS, FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
-SIGN, SIGNS = np.uint32(0x80), np.uint32(0xFFFFFF00)
 WORD_PRIME = np.uint64(116049371)
 END_HASH = np.uint64(0xFFFFFFFFD79C9359)
 """That of "</s>", as `_signed` gives it."""
-CACHE_BYTES = 1 << 22
-MOST_CACHED = 1 << 16
+CACHE_BYTES = 1 << 23
+MOST_CACHED = 1 << 17
+
+
+FloatRows = npt.NDArray[np.float32]
 
 
 class Lookup(NamedTuple):
     """A model as the kernel takes it; the words' hashes lie in an open-addressing table at most half full.
 
-    `has_row` has a bit for each hash of an n-gram: it fits a cache that `rows_of` does not, and few hashes have a row.
+    `has_row` has a bit for each hash of an n-gram, 64 to a block; `rows_before` counts those before each block.
     """
 
     keys: npt.NDArray[np.uint64]
     ids: npt.NDArray[np.int32]
-    matrix: npt.NDArray[np.float32]
-    rows_of: npt.NDArray[np.int32]
-    has_row: npt.NDArray[np.uint8]
+    matrix: FloatRows
+    rows_before: npt.NDArray[np.int32]
+    has_row: npt.NDArray[np.uint64]
     numbers: Numbers
 
 
@@ -77,8 +80,21 @@ def new_lookup(tables: FastTextTables) -> Lookup:
         len(tables.rows_of) > 0,
         tables.words.index(END) if END in tables.words else -1,
     )
-    has_row = np.packbits(tables.rows_of >= 0, bitorder="little")
-    return Lookup(keys, ids, np.ascontiguousarray(tables.matrix), tables.rows_of, has_row, numbers)
+    return Lookup(keys, ids, *_by_hash(tables), numbers)
+
+
+def _by_hash(tables: FastTextTables) -> tuple[FloatRows, npt.NDArray[np.int32], npt.NDArray[np.uint64]]:
+    """The matrix of a pruned model with the rows of n-grams in the order of their hashes: so a row's number is the count
+    of those before it, which a bit for each hash tells in a twentieth of the memory of a number for each."""
+    is_row = np.zeros(len(tables.rows_of) // BLOCK * BLOCK + BLOCK, dtype=bool)
+    is_row[: len(tables.rows_of)] = tables.rows_of >= 0
+    counts = is_row.reshape(-1, BLOCK).sum(axis=1, dtype=np.int32)
+    has_row = np.packbits(is_row, bitorder="little").view(np.uint64)
+    matrix = tables.matrix
+    if len(tables.rows_of):
+        kept = tables.rows_of[tables.rows_of >= 0]
+        matrix = np.concatenate([matrix[: len(tables.words)], matrix[kept]])
+    return np.ascontiguousarray(matrix), np.cumsum(counts, dtype=np.int32) - counts, has_row
 
 
 def add_features(buffers: TextBuffers, lookup: Lookup) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
@@ -92,18 +108,33 @@ def add_features(buffers: TextBuffers, lookup: Lookup) -> tuple[npt.NDArray[np.f
     totals = np.zeros((buffers.documents, dim), dtype=np.float64)
     counts = np.zeros(buffers.documents, dtype=np.int64)
     cached = np.zeros(slots, np.uint64), np.empty(slots * dim, np.float32), np.empty(slots, np.int32)
-    longest = int(np.diff(buffers.offsets).max(initial=0)) // 2 + 2
-    _add_documents(*buffers, *lookup, *cached, np.empty(longest, dtype=np.uint64), totals, counts)
+    longest_text = int(np.diff(buffers.offsets).max(initial=0))
+    hashes, marked = np.empty(longest_text // 2 + 2, dtype=np.uint64), np.empty(longest_text + 3, dtype=np.uint8)
+    _add_documents(*buffers, *lookup, *cached, hashes, marked, totals, counts)
     return totals, counts
 
 
 @kernel
 def _add_documents(
-    data, offsets, keys, ids, matrix, rows_of, has_row, numbers, known, vectors, sizes, hashes, totals, counts
+    data,
+    offsets,
+    keys,
+    ids,
+    matrix,
+    rows_before,
+    has_row,
+    numbers,
+    known,
+    vectors,
+    sizes,
+    hashes,
+    marked,
+    totals,
+    counts,
 ):
-    lookup = Lookup(pointer(keys), pointer(ids), pointer(matrix), pointer(rows_of), pointer(has_row), numbers)
+    lookup = Lookup(pointer(keys), pointer(ids), pointer(matrix), pointer(rows_before), pointer(has_row), numbers)
     text, vectors, sizes, totals = pointer(data), pointer(vectors), pointer(sizes), pointer(totals)
-    cache, mask, hashes = pointer(known), len(known) - 1, pointer(hashes)
+    cache, mask, hashes, marked = pointer(known), len(known) - 1, pointer(hashes), pointer(marked)
     for document in range(len(offsets) - 1):
         total = document * numbers.dim
         at, end, words = offsets[document], offsets[document + 1], 0
@@ -119,7 +150,7 @@ def _add_documents(
             slot = np.int64(key >> np.uint64(32)) & mask
             if cache[slot] != key:  # one word a slot: the last one takes it, and frequent words soon have it back
                 cache[slot] = key
-                sizes[slot] = _add_word(text, begin, at, key, lookup, vectors, slot * numbers.dim)
+                sizes[slot] = _add_word(text, begin, at, key, lookup, vectors, slot * numbers.dim, marked)
             for column in range(numbers.dim):
                 totals[total + column] += vectors[slot * numbers.dim + column]
             counts[document] += sizes[slot]
@@ -138,8 +169,9 @@ def _is_separator(byte):
 
 
 @part
-def _add_word(text, begin, end, key, lookup, vectors, first):
-    """Write the sum of a word's rows to `vectors` from `first` on; returns how many rows. A label is no word."""
+def _add_word(text, begin, end, key, lookup, vectors, first, marked):
+    """Write the sum of a word's rows to `vectors` from `first` on; returns how many rows. A label is no word. `marked`
+    has room for the word and three bytes."""
     numbers = lookup.numbers
     for column in range(numbers.dim):
         vectors[first + column] = 0
@@ -150,49 +182,52 @@ def _add_word(text, begin, end, key, lookup, vectors, first):
     rows = 0
     if is_known:
         rows += _add_row(lookup, np.int64(lookup.ids[slot]), vectors, first)
-    for start in range(begin - 1, end + 1):  # "<" stands before the word, and ">" behind it
-        if _is_tail(text, start, begin, end):
+    length, bucket = _mark(text, begin, end, marked), np.uint32(numbers.bucket)
+    for start in range(length):
+        if _is_tail(marked[start]):
             continue
         value, at, size = FNV_BASIS, start, 0
-        while at <= end and size < numbers.max_ngram:
-            value = _extended(value, _byte_at(text, at, begin, end))
+        while at < length and size < numbers.max_ngram:
+            value = _extended(value, marked[at])
             at += 1
-            while _is_tail(text, at, begin, end):
-                value = _extended(value, np.uint32(text[at]))
+            while _is_tail(marked[at]):  # what stands behind the mark is no tail
+                value = _extended(value, marked[at])
                 at += 1
             size += 1
-            is_mark = size == 1 and (start < begin or at > end)
+            is_mark = size == 1 and (start == 0 or at == length)
             if size >= numbers.min_ngram and not is_mark:
-                # Of 32 bits, so that it is no negative number.
-                rows += _add_hashed(lookup, np.int64(value) % numbers.bucket, vectors, first)
+                rows += _add_hashed(lookup, np.int64(value % bucket), vectors, first)
     return rows
 
 
 @inner
-def _byte_at(text, at, begin, end):
-    if at < begin:
-        return np.uint32(OPENING)
-    return np.uint32(text[at]) if at < end else np.uint32(CLOSING)
+def _mark(text, begin, end, marked):
+    """Write "<word>" and a NUL to `marked`; returns the length without the NUL."""
+    marked[0] = OPENING
+    for at in range(begin, end):
+        marked[at - begin + 1] = text[at]
+    marked[end - begin + 1], marked[end - begin + 2] = CLOSING, 0
+    return end - begin + 2
 
 
 @inner
-def _is_tail(text, at, begin, end):
-    """Whether a byte of the word continues a character."""
-    return begin <= at < end and text[at] & 0xC0 == 0x80
+def _is_tail(byte):
+    """Whether it continues a character."""
+    return byte & 0xC0 == 0x80
 
 
 @inner
 def _fnv(text, begin, end):
     value = FNV_BASIS
     for at in range(begin, end):
-        value = _extended(value, np.uint32(text[at]))
+        value = _extended(value, text[at])
     return value
 
 
 @inner
 def _extended(value, byte):
     """FNV-1a of one byte more; bytes are signed there."""
-    return np.uint32((value ^ (byte | (SIGNS if byte & SIGN else np.uint32(0)))) * FNV_PRIME)
+    return np.uint32((value ^ np.uint32(np.int32(np.int8(byte)))) * FNV_PRIME)
 
 
 @inner
@@ -231,9 +266,12 @@ def _add_word_ngrams(hashes, words, lookup, totals, first):
 def _add_hashed(lookup, value, vectors, first):
     if not lookup.numbers.is_pruned:
         return _add_row(lookup, value + lookup.numbers.words, vectors, first)
-    if not lookup.has_row[value >> 3] >> np.uint8(value & 7) & 1:
+    block, bit = lookup.has_row[value >> 6], np.uint64(value & 63)
+    if not block >> bit & ONE:
         return 0
-    return _add_row(lookup, np.int64(lookup.rows_of[value]), vectors, first)
+    # Those of its own block that stand below its bit.
+    rank = lookup.rows_before[value >> 6] + np.int64(count_ones(block & ((ONE << bit) - ONE)))
+    return _add_row(lookup, lookup.numbers.words + rank, vectors, first)
 
 
 @inner

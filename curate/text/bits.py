@@ -31,6 +31,17 @@ trailing_zeros: Any = intrinsic(_trailing_zeros)
 """How many zeros stand below the lowest set bit of a uint64; 64 if none is set."""
 
 
+def _count_ones(context: Any, bits: Any) -> Any:
+    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.ctpop(values[0])
+
+    return types.uint64(types.uint64), lower
+
+
+count_ones: Any = intrinsic(_count_ones)
+"""How many bits of a uint64 are set."""
+
+
 @inner
 def class_bits(classes, first, end, wanted):
     """Bit i: the code point at `first + i` is of a wanted class; none of those from `end` on is."""
