@@ -84,7 +84,7 @@ def new_lookup(tables: FastTextTables) -> Lookup:
 
 
 def _by_hash(tables: FastTextTables) -> tuple[FloatRows, npt.NDArray[np.int32], npt.NDArray[np.uint64]]:
-    """The matrix of a pruned model with the rows of n-grams in the order of their hashes: so a row's number is the count
+    """The matrix of a pruned model, the rows of n-grams in the order of their hashes: so a row's number is the count
     of those before it, which a bit for each hash tells in a twentieth of the memory of a number for each."""
     is_row = np.zeros(len(tables.rows_of) // BLOCK * BLOCK + BLOCK, dtype=bool)
     is_row[: len(tables.rows_of)] = tables.rows_of >= 0
