@@ -98,7 +98,7 @@ def test_a_run_answers_with_values(ran: curate.Run, capsys: pytest.CaptureFixtur
     with pytest.raises(UsageError, match="has no near-duplicates"):
         ran.losses()
     found = ran.retune({"gopher_quality.min_words": 1})
-    assert {row.verdict: row.documents_then for row in found.steps} == {"gopher_quality": 1, "kept": 9}
+    assert {row.step: row.documents_then for row in found.steps} == {"gopher_quality": 1, "kept": 9}
     assert curate.verify(ran).is_sound
     assert all(map(is_dataclass, (shown, story, found, curate.verify(ran.folder))))
     assert capsys.readouterr() == ("", "")

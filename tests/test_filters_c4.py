@@ -1,4 +1,4 @@
-"""curate.filters.c4: the text that is left and the verdict, against the rules said in plain Python."""
+"""curate.filters.c4: the text that is left and what is dropped, against the rules said in plain Python."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def sampled(path: Path) -> tuple[Source, Recipe, pl.DataFrame]:
     return source, recipe, sample_source(recipe, source, make_plan(recipe), 500)
 
 
-def verdicts(ledger: pl.DataFrame, prefix: str = "") -> dict[str, str]:
+def decisions(ledger: pl.DataFrame, prefix: str = "") -> dict[str, str]:
     """What the filters made of each document: the step that took it, or "kept"."""
     steps = ledger[f"{prefix}step"].replace(["dedup"], [None]).fill_null("kept")
     return dict(zip(ledger["id"], steps, strict=True))
@@ -121,13 +121,13 @@ def test_the_forecast_is_what_a_new_run_does(
     recipe = write_recipe(tmp_path, min_score=values.get("min_score", 0.65), min_words=int(values.get("min_words", 80)))
     again = run(recipe, out=tmp_path / "run", workers=0).ledger().collect()
     done = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
-    assert verdicts(told, "new_") == verdicts(done)
-    assert verdicts(told, "new_") != verdicts(told, "old_")
+    assert decisions(told, "new_") == decisions(done)
+    assert decisions(told, "new_") != decisions(told, "old_")
 
 
 def test_without_a_change_nothing_changes(finished: curate.Run) -> None:
     told = retune(finished, [Change("gopher_quality", "min_words", 80)])
-    assert verdicts(told.rows, "new_") == verdicts(told.rows, "old_")
+    assert decisions(told.rows, "new_") == decisions(told.rows, "old_")
     assert samples(told, 5).is_empty()
     assert all(row.documents == row.documents_then for row in difference(finished, told))
 
@@ -136,7 +136,7 @@ def test_the_difference_adds_up_and_names_the_languages(finished: curate.Run) ->
     told = retune(finished, [Change("language", "keep", ["en"])])
     rows = list(difference(finished, told))
     assert sum(row.documents for row in rows) == sum(row.documents_then for row in rows) == told.rows.height
-    kept = next(row for row in rows if row.verdict == "kept")
+    kept = next(row for row in rows if row.step == "kept")
     assert kept.tokens is not None
     assert kept.tokens_then is not None
     assert 0 < kept.tokens_then < kept.tokens
@@ -160,12 +160,12 @@ def test_cheap_steps_have_measured_what_an_earlier_step_dropped(inputs: Path, tm
     for min_words, min_score in ((20, 0.65), (20, 0.3), (200, 0.65)):
         changes = [Change("gopher_quality", "min_words", min_words), Change("language", "min_score", min_score)]
         told = retune(done, changes)
-        assert "unknown" not in {row.verdict for row in difference(done, told)}
+        assert "unknown" not in {row.step for row in difference(done, told)}
         recipe = write_recipe(tmp_path, min_words=min_words, min_score=min_score, last=last)
         again = run(recipe, out=tmp_path / f"run-{min_words}-{min_score}", workers=0).ledger().collect()
         anew = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
-        assert verdicts(told.rows, "new_") == verdicts(anew)
-        assert verdicts(told.rows, "new_") != verdicts(told.rows, "old_")
+        assert decisions(told.rows, "new_") == decisions(anew)
+        assert decisions(told.rows, "new_") != decisions(told.rows, "old_")
 
 
 def test_measuring_what_was_dropped_changes_no_outcome(inputs: Path, tmp_path: Path) -> None:
@@ -174,8 +174,8 @@ def test_measuring_what_was_dropped_changes_no_outcome(inputs: Path, tmp_path: P
     steps = bind(source, recipe)
     dear = tuple(replace(step, filter=replace(step.filter, is_cheap=False)) for step in steps)
     measured, spared = (decide(batch, each, Clock()) for each in (steps, dear))
-    verdict = ("id", "outcome", "step", "reason", "value")
-    assert measured.select(verdict).equals(spared.select(verdict))
+    decided = ("id", "outcome", "step", "reason", "value")
+    assert measured.select(decided).equals(spared.select(decided))
     assert measured.filter(outcome="kept")["text"].equals(spared.filter(outcome="kept")["text"])
     cheap = measured.filter(step="gopher_quality")
     assert cheap["toxicity_score"].null_count() == 0
@@ -207,11 +207,11 @@ def test_a_threshold_before_a_change_of_texts_is_judged_on_the_old_text(inputs: 
     told = retune(done, [Change("gopher_quality", "min_words", limit)])
     anew = run(write_recipe(tmp_path, last=last, min_words=limit), out=tmp_path / "anew", workers=0)
     ledger = anew.ledger("web").collect().filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
-    assert verdicts(told.rows, "new_") == verdicts(ledger)
+    assert decisions(told.rows, "new_") == decisions(ledger)
     for forecast, real, side in ((told, anew, "_then"), (told, done, "")):
         expected = {row.step: row.bytes for row in by_step(funnel(real)) if row.outcome == "dropped"}
-        steps = [row for row in difference(done, forecast) if row.verdict in expected]
-        assert {row.verdict: getattr(row, f"bytes{side}") for row in steps}.items() <= expected.items()
+        steps = [row for row in difference(done, forecast) if row.step in expected]
+        assert {row.step: getattr(row, f"bytes{side}") for row in steps}.items() <= expected.items()
         assert len(steps) > 1
 
 
@@ -231,7 +231,7 @@ def test_what_is_unknown_is_measured_on_the_documents_read_again(inputs: Path, t
     recipe.write_text(recipe.read_text().replace('keep = ["en", "de"]', 'keep = ["en", "de", "es", "fr"]'))
     again = run(recipe, out=tmp_path / "anew", workers=0).ledger().collect()
     anew = again.filter(~pl.col("step").is_in(["read", "extract"]).fill_null(False))
-    assert verdicts(told.rows, "new_") == verdicts(anew)
+    assert decisions(told.rows, "new_") == decisions(anew)
     assert "gopher_quality#2" in set(told.rows["new_step"])
     with (tmp_path / "a.warc.gz").open("ab") as file:
         file.write(b"x")
@@ -261,7 +261,7 @@ def test_the_readmes_example_answers_with_numbers(tmp_path: Path) -> None:
     done = run(tmp_path / "part.toml", out=tmp_path / "run", workers=0)
     told = retune(done, [parse_change("gopher_quality.min_words=30")])
     assert "unknown" not in set(told.rows["new_outcome"])
-    rows = {row.verdict: row for row in difference(done, told)}
+    rows = {row.step: row for row in difference(done, told)}
     assert rows["kept"].documents_then > rows["kept"].documents
 
 
@@ -360,7 +360,7 @@ def test_the_command_prints_the_difference_and_writes_a_recipe_that_loads(
         printed = capsys.readouterr()
         assert exit.value.code == code, printed.err
         if options == ["--json"]:
-            assert {row["verdict"] for row in json.loads(printed.out)["difference"]} >= {"language", "kept"}
+            assert {row["step"] for row in json.loads(printed.out)["difference"]} >= {"language", "kept"}
         elif not options:
             assert "dropped by gopher_quality, min_words" in printed.out
             assert "copies are looked for in a new run only" in printed.out

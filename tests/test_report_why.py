@@ -76,11 +76,11 @@ def test_every_dropped_document_names_the_rule_that_its_ledger_row_names(finishe
     assert set(rows["step"]) >= {"language", "gopher_quality"}
     for row in rows.iter_rows(named=True):
         (story,) = stories(finished, row["id"])
-        (culprit,) = [check for check in story.checks if check.verdict == "dropped"]
+        (culprit,) = [check for check in story.checks if check.result == "dropped"]
         assert (culprit.step, culprit.rule) == (row["step"], row["reason"])
         position = story.checks.index(culprit)
-        assert {check.verdict for check in story.checks[:position]} <= {"kept"}
-        assert {check.verdict for check in story.checks[position + 1 :]} <= {"would keep", "would drop"}
+        assert {check.result for check in story.checks[:position]} <= {"kept"}
+        assert {check.result for check in story.checks[position + 1 :]} <= {"would keep", "would drop"}
 
 
 def test_nothing_would_drop_what_it_has_not_measured(tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_nothing_would_drop_what_it_has_not_measured(tmp_path: Path) -> None:
     done = run(tmp_path / "toy.toml", out=tmp_path / "run", workers=0)
     taken = done.ledger().filter(step="gopher_quality").head(1).collect()["id"][0]
     (story,) = stories(done, taken)
-    told = {check.step: check.verdict for check in story.checks}
+    told = {check.step: check.result for check in story.checks}
     assert told["where"] == "not measured"
     assert told["url"] in ("would keep", "would drop")
     assert told["gopher_repetition"] == "not measured"
     [wrong] = done.ledger().filter(step="language", reason="keep").head(1).collect()["id"].to_list() or [None]
     if wrong:
         (story,) = stories(done, wrong)
-        told = {check.step: check.verdict for check in story.checks}
+        told = {check.step: check.result for check in story.checks}
         assert (told["url"], told["gopher_quality"]) == ("not measured", "would keep")
 
 

@@ -175,7 +175,7 @@ def test_retune_and_why_see_values_as_they_were_measured(done: RunFolder) -> Non
     kept = rows.filter(new_outcome="kept").join(scores, on="id")
     assert kept["score"].to_list() == ["8", "9"]
     [story] = stories(done, "rated/rated.jsonl@0")
-    assert (story.checks[0].value, story.checks[0].verdict) == (0, "dropped")
+    assert (story.checks[0].value, story.checks[0].result) == (0, "dropped")
     assert {check.signal for check in story.checks} == {"score", "good"}
 
 

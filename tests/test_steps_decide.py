@@ -1,4 +1,4 @@
-"""curate.steps.decide: verdicts and measures do not depend on the batch, nor on the process's hash seed."""
+"""curate.steps.decide: decisions and measures do not depend on the batch, nor on the process's hash seed."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def test_a_step_decides_the_same_on_any_batch(batch: pl.DataFrame, name: str) ->
 def test_the_whole_chain_decides_the_same_on_any_batch(batch: pl.DataFrame) -> None:
     together = decide(batch, steps(), Clock())
     apart = pl.concat([decide(part, steps(), Clock()) for part in batch.iter_slices(11)], how="diagonal_relaxed")
-    verdict = ["id", "outcome", "step", "reason", "value", "text"]
-    assert_frame_equal(together.select(verdict), apart.select(verdict))
+    decided = ["id", "outcome", "step", "reason", "value", "text"]
+    assert_frame_equal(together.select(decided), apart.select(decided))
 
 
 def test_the_hash_seed_of_the_process_changes_nothing(tmp_path: Path, batch: pl.DataFrame) -> None:

@@ -41,32 +41,32 @@ def judge_licenses(batch: pl.DataFrame, allowed: frozenset[str]) -> pl.DataFrame
     if "license" not in batch.columns:
         return batch.with_columns(pl.lit(None, pl.Boolean).alias("license_allowed"))
     expressions = batch["license"].drop_nulls().unique()
-    verdicts = {expression: is_allowed(expression, allowed) for expression in expressions}
-    judged = pl.col("license").replace_strict(verdicts, default=None, return_dtype=pl.Boolean)
+    answers = {expression: is_allowed(expression, allowed) for expression in expressions}
+    judged = pl.col("license").replace_strict(answers, default=None, return_dtype=pl.Boolean)
     return batch.with_columns(judged.alias("license_allowed"))
 
 
 def is_allowed(expression: str, allowed: frozenset[str]) -> bool:
     """Whether an SPDX expression can be met with the listed identifiers alone."""
     tokens = re.findall(r"[()]|[^\s()]+", expression)
-    verdict, _ = _any_of(tokens, 0, allowed)
-    return verdict
+    answer, _ = _any_of(tokens, 0, allowed)
+    return answer
 
 
 def _any_of(tokens: list[str], at: int, allowed: frozenset[str]) -> tuple[bool, int]:
-    verdict, at = _all_of(tokens, at, allowed)
+    answer, at = _all_of(tokens, at, allowed)
     while at < len(tokens) and tokens[at].upper() == "OR":
         other, at = _all_of(tokens, at + 1, allowed)
-        verdict = verdict or other
-    return verdict, at
+        answer = answer or other
+    return answer, at
 
 
 def _all_of(tokens: list[str], at: int, allowed: frozenset[str]) -> tuple[bool, int]:
-    verdict, at = _one(tokens, at, allowed)
+    answer, at = _one(tokens, at, allowed)
     while at < len(tokens) and tokens[at].upper() == "AND":
         other, at = _one(tokens, at + 1, allowed)
-        verdict = verdict and other
-    return verdict, at
+        answer = answer and other
+    return answer, at
 
 
 def _one(tokens: list[str], at: int, allowed: frozenset[str]) -> tuple[bool, int]:
@@ -74,8 +74,8 @@ def _one(tokens: list[str], at: int, allowed: frozenset[str]) -> tuple[bool, int
     if at >= len(tokens):
         return False, at
     if tokens[at] == "(":
-        verdict, at = _any_of(tokens, at + 1, allowed)
-        return verdict, at + 1
-    verdict = tokens[at] in allowed
+        answer, at = _any_of(tokens, at + 1, allowed)
+        return answer, at + 1
+    answer = tokens[at] in allowed
     has_exception = at + 1 < len(tokens) and tokens[at + 1].upper() == "WITH"
-    return verdict, at + (3 if has_exception else 1)
+    return answer, at + (3 if has_exception else 1)

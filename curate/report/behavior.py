@@ -15,7 +15,7 @@ import polars as pl
 from curate.batch import Record, Rejected, Rule
 from curate.engine.plan import Plan
 from curate.recipe import Recipe, Source
-from curate.report.thresholds import verdict_on
+from curate.report.thresholds import flaw_of
 from curate.steps.chapters import read_split
 from curate.steps.extract import page_extractor
 from curate.steps.rows import record_row
@@ -94,7 +94,7 @@ def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Remark]:
             if _is_unknown(rule, trial.documents):
                 told = f'"{rule.signal}" is unknown for all {trial.documents.height:,} documents: it never decides'
                 yield Remark(False, f"{source}, {trial.step.name}, {rule.name}", told)
-            elif verdict_on(rule) != "off" and not trial.documents.filter(_fails(rule)).height:
+            elif flaw_of(rule) != "off" and not trial.documents.filter(_fails(rule)).height:
                 idle.append(f"{trial.step.name}.{rule.name}")
     if idle:
         yield Remark(False, source, f"dropped nothing of the sample: {', '.join(idle)}")

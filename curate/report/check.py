@@ -22,7 +22,7 @@ from curate.recipe import Recipe, Source, Step
 from curate.recipe_file import opened
 from curate.report.behavior import Remark, behavior, nothing_read, reader_raised
 from curate.report.plan import PlannedSource, planned_mixture, planned_sources
-from curate.report.thresholds import crossed, verdict_on
+from curate.report.thresholds import crossed, flaw_of
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
 
@@ -128,11 +128,11 @@ def _thresholds(source: Source, recipe: Recipe) -> Iterator[Remark]:
     for step in bind(source, recipe):
         off = []
         for rule in step.filter.rules:
-            verdict = verdict_on(rule)
-            if verdict == "off":
+            flaw = flaw_of(rule)
+            if flaw == "off":
                 off.append(rule.name)
-            elif verdict is not None:
-                yield Remark(True, f"{source.name}, {step.name}, {rule.name}", verdict)
+            elif flaw is not None:
+                yield Remark(True, f"{source.name}, {step.name}, {rule.name}", flaw)
         for low, high in crossed(step.filter.rules):
             told = f"nothing lies between {low.name} = {low.threshold:g} and {high.name} = {high.threshold:g}"
             yield Remark(True, f"{source.name}, {step.name}", told)

@@ -1,6 +1,6 @@
 """What other thresholds would change in a run, as values: step by step, language by language, and examples.
 
-changes ─▶ both verdicts of every document (steps.retune) ─▶ StepChange, LanguageChange, those that change sides
+changes ─▶ both decisions of every document (steps.retune) ─▶ StepChange, LanguageChange, those that change sides
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ MAX_LANGUAGES = 10
 
 @dataclass(frozen=True, slots=True)
 class StepChange:
-    """What a step drops of a source in the run, and what it would drop then; the `verdict` is the step's name, "kept",
+    """What a step drops of a source in the run, and what it would drop then; `step` is the step's name, "kept",
     or "unknown". Of what is kept the tokens to expect, by the run's own tokens per byte."""
 
     source: str
-    verdict: str
+    step: str
     documents: int
     bytes: int
     documents_then: int
@@ -50,7 +50,7 @@ class LanguageChange:
 
 @dataclass(frozen=True, slots=True)
 class Retuning:
-    """What would change. `documents` has both verdicts of every document, `samples` some of those that change sides.
+    """What would change. `documents` has both decisions of every document, `samples` some of those that change sides.
 
     "Kept" is kept by the filters: copies are looked for in a new run only. `is_edited` says whether the recipe that was
     written, if one was asked for, is the user's own file with new values (else: every default filled in).
@@ -90,18 +90,18 @@ def retuning(
 def difference(run: RunFolder, retuned: Retuned) -> Iterator[StepChange]:
     """By source: the steps in their order, what is unknown, what is kept."""
     sides = [_side(retuned.rows, side) for side in ("old", "new")]
-    both = sides[0].join(sides[1], on=["source", "verdict"], how="full", coalesce=True, suffix="_then").fill_null(0)
+    both = sides[0].join(sides[1], on=["source", "step"], how="full", coalesce=True, suffix="_then").fill_null(0)
     density = _tokens_per_byte(run)
     for source in retuned.recipe.sources:
-        part = {row["verdict"]: row for row in both.filter(source=source.name).iter_rows(named=True)}
+        part = {row["step"]: row for row in both.filter(source=source.name).iter_rows(named=True)}
         order = [*step_names(source), "unknown", "kept"]
         yield from (_change(part[name], density.get(source.name)) for name in order if name in part)
 
 
 def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
     outcome, step = pl.col(f"{side}_outcome"), pl.col(f"{side}_step")
-    verdict = pl.when(outcome.is_in(["kept", "unknown"])).then(outcome).otherwise(step)
-    return rows.group_by("source", verdict.alias("verdict")).agg(
+    left_at = pl.when(outcome.is_in(["kept", "unknown"])).then(outcome).otherwise(step)
+    return rows.group_by("source", left_at.alias("step")).agg(
         pl.len().cast(pl.Int64).alias("documents"), pl.col(f"{side}_bytes").sum().alias("bytes")
     )
 
@@ -115,7 +115,7 @@ def _tokens_per_byte(run: RunFolder) -> dict[str, float]:
 
 
 def _change(row: dict[str, Any], density: float | None) -> StepChange:
-    if density is None or row["verdict"] != "kept":
+    if density is None or row["step"] != "kept":
         return StepChange(**row, tokens=None, tokens_then=None)
     return StepChange(**row, tokens=int(row["bytes"] * density), tokens_then=int(row["bytes_then"] * density))
 

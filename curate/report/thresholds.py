@@ -23,7 +23,7 @@ def crossed(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
             yield low, high
 
 
-def verdict_on(rule: Rule) -> str | None:
+def flaw_of(rule: Rule) -> str | None:
     """What is wrong with a threshold; "off" where it is at the end of the range: so rules are switched off."""
     limits = _range(rule.signal)
     if limits is None or isinstance(rule.threshold, bool) or not isinstance(rule.threshold, int | float):

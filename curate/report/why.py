@@ -26,7 +26,7 @@ from curate.steps.schema import source_tables
 from curate.steps.signals_before import as_seen
 from curate.tokenize.document_table import DOCUMENT_TABLE
 
-Verdict = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
+Result = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
 MAX_HINTS = 5
 
@@ -41,7 +41,7 @@ class Check:
     signal: str
     value: Any
     threshold: Any
-    verdict: Verdict
+    result: Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +151,17 @@ def _checks(run: RunFolder, row: pl.DataFrame, facts: dict[str, Any]) -> Iterato
         is_known = not was_taken or is_known_of_dropped(row, steps, index)
         for rule in step.filter.rules:
             value = seen[rule.signal].item() if is_known and rule.signal in seen.columns else None
-            verdict = _verdict(rule, seen, was_taken) if is_known else "not measured"
+            result = _result(rule, seen, was_taken) if is_known else "not measured"
             if was_taken and step.filter.measure is None and _lacks_a_value(rule, seen, always):
-                verdict = "not measured"
+                result = "not measured"
             is_culprit = (step.name, rule.name) == (facts["step"], facts["reason"])
             if is_culprit:
-                verdict, was_taken = facts["outcome"], True
-            yield Check(step.name, rule.name, rule.signal, value, rule.threshold, verdict)
+                result, was_taken = facts["outcome"], True
+            yield Check(step.name, rule.name, rule.signal, value, rule.threshold, result)
         was_taken = was_taken or step.name == facts["step"]
 
 
-def _verdict(rule: Rule, row: pl.DataFrame, was_taken: bool) -> Verdict:
+def _result(rule: Rule, row: pl.DataFrame, was_taken: bool) -> Result:
     try:
         keeps = row.select(rule.keep).item()
     except pl.exceptions.ColumnNotFoundError:

@@ -1,6 +1,6 @@
 """What a ledger cannot tell: documents read again from a run's inputs, and given to other steps than the run's.
 
-unknown ids ─▶ their splits ─▶ read, extract, text signals ─▶ every step: measure, decide ─▶ the verdict of a new run
+unknown ids ─▶ their splits ─▶ read, extract, text signals ─▶ every step: measure, decide ─▶ the decision of a new run
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from curate.steps.chapters import read_split
 from curate.steps.decide import decide
 from curate.steps.deciding_files import check_as_planned, files_of_sources
 from curate.steps.extract import page_extractor
-from curate.steps.retune import VERDICT, Retuned
+from curate.steps.retune import DECISION, Retuned
 from curate.steps.rows import frame_rows, record_row
 from curate.text.signals import text_signals
 
 MAX_BATCH_DOCUMENTS = 500
-FOUND = (*VERDICT, "bytes")
+FOUND = (*DECISION, "bytes")
 
 
 def measure_unknown(run: RunFolder, retuned: Retuned) -> Retuned:
-    """`retuned` with the true verdict of each document that was "unknown"; nothing is written.
+    """`retuned` with the true decision of each document that was "unknown"; nothing is written.
 
     Raises:
         RunConflict: an input, a list or own code is not the one of the run.

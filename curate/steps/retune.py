@@ -1,6 +1,6 @@
 """What other thresholds would have decided, from the ledger of a finished run alone: nothing is read again.
 
-    ledger rows ─▶ steps in order: the old verdict where a step did not change, its new rules where it did
+    ledger rows ─▶ steps in order: the old decision where a step did not change, its new rules where it did
                 ─▶ kept · dropped · quarantined · unknown (it would reach a step that has not measured it)
 
 Deduplication is not done again: "kept" means kept by the filters, before copies are looked for.
@@ -31,11 +31,11 @@ from curate.steps.schema import source_tables
 from curate.steps.signals_before import as_seen
 
 EXPECTED = "expected step.parameter=value, for example gopher_quality.min_words=30"
-VERDICT = ("outcome", "step", "reason", "value")
+DECISION = ("outcome", "step", "reason", "value")
 EMPTY: Mapping[str, PolarsDataType] = {
     **dict.fromkeys(("id", "source", "split", "url"), pl.String),
     **dict.fromkeys(("byte_count", "old_bytes", "new_bytes"), pl.Int64),
-    **dict.fromkeys((f"{side}_{name}" for side in ("old", "new") for name in VERDICT), pl.String),
+    **dict.fromkeys((f"{side}_{name}" for side in ("old", "new") for name in DECISION), pl.String),
 }
 """The columns of no documents at all."""
 
@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Retuned:
-    """Both verdicts of every document that reached the steps of a source, one row each.
+    """Both decisions of every document that reached the steps of a source, one row each.
 
     `rows`: id, source, split, url, byte_count, language where there is one, and `old_`/`new_` outcome, step, reason,
     value and bytes, those of the text as it was where it left.
@@ -159,34 +159,34 @@ def _same_rules(one: Filter, other: Filter) -> bool:
 
 
 def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
-    """The rows of one ledger file that reached the steps, with both verdicts."""
+    """The rows of one ledger file that reached the steps, with both decisions."""
     names = [pair.step.name for pair in pairs]
     batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE_STEPS).fill_null(False)), names)
     for index in range(len(pairs)):
         batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
     kept = [name for name in ("id", "source", "split", "url", "byte_count", "language") if name in batch.columns]
     outcome = pl.col("outcome").fill_null("kept").alias("new_outcome")
-    verdicts = [pl.col(name).alias(f"new_{name}") for name in VERDICT[1:]]
+    decisions = [pl.col(name).alias(f"new_{name}") for name in DECISION[1:]]
     batch = batch.with_columns(_bytes(batch, names, "old_"), _bytes(batch, names, ""))
-    return batch.select(*kept, pl.col("^old_.*$"), outcome, *verdicts, "new_bytes").sort("id")
+    return batch.select(*kept, pl.col("^old_.*$"), outcome, *decisions, "new_bytes").sort("id")
 
 
 def _bytes(batch: pl.DataFrame, names: list[str], side: str) -> pl.Series:
-    """Of each text where it left the steps by the verdict of this side, before later stages cut it."""
-    verdict = batch.with_columns(pl.col(f"{side}outcome").fill_null("kept").alias("outcome"), step=f"{side}step")
+    """Of each text where it left the steps by the decision of this side, before later stages cut it."""
+    decision = batch.with_columns(pl.col(f"{side}outcome").fill_null("kept").alias("outcome"), step=f"{side}step")
     columns = [name for name in batch.columns if not name.startswith(AFTER)]
-    return verdict.select(sizes(columns, names).left.alias(f"{side or 'new_'}bytes")).to_series()
+    return decision.select(sizes(columns, names).left.alias(f"{side or 'new_'}bytes")).to_series()
 
 
 def _prepared(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """The run's verdict set aside as `old_…`; `_place` is the number of the step that took a document. What went
+    """The run's decision set aside as `old_…`; `_place` is the number of the step that took a document. What went
     after the steps (copies, tokens) was kept by them."""
     places = {name: number for number, name in enumerate(names)}
     place = pl.col("step").replace_strict(places, default=len(names), return_dtype=pl.Int32)
     rows = rows.with_columns(place.alias("_place"))
     was_taken = pl.col("_place") < len(names)
-    old = [pl.when(was_taken).then(name).alias(f"old_{name}") for name in VERDICT]
-    blank = [pl.lit(None, pl.String).alias(name) for name in VERDICT]
+    old = [pl.when(was_taken).then(name).alias(f"old_{name}") for name in DECISION]
+    blank = [pl.lit(None, pl.String).alias(name) for name in DECISION]
     return rows.with_columns(old).with_columns(pl.col("old_outcome").fill_null("kept"), *blank)
 
 
@@ -211,13 +211,13 @@ def _is_measured(steps: list[BoundStep], index: int) -> pl.Expr:
 def _judged(rows: pl.DataFrame, pair: _Pair, steps: list[BoundStep], index: int) -> pl.DataFrame:
     """By the step's rules; what a user's function failed on stays quarantined."""
     failed = ALIVE & (pl.col("old_outcome") == "quarantined") & (pl.col("old_step") == pair.step.name)
-    rows = rows.with_columns(pl.when(failed).then(f"old_{name}").otherwise(name).alias(name) for name in VERDICT)
+    rows = rows.with_columns(pl.when(failed).then(f"old_{name}").otherwise(name).alias(name) for name in DECISION)
     try:
         decided = apply_rules(as_seen(rows, steps, index), pair.step.name, pair.step.filter.rules)
     except pl.exceptions.ColumnNotFoundError as error:
         told = str(error).partition(";")[0]  # behind it all columns that there are
         raise UsageError(f"{pair.step.name}: the run did not measure what this needs ({told})") from None
-    return rows.with_columns(_emptied(decided, pair.step).select(VERDICT))
+    return rows.with_columns(_emptied(decided, pair.step).select(DECISION))
 
 
 def _emptied(rows: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
@@ -234,7 +234,7 @@ def _emptied(rows: pl.DataFrame, step: BoundStep) -> pl.DataFrame:
 
 def _as_before(rows: pl.DataFrame, index: int) -> pl.DataFrame:
     taken = ALIVE & (pl.col("_place") == index)
-    return rows.with_columns(pl.when(taken).then(f"old_{name}").otherwise(name).alias(name) for name in VERDICT)
+    return rows.with_columns(pl.when(taken).then(f"old_{name}").otherwise(name).alias(name) for name in DECISION)
 
 
 def _unknown(pair: _Pair) -> list[pl.Expr]:

@@ -25,8 +25,8 @@ def difference_table(steps: Sequence[StepChange]) -> Table:
     for row in steps:
         counts = (f"{row.documents:,}", f"{row.documents_then:,}", size(row.bytes), size(row.bytes_then))
         is_same = row.documents == row.documents_then
-        style = "bold" if row.verdict == "kept" else None if is_same else "yellow"
-        table.add_row(row.source if row.source != shown else "", row.verdict, *counts, style=style)
+        style = "bold" if row.step == "kept" else None if is_same else "yellow"
+        table.add_row(row.source if row.source != shown else "", row.step, *counts, style=style)
         shown = row.source
     return table
 
@@ -36,7 +36,7 @@ def notes(steps: Sequence[StepChange], languages: Sequence[LanguageChange]) -> I
     for row in steps:
         if row.tokens is not None and row.documents != row.documents_then:
             yield f"{row.source}: about {row.tokens:,} -> {row.tokens_then:,} tokens before deduplication"
-        if row.verdict == "unknown":
+        if row.step == "unknown":
             told = f"{row.documents_then:,} would reach a step that has not measured them: unknown"
             yield f"{row.source}: {told}; --measure reads them again and tells"
     for change in languages:

@@ -77,15 +77,15 @@ def _outcome(story: Story) -> str:
 def checks_table(story: Story) -> Table:
     """Each rule in order, under its step; the one that decided is bold."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("step and rule", "value", "threshold", "verdict"):
-        add_column(table, name, is_text=name in ("step and rule", "verdict"))
+    for name in ("step and rule", "value", "threshold", "result"):
+        add_column(table, name, is_text=name in ("step and rule", "result"))
     table.columns[0].no_wrap = True
     for step, checks in groupby(story.checks, key=lambda check: check.step):
         table.add_row(step)
         for check in checks:
-            style = "bold" if check.verdict in ("dropped", "quarantined") else None
+            style = "bold" if check.result in ("dropped", "quarantined") else None
             table.add_row(
-                f"  {check.rule}", _printed(check.value), _printed(check.threshold), check.verdict, style=style
+                f"  {check.rule}", _printed(check.value), _printed(check.threshold), check.result, style=style
             )
     return table
 
