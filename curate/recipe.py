@@ -243,6 +243,11 @@ class Recipe:
     def source(self, name: str) -> Source:
         return next(source for source in self.sources if source.name == name)
 
+    def at(self, base: Path) -> Recipe:
+        """The recipe in a folder, from which its relative paths start."""
+        dedup = self.dedup and replace(self.dedup, base=base)
+        return replace(self, base=base, dedup=dedup)
+
     def with_own_columns(self, own: Mapping[str, tuple[OwnColumn, ...]]) -> Recipe:
         """The recipe whose sources know the columns of their tables."""
         return replace(self, sources=tuple(replace(source, own=own.get(source.name, ())) for source in self.sources))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 
@@ -107,6 +108,8 @@ class Dedup:
     """Leave an index of the documents that stay in RUN/dedup/index, for later runs."""
     rehydrate: tuple[tuple[int, ...], ...] = ()
     """How often a document goes among the training tokens: pairs of the least cluster size and a number of times."""
+    base: Path = field(default=Path(), compare=False, metadata={"toml": False})
+    """The folder in which methods of the user's own are looked for: the recipe's."""
 
     @property
     def verification(self) -> Verify:

@@ -186,7 +186,7 @@ def _recipe(table: dict[str, Any], places: SourceLines, path: Path) -> Recipe:
     try:
         sources = _sources(table.pop("source", None), places)
         recipe = build(Recipe, _with_lists(table), ())
-        recipe = replace(recipe, sources=sources, base=path.parent.resolve(), file=str(path), places=places)
+        recipe = replace(recipe, sources=sources, file=str(path), places=places).at(path.parent.resolve())
         _check_names(recipe)
         return recipe
     except Mismatch as mismatch:

@@ -20,7 +20,7 @@ def normal_form(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, every default filled in, without what cannot change the data (places, `[train]`)."""
     plain: dict[str, Any] = _plain(recipe)
     plain["source"] = plain.pop("sources")
-    for unneeded in ("base", "file", "places", "train"):
+    for unneeded in ("file", "places", "train"):
         plain.pop(unneeded)
     return plain
 
@@ -71,7 +71,7 @@ def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are all TOML's too
 
 
-HIDDEN = ("place", "own", "reader_parameters")
+HIDDEN = ("place", "own", "reader_parameters", "base")
 """Fields that are no keys of the TOML."""
 
 

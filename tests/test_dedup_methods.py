@@ -180,3 +180,34 @@ def test_a_package_that_has_changed_since_the_run_began_is_noticed(package: Path
     (package / "toy_methods.py").write_text(MODULE + "\n# another edition\n")
     with pytest.raises(RunConflict, match="was begun with another title"):
         curate.run(path, out=tmp_path / "run", workers=0)
+
+
+def test_a_method_in_a_file_beside_the_recipe_decides_under_the_name_that_the_recipe_gives_it(tmp_path: Path) -> None:
+    names = '["my_dedup:BY_TITLE", "my_dedup:FIRST_BYTES"]'
+    path = recipe(tmp_path / "in", f"method = {names}\nindex = true")
+    lazy = MODULE.replace("    stays = np", "    from beside import SIZE\n\n    stays = np").replace(
+        "zeros + 4", "zeros + SIZE"
+    )
+    (tmp_path / "in" / "my_dedup.py").write_text(lazy)
+    (tmp_path / "in" / "beside.py").write_text("SIZE = 4\n")
+    assert check(path).findings
+    done = curate.run(path, out=tmp_path / "run", workers=2)
+    dropped = done.ledger().filter(pl.col("outcome") == "dropped").collect()
+    assert dropped.select("step", "reason").rows() == [("dedup", "same_title")]
+    assert "(the same title)" in "\n".join(story_lines(stories(done, dropped["id"][0])[0]))
+    assert (
+        pl.read_parquet(done.folder / "dedup" / "duplicates.parquet")["method"].drop_nulls()[0] == "my_dedup:BY_TITLE"
+    )
+    assert done.manifest["dedup"]["my_dedup:FIRST_BYTES"] == {"documents": 5, "parts": 5, "bytes": 20}
+    assert {file["name"] for file in done.manifest["models"]} >= {"my_dedup:BY_TITLE", "my_dedup:FIRST_BYTES"}
+    assert not list(differences(done))
+    (tmp_path / "in" / "beside.py").write_text("SIZE = 5\n")
+    with pytest.raises(RunConflict, match=r"was begun with another beside\.py"):
+        curate.run(path, out=tmp_path / "run", workers=0)
+
+
+def test_a_method_that_a_file_beside_the_recipe_has_not_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    path = recipe(tmp_path / "in", 'method = ["my_dedup:BY_TITEL"]')
+    (tmp_path / "in" / "my_dedup.py").write_text(MODULE)
+    with pytest.raises(RecipeError, match='my_dedup has no deduplication method "BY_TITEL"; did you mean "BY_TITLE"'):
+        plan(path)

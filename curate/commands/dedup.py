@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=f"the verdicts ({FORMATS})")
     words = f"write the rows that stay, with all their columns ({FORMATS})"
     command.add_argument("--kept", type=new_file, metavar="FILE", help=words)
-    words = f"{', '.join(METHODS)}, or of an installed package: in this order (default: exact minhash)"
+    words = f"{', '.join(METHODS)}, 'module:object', or of an installed package: in this order (default: exact minhash)"
     command.add_argument("--method", nargs="+", default=["exact", "minhash"], metavar="METHOD", help=words)
     for name, words in COLUMNS.items():
         command.add_argument(f"--{name}", metavar="COLUMN", help=f'{words} (default: "{name}")')

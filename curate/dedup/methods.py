@@ -1,17 +1,26 @@
 """The table of the methods of deduplication: a name, and where its object stands. Those of installed packages are found
-by their names (`curate.plugins`).
+by their names (`curate.plugins`), the user's own as "module:object" beside the recipe.
 
-"minhash" ─▶ curate.dedup.near:MINHASH ─▶ DocumentMethod │ PassageMethod
+"minhash"            ─▶ curate.dedup.near:MINHASH ─┬▶ DocumentMethod │ PassageMethod
+"my_dedup:BY_TITLE"  ─▶ base/my_dedup.py ──────────┘
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from curate.dedup.method import DocumentMethod, Method, PassageMethod
 from curate.errors import UsageError, nearest
+from curate.own_code.modules import find_module
 from curate.plugins import find_plugin, named_object, plugin_names
 from curate.recipe_dedup import Dedup
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 METHODS: Mapping[str, str] = {
     "exact": "curate.dedup.exact:EXACT",
@@ -24,12 +33,14 @@ METHODS: Mapping[str, str] = {
 }
 
 
-def find_method(name: str) -> Method:
-    """The method that a recipe calls so.
+def find_method(name: str, base: Path = Path()) -> Method:
+    """The method that a recipe in the folder `base` calls so.
 
     Raises:
         UsageError: there is none.
     """
+    if ":" in name:
+        return _own_method(name, base)
     found = named_object(METHODS[name]) if name in METHODS else find_plugin(name)
     if not isinstance(found, DocumentMethod | PassageMethod):
         raise UsageError(f'there is no deduplication method "{name}"{nearest(name, [*METHODS, *plugin_names()])}')
@@ -38,13 +49,38 @@ def find_method(name: str) -> Method:
     return found
 
 
+def _own_method(use: str, base: Path) -> Method:
+    """One that a module beside the recipe holds. Its name is what the recipe calls it: so it is found again by what
+    stands in the ledger and in an index."""
+    module_name, _, attribute = use.partition(":")
+    loaded = find_module(module_name, base)
+    found = getattr(loaded.module, attribute, None)
+    within = loaded.folder.open if loaded.folder else nullcontext
+    if isinstance(found, DocumentMethod):
+        return replace(found, name=use, sign=_inside(within, found.sign), find=_inside(within, found.find))
+    if isinstance(found, PassageMethod):
+        return replace(found, name=use, cut=_inside(within, found.cut))
+    there = [name for name, value in vars(loaded.module).items() if isinstance(value, DocumentMethod | PassageMethod)]
+    raise UsageError(f'{module_name} has no deduplication method "{attribute}"{nearest(attribute, there)}')
+
+
+def _inside(within: Callable[[], AbstractContextManager[None]], function: Callable[P, R]) -> Callable[P, R]:
+    """The function can import what lies beside it whenever it runs."""
+
+    def opened(*arguments: P.args, **named: P.kwargs) -> R:
+        with within():
+            return function(*arguments, **named)
+
+    return opened
+
+
 def methods_of(dedup: Dedup) -> tuple[Method, ...]:
     """In the order in which they are asked.
 
     Raises:
         UsageError: there is no method of one of the names.
     """
-    return tuple(map(find_method, dedup.method))
+    return tuple(find_method(name, dedup.base) for name in dedup.method)
 
 
 def document_methods(dedup: Dedup) -> tuple[DocumentMethod, ...]:

@@ -7,7 +7,7 @@ Job (store, stage, key, walk, clock) ─▶ function ─▶ Made (outputs, count
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,5 +88,5 @@ def _open_run(store: Store, plan_stamp: Stamp, recipe_stamp: Stamp | None) -> tu
     # Of the file, not of the recipe's values: `[train]` is in no digest of those, and a flipped bit may hit it.
     if path is None or file_digest(path) != plan.recipe_file:
         raise CheckFailed(f"{path or RECIPE} is damaged: it is not the one that the plan was made for")
-    recipe = replace(load(path), base=Path(plan.base))
+    recipe = load(path).at(Path(plan.base))
     return recipe.with_own_columns(dict(plan.columns)), plan

@@ -14,6 +14,9 @@ import polars as pl
 
 from curate.batch import Rule
 from curate.decontaminate.judge import REPORT
+from curate.dedup.find import KNOWN
+from curate.dedup.method import DocumentMethod
+from curate.dedup.methods import find_method
 from curate.errors import UsageError
 from curate.pipeline.dedup import cuts_among, rows_among
 from curate.run_files import CONTAMINATION, DUPLICATES, shards
@@ -74,6 +77,8 @@ class Story:
     containment: float | None
     novel_words: int | None
     method: str | None
+    likeness: str | None
+    """How alike the method says the two are, where it knows no similarity."""
     is_earlier: bool
     copies: int
     """Other documents that were dropped as copies of this one."""
@@ -128,6 +133,7 @@ def _story(run: RunFolder, row: pl.DataFrame) -> Story:
         containment=duplicate.get("containment"),
         novel_words=duplicate.get("novel_words"),
         method=duplicate.get("method"),
+        likeness=_likeness(run, duplicate.get("method")),
         is_earlier=bool(duplicate.get("earlier")),
         copies=_count_copies(run, facts["id"]),
         cuts=tuple(_cuts(run, facts["id"])),
@@ -184,6 +190,14 @@ def _verdict_on(run: RunFolder, id: str) -> dict[str, Any]:
     path = run.folder / DUPLICATES
     found = pl.scan_parquet(path).filter(pl.col("id") == id).head(1).collect() if path.is_file() else pl.DataFrame()
     return found.row(0, named=True) if found.height else {}
+
+
+def _likeness(run: RunFolder, name: str | None) -> str | None:
+    if name is None or name == KNOWN:
+        return name and "the same document"
+    dedup = run.recipe.dedup
+    method = find_method(name, dedup.base) if dedup else None
+    return method.likeness if isinstance(method, DocumentMethod) else "through another copy"
 
 
 def _count_copies(run: RunFolder, id: str) -> int:

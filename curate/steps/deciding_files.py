@@ -17,6 +17,7 @@ from curate.engine.plan import Plan
 from curate.engine.whole import file_digest
 from curate.errors import RunConflict
 from curate.own_code.functions import source_files
+from curate.own_code.modules import find_module
 from curate.plugins import plugin_module
 from curate.recipe import Recipe
 from curate.run_files import INDEX, PLAN
@@ -76,10 +77,12 @@ def tokenizer_files(recipe: Recipe) -> Iterator[ModelFile]:
 
 
 def method_files(recipe: Recipe) -> Iterator[ModelFile]:
-    """Methods of deduplication that installed packages bring."""
-    for method in methods_of(recipe.dedup) if recipe.dedup else ():
-        if method.name not in METHODS:
-            yield from source_files(plugin_module(method.name), method.name, {}, recipe.base)
+    """The modules of methods of deduplication that curate does not bring."""
+    for name in (method.name for method in (methods_of(recipe.dedup) if recipe.dedup else ())):
+        if ":" in name:
+            yield from source_files(find_module(name.partition(":")[0], recipe.base).module, name, {}, recipe.base)
+        elif name not in METHODS:
+            yield from source_files(plugin_module(name), name, {}, recipe.base)
 
 
 def index_files(recipe: Recipe) -> Iterator[ModelFile]:

@@ -12,9 +12,6 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.dedup.find import KNOWN
-from curate.dedup.method import DocumentMethod
-from curate.dedup.methods import find_method
 from curate.report.terminal.columns import add_column, size
 from curate.report.why import Story
 
@@ -53,10 +50,7 @@ def story_lines(story: Story) -> Iterator[str]:
 def _likeness(story: Story) -> str:
     if story.similarity is not None:
         return ", ".join([f"similarity {story.similarity:.2f}", *_lost(story)])
-    if story.method == KNOWN:
-        return "the same document"
-    method = find_method(story.method) if story.method else None
-    return method.likeness if isinstance(method, DocumentMethod) else "through another copy"
+    return story.likeness or "through another copy"
 
 
 def _lost(story: Story) -> Iterator[str]:
