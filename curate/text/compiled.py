@@ -12,6 +12,8 @@ from typing import Any
 import numba
 from numba import types
 from numba.core import cgutils
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
@@ -25,9 +27,53 @@ def kernel(function: Callable[..., Any]) -> Any:
     return compiled
 
 
-part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
+class _LinkedCode(JITCodeLibrary):
+    """Code that is linked into that of its callers, and optimized and made machine code there alone.
+
+    Numba would do both for each function by itself with all that it calls, and once more for each of its callers.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """None, as it is no machine code."""
+        self._ensure_finalized()  # type: ignore[no-untyped-call]
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        """Numba asks it to note a function's environment, which only code that makes Python objects needs."""
+        return _WithoutEnvironments(self._codegen)
+
+
+class _WithoutEnvironments:
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
+
+    def set_env(self, name: str, environment: Any) -> None:
+        pass
+
+
+class _PartCompiler(Compiler):
+    """Numba's own compiler, whose code goes into a library of the kind above."""
+
+    def __init__(self, typing: Any, target: Any, library: Any, *rest: Any) -> None:
+        super().__init__(typing, target, _LinkedCode(target.codegen(), "part"), *rest)  # type: ignore[no-untyped-call]
+
+
+part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_PartCompiler)  # type: ignore[call-overload]
 """Without entry points for Python and C, which take longer to compile than most of the functions themselves."""
-inner = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)  # type: ignore[call-overload]
+inner = numba.njit(  # type: ignore[call-overload]
+    nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, pipeline_class=_PartCompiler
+)
 """Compiled into its callers: a call costs more than most of the functions do."""
 
 

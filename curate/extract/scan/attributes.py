@@ -24,7 +24,7 @@ from curate.extract.scan.room import (
     state_of,
     words_of,
 )
-from curate.extract.scan.search import find_byte, is_here, is_space, skip_space
+from curate.extract.scan.search import find_byte, is_here, is_space, skip_space, word
 from curate.text.compiled import inner, part
 
 GREATER, SLASH, EQUALS, DOUBLE, SINGLE, LOWER_CASE = 0x3E, 0x2F, 0x3D, 0x22, 0x27, 0x20
@@ -32,7 +32,7 @@ CLASS, ID, ROLE, ITEMPROP, ITEMTYPE = attribute_ids("class id role itemprop item
 HIDDEN_NAME, ARIA_HIDDEN, STYLE = attribute_ids("hidden aria-hidden style")
 WORD_KINDS = 5
 """Attributes whose words are kept: the first five of `names.ATTRIBUTES`."""
-FOUND, UNTIL_FOUND, TRUE = b"found", b"until-found", b"true"
+FOUND, UNTIL_FOUND, TRUE = word("found"), word("until-found"), word("true")
 LAY_NONE = np.uint64(int.from_bytes(b"lay:none", "big"))
 TY_HIDDEN = np.uint64(int.from_bytes(b"y:hidden", "big"))
 BYTE = np.uint64(8)

@@ -87,6 +87,8 @@ STARTS_CELL = 1 << 12  # the first block of its cell
 # Bits of FLAGS alone.
 IS_BLOCK = 1 << 13
 IS_LINK = 1 << 14  # an a with href
+COUNTS_DOWN = 1 << 15  # an ol that is reversed
+FROM_ITEMS = 1 << 16  # and begins with the number of its items
 
 # How an item is marked.
 BULLET, DECIMAL, LOWER_LETTER, UPPER_LETTER, LOWER_ROMAN, UPPER_ROMAN = range(1, 7)
@@ -113,6 +115,6 @@ FACTS = (
 
 
 @inner
-def cell_of(row, width, column):
-    """Where a column of a row is, in an array that is all rows one after another."""
-    return row * width + column
+def value_at(rows, row, width, column):
+    """A column of a row, in an array that is all rows one after another."""
+    return rows[row * width + column]

@@ -11,9 +11,11 @@ import numpy as np
 from curate.extract.scan.attributes import begin_of, end_of, has, is_hidden, write_words
 from curate.extract.scan.columns import (
     BULLET,
+    COUNTS_DOWN,
     DECIMAL,
     ELEMENT_WIDTH,
     FLAGS,
+    FROM_ITEMS,
     HIDDEN,
     HREF,
     HREF_END,
@@ -28,6 +30,8 @@ from curate.extract.scan.columns import (
     LOWER_LETTER,
     LOWER_ROMAN,
     NUMBER,
+    PARENT,
+    TAG,
     UPPER_LETTER,
     UPPER_ROMAN,
 )
@@ -39,11 +43,13 @@ from curate.extract.scan.room import (
     AT_LINK,
     AT_ROW,
     BREAKS_AHEAD,
+    FIRST_ELEMENT,
     FORM,
     HAS_REVERSED,
     HTML,
     MATHML,
     N_BLOCKS,
+    N_ELEMENTS,
     N_LINKS,
     N_TEXT,
     N_WORDS,
@@ -134,7 +140,7 @@ def _begin_link(room, number):
 
 @inner
 def _begin_list(room, row, tag):
-    """NUMBER is that of the next item. A reversed list counts down from minus one, until its items are counted."""
+    """NUMBER is that of the next item; a reversed list counts down, from 0 until its items are counted."""
     elements = elements_of(room)
     if tag == UL:
         elements[row + KIND] = BULLET
@@ -143,6 +149,8 @@ def _begin_list(room, row, tag):
     elements[row + NUMBER] = 1
     if has(room, REVERSED):
         state_of(room)[HAS_REVERSED] = 1
+        elements[row + FLAGS] |= COUNTS_DOWN | (0 if has(room, START) else FROM_ITEMS)
+        elements[row + NUMBER] = 0
     if has(room, START):
         elements[row + NUMBER] = _number(room, START, 1)
 
@@ -191,7 +199,18 @@ def _count_item(room, row):
     if has(room, VALUE):
         number = _number(room, VALUE, number)
     elements[row + KIND], elements[row + NUMBER] = elements[around + KIND], number
-    elements[around + NUMBER] = number + 1
+    elements[around + NUMBER] = number - 1 if elements[around + FLAGS] & COUNTS_DOWN else number + 1
+
+
+@part
+def number_reversed(room):
+    """Once a page is read: the first item of a reversed list has the number of its items."""
+    state, elements = state_of(room), elements_of(room)
+    for number in range(state[FIRST_ELEMENT] + 1, state[N_ELEMENTS] if state[HAS_REVERSED] else 0):
+        row = number * ELEMENT_WIDTH
+        around = elements[row + PARENT] * ELEMENT_WIDTH
+        if elements[row + TAG] == LI and elements[around + FLAGS] & FROM_ITEMS:
+            elements[row + NUMBER] -= elements[around + NUMBER]
 
 
 @inner

@@ -11,7 +11,7 @@ from curate.extract.scan.attributes import begin_of, end_of, has
 from curate.extract.scan.columns import FACTS
 from curate.extract.scan.names import START, NameTable, attribute_ids, extend_name, name_table, number_of
 from curate.extract.scan.room import data_of, fact_keys_of, fact_numbers_of, facts_of
-from curate.extract.scan.search import is_here
+from curate.extract.scan.search import is_here, word
 from curate.text.compiled import inner, part
 
 NAME, PROPERTY, ITEMPROP, HTTP_EQUIV, CONTENT, REL, HREF, LANG, XML_LANG, DATETIME = attribute_ids(
@@ -36,7 +36,7 @@ _META = {
     "license": "license dc.rights dcterms.rights copyright",
 }
 LONGEST_NAME = 64
-CANONICAL_WORD, LICENSE_WORD = b"canonical", b"license"
+CANONICAL_WORD, LICENSE_WORD = word("canonical"), word("license")
 
 
 @cache

@@ -40,16 +40,22 @@ from curate.extract.scan.room import (
     text_of,
     windows_of,
 )
-from curate.extract.scan.search import find_byte, is_here, is_space, skip_space
+from curate.extract.scan.search import find_byte, is_here, is_space, skip_space, word
 from curate.extract.scan.text import AND, BLANK_BYTE, LESS, NEWLINE, count_bytes
 from curate.text.compiled import inner, part
 
 ALTTEXT, DATA_LATEX, DISPLAY, ENCODING = attribute_ids("alttext data-latex display encoding")
 SPAN, DIV = tag_ids("span div")
 BACKSLASH, OPEN, CLOSE, OPEN_SQUARE, CLOSE_SQUARE, CURLY, CLOSE_CURLY, SLASH = b"\\()[]{}/"
-TEX, BLOCK_WORD, MATH_TEX, MODE = b"application/x-tex", b"block", b"math/tex", b"mode=display"
-DISPLAY_STYLE, CDATA, CDATA_END = b"{\\displaystyle", b"<![cdata[", b"]]>"
-KATEX, WIKI, MATHJAX, CHTML, MJXC = b"katex-html", b"mwe-math-mathml", b"mathjax", b"mjx-chtml", b"mjxc-display"
+TEX, BLOCK_WORD, MATH_TEX, MODE = word("application/x-tex"), word("block"), word("math/tex"), word("mode=display")
+DISPLAY_STYLE, CDATA, CDATA_END = word("{\\displaystyle"), word("<![cdata["), word("]]>")
+KATEX, WIKI, MATHJAX, CHTML, MJXC = (
+    word("katex-html"),
+    word("mwe-math-mathml"),
+    word("mathjax"),
+    word("mjx-chtml"),
+    word("mjxc-display"),
+)
 UNDERSCORE, PERCENT = 0x5F, 0x25
 UNKNOWN, NO, YES = range(3)
 

@@ -101,9 +101,12 @@ def as_pages(*pages: str | bytes) -> TextBuffers:
 
 
 def _valid(page: str | bytes) -> bytes:
-    if isinstance(page, str):
-        return page.encode(errors="surrogatepass").decode(errors="replace").encode()
-    return page.decode(errors="replace").encode()
+    if isinstance(page, bytes):
+        return page.decode(errors="replace").encode()
+    try:
+        return page.encode()
+    except UnicodeEncodeError:
+        return page.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
 def _room_for(data: npt.NDArray[np.uint8], pages: int) -> ScanRoom:

@@ -9,6 +9,7 @@ from typing import Any
 
 import llvmlite.ir
 import numpy as np
+import numpy.typing as npt
 from numba import types
 from numba.extending import intrinsic
 
@@ -52,16 +53,21 @@ def find_byte(data, at, end, byte):
     return at
 
 
+def word(text: str) -> npt.NDArray[np.uint8]:
+    """A word for `is_here`: an array, as bytes of each length are a type of their own to numba."""
+    return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
 @inner
-def is_here(data, at, end, word):
-    """Whether the bytes of `word`, in lower case, stand here, in any case of their letters."""
-    if at + len(word) > end:
+def is_here(data, at, end, wanted):
+    """Whether the bytes of `wanted`, in lower case, stand here, in any case of their letters."""
+    if at + len(wanted) > end:
         return False
-    for step in range(len(word)):
+    for step in range(len(wanted)):
         byte = data[at + step]
         if 0x41 <= byte <= 0x5A:
             byte |= LOWER_CASE
-        if byte != word[step]:
+        if byte != wanted[step]:
             return False
     return True
 

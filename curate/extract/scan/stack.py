@@ -290,7 +290,14 @@ def _count_open(state, properties, tag, space, by):
 
 @part
 def leave(room, at):
-    """Close the innermost element; `at` is where in the source."""
+    """Close the innermost element; `at` is where in the source. What had its end tag early goes with it."""
+    _pop(room, at)
+    while state_of(room)[TOP] >= 0 and top_value(room, AT_TAG) == NO_TAG:
+        _pop(room, at)
+
+
+@part
+def _pop(room, at):
     state, stack, elements = state_of(room), stack_of(room), elements_of(room)
     here = state[TOP] * STACK_WIDTH
     tag, flags = stack[here + AT_TAG], stack[here + AT_FLAGS]

@@ -57,7 +57,9 @@ def is_markup(data, at, end):
     if at + 1 >= end:
         return False
     byte = data[at + 1]
-    return 0x61 <= byte | 0x20 <= 0x7A or byte == SLASH or byte == EXCLAMATION or byte == QUESTION
+    if byte == SLASH:
+        return at + 2 < end  # the last two bytes of a page begin nothing
+    return 0x61 <= byte | 0x20 <= 0x7A or byte == EXCLAMATION or byte == QUESTION
 
 
 @inner

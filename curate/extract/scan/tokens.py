@@ -12,7 +12,7 @@ import numpy as np
 
 from curate.extract.scan.attributes import begin_of, end_of, has, read_attributes
 from curate.extract.scan.columns import SCRIPT_BEGIN, SCRIPT_END, SCRIPT_WIDTH
-from curate.extract.scan.effects import enter_element
+from curate.extract.scan.effects import enter_element, number_reversed
 from curate.extract.scan.facts import note_title
 from curate.extract.scan.formulas import MATH_TEX, MODE, write_tex
 from curate.extract.scan.names import ATTRIBUTE_IDS, KEYS, RAW, SILENT, START, extend_name, number_of, tag_ids
@@ -43,7 +43,7 @@ from curate.extract.scan.room import (
     tag_keys_of,
     tag_numbers_of,
 )
-from curate.extract.scan.search import find_byte, is_here, is_space, skip_space
+from curate.extract.scan.search import find_byte, is_here, is_space, skip_space, word
 from curate.extract.scan.stack import leave, leave_to, top_value
 from curate.extract.scan.tags import end_tag, leave_head, start_tag
 from curate.extract.scan.text import LESS, is_markup, read_text
@@ -56,10 +56,12 @@ TYPE = ATTRIBUTE_IDS["type"]
 SLASH, GREATER, EXCLAMATION, QUESTION, DASH, NEWLINE, RETURN = 0x2F, 0x3E, 0x21, 0x3F, 0x2D, 0x0A, 0x0D
 OPEN_BRACKET, CLOSE_BRACKET = 0x5B, 0x5D
 COMMENT, COMMENT_END, CDATA, CDATA_END, LD_JSON, DOCTYPE = (
-    b"!--", b"-->", b"![cdata[", b"]]>", b"application/ld+json", b"!doctype"
+    word("!--"), word("-->"), word("![cdata["), word("]]>"), word("application/ld+json"), word("!doctype")
 )  # fmt: skip
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-OPEN_COMMENT = b"<!--"
+BYTE_ORDER_MARK = word("\ufeff")
+OPEN_COMMENT = word("<!--")
+COLON = 0x3A
+LONGEST_RAW = 32  # a prefix included
 LINKED_DATA, INLINE_TEX, DISPLAY_TEX = range(1, 4)
 """Kinds of scripts."""
 
@@ -80,6 +82,7 @@ def scan_page(room, begin, end):
         if at < end:
             at = _read_markup(room, at, end)
     leave_to(room, 0, end)
+    number_reversed(room)
 
 
 @part
@@ -109,10 +112,10 @@ def _read_markup(room, at, end):
 
 @inner
 def _read_name(room, at, end):
-    """Where a tag's name ends, and its number; its hash is in the state."""
-    data, value = data_of(room), START
-    while at < end and data[at] != GREATER and data[at] != SLASH and not is_space(data[at]):
-        value = extend_name(value, data[at])
+    """Where a tag's name ends, and its number; its hash is in the state. XHTML's names are read without a prefix."""
+    data, value, is_xhtml = data_of(room), START, state_of(room)[IS_XHTML] != 0
+    while at < end and not _ends_name(data[at]):
+        value = START if is_xhtml and data[at] == COLON else extend_name(value, data[at])
         at += 1
     state_of(room)[TAG_HASH] = np.int64(value)
     return at, np.int64(number_of(tag_keys_of(room), tag_numbers_of(room), value))
@@ -160,8 +163,8 @@ def _skip_declaration(room, at, end):
         read_characters(room, at + 9, close)
         return min(close + 3, end)
     if state_of(room)[IS_XHTML] and is_here(data, at + 1, end, DOCTYPE):
-        bracket = find_byte(data, at, end, OPEN_BRACKET)
         close = find_byte(data, at, end, GREATER)
+        bracket = find_byte(data, at, close, OPEN_BRACKET)
         if bracket < close:  # a subset of its own, which holds declarations
             close = find_byte(data, find_byte(data, bracket, end, CLOSE_BRACKET), end, GREATER)
         return min(close + 1, end)
@@ -199,9 +202,9 @@ def skip_comment(data, at, end):
 
 
 @inner
-def _find_word(data, at, end, first, word):
+def _find_word(data, at, end, first, wanted):
     at = find_byte(data, at, end, first)
-    while at < end and not is_here(data, at, end, word):
+    while at < end and not is_here(data, at, end, wanted):
         at = find_byte(data, at + 1, end, first)
     return at
 
@@ -253,29 +256,34 @@ def _script_kind(room):
 @part
 def _end_of_raw(room, raw_hash, is_script, at, end):
     """Where the end tag begins that closes raw text. In a comment in a script, a script has an end tag of its own."""
-    data, comment_end, is_nested = data_of(room), at, False
+    data, comment_end, is_nested, is_xhtml = data_of(room), at, False, state_of(room)[IS_XHTML] != 0
     while True:
         at = find_byte(data, at, end, LESS)
         if at >= end:
             return end
         is_nested &= at < comment_end
         if at + 1 < end and data[at + 1] == SLASH:
-            if _is_name(data, at + 2, end, raw_hash):
+            if _is_name(data, at + 2, end, raw_hash, is_xhtml):
                 if not is_nested:
                     return at
                 is_nested = False
         elif is_script and at < comment_end:
-            is_nested |= _is_name(data, at + 1, end, raw_hash)
+            is_nested |= _is_name(data, at + 1, end, raw_hash, is_xhtml)
         elif is_script and is_here(data, at, end, OPEN_COMMENT):
             comment_end = _find_word(data, at + 2, end, DASH, COMMENT_END)  # "<!-->" is a whole one
         at += 1
 
 
 @inner
-def _is_name(data, at, end, wanted):
-    """Whether the name with this hash begins here, and ends like one."""
-    value = START
-    while at < end and data[at] != GREATER and data[at] != SLASH and not is_space(data[at]):
-        value = extend_name(value, data[at])
+def _is_name(data, at, end, wanted, is_xhtml):
+    """Whether the name with this hash begins here, and ends like one; no more is read than the longest of them has."""
+    value, last = START, min(at + LONGEST_RAW, end)
+    while at < last and not _ends_name(data[at]):
+        value = START if is_xhtml and data[at] == COLON else extend_name(value, data[at])
         at += 1
-    return at < end and value == wanted
+    return at < end and _ends_name(data[at]) and value == wanted
+
+
+@inner
+def _ends_name(byte):
+    return byte == GREATER or byte == SLASH or is_space(byte)
