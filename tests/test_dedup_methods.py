@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -64,19 +67,6 @@ FIRST_BYTES = PassageMethod(
 )
 """
 
-RECIPE = """\
-name = "toy"
-[[source]]
-name = "web"
-read = "tables"
-paths = ["rows.parquet"]
-[dedup]
-{dedup}
-[tokenize]
-tokenizer = "bytes"
-validation = 0
-"""
-
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -93,14 +83,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def recipe(folder: Path, dedup: str) -> Path:
-    folder.mkdir(exist_ok=True)
+WriteRecipe = Callable[[Path, str], Path]
+
+
+@pytest.fixture
+def recipe(rows_with_dedup: Callable[[Sequence[Any], Path, str], Path]) -> WriteRecipe:
     rows = [{"text": f"No. {number} {page}", "title": "Licence"} for number, page in enumerate(PAGES[:2])]
     rows += [{"text": f"No. {number} {page}", "title": f"Part {number}"} for number, page in enumerate(PAGES[2:])]
-    pl.DataFrame(rows).write_parquet(folder / "rows.parquet")
-    path = folder / "toy.toml"
-    path.write_text(RECIPE.format(dedup=dedup))
-    return path
+    return partial(rows_with_dedup, rows)
 
 
 def test_the_table_names_its_methods_as_they_call_themselves_and_the_docs_tell_of_each() -> None:
@@ -138,13 +128,15 @@ def test_a_method_that_signs_another_thing_than_it_says_is_named(monkeypatch: py
         sign_documents(documents, Dedup(method=("liar",)))
 
 
-def test_an_unknown_method_is_refused_with_its_line_and_the_nearest_name(package: Path, tmp_path: Path) -> None:
+def test_an_unknown_method_is_refused_with_its_line_and_the_nearest_name(
+    package: Path, tmp_path: Path, recipe: WriteRecipe
+) -> None:
     words = r'toy.toml:7: \[dedup\]: there is no deduplication method "titel"; did you mean "title"'
     with pytest.raises(RecipeError, match=words):
         plan(recipe(tmp_path / "in", 'method = ["titel"]'))
 
 
-def test_a_method_of_an_installed_package_decides_in_a_run(package: Path, tmp_path: Path) -> None:
+def test_a_method_of_an_installed_package_decides_in_a_run(package: Path, tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path / "in", 'method = ["title", "first_bytes"]\nindex = true')
     assert plan(path).dedup == ("titles are compared letter by letter",)
     findings = [(finding.place, finding.sentence) for finding in check(path).findings]
@@ -161,7 +153,9 @@ def test_a_method_of_an_installed_package_decides_in_a_run(package: Path, tmp_pa
     assert not list(differences(done))
 
 
-def test_its_index_is_asked_later_and_refused_with_other_methods(package: Path, tmp_path: Path) -> None:
+def test_its_index_is_asked_later_and_refused_with_other_methods(
+    package: Path, tmp_path: Path, recipe: WriteRecipe
+) -> None:
     curate.run(recipe(tmp_path / "in", 'method = ["title"]\nindex = true'), out=tmp_path / "first", workers=0)
     table = pl.DataFrame({"text": ["Another text", "And one more"], "title": ["Licence", "New"], "id": ["x", "y"]})
     table.write_parquet(tmp_path / "new.parquet")
@@ -174,7 +168,9 @@ def test_its_index_is_asked_later_and_refused_with_other_methods(package: Path, 
         dedup_files([tmp_path / "new.parquet"], Dedup(method=("exact",)), against=[tmp_path / "first"])
 
 
-def test_a_package_that_has_changed_since_the_run_began_is_noticed(package: Path, tmp_path: Path) -> None:
+def test_a_package_that_has_changed_since_the_run_began_is_noticed(
+    package: Path, tmp_path: Path, recipe: WriteRecipe
+) -> None:
     path = recipe(tmp_path / "in", 'method = ["title"]')
     curate.run(path, out=tmp_path / "run", workers=0)
     (package / "toy_methods.py").write_text(MODULE + "\n# another edition\n")
@@ -182,7 +178,9 @@ def test_a_package_that_has_changed_since_the_run_began_is_noticed(package: Path
         curate.run(path, out=tmp_path / "run", workers=0)
 
 
-def test_a_method_in_a_file_beside_the_recipe_decides_under_the_name_that_the_recipe_gives_it(tmp_path: Path) -> None:
+def test_a_method_in_a_file_beside_the_recipe_decides_under_the_name_that_the_recipe_gives_it(
+    tmp_path: Path, recipe: WriteRecipe
+) -> None:
     names = '["my_dedup:BY_TITLE", "my_dedup:FIRST_BYTES"]'
     path = recipe(tmp_path / "in", f"method = {names}\nindex = true")
     lazy = MODULE.replace("    stays = np", "    from beside import SIZE\n\n    stays = np").replace(
@@ -206,7 +204,9 @@ def test_a_method_in_a_file_beside_the_recipe_decides_under_the_name_that_the_re
         curate.run(path, out=tmp_path / "run", workers=0)
 
 
-def test_a_method_that_a_file_beside_the_recipe_has_not_is_refused_with_the_nearest(tmp_path: Path) -> None:
+def test_a_method_that_a_file_beside_the_recipe_has_not_is_refused_with_the_nearest(
+    tmp_path: Path, recipe: WriteRecipe
+) -> None:
     path = recipe(tmp_path / "in", 'method = ["my_dedup:BY_TITEL"]')
     (tmp_path / "in" / "my_dedup.py").write_text(MODULE)
     with pytest.raises(RecipeError, match='my_dedup has no deduplication method "BY_TITEL"; did you mean "BY_TITLE"'):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,29 +33,16 @@ ROWS = [
     *({"text": page, "url": None, "timestamp": None} for page in PAGES[3:]),
 ]
 
-RECIPE = """\
-name = "toy"
-[[source]]
-name = "web"
-read = "tables"
-paths = ["rows.parquet"]
-[dedup]
-{dedup}
-[tokenize]
-tokenizer = "bytes"
-validation = 0
-"""
+
+WriteRecipe = Callable[[Path, str], Path]
 
 
-def recipe(folder: Path, dedup: str) -> Path:
-    folder.mkdir(exist_ok=True)
-    pl.DataFrame(ROWS).write_parquet(folder / "rows.parquet")
-    path = folder / "toy.toml"
-    path.write_text(RECIPE.format(dedup=dedup))
-    return path
+@pytest.fixture
+def recipe(rows_with_dedup: Callable[[Sequence[Any], Path, str], Path]) -> WriteRecipe:
+    return partial(rows_with_dedup, ROWS)
 
 
-def test_the_latest_copy_stays_and_knows_how_many_it_stands_for(tmp_path: Path) -> None:
+def test_the_latest_copy_stays_and_knows_how_many_it_stands_for(tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path, 'method = ["url", "exact", "minhash"]\nkeep = "latest"')
     done = run(path, out=tmp_path / "run", workers=0)
     ledger = done.ledger().filter(pl.col("outcome") == "dropped").sort("id").collect()
@@ -66,7 +56,7 @@ def test_the_latest_copy_stays_and_knows_how_many_it_stands_for(tmp_path: Path) 
     assert not list(differences(done))
 
 
-def test_a_run_against_an_earlier_one_keeps_what_is_new(tmp_path: Path) -> None:
+def test_a_run_against_an_earlier_one_keeps_what_is_new(tmp_path: Path, recipe: WriteRecipe) -> None:
     first = run(recipe(tmp_path / "one", "index = true"), out=tmp_path / "first", workers=0)
     assert not list(differences(first))
     again = recipe(tmp_path / "two", f'against = ["{tmp_path / "first"}"]')
@@ -82,7 +72,9 @@ def test_a_run_against_an_earlier_one_keeps_what_is_new(tmp_path: Path) -> None:
 MENU = "Home About Search Contact Imprint Help"
 
 
-def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_written(tmp_path: Path) -> None:
+def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_written(
+    tmp_path: Path, recipe: WriteRecipe
+) -> None:
     path = recipe(tmp_path, 'method = ["exact", "lines", "substring"]\nsubstring = { min_words = 30 }')
     texts = [f"{MENU}\n{PAGES[0]}", f"{MENU}\n{PAGES[1]}", MENU, "Quoted: " + " ".join(WORDS[160:200])]
     pl.DataFrame({"id": list("abcd"), "text": texts}).write_parquet(tmp_path / "rows.parquet")
@@ -105,7 +97,7 @@ def test_repeated_lines_and_passages_are_cut_before_tokens_and_documents_are_wri
     assert not list(differences(done))
 
 
-def test_seen_ngrams_take_lines_and_whole_documents(tmp_path: Path) -> None:
+def test_seen_ngrams_take_lines_and_whole_documents(tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path, 'method = ["ngrams"]\nngrams = { ngram = 8 }')
     texts = [PAGES[0], f"{PAGES[0]}\n{PAGES[1]}", PAGES[0].upper()]
     pl.DataFrame({"text": texts}).write_parquet(tmp_path / "rows.parquet")
@@ -114,7 +106,7 @@ def test_seen_ngrams_take_lines_and_whole_documents(tmp_path: Path) -> None:
     assert done.manifest["counts"]["web"]["steps"] == {"dropped/dedup/too_short_after_cuts": [1, len(PAGES[0])]}
 
 
-def test_the_bloom_filter_holds_a_text_with_a_word_a_character(tmp_path: Path) -> None:
+def test_the_bloom_filter_holds_a_text_with_a_word_a_character(tmp_path: Path, recipe: WriteRecipe) -> None:
     rng = np.random.default_rng(2)
     texts = ["".join(map(chr, rng.integers(0x4E00, 0x9000, 2000))) for _ in range(20)]
     path = recipe(tmp_path, 'method = ["ngrams"]\nngrams = { max_seen = 0.1 }')
@@ -123,24 +115,24 @@ def test_the_bloom_filter_holds_a_text_with_a_word_a_character(tmp_path: Path) -
     assert done.manifest["dedup"]["ngrams"] == {"documents": 0, "parts": 0, "bytes": 0}  # nothing was seen before
 
 
-def test_a_bloom_filter_that_gets_more_than_it_was_made_for_says_so(tmp_path: Path) -> None:
+def test_a_bloom_filter_that_gets_more_than_it_was_made_for_says_so(tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path, 'method = ["ngrams"]\nngrams = { capacity = 100 }')
     with pytest.raises(UsageError, match=r"for 100 n-grams .* was given .*: leave out ngrams.capacity"):
         run(path, out=tmp_path / "run", workers=0)
 
 
-def test_a_method_may_stand_twice(tmp_path: Path) -> None:
+def test_a_method_may_stand_twice(tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path, 'method = ["lines", "minhash", "lines", "minhash"]')
     assert run(path, out=tmp_path / "run", workers=0).manifest["counts"]["web"]["kept"] > 0
 
 
-def test_a_bloom_filter_that_memory_cannot_hold_is_refused_with_its_size(tmp_path: Path) -> None:
+def test_a_bloom_filter_that_memory_cannot_hold_is_refused_with_its_size(tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path, 'method = ["ngrams"]\nmax_memory = 65536\nngrams = { capacity = 10_000_000 }')
     with pytest.raises(UsageError, match=r"10,000,000 n-grams .* takes 16,777,216 bytes, and max_memory allows 65,536"):
         run(path, out=tmp_path / "run", workers=0)
 
 
-def test_documents_of_large_clusters_go_in_more_often(tmp_path: Path) -> None:
+def test_documents_of_large_clusters_go_in_more_often(tmp_path: Path, recipe: WriteRecipe) -> None:
     path = recipe(tmp_path, 'method = ["exact"]\nrehydrate = [[1, 1], [3, 2]]')
     texts = [PAGES[0]] * 4 + [PAGES[1]] * 2 + [PAGES[2]]
     pl.DataFrame({"text": texts}).write_parquet(tmp_path / "rows.parquet")
@@ -156,7 +148,9 @@ def test_documents_of_large_clusters_go_in_more_often(tmp_path: Path) -> None:
     assert not list(differences(done))
 
 
-def test_documents_that_mean_the_same_are_copies_by_the_embeddings_that_the_table_brings(tmp_path: Path) -> None:
+def test_documents_that_mean_the_same_are_copies_by_the_embeddings_that_the_table_brings(
+    tmp_path: Path, recipe: WriteRecipe
+) -> None:
     path = recipe(tmp_path, 'method = ["semantic"]\nsemantic = { column = "vector", cells = 1 }')
     path.write_text(path.read_text().replace("[dedup]", 'columns = { vector = "vector" }\n[dedup]'))
     vectors = [[1.0, 0.0, 0.1], [1.0, 0.0, 0.12], [0.0, 1.0, 0.0], None]
@@ -168,7 +162,7 @@ def test_documents_that_mean_the_same_are_copies_by_the_embeddings_that_the_tabl
     assert "vector" not in ledger.columns
 
 
-def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: Path) -> None:
+def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: Path, recipe: WriteRecipe) -> None:
     values = plan_values(plan(str(recipe(tmp_path, "threshold = 0.6\npermutations = 64\nverify = 0.6"))))
     assert values["dedup"].startswith("10 bands of 6 rows find pairs of similarity 0.5: ")
     assert values["dedup"].endswith("kept apart below 0.6")
@@ -187,13 +181,17 @@ def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: 
         ('method = ["semantic"]', r'there is no column "embedding".* in source web'),
     ],
 )
-def test_mistakes_in_the_recipe_are_found_before_a_run(tmp_path: Path, dedup: str, words: str) -> None:
+def test_mistakes_in_the_recipe_are_found_before_a_run(
+    tmp_path: Path, dedup: str, words: str, recipe: WriteRecipe
+) -> None:
     with pytest.raises(RecipeError, match=words):
         curate.run(recipe(tmp_path, dedup), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_greatest_losses_are_shown_scrubbed_and_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_greatest_losses_are_shown_scrubbed_and_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: WriteRecipe
+) -> None:
     path = recipe(tmp_path, "verify = { containment = 0.75 }\nbands = 60\nrows = 2")
     path.write_text(path.read_text() + '[scrub]\nentities = ["EMAIL_ADDRESS"]\n')
     part = " ".join(WORDS[10:120])
@@ -219,7 +217,7 @@ def test_the_greatest_losses_are_shown_scrubbed_and_escaped(tmp_path: Path, caps
 
 
 def test_losses_of_a_run_that_compared_no_texts_are_not_known(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recipe: WriteRecipe
 ) -> None:
     for table, words in (
         ("verify = 0", "compared no texts (verify = 0)"),
@@ -231,7 +229,7 @@ def test_losses_of_a_run_that_compared_no_texts_are_not_known(
         assert words in capsys.readouterr().err
 
 
-def test_exempt_sources_must_exist_and_keep_their_near_duplicates(tmp_path: Path) -> None:
+def test_exempt_sources_must_exist_and_keep_their_near_duplicates(tmp_path: Path, recipe: WriteRecipe) -> None:
     with pytest.raises(RecipeError, match='unknown source "wep"; did you mean "web"'):
         run(recipe(tmp_path, 'exempt = ["wep"]'), out=tmp_path / "run", workers=0)
     done = run(recipe(tmp_path, 'exempt = ["web"]'), out=tmp_path / "run", workers=0)
@@ -239,7 +237,9 @@ def test_exempt_sources_must_exist_and_keep_their_near_duplicates(tmp_path: Path
 
 
 @pytest.mark.parametrize("left", ["min_words_left = 3", "min_words_left = 0"])
-def test_nothing_is_a_copy_of_a_document_of_which_too_little_is_left(tmp_path: Path, left: str) -> None:
+def test_nothing_is_a_copy_of_a_document_of_which_too_little_is_left(
+    tmp_path: Path, left: str, recipe: WriteRecipe
+) -> None:
     lines = [" ".join(WORDS[start : start + 30]) for start in range(0, 120, 30)]
     rest = "Contents" if left.endswith("3") else "\u00ad \u200b"
     own = "Only here: nobody else says it."
@@ -254,7 +254,7 @@ def test_nothing_is_a_copy_of_a_document_of_which_too_little_is_left(tmp_path: P
     assert done.documents("web").sort("id").collect()["text"].to_list() == [texts[0], own]
 
 
-def test_the_cleanest_page_stays_in_a_run_and_a_date_decides_between_two(tmp_path: Path) -> None:
+def test_the_cleanest_page_stays_in_a_run_and_a_date_decides_between_two(tmp_path: Path, recipe: WriteRecipe) -> None:
     table = 'keep = ["cleanest", "latest"]\nverify = { jaccard = 0.4, containment = 0.7 }\nbands = 40\nrows = 3'
     path = recipe(tmp_path, table)
     menu = [f"{MENU} {number} and more of the same" for number in range(4)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,20 +70,11 @@ def write_recipe(
     return path
 
 
-def first_pages(count: int) -> bytes:
-    data, end = SAMPLE.read_bytes(), 0
-    for _ in range(count):
-        inflater = zlib.decompressobj(31)
-        inflater.decompress(data[end:])
-        end = len(data) - len(inflater.unused_data)
-    return data[:end]
-
-
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory, first_members: Callable[[int], bytes]) -> Path:
     """The first gzip members of the sample's WARC."""
     folder = tmp_path_factory.mktemp("retune")
-    (folder / "a.warc.gz").write_bytes(first_pages(100))
+    (folder / "a.warc.gz").write_bytes(first_members(100))
     (folder / "mine.py").write_text(UPPER, encoding="utf-8")
     return folder
 
@@ -248,10 +238,10 @@ def test_own_code_that_was_edited_since_the_run_is_not_asked(inputs: Path, tmp_p
         measure_unknown(done, retune(done, [Change("gopher_quality", "min_words", 20)]))
 
 
-def test_the_readmes_example_answers_with_numbers(tmp_path: Path) -> None:
+def test_the_readmes_example_answers_with_numbers(tmp_path: Path, first_members: Callable[[int], bytes]) -> None:
     """`curate retune runs/quickstart --set gopher_quality.min_words=30`, on a part of the same pages and steps."""
     recipe = Path(curate.__file__).parent / "recipes" / "quickstart" / "quickstart.toml"
-    (tmp_path / "web.warc.gz").write_bytes(first_pages(120))
+    (tmp_path / "web.warc.gz").write_bytes(first_members(120))
     text = recipe.read_text().replace("vocab_size = 4096", "vocab_size = 300")
     text = re.sub(r'\[\[source\]\]\nname = "(books|code)"[^[]*(\[[^[]*)*?(?=\[\[|\[dedup)', "", text)
     text = text.replace('prefer = ["books", "web", "code"]', "").replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -50,18 +50,8 @@ def loud(document):
 """
 
 
-def first_members(count: int) -> bytes:
-    """The first gzip members of the sample's WARC, as they stand."""
-    data, end = SAMPLE.read_bytes(), 0
-    for _ in range(count):
-        inflater = zlib.decompressobj(31)
-        inflater.decompress(data[end:])
-        end = len(data) - len(inflater.unused_data)
-    return data[:end]
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> curate.Run:
+def finished(tmp_path_factory: pytest.TempPathFactory, first_members: Callable[[int], bytes]) -> curate.Run:
     """A run over a few pages, each twice, of which the mixture draws a part."""
     folder = tmp_path_factory.mktemp("why")
     pages = first_members(60)
@@ -83,7 +73,7 @@ def test_every_dropped_document_names_the_rule_that_its_ledger_row_names(finishe
         assert {check.result for check in story.checks[position + 1 :]} <= {"would keep", "would drop"}
 
 
-def test_nothing_would_drop_what_it_has_not_measured(tmp_path: Path) -> None:
+def test_nothing_would_drop_what_it_has_not_measured(tmp_path: Path, first_members: Callable[[int], bytes]) -> None:
     """A `where` on an own signal takes null for no, in a run: here the signal never saw the document."""
     (tmp_path / "a.warc.gz").write_bytes(first_members(30))
     (tmp_path / "mine.py").write_text(OWN, encoding="utf-8")
