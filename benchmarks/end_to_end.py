@@ -4,8 +4,8 @@
                                                 └─▶ peer_datatrove ─▶ jsonl, tokens ─┴─▶ one table, agreement, JSON
 
 Both sides: English by lid.176 at .65, Gopher repetition and quality, MinHash (word 5-grams, 14 bands of 8), e-mail and
-IP addresses replaced, the same 32k BPE tokenizer, at most 10 s for a page. curate runs three times: with resiliparse,
-with trafilatura for the pages whose quick text may be English, and with trafilatura for all ("trafilatura-all").
+IP addresses replaced, the same 32k BPE tokenizer, at most 10 s for a page. curate runs once for each way to extract:
+among them trafilatura for the pages whose quick text may be English, and trafilatura for all ("trafilatura-all").
 """
 
 from __future__ import annotations
@@ -16,96 +16,28 @@ import gzip
 import hashlib
 import itertools
 import json
-import shutil
-import statistics
 import subprocess
-import sys
 import tempfile
 import venv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+from curate_side import extractors, measure_curate
 from process_clock import measure
+from sides import Inputs, Measured, Outcome, fresh, medians, outcome
 from web_inputs import cut_head, cut_in_parts, record_offsets, train_tokenizer
 
 HERE = Path(__file__).resolve().parent
 WARC = HERE.parents[1] / "shared" / "data" / "web" / "prose.warc.gz"
 LANGUAGE_MODEL = HERE.parent / "curate" / "filters" / "models" / "lid.176.ftz"
 
+WARM_UP_BYTES = 2_000_000
+
 PEER_REQUIREMENTS = ("datatrove[io,processing]==0.10.1", "spacy==3.8.18", "lxml_html_clean==0.4.6")
 """spaCy splits English words for datatrove's Gopher filters and MinHash; trafilatura 1.11 (datatrove allows no newer)
 needs lxml_html_clean through jusText. libmagic comes from the system."""
-
-RECIPE = """\
-name = "end-to-end"
-seed = 17
-
-[[source]]
-name = "web"
-read = "warc"
-paths = [{warc}]
-{extraction}
-steps = [{{ use = "language", keep = ["en"], min_score = 0.65 }}, "gopher_repetition", "gopher_quality"]
-
-[dedup]
-method = "minhash"
-ngram = 5
-bands = 14
-rows = 8
-
-[scrub]
-entities = ["EMAIL_ADDRESS", "IP_ADDRESS"]
-
-[tokenize]
-tokenizer = {tokenizer}
-"""
-
-EXTRACTIONS = {
-    "resiliparse": 'extract = "resiliparse"',
-    "trafilatura": 'extract = "trafilatura"\nmin_language_chance = 0.02',
-    "trafilatura-all": 'extract = "trafilatura"',
-}
-"""curate's, as lines of the recipe."""
-
-WARM_UP_BYTES = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What is ready before the clock starts."""
-
-    warc: Path
-    parts: Path
-    warm_up: Path
-    tokenizer: Path
-    language_model: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run read and kept: URLs after the filters and after deduplication, and its tokens."""
-
-    read: int
-    documents: tuple[int, int]
-    """How many were kept and how many unique: a URL may stand in a crawl twice."""
-    tokens: int
-    kept: frozenset[str]
-    unique: frozenset[str]
-    details: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One side's median cost in seconds and the outcome of its last run."""
-
-    tool: str
-    extractor: str
-    cpu: float
-    wall: float
-    outcome: Outcome
 
 
 def main() -> None:
@@ -123,9 +55,11 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("warc", type=Path, nargs="?", default=WARC)
     parser.add_argument("--sides", default="curate,datatrove", help="one or both of curate,datatrove")
-    parser.add_argument("--extractors", default=",".join(EXTRACTIONS), help="curate's")
+    parser.add_argument("--extractors", default=",".join(extractors()), help="curate's")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=1, help="the costs are medians")
+    words = "also run half of the WARC, and all of it with one worker: what a page costs, what a worker brings"
+    parser.add_argument("--scaling", action="store_true", help=words)
     parser.add_argument("--parts", type=int, default=8, help="files that datatrove's copy of the WARC is cut into")
     parser.add_argument("--language-model", type=Path, default=LANGUAGE_MODEL, help="datatrove's; curate ships its own")
     parser.add_argument("--tokenizer", type=Path, help="a tokenizer.json with <|endoftext|>; default: train one")
@@ -155,8 +89,9 @@ def prepare(options: argparse.Namespace, work: Path) -> Inputs:
     offsets = [*record_offsets(warc), warc.stat().st_size]
     parts = cut_in_parts(warc, offsets, options.parts, work / "parts")
     warm_up = cut_head(warc, offsets, WARM_UP_BYTES, work / "head.warc.gz")
+    half = cut_head(warc, offsets, offsets[-1] // 2, work / "half.warc.gz")
     tokenizer = options.tokenizer or train_tokenizer(warc, work / "tokenizer.json")
-    return Inputs(warc, parts, warm_up, tokenizer.resolve(), options.language_model.resolve())
+    return Inputs(warc, half, parts, warm_up, tokenizer.resolve(), options.language_model.resolve())
 
 
 def peer_python(given: Path | None) -> Path:
@@ -177,41 +112,10 @@ def measure_sides(options: argparse.Namespace, inputs: Inputs, work: Path) -> It
     sides = options.sides.split(",")
     if "curate" in sides:
         for extractor in options.extractors.split(","):
-            yield measure_curate(extractor, options, inputs, work)
+            how = {"workers": options.workers, "repeats": options.repeats, "scaling": options.scaling}
+            yield measure_curate(extractor, inputs, work, **how)
     if "datatrove" in sides:
         yield measure_datatrove(options, inputs, work)
-
-
-def measure_curate(extractor: str, options: argparse.Namespace, inputs: Inputs, work: Path) -> Measured:
-    """`curate run`; once before on a small file, as numba compiles its kernels once per installation."""
-    curate = str(Path(sys.executable).with_name("curate"))
-
-    def command(warc: Path, out: Path) -> list[str]:
-        recipe = out.with_suffix(".toml")
-        recipe.write_text(recipe_text(warc, extractor, inputs.tokenizer), encoding="utf-8")
-        return [curate, "run", str(recipe), "--out", str(out), "--workers", str(options.workers)]
-
-    measure(command(inputs.warm_up, fresh(work / f"curate-{extractor}-warm-up")), work / "curate.log")
-    outs = [fresh(work / f"curate-{extractor}-{number}") for number in range(options.repeats)]
-    costs = [measure(command(inputs.warc, out), work / f"{out.name}.log") for out in outs]
-    return Measured("curate", extractor, *medians(costs), curate_outcome(outs[-1]))
-
-
-def recipe_text(warc: Path, extractor: str, tokenizer: Path) -> str:
-    return RECIPE.format(
-        warc=json.dumps(str(warc)), extraction=EXTRACTIONS[extractor], tokenizer=json.dumps(str(tokenizer))
-    )
-
-
-def curate_outcome(run: Path) -> Outcome:
-    """From the ledger, without the records that hold no page, and the documents."""
-    ledger = pl.read_parquet(run / "ledger" / "**" / "*.parquet")
-    unique = ledger.filter(pl.col("outcome") == "kept")["url"]
-    kept = ledger.filter((pl.col("outcome") == "kept") | pl.col("step").is_in(["dedup", "scrub"]))["url"]
-    tokens = pl.read_parquet(run / "documents" / "**" / "*.parquet", columns=["token_count"])["token_count"].sum()
-    details = json.loads((run / "timing.json").read_text(encoding="utf-8"))
-    read = ledger.filter(pl.col("step").ne_missing("read")).height
-    return outcome(read, kept.to_list(), unique.to_list(), int(tokens), details)
 
 
 def measure_datatrove(options: argparse.Namespace, inputs: Inputs, work: Path) -> Measured:
@@ -225,7 +129,7 @@ def measure_datatrove(options: argparse.Namespace, inputs: Inputs, work: Path) -
     assets = {"HF_ASSETS_CACHE": str(work / "assets"), "HF_HUB_OFFLINE": "1"}
     outs = [fresh(work / f"datatrove-{number}") for number in range(options.repeats)]
     costs = [measure(command(inputs.parts, out), work / f"{out.name}.log", assets) for out in outs]
-    return Measured("datatrove", "trafilatura", *medians(costs), datatrove_outcome(outs[-1]))
+    return Measured("datatrove", "trafilatura", medians(costs), datatrove_outcome(outs[-1]))
 
 
 def datatrove_outcome(out: Path) -> Outcome:
@@ -249,38 +153,25 @@ def jsonl_urls(folder: Path) -> list[str]:
     return urls
 
 
-def outcome(read: int, kept: list[str], unique: list[str], tokens: int, details: Any) -> Outcome:
-    """URLs without the angle brackets that wget writes around them."""
-    kept_urls, unique_urls = (frozenset(url.strip("<>") for url in urls) for urls in (kept, unique))
-    return Outcome(read, (len(kept), len(unique)), tokens, kept_urls, unique_urls, details)
-
-
-def medians(costs: list[tuple[float, float]]) -> tuple[float, float]:
-    cpu, wall = zip(*costs, strict=True)
-    return statistics.median(cpu), statistics.median(wall)
-
-
-def fresh(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    return folder
-
-
 def format_table(results: list[Measured]) -> str:
-    """One line a side; the ratio is datatrove's CPU time to this side's."""
+    """One line a side; `ratio` is datatrove's CPU time to this side's, `speedup` one worker's wall time to all's."""
     head = f"{'tool':10} {'extractor':15} {'CPU s':>8} {'wall s':>8} {'read':>7} {'kept':>6} {'unique':>6}"
-    lines = [f"{head} {'tokens':>10} {'ratio':>6}"]
+    lines = [f"{head} {'tokens':>10} {'peak MB':>8} {'ms/page':>8} {'speedup':>8} {'ratio':>6}"]
     for result in results:
         kept, unique = result.outcome.documents
         ratio = cpu_ratio(result, results)
-        times = f"{result.cpu:8.1f} {result.wall:8.1f}"
+        times = f"{result.cost.cpu:8.1f} {result.cost.wall:8.1f}"
         counts = f"{result.outcome.read:7} {kept:6} {unique:6} {result.outcome.tokens:10}"
-        lines.append(f"{result.tool:10} {result.extractor:15} {times} {counts} {f'{ratio:.1f}x' if ratio else '-':>6}")
+        memory, grown = f"{result.cost.peak_mb:8.0f}", result.scaling
+        scaling = f"{grown.page_ms:8.2f} {grown.speedup:7.2f}x" if grown else f"{'-':>8} {'-':>8}"
+        told = f"{ratio:.1f}x" if ratio else "-"
+        lines.append(f"{result.tool:10} {result.extractor:15} {times} {counts} {memory} {scaling} {told:>6}")
     return "\n".join(lines)
 
 
 def cpu_ratio(result: Measured, results: list[Measured]) -> float | None:
-    peer = next((other.cpu for other in results if other.tool == "datatrove"), None)
-    return peer / result.cpu if peer is not None else None
+    peer = next((other.cost.cpu for other in results if other.tool == "datatrove"), None)
+    return peer / result.cost.cpu if peer is not None else None
 
 
 def format_agreement(results: list[Measured]) -> str:
@@ -302,8 +193,10 @@ def as_json(options: argparse.Namespace, results: list[Measured]) -> dict[str, A
         {
             "tool": result.tool,
             "extractor": result.extractor,
-            "cpu_seconds": round(result.cpu, 2),
-            "wall_seconds": round(result.wall, 2),
+            "cpu_seconds": round(result.cost.cpu, 2),
+            "wall_seconds": round(result.cost.wall, 2),
+            "peak_mb": round(result.cost.peak_mb),
+            "scaling": result.scaling and asdict(result.scaling),
             "read": result.outcome.read,
             "kept": result.outcome.documents[0],
             "unique": result.outcome.documents[1],
