@@ -44,6 +44,9 @@ def package(tmp_path: Path) -> Path:
     return tmp_path / "curate"
 
 
+ASK = "from curate.text.answer import answer; from curate.text.compiled import is_compiled; print(is_compiled(answer))"
+
+
 def run(package: Path, cache: Path | None = None) -> list[int]:
     """The kernel's answer in a process of its own, and how many compiled forms were loaded from disk for it."""
     environment = os.environ | {"XDG_CACHE_HOME": str(cache or package), "PYTHONPATH": str(package.parent)}
@@ -61,6 +64,20 @@ def test_a_kernel_is_new_once_the_file_of_its_inner_function_has_changed(package
     assert run(package) == [42, 1]
     assert len([*package.rglob("*.nbi")]) == 1, "the kernel of the older sources is deleted"
     assert len([*package.rglob("*.nbc")]) == 1
+
+
+def test_whether_a_kernel_is_compiled_is_known_before_it_is_called(package: Path) -> None:
+    def is_compiled() -> str:
+        environment = os.environ | {"PYTHONPATH": str(package.parent)}
+        environment.pop("NUMBA_CACHE_DIR", None)
+        command = [sys.executable, "-c", ASK]
+        return subprocess.run(command, cwd=package.parent, env=environment, capture_output=True, text=True).stdout
+
+    assert is_compiled() == "False\n"
+    run(package)
+    assert is_compiled() == "True\n"
+    (package / "text" / "constant.py").write_text(INNER.format(number=2), encoding="utf-8")
+    assert is_compiled() == "False\n"
 
 
 def test_a_kernel_of_a_package_that_cannot_be_written_to_is_kept_in_the_folder_of_the_user(

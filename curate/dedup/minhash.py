@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import UsageError
-from curate.text.compiled import inner, kernel, part
+from curate.text.compiled import inner, is_compiled, kernel, part
 from curate.text.folding import Normalize
 from curate.text.shingles import Shingles, Unit, shingles
 
@@ -141,6 +141,11 @@ def _mix(value):
     value = np.uint32((value ^ (value >> np.uint32(16))) * np.uint32(0x85EBCA6B))
     value = np.uint32((value ^ (value >> np.uint32(13))) * np.uint32(0xC2B2AE35))
     return np.uint32(value ^ (value >> np.uint32(16)))
+
+
+def kernels_are_compiled() -> bool:
+    """Whether the last of those that a signature takes is, and so all of them."""
+    return is_compiled(_hash_bands)
 
 
 @kernel

@@ -9,6 +9,7 @@ Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from curate.dedup.minhash import kernels_are_compiled
 from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
 from curate.engine.input_digests import InputDigests
@@ -156,9 +158,10 @@ def _join(parts: list[Parts]) -> Parts:
 def _load_kernels(store: Store) -> None:
     """Load the compiled kernels before any document's time is measured.
 
-    On a fresh machine they are compiled first, which takes a while, by one worker while the others wait.
+    On a fresh machine they are compiled first, which takes a while, by one worker while the others wait. Once they are
+    on disk nobody waits.
     """
     text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
-    with store.alone("kernels"):
+    with nullcontext() if kernels_are_compiled() else store.alone("kernels"):
         text_signals(text)
         sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))
