@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
+    from curate.standalone.extractor import train_extractor
     from curate.standalone.subset import subset
     from curate.typed import Range
 
@@ -72,6 +73,7 @@ __all__ = [
     "subset",
     "train",
     "train_classifier",
+    "train_extractor",
     "transform",
     "try_step",
     "verify",
@@ -104,6 +106,7 @@ _HOMES = {
     "subset": "curate.standalone.subset",
     "train": "curate.api",
     "train_classifier": "curate.standalone.classifier",
+    "train_extractor": "curate.standalone.extractor",
     "transform": "curate.filters.custom",
     "try_step": "curate.api",
     "verify": "curate.api",

@@ -35,6 +35,7 @@ PYTHON = {
     "dedup": "dedup_files",
     "decontaminate": "decontaminate_files",
     "classifier": "train_classifier",
+    "extractor": "train_extractor",
     "show": "Run.show",
     "why": "Run.why",
     "retune": "Run.retune",
