@@ -27,6 +27,7 @@ from curate.engine.plan import FileRange, InputFile
 from curate.errors import RunConflict
 from curate.readers.custom import resolve_reader
 from curate.readers.reader import READERS, Reader
+from curate.readers.watch import Watch
 from curate.recipe import Source
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart"
@@ -62,7 +63,7 @@ def read_and_digest(
         piece = FileRange(file, start, end)
         own = {piece: reader.own_bytes(piece)}
         digests = InputDigests(own, opener=lambda file: Counted(Path(file.uri).read_bytes(), reads))
-        for _ in reader.read(piece, source=source, max_record_bytes=1 << 24, opener=digests.opener(piece)):
+        for _ in reader.read(piece, source=source, max_record_bytes=1 << 24, watch=Watch(open=digests.opener(piece))):
             pass
         found += digests.finished().get(file.name, [])
     return found, reads

@@ -24,6 +24,7 @@ from curate.engine.files import find_inputs
 from curate.engine.plan import FileRange
 from curate.readers import inflate
 from curate.readers.reader import READERS
+from curate.readers.watch import Watch
 from curate.recipe import Source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +42,7 @@ def read(path: Path, kind: str, pulses: list[None] | None = None) -> list[Record
     for start, end in reader.split_file(file, target_bytes=1 << 30):
         part = FileRange(file, start, end)
         beat = (lambda: pulses.append(None)) if pulses is not None else (lambda: None)
-        found += reader.read(part, source=source, max_record_bytes=1 << 20, pulse=beat)
+        found += reader.read(part, source=source, max_record_bytes=1 << 20, watch=Watch(beat))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10
     return found
 

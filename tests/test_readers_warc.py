@@ -25,6 +25,7 @@ from warcio.warcwriter import WARCWriter
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers import members, pages, warc
+from curate.readers.watch import Watch
 from curate.recipe import Source
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -560,6 +561,6 @@ def test_the_reader_says_that_it_goes_on(tmp_path: Path, whole: list[bytes]) -> 
     path = tmp_path / "a.warc.gz"
     path.write_bytes(whole[0] + gzip.compress(bytes(64 << 20), 1) + b"\x1f\x8b\x08" * 1_000_000 + whole[1])
     file = InputFile(path.name, str(path), path.stat().st_size, "")
-    items = list(warc.read(FileRange(file, 0, file.size), source=WEB, max_record_bytes=1 << 30, pulse=beat))
+    items = list(warc.read(FileRange(file, 0, file.size), source=WEB, max_record_bytes=1 << 30, watch=Watch(beat)))
     assert numbers(items) == [0, 1]
     assert beats >= 64 // 16

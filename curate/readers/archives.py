@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from curate.batch import Pulse, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Pulse, Rejected
 from curate.engine.plan import InputFile
 from curate.readers.inflate import PULSE_BYTES, InflatedFile, Unreadable, inflate, max_inflated
+from curate.readers.watch import UNWATCHED, Watch
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 EXTENSION_TYPES = (b"x", b"g", b"X", b"L", b"K")  # pax, Solaris and GNU: what belongs to the next header
@@ -60,8 +60,7 @@ def members(
     id: str,
     wanted: Callable[[str], bool],
     max_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    watch: Watch = UNWATCHED,
 ) -> Iterator[ArchiveMember | Rejected]:
     """All files of an archive in its own order; folders are passed over.
 
@@ -72,8 +71,8 @@ def members(
     """
     walk = _walk_zip if file.name.lower().endswith(".zip") else _walk_tar
     seen: dict[str, int] = {}
-    with opener(file) as raw:
-        for path, found in walk(raw, file=file, refuse=_refusal(wanted, max_bytes), pulse=pulse):
+    with watch.open(file) as raw:
+        for path, found in walk(raw, file=file, refuse=_refusal(wanted, max_bytes), pulse=watch.pulse):
             seen[path] = count = seen.get(path, 0) + 1
             member_id = f"{id}@{path}" + (f"#{count}" if count > 1 else "")
             yield ArchiveMember(member_id, path, found) if isinstance(found, bytes) else Rejected(member_id, *found)

@@ -16,12 +16,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Pulse, Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
 from curate.readers.epub import is_xml, read_epub
 from curate.readers.gutenberg import EmptiedBook, decode_framed, unframe
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
 BOOK_SUFFIXES = (".txt", ".epub", ".html", ".htm", ".xhtml", ".xht")
@@ -33,12 +33,7 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read(
-    range: FileRange,
-    *,
-    source: Source,
-    max_record_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
     """The books of one file: one, or as many as an archive has.
 
@@ -47,13 +42,13 @@ def read(
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if is_archive(file.name):
-        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes, pulse=pulse, opener=opener):
+        for member in members(file, id=id, wanted=_is_book, max_bytes=max_record_bytes, watch=watch):
             if isinstance(member, Rejected):
                 yield member
             else:
-                yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes, pulse=pulse)
+                yield _book(member.data, member.path, id=member.id, max_bytes=max_record_bytes, pulse=watch.pulse)
     else:
-        yield _read_file(file, id=id, max_bytes=max_record_bytes, pulse=pulse, opener=opener)
+        yield _read_file(file, id=id, max_bytes=max_record_bytes, watch=watch)
 
 
 def own_bytes(range: FileRange) -> tuple[int, int]:
@@ -66,17 +61,17 @@ def _is_book(name: str) -> bool:
     return name.lower().endswith(BOOK_SUFFIXES) and not name.rpartition("/")[2].startswith("._")
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int, pulse: Pulse, opener: Opener) -> Record | Rejected:
+def _read_file(file: InputFile, *, id: str, max_bytes: int, watch: Watch) -> Record | Rejected:
     if not _is_book(file.name):
         return Rejected(id, "dropped", "file_type", file.name)
     if file.size == 0:
         return Rejected(id, "dropped", "empty")
-    with opener(file) as raw:
+    with watch.open(file) as raw:
         if file.name.lower().endswith(".epub"):  # may be larger than a record: most of it are pictures
-            return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes, pulse=pulse)
+            return read_epub(io.BufferedReader(raw), id=id, max_bytes=max_bytes, pulse=watch.pulse)
         if file.size > max_bytes:
             return Rejected(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
-        return _book(raw.read(), file.name, id=id, max_bytes=max_bytes, pulse=pulse)
+        return _book(raw.read(), file.name, id=id, max_bytes=max_bytes, pulse=watch.pulse)
 
 
 def _book(data: bytes, name: str, *, id: str, max_bytes: int, pulse: Pulse) -> Record | Rejected:

@@ -12,13 +12,13 @@ import codecs
 import functools
 from collections.abc import Callable, Iterator
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.archives import is_archive, members
 from curate.readers.declared import declared_charset
 from curate.readers.languages import language_of, may_be_code
 from curate.readers.licenses import archive_licenses, license_in, local_license, nearest_license
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
 HEAD_BYTES = 8192
@@ -33,12 +33,7 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read(
-    range: FileRange,
-    *,
-    source: Source,
-    max_record_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
     """The source files of one input: one, or as many as an archive has (which is read twice: licenses first).
 
@@ -47,10 +42,10 @@ def read(
     """
     file, id = range.file, f"{source.name}/{range.file.name}"
     if not is_archive(file.name):
-        yield _read_file(file, id=id, max_bytes=max_record_bytes, opener=opener)
+        yield _read_file(file, id=id, max_bytes=max_record_bytes, watch=watch)
         return
-    licenses = archive_licenses(file, pulse=pulse, opener=opener)
-    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, pulse=pulse, opener=opener):
+    licenses = archive_licenses(file, watch=watch)
+    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, watch=watch):
         if isinstance(member, Rejected):
             yield member
         else:
@@ -67,14 +62,14 @@ def _is_wanted(path: str) -> bool:
     return may_be_code(path) and VERSION_CONTROL.isdisjoint(path.split("/"))
 
 
-def _read_file(file: InputFile, *, id: str, max_bytes: int, opener: Opener) -> Record | Rejected:
+def _read_file(file: InputFile, *, id: str, max_bytes: int, watch: Watch) -> Record | Rejected:
     if not _is_wanted(file.name):
         return Rejected(id, "dropped", "file_type", file.name)
     if file.size == 0:
         return Rejected(id, "dropped", "empty")
     if file.size > max_bytes:
         return Rejected(id, "quarantined", "too_big", f"{file.size} bytes, the limit is {max_bytes}")
-    with opener(file) as raw:
+    with watch.open(file) as raw:
         data = raw.read()
     return _source_file(data, file.name, id=id, license_above=functools.partial(local_license, file))
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from curate.batch import ModelFile, Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import ModelFile, Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import CurateError, UsageError, nearest
 from curate.own_code.functions import Mark, find_function, marker
@@ -26,6 +25,7 @@ from curate.readers.opened import open_watched
 from curate.readers.own_columns import MAX_COLUMNS, common_kind
 from curate.readers.reader import OWN, READERS, Ranges, Reader, Traits
 from curate.readers.rows import column_names, missing_column
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Kind, Source
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,7 +107,7 @@ class OwnReader:
         if self.splitter is None:
             return [(0, 1)]
         try:
-            with self._importing(), open_watched(file, no_pulse) as opened:
+            with self._importing(), open_watched(file, UNWATCHED) as opened:
                 ranges = [(int(start), int(end)) for start, end in self.splitter(opened, target_bytes)]
         except PASSED_ON:
             raise
@@ -121,19 +121,13 @@ class OwnReader:
         return ranges or [(0, 1)]
 
     def read(
-        self,
-        range: FileRange,
-        *,
-        source: Source,
-        max_record_bytes: int,
-        pulse: Pulse = no_pulse,
-        opener: Opener = open_file,
+        self, range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
     ) -> Iterator[Record | Rejected]:
         """A record for each row that the function yields. Rejected: quarantined "exception", for a row that is none or,
         where the function raised, for all that follows; and as for tables "no_text", "encoding" and "too_big".
         """
         rows, number = OwnRows(range, source, max_record_bytes, is_split=self.splitter is not None), -1
-        with open_watched(range.file, pulse, opener) as opened:
+        with open_watched(range.file, watch) as opened:
             try:
                 for number, row in enumerate(self._rows(opened, range)):
                     yield rows.record(row, number)
@@ -173,7 +167,7 @@ class OwnReader:
 
     def _first_rows(self, file: InputFile, names: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         start, end = self.split_file(file, target_bytes=LOOKED_AT_BYTES)[0]
-        with open_watched(file, no_pulse) as opened:
+        with open_watched(file, UNWATCHED) as opened:
             for row in itertools.islice(self._rows(opened, FileRange(file, start, end)), LOOKED_AT_ROWS):
                 yield as_row(row, names)
 

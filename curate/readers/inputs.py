@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, find_inputs, open_file, read_version
+from curate.batch import Record, Rejected
+from curate.engine.files import find_inputs, read_version
 from curate.engine.plan import (
     FileRange,
     InputFile,
@@ -22,6 +22,7 @@ from curate.engine.plan import (
 from curate.errors import UsageError
 from curate.readers.custom import resolve_reader
 from curate.readers.reader import READERS, Ranges, Reader
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Recipe, Source, recipe_error
 
 
@@ -65,16 +66,15 @@ def read_range(
     source: Source,
     max_record_bytes: int,
     *,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    watch: Watch = UNWATCHED,
 ) -> Iterator[Record | Rejected]:
-    """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
+    """All records of a file, or of a range of it, in order; the reader pulses while it works on a long one.
 
     Raises:
         RunConflict: the input is not the one that was planned.
     """
     check_unchanged(piece.file)
-    yield from reader.read(piece, source=source, max_record_bytes=max_record_bytes, pulse=pulse, opener=opener)
+    yield from reader.read(piece, source=source, max_record_bytes=max_record_bytes, watch=watch)
 
 
 def check_unchanged(file: InputFile) -> None:

@@ -16,13 +16,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Pulse, Record, Rejected
+from curate.engine.files import open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
 from curate.readers.json_items import split_items
 from curate.readers.lines import Line, split_lines
 from curate.readers.rows import column_names, row_record, without_text
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
 SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -51,12 +52,7 @@ def split_jsonl(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read_jsonl(
-    part: FileRange,
-    *,
-    source: Source,
-    max_record_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    part: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
     """Lines that start in [start, end); blank ones are no records.
 
@@ -68,7 +64,7 @@ def read_jsonl(
     names = column_names(source.columns)
     early: list[Rejected] | None = []  # before the first row that has the column; None once there was one
     without = 0
-    for place, row in read_rows(part, max_bytes=max_record_bytes, pulse=pulse, opener=opener):
+    for place, row in read_rows(part, max_bytes=max_record_bytes, watch=watch):
         item = _item(row, names, source, id=f"{id}@{place}", max_bytes=max_record_bytes)
         if (
             early is not None
@@ -106,18 +102,17 @@ def read_rows(
     part: FileRange,
     *,
     max_bytes: int,
-    pulse: Pulse = no_pulse,
     head: int | None = None,
-    opener: Opener = open_file,
+    watch: Watch = UNWATCHED,
 ) -> Iterator[tuple[int, Row | Unreadable]]:
     """The rows of a range, each with what stands for it in ids; last the error that ended the file, if one did. With
     `head`, those in the first so many bytes (about) of the unpacked file."""
     place = part.start
-    with opener(part.file) as raw:
+    with watch.open(part.file) as raw:
         try:
-            for number, (place, line) in enumerate(_lines(raw, part, max_bytes, pulse, head)):
+            for number, (place, line) in enumerate(_lines(raw, part, max_bytes, watch.pulse, head)):
                 if number % LINES_PER_PULSE == 0:
-                    pulse()
+                    watch.pulse()
                 if line.data is None or line.data.strip():
                     yield place, _parse(line.data, max_bytes)
         except Unreadable as error:

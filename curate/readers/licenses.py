@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from curate.batch import Pulse, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Rejected
 from curate.engine.plan import InputFile
 from curate.readers.archives import members
+from curate.readers.watch import UNWATCHED, Watch
 
 MAX_LICENSE_BYTES = 1 << 20
 HEAD_BYTES = 4096
@@ -90,10 +90,10 @@ def nearest_license(path: str, licenses: Mapping[str, str | None]) -> str | None
     return None
 
 
-def archive_licenses(file: InputFile, *, pulse: Pulse = no_pulse, opener: Opener = open_file) -> dict[str, str | None]:
+def archive_licenses(file: InputFile, *, watch: Watch = UNWATCHED) -> dict[str, str | None]:
     """Folder -> license, for the folders of an archive that hold license files: one reading of the archive."""
     found: dict[str, list[tuple[str, bytes]]] = {}
-    every = members(file, id="", wanted=is_license_name, max_bytes=MAX_LICENSE_BYTES, pulse=pulse, opener=opener)
+    every = members(file, id="", wanted=is_license_name, max_bytes=MAX_LICENSE_BYTES, watch=watch)
     for member in every:
         if not isinstance(member, Rejected):
             folder, _, name = member.path.rpartition("/")

@@ -11,22 +11,22 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from curate.batch import Pulse
-from curate.engine.files import Opener, open_file
 from curate.engine.plan import InputFile
 from curate.errors import MachineError
+from curate.readers.watch import Watch
 
 PULSE_BYTES = 1 << 20
 BUFFER_BYTES = 1 << 16
 
 
 @contextmanager
-def open_watched(file: InputFile, pulse: Pulse, opener: Opener = open_file) -> Iterator[BinaryIO]:
-    """`pulse` is called for each megabyte that was not read before.
+def open_watched(file: InputFile, watch: Watch) -> Iterator[BinaryIO]:
+    """It pulses for each megabyte that was not read before.
 
     Raises:
         MachineError: the store failed, whatever the reader makes of that.
     """
-    with opener(file) as raw, io.BufferedReader(_Stream(raw, file.uri, pulse), BUFFER_BYTES) as opened:
+    with watch.open(file) as raw, io.BufferedReader(_Stream(raw, file.uri, watch.pulse), BUFFER_BYTES) as opened:
         yield opened
 
 

@@ -12,10 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Pulse, Record, Rejected
+from curate.engine.files import open_file
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.rows import column_names, row_record, without_text
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
 BATCH_BYTES = 16 << 20
@@ -79,12 +80,7 @@ def _footer(file: InputFile) -> pq.FileMetaData | None:
 
 
 def read_parquet(
-    part: FileRange,
-    *,
-    source: Source,
-    max_record_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    part: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
     """Rows of the row groups [start, end). Page checksums are verified where the file has them.
 
@@ -92,7 +88,7 @@ def read_parquet(
     """
     id = f"{source.name}/{part.file.name}"
     names = column_names(source.columns)
-    with opener(part.file) as raw:
+    with watch.open(part.file) as raw:
         try:
             table = pq.ParquetFile(raw, page_checksum_verification=True)
         except DAMAGE as error:
@@ -104,7 +100,7 @@ def read_parquet(
                 yield without_text(names["text"], problem, id=f"{id}@0")
             return
         for group in range(part.start, min(part.end, table.num_row_groups)):
-            yield from _read_group(table, group, names, source, id=id, max_bytes=max_record_bytes, pulse=pulse)
+            yield from _read_group(table, group, names, source, id=id, max_bytes=max_record_bytes, pulse=watch.pulse)
 
 
 def text_problem(schema: pa.Schema, column: str) -> str | None:

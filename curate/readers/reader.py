@@ -14,9 +14,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from curate.batch import ModelFile, Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import ModelFile, Record, Rejected
 from curate.engine.plan import FileRange, InputFile
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Kind, Source
 
 Ranges = Sequence[tuple[int, int]]
@@ -54,16 +54,10 @@ class Reader(Protocol):
         """Ranges, in its own unit, that together are the file; [(0, 1)] where it can only be read as a whole."""
 
     def read(
-        self,
-        range: FileRange,
-        *,
-        source: Source,
-        max_record_bytes: int,
-        pulse: Pulse = no_pulse,
-        opener: Opener = open_file,
+        self, range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
     ) -> Iterator[Record | Rejected]:
-        """Every record of the range, in order, and everything else in it. It opens its file with `opener`, and calls
-        `pulse` while it works on a long record; what is wrong with a file is told by a Rejected, never raised."""
+        """Every record of the range, in order, and everything else in it. It opens its file with `watch`, and pulses
+        while it works on a long record; what is wrong with a file is told by a Rejected, never raised."""
 
     def own_bytes(self, range: FileRange) -> tuple[int, int]:
         """The bytes [start, end) of its file that a range has to itself: those of all ranges that `split_file` gives
@@ -91,16 +85,10 @@ class BuiltIn:
         return ranges
 
     def read(
-        self,
-        range: FileRange,
-        *,
-        source: Source,
-        max_record_bytes: int,
-        pulse: Pulse = no_pulse,
-        opener: Opener = open_file,
+        self, range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
     ) -> Iterator[Record | Rejected]:
         records: Iterator[Record | Rejected] = self._load().read(
-            range, source=source, max_record_bytes=max_record_bytes, pulse=pulse, opener=opener
+            range, source=source, max_record_bytes=max_record_bytes, watch=watch
         )
         return records
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.jsonl import is_lines, read_jsonl, split_jsonl
 from curate.readers.look import look_at_tables
 from curate.readers.parquet import bytes_of_groups, is_parquet, read_parquet, split_parquet
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
 look = look_at_tables
@@ -34,12 +34,7 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 
 
 def read(
-    range: FileRange,
-    *,
-    source: Source,
-    max_record_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
     """The rows of one range.
 
@@ -47,9 +42,9 @@ def read(
     whole file), "bad_json", "encoding", "too_big", "truncated", "corrupt", "bomb" or "too_many".
     """
     if is_parquet(range.file.name):
-        yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse, opener=opener)
+        yield from read_parquet(range, source=source, max_record_bytes=max_record_bytes, watch=watch)
     elif is_lines(range.file.name):
-        yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes, pulse=pulse, opener=opener)
+        yield from read_jsonl(range, source=source, max_record_bytes=max_record_bytes, watch=watch)
     else:
         yield Rejected(f"{source.name}/{range.file.name}", "dropped", "file_type", range.file.name)
 

@@ -14,8 +14,8 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from curate.batch import Media, Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file, open_input
+from curate.batch import Media, Record, Rejected
+from curate.engine.files import open_input
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.chains import Chain, PlainRun, chains
 from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
@@ -23,6 +23,7 @@ from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_
 from curate.readers.members import GZIP, PLAIN, WARC, Codec, DamagedMember, Kind, Member, find_format, find_start
 from curate.readers.pages import Pages
 from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks, read_whole
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
 MAX_PADDING = 512  # NULs between members hold nothing
@@ -31,12 +32,7 @@ FOREIGN = {b"%PDF": "a PDF", b"PK\x03\x04": "a ZIP file", b"<": "a page of mark-
 
 
 def read(
-    range: FileRange,
-    *,
-    source: Source,
-    max_record_bytes: int,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
     """Every record of the file that starts in the range, and every stretch of it that is none.
 
@@ -49,9 +45,9 @@ def read(
     Raises:
         MachineError: the file could not be read.
     """
-    with opener(range.file) as file:
+    with watch.open(range.file) as file:
         prefix = f"{source.name}/{range.file.name}"
-        pages = Pages(file, pulse, start=range.start, end=range.end)
+        pages = Pages(file, watch.pulse, start=range.start, end=range.end)
         for item in _read_items(pages, range.start, range.end, max_record_bytes):
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from curate.batch import Pulse, Record, Rejected, no_pulse
-from curate.engine.files import Opener, open_file
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, Split
 from curate.readers.chapters import split_chapters, split_words
 from curate.readers.inputs import read_range, reader_of
 from curate.readers.reader import Reader
+from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Recipe, Source
 from curate.steps.extract import PART_END, extract_book
 
@@ -35,15 +35,14 @@ def read_piece(
     source: Source,
     recipe: Recipe,
     *,
-    pulse: Pulse = no_pulse,
-    opener: Opener = open_file,
+    watch: Watch = UNWATCHED,
 ) -> Iterator[Record | Rejected]:
-    """All records of a file, or of a range of it, in order; the reader calls `pulse` while it works on a long one.
+    """All records of a file, or of a range of it, in order; the reader pulses while it works on a long one.
 
     Raises:
         RunConflict: the input is not the one that was planned.
     """
-    found = read_range(reader, piece, source, recipe.limits.max_record_bytes, pulse=pulse, opener=opener)
+    found = read_range(reader, piece, source, recipe.limits.max_record_bytes, watch=watch)
     yield from split_books(found, source) if source.split else found
 
 

@@ -18,6 +18,7 @@ from curate.engine.plan import FileRange, Split
 from curate.engine.task import Culprit
 from curate.engine.walk import Walk
 from curate.readers.inputs import reader_of
+from curate.readers.watch import Watch
 from curate.recipe import Recipe, Source
 from curate.steps.chapters import read_piece
 from curate.steps.columns import BEFORE_STEPS, batch_head
@@ -48,7 +49,7 @@ def _walked(
     reader = reader_of(source, recipe)
     number = 0
     for index, piece in enumerate(split.ranges):
-        records = read_piece(reader, piece, source, recipe, pulse=walk.cursor.pulse, opener=digests.opener(piece))
+        records = read_piece(reader, piece, source, recipe, watch=Watch(walk.cursor.pulse, digests.opener(piece)))
         while True:
             if culprit := walk.given_up(index, number):
                 yield number, rest_of_piece(piece, source, number, culprit)
