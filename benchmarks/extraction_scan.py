@@ -57,13 +57,13 @@ HARD: dict[str, tuple[str, ...]] = {
 def read_pages(folder: Path, every: int) -> dict[str, TextBuffers]:
     """Every n-th page of the gold by its type."""
     lines = gzip.decompress((folder / "wcxb" / "ground-truth.jsonl.gz").read_bytes()).splitlines()
-    types = {gold["file_id"]: gold["_internal"]["page_type"]["primary"] for gold in map(json.loads, lines)}
+    types = {gold["file"]: gold["_internal"]["page_type"]["primary"] for gold in map(json.loads, lines)}
     pages = defaultdict[str, list[bytes]](list)
     with tarfile.open(folder / "wcxb" / "html.tar") as archive:
         for number, member in enumerate(archive):
             file = archive.extractfile(member)
             if file and number % every == 0:
-                pages[types.get(Path(member.name).name.split(".")[0], "other")].append(file.read())
+                pages[types.get(Path(member.name).name.split(".")[0], "other")].append(gzip.decompress(file.read()))
     return {kind: as_pages(*some) for kind, some in sorted(pages.items())}
 
 

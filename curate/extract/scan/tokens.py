@@ -278,7 +278,7 @@ def _end_of_raw(room, raw_hash, is_script, at, end):
 def _is_name(data, at, end, wanted, is_xhtml):
     """Whether the name with this hash begins here, and ends like one; no more is read than the longest of them has."""
     value, last = START, min(at + LONGEST_RAW, end)
-    while at < last and not _ends_name(data[at]):
+    while at < last and not _ends_name(data[at]) and data[at] != LESS:  # where the next look begins
         value = START if is_xhtml and data[at] == COLON else extend_name(value, data[at])
         at += 1
     return at < end and _ends_name(data[at]) and value == wanted
