@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html", "book/xhtml"]
+PAGES: tuple[Media, ...] = ("text/html", "application/xhtml+xml")
+"""Of what the main content is wanted, on which extractors differ."""
 
 
 HAS_TEXT = "[^\\s\\x00-\\x1f\\x7f-\\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
@@ -150,3 +152,6 @@ class Filter:
     """Rules that take so much that no later step measures what they drop: most of a crawl is in other languages."""
     published: PublishedRate | None = None
     """Of all its rules together."""
+    hope: pl.Expr | None = None
+    """The greatest chance that another extractor's text of a page passes where this one is dropped, by the signals
+    measured on this one: 0 where the rules ask nothing of the text. None: nobody knows."""

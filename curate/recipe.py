@@ -47,6 +47,12 @@ class OwnColumn:
     kind: Kind
 
 
+Extractor = Literal["resiliparse", "trafilatura"]
+"""What makes text of a web page."""
+UNION: tuple[Extractor, ...] = ("resiliparse", "trafilatura")
+"""What `extract = "union"` stands for: the quick one first, so that the slow one is asked only where that fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where documents come from, how they are read, and what decides on them."""
@@ -59,11 +65,13 @@ class Source:
     paths: tuple[str, ...]
     """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file.
     Names and ids begin behind the fixed part of a path, or behind "/./" in it."""
-    extract: Literal["resiliparse", "trafilatura"] = "resiliparse"
-    """What makes text of web pages."""
+    extract: Literal[Extractor, "union"] | tuple[Extractor, ...] = "resiliparse"
+    """What makes text of web pages. Of several, in order of preference, the first whose text passes all steps makes it,
+    page by page; "union" is `["resiliparse", "trafilatura"]`."""
     min_language_chance: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
     """Extract a page with trafilatura only if its quick text, resiliparse's, has at least this chance of being in a
-    language that the step "language" keeps. 0: always."""
+    language that the step "language" keeps. 0: always. Of several extractors: give a page that "language" drops to the
+    next only if its first text has this chance, and at least 0.2 in any case (docs/extraction.md says why)."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables and own readers: by the name that a column has here, its name in the files: `{ text = "content" }`."""
     columns_only: bool = False
@@ -80,6 +88,13 @@ class Source:
     place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})
     own: tuple[OwnColumn, ...] | None = field(default=None, compare=False, metadata={"toml": False})
     """What a look at its tables found, as the plan has it; None: nobody has looked."""
+
+    @property
+    def extractors(self) -> tuple[Extractor, ...]:
+        """Those that `extract` names, in order of preference."""
+        if self.extract == "union":
+            return UNION
+        return (self.extract,) if isinstance(self.extract, str) else self.extract
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,9 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: SourceLi
         raise Mismatch((*path, "name"), told)
     if not source.paths or not all(source.paths):
         raise Mismatch((*path, "paths"), f'the source "{source.name}" has an empty path, or none')
+    if not source.extractors or len({*source.extractors}) < len(source.extractors):
+        told = f"extract names each extractor once, at least one, found {describe(list(source.extractors))}"
+        raise Mismatch((*path, "extract"), told)
     steps = table.get("steps", [])
     if not isinstance(steps, list):
         raise Mismatch((*path, "steps"), f"expected a list, found {describe(steps)}")

@@ -7,7 +7,7 @@ a time. Every stage that touches documents walks with it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,33 +114,49 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Documents that go through the steps together: rows of a batch from `start` on, and their numbers in the split."""
+    """Documents that go through the steps together: rows of a batch from `start` on, and their numbers in the split.
+
+    `version` names which text of theirs does, if not the first: a page may break a step with one of its texts only, so
+    the steps of another have other names for those that watch.
+    """
 
     walk: Walk
     start: int
     numbers: Numbers
+    version: str = ""
 
     @property
     def rows(self) -> slice:
         """Which rows of the batch they are."""
         return slice(self.start, self.start + len(self.numbers))
 
+    def of_version(self, rows: Sequence[int], version: str) -> Stretch:
+        """Some of them, by their rows within the stretch, with another text."""
+        return Stretch(self.walk, self.start, self.numbers[rows], version)
+
     def at(self, step: str, *, size: int = 0) -> None:
         """Before a step's work on all of them."""
         if len(self.numbers):
-            self.walk.at(int(self.numbers[0]), int(self.numbers[-1]), step=step, size=size)
+            first, last = int(self.numbers[0]), int(self.numbers[-1])
+            self.walk.at(first, last, step=step_of_version(step, self.version), size=size)
 
     def one(self, row: int, step: str, *, size: int = 0) -> None:
         """Before a step's work on one of them, the row counted within the stretch."""
-        self.walk.at(int(self.numbers[row]), step=step, size=size)
+        self.walk.at(int(self.numbers[row]), step=step_of_version(step, self.version), size=size)
 
     def culprits(self, step: str) -> dict[int, Culprit]:
         """Those that break this step, by their rows within the stretch."""
         known = self.walk.attempt.quarantined
         if not known:
             return {}
+        step = step_of_version(step, self.version)
         numbered = enumerate(self.numbers.tolist())
         return {row: known[number] for row, number in numbered if number in known and known[number].step == step}
+
+
+def step_of_version(step: str, version: str) -> str:
+    """What a step is called while it works on another text of a document than the first: "c4 (trafilatura)"."""
+    return f"{step} ({version})" if version else step
 
 
 def bounded(sizes: npt.NDArray[np.int64], max_documents: int, max_bytes: int) -> Iterator[tuple[int, int]]:

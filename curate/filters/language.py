@@ -63,7 +63,15 @@ def language(
         is_cheap=model is None,  # other models may be a thousand times larger
         unwanted=("keep",),
         published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5"),
+        hope=_greatest_chance(keep),
     )
+
+
+def _greatest_chance(keep: tuple[str, ...]) -> pl.Expr:
+    """The probability, 0–1, that is left to the languages `keep` by the likeliest others."""
+    one = pl.element().struct
+    others = pl.when(one.field("language").is_in(keep)).then(0.0).otherwise(one.field("score"))
+    return 1 - pl.col("language_top").list.eval(others).list.sum()
 
 
 def load_lid(model: str | None = None) -> FastTextModel:

@@ -13,6 +13,8 @@ from curate.batch import Filter, Rule
 from curate.errors import UsageError, nearest
 
 QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"")
+OF_THE_PAGE = frozenset({"id", "source", "url", "timestamp", "mime"})
+"""Columns that are the same whichever text is made of a page."""
 NOT_BY_ROW = re.compile(r"\b(?:OVER\s*\(|SELECT\b)", re.IGNORECASE)
 
 
@@ -28,7 +30,8 @@ def where(expression: str) -> Filter:
     """
     parsed = parse(expression)
     signal = parsed.meta.root_names()[0]
-    return Filter((Rule("where", signal, parsed.fill_null(False), threshold=expression),))
+    hope = pl.lit(0.0) if OF_THE_PAGE.issuperset(parsed.meta.root_names()) else None
+    return Filter((Rule("where", signal, parsed.fill_null(False), threshold=expression),), hope=hope)
 
 
 def columns_of(expression: str) -> set[str]:

@@ -16,13 +16,9 @@ import xxhash
 from curate.batch import Record
 from curate.engine.plan import Plan, Split
 from curate.recipe import Recipe, Source
-from curate.steps.bind import bind
 from curate.steps.chapters import read_split
-from curate.steps.extract import page_extractor
-from curate.steps.reach import ALIVE
-from curate.steps.rows import frame_rows, record_row, record_size
-from curate.steps.sample import apply_steps
-from curate.text.signals import text_signals
+from curate.steps.rows import record_size
+from curate.steps.versions import decide_records, sieve_of
 
 MAX_DOCUMENTS = 3_000
 MAX_SLOW_DOCUMENTS = 300
@@ -70,7 +66,7 @@ def survey(recipe: Recipe, source: Source, plan: Plan) -> Survey:
     """The same documents for the same inputs and seed, in a minute at most whatever the size of the inputs."""
     source = replace(source, own=dict(plan.columns).get(source.name))
     splits = plan.of(source.name)
-    reading = _Reading(recipe.seed, MAX_SLOW_DOCUMENTS if source.extract == "trafilatura" else MAX_DOCUMENTS)
+    reading = _Reading(recipe.seed, MAX_SLOW_DOCUMENTS if "trafilatura" in source.extractors else MAX_DOCUMENTS)
     chosen = _chosen(splits)
     read = 0.0
     for reading.split, split in enumerate(chosen):
@@ -157,7 +153,4 @@ def _read(reading: _Reading, split: Split, max_bytes: int, source: Source, recip
 
 
 def _kept(records: Sequence[Record], source: Source, recipe: Recipe) -> pl.DataFrame:
-    extract = page_extractor(source, recipe)
-    batch = frame_rows([record_row(record, extract, None) for record in records], source)
-    batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
-    return apply_steps(batch, bind(source, recipe)).filter(ALIVE & pl.col("text").is_not_null())
+    return decide_records(records, sieve_of(source, recipe)).filter(outcome="kept")

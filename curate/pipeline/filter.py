@@ -2,6 +2,7 @@
 
     records ─▶ texts ─▶ batch ─▶ text signals ─▶ each step: measure, decide ─▶ kept ─▶ signatures
        └─ lost ─────────────────────┴──────────── ledger: one row each ──────────┘
+                 (with several extractors, pages that are dropped once more: see steps/versions.py)
 
 Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
 """
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from curate.batch import Record
 from curate.dedup.minhash import kernels_are_compiled
 from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
@@ -26,16 +28,17 @@ from curate.engine.ledger import check_account, count_outcomes
 from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
 from curate.readers.inputs import reader_of
-from curate.recipe import Recipe, Source
+from curate.recipe import Recipe
 from curate.recipe_dedup import Dedup
 from curate.run_files import Filtered, filtered
-from curate.steps.bind import BoundStep, bind, has_own_steps, step_names
+from curate.steps.bind import has_own_steps, step_names
 from curate.steps.columns import as_documents, as_ledger, in_order
-from curate.steps.decide import decide, quarantine_culprits
+from curate.steps.decide import quarantine_culprits
 from curate.steps.deciding_files import check_as_planned, method_files
-from curate.steps.rows import bounded_batches, frame_rows, split_rows
+from curate.steps.rows import RowBatch, bounded_batches, frame_rows, split_rows
 from curate.steps.source_reader import has_own_reader
 from curate.steps.user_errors import ENOUGH, ROWS, check_reader_errors, check_user_errors
+from curate.steps.versions import Sieve, decide_pages, sieve_of
 from curate.text.signals import text_signals
 
 PARTS: tuple[Filtered, ...] = ("ledger", "documents", "signatures")
@@ -57,8 +60,8 @@ def filter_split(job: Job) -> Made | None:
     with clock("load"):
         recipe, split = job.recipe, job.split
         source = recipe.source(split.source)
-        steps = bind(source, recipe)
-        files_of_steps = [file for step in steps for file in step.filter.files]
+        sieve = sieve_of(source, recipe)
+        files_of_steps = [file for step in sieve.steps for file in step.filter.files]
         reader = reader_of(source, recipe)
         check_as_planned(job.plan, [*reader.files, *files_of_steps, *method_files(recipe)])
         _load_kernels(job.store)
@@ -68,10 +71,10 @@ def filter_split(job: Job) -> Made | None:
         own = {piece: reader.own_bytes(piece) for piece in split.ranges}
         digests = InputDigests(own, pulse=walk.cursor.pulse)
     with clock("batch"):
-        batches = bounded_batches(split_rows(split, source, recipe, walk, clock, digests))
-        processed = (_process(numbers, rows, source, steps, recipe, walk, clock) for numbers, rows in batches)
-        parts = list(_watched(processed, source, steps, recipe) if has_own_code else processed)
-        parts = parts or [_process([], [], source, steps, recipe, walk, clock)]  # a split may lie within one long line
+        batches = bounded_batches(split_rows(split, source, recipe, sieve.extractors, walk, clock, digests))
+        processed = (_process(rows, sieve, recipe, walk, clock) for rows in batches)
+        parts = list(_watched(processed, sieve, recipe) if has_own_code else processed)
+        parts = parts or [_process(RowBatch(), sieve, recipe, walk, clock)]  # a split may lie within one long line
     walk.idle()  # joining and writing are no document's fault, and take as long as they take
     if walk.is_confirming:
         return None
@@ -81,9 +84,9 @@ def filter_split(job: Job) -> Made | None:
         return _made(job, _join(parts), inputs)
 
 
-def _watched(parts: Iterator[Parts], source: Source, steps: tuple[BoundStep, ...], recipe: Recipe) -> Iterator[Parts]:
+def _watched(parts: Iterator[Parts], sieve: Sieve, recipe: Recipe) -> Iterator[Parts]:
     """A user's function that fails everywhere stops the run early, not after hours."""
-    names, rows = [step.name for step in steps], pl.DataFrame()
+    source, names, rows = sieve.source, sieve.step_names, pl.DataFrame()
     for part in parts:
         yield part
         rows = pl.concat([rows, part.ledger.select(ROWS)], how="diagonal_relaxed")
@@ -101,46 +104,34 @@ def _made(job: Job, parts: Parts, inputs: Mapping[str, Any]) -> Made:
     return Made(outputs, {"source": source, **counts, "inputs": inputs})
 
 
-def _process(
-    numbers: list[int],
-    rows: list[dict[str, Any]],
-    source: Source,
-    steps: tuple[BoundStep, ...],
-    recipe: Recipe,
-    walk: Walk,
-    clock: Clock,
-) -> Parts:
+def _process(rows: RowBatch, sieve: Sieve, recipe: Recipe, walk: Walk, clock: Clock) -> Parts:
     """Measure, decide and sign one batch; what is written of it does not depend on how the walk goes through it."""
     with clock("batch"):
-        batch = frame_rows(rows, source)
+        batch = frame_rows(rows.rows, sieve.source)
     parts = [
-        _process_stretch(batch[stretch.rows], stretch, source, steps, recipe, clock)
-        for stretch in walk.stretches(np.array(numbers, dtype=np.int64))
+        _process_stretch(batch[stretch.rows], rows.pages[stretch.rows], stretch, sieve, recipe, clock)
+        for stretch in walk.stretches(np.array(rows.numbers, dtype=np.int64))
     ]
     return parts[0] if len(parts) == 1 else _join(parts)
 
 
 def _process_stretch(
     batch: pl.DataFrame,
+    pages: list[Record | None],
     stretch: Stretch,
-    source: Source,
-    steps: tuple[BoundStep, ...],
+    sieve: Sieve,
     recipe: Recipe,
     clock: Clock,
 ) -> Parts:
-    size = int(batch["byte_count"].sum())
-    with clock("signals"):
-        stretch.at("signals", size=size)
-        batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
-    batch = decide(batch, steps, clock, stretch)
+    batch = decide_pages(batch, pages, sieve, clock, stretch)
     with clock("batch"):
         batch = quarantine_culprits(batch, stretch, "sign")
         kept = batch.filter(pl.col("outcome") == "kept")
     with clock("sign"):
-        stretch.at("sign", size=size)
+        stretch.at("sign", size=int(batch["byte_count"].sum()))
         signatures = _sign(kept, recipe.dedup)
     with clock("batch"):
-        return Parts(as_ledger(batch, source, recipe.dedup), as_documents(kept), signatures)
+        return Parts(as_ledger(batch, sieve.source, recipe.dedup), as_documents(kept), signatures)
 
 
 def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:

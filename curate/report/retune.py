@@ -94,7 +94,7 @@ def difference(run: RunFolder, retuned: Retuned) -> Iterator[StepChange]:
     density = _tokens_per_byte(run)
     for source in retuned.recipe.sources:
         part = {row["step"]: row for row in both.filter(source=source.name).iter_rows(named=True)}
-        order = [*step_names(source), "unknown", "kept"]
+        order = ["extract", *step_names(source), "unknown", "kept"]
         yield from (_change(part[name], density.get(source.name)) for name in order if name in part)
 
 

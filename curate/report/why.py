@@ -48,6 +48,18 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class PageVersion:
+    """What the steps made of one extractor's text of a page, with its size as it left them."""
+
+    extractor: str
+    outcome: str
+    step: str | None
+    reason: str | None
+    value: str | None
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """Parts of the text that a method took out since another document keeps them (None: it does not know which)."""
 
@@ -71,6 +83,10 @@ class Story:
     reason: str | None
     value: str | None
     losses: str | None
+    extractor: str | None
+    """Whose text of a page it is, where several extractors are asked; the checks are about this text."""
+    versions: tuple[PageVersion, ...]
+    """Of each extractor that was asked, in their order, where more than the first was."""
     checks: tuple[Check, ...]
     duplicate_of: str | None
     similarity: float | None
@@ -127,6 +143,8 @@ def _story(run: RunFolder, row: pl.DataFrame) -> Story:
         reason=facts["reason"],
         value=facts["value"],
         losses=facts["losses"],
+        extractor=facts.get("extractor"),
+        versions=tuple(PageVersion(**version) for version in facts.get("versions") or ()),
         checks=tuple(_checks(run, row, facts)),
         duplicate_of=duplicate.get("duplicate_of"),
         similarity=duplicate.get("similarity"),

@@ -24,10 +24,10 @@ from curate.run_files import LEDGER
 from curate.run_folder import RunFolder
 from curate.standalone.warc_file import Copied, Text, Writer, open_warc
 from curate.steps.chapters import read_split
-from curate.steps.extract import page_extractor
+from curate.steps.extract import page_extractors
 from curate.steps.rows import record_row
 
-CHOSEN = ("id", "source", "url", "split")
+CHOSEN = ("id", "source", "url", "split", "extractor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +133,13 @@ def _ledger(run: RunFolder, source: str | None) -> pl.DataFrame:
     if source is not None and source not in names:
         raise UsageError(f'the run has no source "{source}"{nearest(source, names)}')
     wanted = ["id", "source", "url", "outcome", "step", "reason"]
-    return pl.concat(
-        pl.read_parquet(file, columns=wanted).with_columns(pl.lit(f"{name}-{file.stem}").alias("split"))
+    named = [*wanted, "extractor"] if any(len(each.extractors) > 1 for each in run.recipe.sources) else wanted
+    found = pl.concat(
+        pl.read_parquet(file, columns=named).with_columns(pl.lit(f"{name}-{file.stem}").alias("split"))
         for name in ([source] if source else names)
         for file in sorted((run.folder / LEDGER / name).glob("*.parquet"))
     )
+    return found if named != wanted else found.with_columns(pl.lit(None, pl.String).alias("extractor"))
 
 
 def _known(wanted: Sequence[str], existing: pl.Series, what: str) -> None:
@@ -170,9 +172,8 @@ def _write(writer: Writer, recipe: Recipe, plan: Plan, chosen: pl.DataFrame) -> 
     written: Counter[str] = Counter()
     for (key,), rows in chosen.group_by("split", maintain_order=True):
         split = plan.split(str(key))
-        ids = set(rows["id"])
         is_warc = traits_of(recipe.source(split.source).read).are_warc
-        for item in _copies(split, ids, recipe) if is_warc else _texts(split, ids, recipe):
+        for item in _copies(split, set(rows["id"]), recipe) if is_warc else _texts(split, rows, recipe):
             if item is not None:
                 writer.write(item)
                 written[split.source] += 1
@@ -190,11 +191,12 @@ def _copies(split: Split, ids: set[str], recipe: Recipe) -> Iterator[Copied | No
             yield Copied(places[block.place], block) if len(block.body) == block.length else None
 
 
-def _texts(split: Split, ids: set[str], recipe: Recipe) -> Iterator[Text | None]:
+def _texts(split: Split, rows: pl.DataFrame, recipe: Recipe) -> Iterator[Text | None]:
     """The texts of other sources as the run's steps saw them, in one pass over the split."""
     source = recipe.source(split.source)
-    extract = page_extractor(source, recipe)
+    extractors = page_extractors(source, recipe)
+    named = dict(rows.select("id", pl.col("extractor").fill_null(source.extractors[0])).iter_rows())
     for record in read_split(split, source, recipe):
-        if record.id in ids and isinstance(record, Record):
-            row = record_row(record, extract, None)
+        if record.id in named and isinstance(record, Record):
+            row = record_row(record, extractors[named[record.id]], None)
             yield Text(record.id, row["text"], record.url, record.timestamp) if "text" in row else None

@@ -15,6 +15,7 @@ import polars as pl
 from curate.batch import Filter
 from curate.dedup.methods import methods_of
 from curate.dedup.sign import with_bands
+from curate.engine.walk import step_of_version
 from curate.errors import RecipeError, UsageError, nearest
 from curate.filters.custom import resolve_custom
 from curate.own_code.functions import script_functions
@@ -55,7 +56,8 @@ class BoundStep:
 
 
 def resolve(recipe: Recipe) -> Recipe:
-    """The recipe with every parameter of every built-in step filled in, and bands and rows for a threshold.
+    """The recipe with every parameter of every built-in step filled in, extractors by their names, and bands and rows
+    for a threshold.
 
     Raises:
         RecipeError: an unknown step or parameter, or a value of the wrong type; with file and line.
@@ -90,13 +92,13 @@ def has_own_steps(source: Source) -> bool:
 
 
 def own_step_names(recipe: Recipe) -> frozenset[str]:
-    """The names of all steps that are the user's code."""
-    sources = recipe.sources
+    """The names of all steps that are the user's code, also as they are called with a page's later texts."""
     return frozenset(
-        name
-        for source in sources
+        step_of_version(name, version)
+        for source in recipe.sources
         for name, step in zip(step_names(source), source.steps, strict=True)
         if step.use not in BUILT_IN
+        for version in ("", *source.extractors[1:])
     )
 
 
@@ -123,8 +125,9 @@ def _resolve_bands(dedup: Dedup, recipe: Recipe) -> Dedup:
 
 def _resolve_source(source: Source, number: int, recipe: Recipe) -> Source:
     source = with_reader(source, number, recipe)
+    first, *others = source.extractors
     steps = tuple(at_line(step, recipe, lambda step=step: _complete(step, recipe.base)) for step in source.steps)  # type: ignore[misc]
-    return replace(source, steps=steps)
+    return replace(source, steps=steps, extract=(first, *others) if others else first)
 
 
 def _complete(step: Step, base: Path) -> Step:

@@ -17,6 +17,23 @@ from curate.recipe_dedup import Dedup
 from curate.text.signals import SIGNALS
 
 LEDGER_HEAD = ("id", "source", "url", "outcome", "step", "reason", "value", "losses")
+VERSIONS: Mapping[str, Any] = {
+    "extractor": pl.String,
+    "versions": pl.List(
+        pl.Struct(
+            {
+                "extractor": pl.String,
+                "outcome": pl.String,
+                "step": pl.String,
+                "reason": pl.String,
+                "value": pl.String,
+                "bytes": pl.Int64,
+            }
+        )
+    ),
+}
+"""Of a source with several extractors: whose text of a page a row is about; and, where more than one was asked, what
+became of the text of each, in their order, with its size where it left the steps."""
 BEFORE_STEPS = ("read", "extract", "signals")
 """What a source loses before the recipe's own steps: no threshold brings it back."""
 TYPES: Mapping[Kind, Any] = {
@@ -32,10 +49,11 @@ def batch_head(source: Source) -> dict[str, Any]:
     """Columns that every batch of a source has before it is measured, with their types."""
     traits = traits_of(source.read)
     known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp"), pl.String) | dict(traits.columns)
+    versions = VERSIONS if len(source.extractors) > 1 else {}
     own = {column.name: TYPES[column.kind] for column in source.own or ()}
     # for columns that nobody looked at, and values of another kind than their column's
     has_extra = source.own is not None and traits.has_own_columns and (source.own or not source.columns_only)
-    return {**known, **own, **({EXTRA: pl.String} if has_extra else {})}
+    return {**known, **versions, **own, **({EXTRA: pl.String} if has_extra else {})}
 
 
 def needed_of_own(source: Source) -> set[str]:
@@ -60,7 +78,7 @@ def as_ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.Da
 
 def as_documents(kept: pl.DataFrame) -> pl.DataFrame:
     """What survives, with what its source knows; the signals stay in the ledger."""
-    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "error"} - {"byte_count"}
+    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "versions", "error"} - {"byte_count"}
     return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(BEFORE))
 
 
@@ -71,6 +89,14 @@ def in_order(frame: pl.DataFrame) -> pl.DataFrame:
 def ordered(names: Iterable[str]) -> list[str]:
     """The one order that depends on names alone: head, what readers know, signals, all others."""
     by_readers = [name for reader in READERS.values() for name in reader.traits.columns]
-    first = [*LEDGER_HEAD, "text", "timestamp", *by_readers, "byte_count", *(signal.name for signal in SIGNALS)]
+    first = [
+        *LEDGER_HEAD,
+        *VERSIONS,
+        "text",
+        "timestamp",
+        *by_readers,
+        "byte_count",
+        *(signal.name for signal in SIGNALS),
+    ]
     known = {name: number for number, name in enumerate(dict.fromkeys(first))}
     return sorted(names, key=lambda name: (known.get(name, len(known)), name))

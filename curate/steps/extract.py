@@ -33,22 +33,29 @@ Extract = Callable[[str, bool], Extraction]
 """What turns the mark-up of one page into text, told whether it is XHTML."""
 
 
-def page_extractor(source: Source, recipe: Recipe) -> Extract:
-    """What turns the HTML of one page into text in this source.
+def page_extractors(source: Source, recipe: Recipe) -> dict[str, Extract]:
+    """What turns the HTML of one page into text in this source, by name, in order of preference.
 
     Raises:
         RecipeError: `min_language_chance` has no step "language" to ask, or nothing to spare.
     """
-    extract = partial(_extract_main, engine=source.extract)
+    extractors: dict[str, Extract] = {name: partial(_extract_main, engine=name) for name in source.extractors}
     if not source.min_language_chance:
-        return extract
+        return extractors
     step = next((step for step in source.steps if step.use == "language"), None)
-    if step is None or source.extract != "trafilatura":
+    first = source.extractors[0]
+    if step is None or source.extractors == ("resiliparse",):
         raise _useless(source, recipe)
-    parameters = parameters_of(step, recipe)
-    lid, keep = load_lid(parameters["model"]), parameters["keep"]
-    chance = partial(language_chance, lid=lid, keep=keep)
-    return partial(_extract_hopeful, extract=extract, chance=chance, source=source)
+    if first == "trafilatura":
+        parameters = parameters_of(step, recipe)
+        chance = partial(language_chance, lid=load_lid(parameters["model"]), keep=parameters["keep"])
+        extractors[first] = partial(_extract_hopeful, extract=extractors[first], chance=chance, source=source)
+    return extractors  # where another is the first, the step "language" itself tells whether the next is asked
+
+
+def page_extractor(source: Source, recipe: Recipe) -> Extract:
+    """The first of them."""
+    return next(iter(page_extractors(source, recipe).values()))
 
 
 def extract_book(record: Record) -> Row:
@@ -84,7 +91,7 @@ def _extract_hopeful(
 
 
 def _useless(source: Source, recipe: Recipe) -> RecipeError:
-    wanted = 'extract = "trafilatura" and a step { use = "language", keep = […] }'
+    wanted = 'extract = "trafilatura" or "union" and a step { use = "language", keep = […] }'
     return recipe_error(f'source "{source.name}": min_language_chance needs {wanted}', source.place, recipe.file)
 
 

@@ -11,19 +11,15 @@ from itertools import islice
 
 import polars as pl
 
-from curate.engine.clock import Clock
 from curate.engine.plan import Split
 from curate.engine.sizes import sizes
 from curate.recipe import Recipe
 from curate.run_folder import RunFolder
-from curate.steps.bind import bind
 from curate.steps.chapters import read_split
-from curate.steps.decide import decide
 from curate.steps.deciding_files import check_as_planned, files_of_sources
-from curate.steps.extract import page_extractor
-from curate.steps.retune import DECISION, Retuned
-from curate.steps.rows import frame_rows, record_row
-from curate.text.signals import text_signals
+from curate.steps.retune import Retuned
+from curate.steps.retune_versions import DECISION
+from curate.steps.versions import decide_records, sieve_of
 
 MAX_BATCH_DOCUMENTS = 500
 FOUND = (*DECISION, "bytes")
@@ -53,12 +49,8 @@ def measure_unknown(run: RunFolder, retuned: Retuned) -> Retuned:
 
 def _decided_anew(recipe: Recipe, split: Split, ids: set[str]) -> Iterator[pl.DataFrame]:
     """Batches of the documents with these ids, with their outcomes."""
-    source = recipe.source(split.source)
-    steps = bind(source, recipe)
-    extract = page_extractor(source, recipe)
-    records = (each for each in read_split(split, source, recipe) if each.id in ids)
-    while rows := [record_row(record, extract, None) for record in islice(records, MAX_BATCH_DOCUMENTS)]:
-        batch = frame_rows(rows, source)
-        batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
-        batch = decide(batch, steps, Clock())
-        yield batch.with_columns(bytes=sizes(batch.columns, [step.name for step in steps]).left)
+    sieve = sieve_of(recipe.source(split.source), recipe)
+    records = (each for each in read_split(split, sieve.source, recipe) if each.id in ids)
+    while some := list(islice(records, MAX_BATCH_DOCUMENTS)):
+        batch = decide_records(some, sieve)
+        yield batch.with_columns(bytes=sizes(batch.columns, sieve.step_names).left)

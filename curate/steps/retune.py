@@ -1,14 +1,15 @@
 """What other thresholds would have decided, from the ledger of a finished run alone: nothing is read again.
 
     ledger rows ─▶ steps in order: the old decision where a step did not change, its new rules where it did
-                ─▶ kept · dropped · quarantined · unknown (it would reach a step that has not measured it)
+                ─▶ kept · dropped · quarantined · unknown (it would reach a step that has not measured it, or
+                   another extractor's text of the page may stay: see retune_versions)
 
 Deduplication is not done again: "kept" means kept by the filters, before copies are looked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,11 +28,11 @@ from curate.steps.columns import BEFORE_STEPS
 from curate.steps.conform import as_measured
 from curate.steps.decide import apply_rules
 from curate.steps.reach import ALIVE, measured_though_dropped
+from curate.steps.retune_versions import DECISION, reopened, with_versions
 from curate.steps.schema import source_tables
 from curate.steps.signals_before import as_seen
 
 EXPECTED = "expected step.parameter=value, for example gopher_quality.min_words=30"
-DECISION = ("outcome", "step", "reason", "value")
 EMPTY: Mapping[str, PolarsDataType] = {
     **dict.fromkeys(("id", "source", "split", "url"), pl.String),
     **dict.fromkeys(("byte_count", "old_bytes", "new_bytes"), pl.Int64),
@@ -104,7 +105,7 @@ def retune(run: RunFolder, changes: Sequence[Change]) -> Retuned:
     for source, file in files:
         split = pl.lit(f"{source.name}-{file.stem}").alias("split")
         rows = as_measured(pl.read_parquet(file, glob=False), types[source.name])
-        parts.append(_redecide(rows.with_columns(split), pairs[source.name]))
+        parts.append(_redecide(rows.with_columns(split), pairs[source.name], source))
     return Retuned(new, pl.concat(parts, how="diagonal_relaxed"))
 
 
@@ -158,17 +159,34 @@ def _same_rules(one: Filter, other: Filter) -> bool:
     )
 
 
-def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...]) -> pl.DataFrame:
+def _redecide(ledger: pl.DataFrame, pairs: tuple[_Pair, ...], source: Source) -> pl.DataFrame:
     """The rows of one ledger file that reached the steps, with both decisions."""
     names = [pair.step.name for pair in pairs]
     batch = _prepared(ledger.filter(~pl.col("step").is_in(BEFORE_STEPS).fill_null(False)), names)
     for index in range(len(pairs)):
         batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
-    kept = [name for name in ("id", "source", "split", "url", "byte_count", "language") if name in batch.columns]
+    batch = batch.with_columns(_bytes(batch, names, "old_"), _bytes(batch, names, ""))
     outcome = pl.col("outcome").fill_null("kept").alias("new_outcome")
     decisions = [pl.col(name).alias(f"new_{name}") for name in DECISION[1:]]
-    batch = batch.with_columns(_bytes(batch, names, "old_"), _bytes(batch, names, ""))
-    return batch.select(*kept, pl.col("^old_.*$"), outcome, *decisions, "new_bytes").sort("id")
+    if len(source.extractors) == 1:
+        return _told(batch.with_columns(outcome, *decisions))
+    changed = {pair.step.name for pair in pairs if pair.is_changed}
+    batch = with_versions(batch, [pair.step for pair in pairs], changed, source)
+    batch = batch.with_columns(outcome, *decisions, pl.coalesce("_left", "new_bytes").alias("new_bytes"))
+    return _told(pl.concat([batch, _reopened(ledger, changed)], how="diagonal_relaxed"))
+
+
+def _told(rows: pl.DataFrame) -> pl.DataFrame:
+    kept = [name for name in ("id", "source", "split", "url", "byte_count", "language") if name in rows.columns]
+    return rows.select(*kept, pl.col("^old_.*$"), *(f"new_{name}" for name in DECISION), "new_bytes").sort("id")
+
+
+def _reopened(ledger: pl.DataFrame, changed: Collection[str]) -> pl.DataFrame:
+    """No step took their rows, and nobody knows what becomes of their other texts."""
+    old = [pl.col(name).alias(f"old_{name}") for name in DECISION]
+    new = [pl.lit("unknown" if name == "outcome" else None, pl.String).alias(f"new_{name}") for name in DECISION]
+    size = pl.col("byte_count").fill_null(0)
+    return reopened(ledger, changed).with_columns(*old, *new, size.alias("old_bytes"), size.alias("new_bytes"))
 
 
 def _bytes(batch: pl.DataFrame, names: list[str], side: str) -> pl.Series:

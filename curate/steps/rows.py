@@ -1,17 +1,19 @@
 """The records of a split as rows, the rows as batches: what all steps see.
 
 records, numbered ─▶ extract ─▶ row ─▶ … bounded in number and bytes ─▶ frame (polars.DataFrame)
+   │                             └─ its page, where another extractor may yet be asked for its text
    └─ lost, broken, or given up: a row with its outcome
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeGuard
 
 import polars as pl
 
-from curate.batch import Record, Rejected
+from curate.batch import PAGES, Record, Rejected
 from curate.engine.clock import Clock
 from curate.engine.input_digests import InputDigests
 from curate.engine.plan import FileRange, Split
@@ -22,24 +24,57 @@ from curate.readers.watch import Watch
 from curate.recipe import Recipe, Source
 from curate.steps.chapters import read_piece
 from curate.steps.columns import BEFORE_STEPS, batch_head
-from curate.steps.extract import Extract, extract_text, page_extractor
+from curate.steps.extract import Extract, Row, extract_text
 
 MAX_BATCH_DOCUMENTS = 2_000
 MAX_BATCH_BYTES = 16 << 20
+MAX_HELD_BYTES = 32 << 20
+"""Of the pages of a batch that are held until their first texts are decided on."""
+
+
+class NumberedRow(NamedTuple):
+    """A record as a row; the record itself, too, where it is a page that has other texts."""
+
+    number: int
+    row: Row
+    page: Record | None = None
+
+
+@dataclass(slots=True)
+class RowBatch:
+    """What becomes a batch. `pages`: as in `NumberedRow`, one a row."""
+
+    numbers: list[int] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    pages: list[Record | None] = field(default_factory=list)
 
 
 def split_rows(
-    split: Split, source: Source, recipe: Recipe, walk: Walk, clock: Clock, digests: InputDigests
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each record of the split, with its number, as a row of the batch. What is read of its files goes to `digests`."""
-    with clock("load"):
-        extract = page_extractor(source, recipe)
+    split: Split,
+    source: Source,
+    recipe: Recipe,
+    extractors: Mapping[str, Extract],
+    walk: Walk,
+    clock: Clock,
+    digests: InputDigests,
+) -> Iterator[NumberedRow]:
+    """Each record of the split, with its number, as a row of the batch, pages with the text of the first extractor.
+    What is read of the split's files goes to `digests`."""
+    name, extract = next(iter(extractors.items()))
     for number, record in _walked(split, source, recipe, walk, clock, digests):
         if walk.wants(number):
             walk.at(number, step="extract", size=record_size(record))
             with clock("extract"):
                 row = record_row(record, extract, walk.culprit(number))
-            yield number, row
+            if len(extractors) > 1 and is_page(record):
+                yield NumberedRow(number, row | {"extractor": name}, record)
+            else:
+                yield NumberedRow(number, row)
+
+
+def is_page(record: Record | Rejected) -> TypeGuard[Record]:
+    """Whether it depends on the extractor what its text is."""
+    return isinstance(record, Record) and record.media in PAGES
 
 
 def _walked(
@@ -89,23 +124,25 @@ def record_row(record: Record | Rejected, extract: Extract, culprit: Culprit | N
     return row | extract_text(record, extract)
 
 
-def bounded_batches(numbered: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[list[int], list[dict[str, Any]]]]:
+def bounded_batches(numbered: Iterator[NumberedRow]) -> Iterator[RowBatch]:
     """Rows of extracted documents and lost records with their numbers, bounded in number and in bytes. Where batches
     end depends on the rows alone, never on which documents are under suspicion: what is written depends on it."""
-    numbers: list[int] = []
-    rows: list[dict[str, Any]] = []
-    size = 0
-    for number, row in numbered:
-        numbers.append(number)
-        rows.append(row)
+    batch = RowBatch()
+    size = held = 0
+    for number, row, page in numbered:
+        batch.numbers.append(number)
+        batch.rows.append(row)
+        batch.pages.append(page)
         for value in row.values():  # a table's own columns may be long
             if value.__class__ is str:  # the quickest of questions, as it is asked a dozen times a record
                 size += len(value)
-        if len(rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES:
-            yield numbers, rows
-            numbers, rows, size = [], [], 0
-    if rows:
-        yield numbers, rows
+        if page is not None:
+            held += record_size(page)
+        if len(batch.rows) >= MAX_BATCH_DOCUMENTS or size >= MAX_BATCH_BYTES or held >= MAX_HELD_BYTES:
+            yield batch
+            batch, size, held = RowBatch(), 0, 0
+    if batch.rows:
+        yield batch
 
 
 def frame_rows(rows: list[dict[str, Any]], source: Source) -> pl.DataFrame:

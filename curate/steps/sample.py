@@ -18,9 +18,9 @@ from curate.recipe import Recipe, Source
 from curate.steps.bind import BoundStep
 from curate.steps.chapters import read_split
 from curate.steps.decide import apply_rules, drop_emptied, measure_step
-from curate.steps.extract import page_extractor
 from curate.steps.reach import ALIVE
-from curate.steps.rows import frame_rows, record_row, record_size
+from curate.steps.rows import frame_rows, record_size
+from curate.steps.versions import sieve_of, staying_rows
 from curate.text.signals import text_signals
 
 T = TypeVar("T")
@@ -41,7 +41,8 @@ class Trial:
 
 
 def sample_source(recipe: Recipe, source: Source, plan: Plan, size: int) -> pl.DataFrame:
-    """Up to `size` documents of a source with their text signals, spread over up to twenty of its splits."""
+    """Up to `size` documents of a source with their text signals, spread over up to twenty of its splits. Of a page
+    with several texts it is the one that its steps would leave."""
     source = replace(source, own=dict(plan.columns).get(source.name))
     splits = plan.of(source.name)
     chosen = splits[:: max(1, len(splits) // MAX_SPLITS)][:MAX_SPLITS]
@@ -69,11 +70,9 @@ def apply_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> pl.DataFra
 
 
 def _documents(recipe: Recipe, source: Source, split: Split, size: int) -> Iterator[dict[str, Any]]:
-    extract = page_extractor(source, recipe)
     records = read_split(split, source, recipe)
     readable = (record for record in records if isinstance(record, Record) and record_size(record) <= MAX_RECORD_BYTES)
-    for record in spread(islice(readable, size * MAX_READ), size):
-        row = record_row(record, extract, None)
+    for row in staying_rows(spread(islice(readable, size * MAX_READ), size), sieve_of(source, recipe)):
         if "text" in row:
             yield row
 

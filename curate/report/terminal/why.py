@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.report.terminal.columns import add_column, size
-from curate.report.why import Story
+from curate.report.why import PageVersion, Story
 
 MAX_CUTS = 5
 """Cuts, and items, that are listed one by one."""
@@ -27,6 +27,7 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"  from      {story.url}"
     if story.bytes is not None:
         yield f"  text      {size(story.bytes)}" + (f" ({story.losses})" if story.losses else "")
+    yield from _extractors(story)
     yield f"  outcome   {_outcome(story)}"
     if story.duplicate_of:
         how = _likeness(story)
@@ -47,6 +48,16 @@ def story_lines(story: Story) -> Iterator[str]:
         yield "  tokens    none: the mixture needs only a part of this source, and the draw left this document out"
 
 
+def _extractors(story: Story) -> Iterator[str]:
+    """Whose text it is, and why not another's."""
+    if story.extractor:
+        yield f"  extractor {story.extractor}"
+    for version in story.versions:
+        if version.extractor != story.extractor:
+            text = f"{size(version.bytes)}, " if version.bytes else ""
+            yield f"  other     {version.extractor}: {text}{_fate(version)}"
+
+
 def _likeness(story: Story) -> str:
     if story.similarity is not None:
         return ", ".join([f"similarity {story.similarity:.2f}", *_lost(story)])
@@ -62,10 +73,12 @@ def _lost(story: Story) -> Iterator[str]:
 
 
 def _outcome(story: Story) -> str:
-    if story.outcome == "kept":
-        return "kept"
-    why = f"{story.outcome} by {story.step}, {story.reason}"
-    return f"{why}: {story.value}" if story.value else why
+    return "kept" if story.outcome == "kept" else _fate(story)
+
+
+def _fate(taken: Story | PageVersion) -> str:
+    why = f"{taken.outcome} by {taken.step}, {taken.reason}"
+    return f"{why}: {taken.value}" if taken.value else why
 
 
 def checks_table(story: Story) -> Table:
