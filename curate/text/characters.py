@@ -75,6 +75,8 @@ ANCHORS = "jkvf:p"
 """Letters so chosen that every phrase of `phrases` has one, and few texts have many."""
 
 CODE_POINTS = 0x110000
+END_OF_LETTERS = 0x40000
+"""Planes 0 to 3, which hold all letters, digits and spaces: the others are unassigned, tags, or for private use."""
 ADDED = 128  # code points at a time; the eight bits from one class to the next hold sums of up to 255
 FIELD = np.uint64(0xFF)
 FIRST_SCRIPT_WITH_VOWEL_MARKS = 0x0590
@@ -83,19 +85,19 @@ FIRST_SCRIPT_WITH_VOWEL_MARKS = 0x0590
 @cache
 def character_classes() -> npt.NDArray[np.uint32]:
     """The bit set of every code point, uint32[0x110000], from this Python's own Unicode tables (about 30 ms)."""
-    codes = np.arange(CODE_POINTS, dtype=np.uint32)
-    characters = codes.view("U1")  # a numpy string is its code points, four bytes each
     table = np.zeros(CODE_POINTS, dtype=np.uint32)
+    assigned = table[:END_OF_LETTERS]  # a view
+    characters = np.arange(END_OF_LETTERS, dtype=np.uint32).view("U1")  # numpy's strings have four bytes a code point
     upper, lower = np.strings.isupper(characters), np.strings.islower(characters)
-    table[np.strings.isspace(characters)] |= SPACE
-    table[np.strings.isalpha(characters)] |= ALPHABETIC | LETTER
-    table[upper] |= UPPERCASE
-    table[np.strings.isdecimal(characters)] |= DIGIT
+    assigned[np.strings.isspace(characters)] |= SPACE
+    assigned[np.strings.isalpha(characters)] |= ALPHABETIC | LETTER
+    assigned[upper] |= UPPERCASE
+    assigned[np.strings.isdecimal(characters)] |= DIGIT
     _add_categories(table)
     _add_sets(table)
-    letters = (table & LETTER) != 0
-    table[letters & ~upper] |= LOWER
-    table[letters & ~lower] |= UPPER
+    letters = (assigned & LETTER) != 0
+    assigned[letters & ~upper] |= LOWER
+    assigned[letters & ~lower] |= UPPER
     table.flags.writeable = False
     return table
 
@@ -226,14 +228,12 @@ def code_points(ranges: str) -> Iterable[int]:
 
 def _add_categories(table: npt.NDArray[np.uint32]) -> None:
     """Categories that numpy cannot test: only the first two planes hold punctuation, icons and vowel marks."""
-    for code in np.flatnonzero((table[:0x20000] & ALPHABETIC) == 0).tolist():
-        category = unicodedata.category(chr(code))
-        if category[0] == "P":
-            table[code] |= PUNCTUATION
-        elif category == "So":
-            table[code] |= ICON | AFFIX
-        elif category[0] == "M" and code >= FIRST_SCRIPT_WITH_VOWEL_MARKS:
-            table[code] |= LETTER
+    codes = np.flatnonzero((table[:0x20000] & ALPHABETIC) == 0)
+    categories = np.array([*map(unicodedata.category, map(chr, codes.tolist()))])
+    table[codes[np.strings.startswith(categories, "P")]] |= PUNCTUATION
+    table[codes[categories == "So"]] |= ICON | AFFIX
+    marks = codes[np.strings.startswith(categories, "M")]
+    table[marks[marks >= FIRST_SCRIPT_WITH_VOWEL_MARKS]] |= LETTER
 
 
 def _add_sets(table: npt.NDArray[np.uint32]) -> None:
