@@ -14,7 +14,7 @@ import polars as pl
 from process_clock import Cost, measure
 from sides import Inputs, Measured, Outcome, Scaling, fresh, medians, outcome
 
-from curate.recipe import Source
+from curate.recipe import Extractor
 
 RECIPE = """\
 name = "end-to-end"
@@ -51,7 +51,7 @@ EXTRACTIONS = {
 
 def extractors() -> list[str]:
     """Those of EXTRACTIONS that this version of curate has."""
-    built_in = typing.get_args(typing.get_type_hints(Source)["extract"])
+    built_in = typing.get_args(Extractor)
     return [name for name in EXTRACTIONS if name.partition("-")[0] in built_in]
 
 

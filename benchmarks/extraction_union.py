@@ -126,7 +126,7 @@ def side(extract: str, warc: Path, tokenizer: Path, work: Path, repeats: int) ->
     for number in range(repeats):
         out = work.with_name(f"{work.name}-{extract}-{number}")
         command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", str(out), "--workers", "1"]
-        costs.append(measure(command, recipe.with_suffix(".log"))[0])
+        costs.append(measure(command, recipe.with_suffix(".log")).cpu)
     return outcome(extract, out, statistics.median(costs))
 
 

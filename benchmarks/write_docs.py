@@ -56,6 +56,13 @@ BENCHMARKS = {
         "DATA/extraction --models extraction-models",
         "How much of the hand-made text of real pages each extractor finds, and what a page costs.",
     ),
+    "extraction_union": Benchmark(
+        "The union of two extractors",
+        "extraction_union.py",
+        "DATA",
+        "Documents and tokens that survive the same filters with each extractor's text, and with the first of both "
+        "that passes; CPU seconds of the whole command, and of extraction in it.",
+    ),
     "filters": Benchmark(
         "Filters",
         "filters.py",
