@@ -2,7 +2,7 @@
 included.
 
 command ─▶ its processes ─┬▶ user and system time once all have ended
-                          └▶ a thread looks ten times a second: their memory, shared pages divided among them
+                          └▶ a thread looks four times a second: their memory, shared pages divided among them
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.25
 
 
 class Cost(NamedTuple):
