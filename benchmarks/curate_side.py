@@ -45,13 +45,14 @@ EXTRACTIONS = {
     "resiliparse": 'extract = "resiliparse"',
     "trafilatura": 'extract = "trafilatura"\nmin_language_chance = 0.02',
     "trafilatura-all": 'extract = "trafilatura"',
+    "union": 'extract = "union"',
 }
 """curate's, as lines of the recipe."""
 
 
 def extractors() -> list[str]:
     """Those of EXTRACTIONS that this version of curate has."""
-    built_in = typing.get_args(Extractor)
+    built_in = {*typing.get_args(Extractor), "union"}
     return [name for name in EXTRACTIONS if name.partition("-")[0] in built_in]
 
 
