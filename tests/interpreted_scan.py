@@ -16,7 +16,7 @@ os.environ["NUMBA_DISABLE_JIT"] = "1"
 import numpy as np
 
 MODULES = ["attributes", "blocks", "effects", "facts", "formulas", "names", "references", "room", "search", "stack"]
-MODULES += ["tags", "text", "tokens", "pages", "tables", "marks", "languages", "writer"]
+MODULES += ["levels", "start_tags", "end_tags", "text", "tokens", "pages", "tables", "marks", "languages", "writer"]
 
 
 class Checked:

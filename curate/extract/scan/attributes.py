@@ -28,11 +28,10 @@ from curate.extract.scan.search import find_byte, is_here, is_space, skip_space,
 from curate.text.compiled import inner, part
 
 GREATER, SLASH, EQUALS, DOUBLE, SINGLE, LOWER_CASE = 0x3E, 0x2F, 0x3D, 0x22, 0x27, 0x20
-CLASS, ID, ROLE, ITEMPROP, ITEMTYPE = attribute_ids("class id role itemprop itemtype")
 HIDDEN_NAME, ARIA_HIDDEN, STYLE = attribute_ids("hidden aria-hidden style")
 WORD_KINDS = 5
 """Attributes whose words are kept: the first five of `names.ATTRIBUTES`."""
-FOUND, UNTIL_FOUND, TRUE = word("found"), word("until-found"), word("true")
+UNTIL_FOUND, TRUE = word("until-found"), word("true")
 LAY_NONE = np.uint64(int.from_bytes(b"lay:none", "big"))
 TY_HIDDEN = np.uint64(int.from_bytes(b"y:hidden", "big"))
 BYTE = np.uint64(8)

@@ -4,11 +4,10 @@
                       └─ blocks ─▶ text (UTF-8)        links, scripts, facts: spans of the source
 
 A column is a constant: `blocks[:, LINK_BYTES]`. All positions are indices into arrays of the whole batch; -1 is none.
+Kernels are made of these constants, too, as of all that names curate.text.compiled.
 """
 
 from __future__ import annotations
-
-from curate.text.compiled import inner
 
 ELEMENT_COLUMNS = (
     "TAG",  # index in names.TAGS; 0 is unknown
@@ -112,9 +111,3 @@ FACTS = (
     "license",
 )
 """Facts of a page: each is a span of the source, [begin, end) in `facts[page, fact]`, or [-1, -1)."""
-
-
-@inner
-def value_at(rows, row, width, column):
-    """A column of a row, in an array that is all rows one after another."""
-    return rows[row * width + column]

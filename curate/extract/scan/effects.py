@@ -37,6 +37,7 @@ from curate.extract.scan.columns import (
 )
 from curate.extract.scan.facts import note_link, note_meta, note_time
 from curate.extract.scan.formulas import begin_formula, is_drawn_again, note_annotation, shows_formula
+from curate.extract.scan.levels import level_of
 from curate.extract.scan.names import BLOCK, SILENT, attribute_ids, tag_ids
 from curate.extract.scan.room import (
     AT_FLAGS,
@@ -66,7 +67,7 @@ from curate.extract.scan.room import (
     state_of,
 )
 from curate.extract.scan.search import skip_space
-from curate.extract.scan.stack import end_line, enter, level_of, write_element
+from curate.extract.scan.stack import end_line, enter, write_element
 from curate.text.compiled import inner, part
 
 A, OL, UL, LI, TABLE, TR, TD, TH, FORM_TAG, MATH, SVG_TAG, TIME = tag_ids(

@@ -9,7 +9,7 @@ MathML without TeX is its text. Delimiters are those of LaTeX.
 
 from __future__ import annotations
 
-from curate.extract.scan.attributes import CLASS, begin_of, end_of, has
+from curate.extract.scan.attributes import begin_of, end_of, has
 from curate.extract.scan.characters import write_character
 from curate.extract.scan.columns import DROPPED
 from curate.extract.scan.names import attribute_ids, tag_ids
@@ -44,9 +44,9 @@ from curate.extract.scan.search import find_byte, is_here, is_space, skip_space,
 from curate.extract.scan.text import AND, BLANK_BYTE, LESS, NEWLINE, count_bytes
 from curate.text.compiled import inner, part
 
-ALTTEXT, DATA_LATEX, DISPLAY, ENCODING = attribute_ids("alttext data-latex display encoding")
+CLASS, ALTTEXT, DATA_LATEX, DISPLAY, ENCODING = attribute_ids("class alttext data-latex display encoding")
 SPAN, DIV = tag_ids("span div")
-BACKSLASH, OPEN, CLOSE, OPEN_SQUARE, CLOSE_SQUARE, CURLY, CLOSE_CURLY, SLASH = b"\\()[]{}/"
+BACKSLASH, OPEN, CLOSE, OPEN_SQUARE, CLOSE_SQUARE, CLOSE_CURLY, SLASH = b"\\()[]}/"
 TEX, BLOCK_WORD, MATH_TEX, MODE = word("application/x-tex"), word("block"), word("math/tex"), word("mode=display")
 DISPLAY_STYLE, CDATA, CDATA_END = word("{\\displaystyle"), word("<![cdata["), word("]]>")
 KATEX, WIKI, MATHJAX, CHTML, MJXC = (

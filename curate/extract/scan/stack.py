@@ -8,8 +8,6 @@ p open in button scope?" compares two numbers, and a page of 100,000 levels cost
 
 from __future__ import annotations
 
-import numpy as np
-
 from curate.extract.scan.blocks import end_run
 from curate.extract.scan.columns import (
     CLOSES,
@@ -41,6 +39,7 @@ from curate.extract.scan.columns import (
     TAG,
 )
 from curate.extract.scan.formulas import end_formula
+from curate.extract.scan.levels import key_of, short_hash, top_value
 from curate.extract.scan.names import (
     BLOCK,
     BUTTON_SCOPE,
@@ -53,7 +52,6 @@ from curate.extract.scan.names import (
     SPECIAL_ABROAD,
     TABLE_SCOPE,
     TEXT_POINT,
-    UNKNOWN,
     UNSEEN,
     tag_ids,
 )
@@ -93,7 +91,6 @@ from curate.extract.scan.room import (
     OPEN_LINKS,
     STACK_WIDTH,
     SVG,
-    TAG_HASH,
     TOP,
     elements_of,
     last_open_of,
@@ -103,52 +100,10 @@ from curate.extract.scan.room import (
 )
 from curate.text.compiled import inner, part
 
-UL, OL, BLOCKQUOTE, LABEL_TAG, NOSCRIPT, TEMPLATE, DIALOG = tag_ids("ul ol blockquote label noscript template dialog")
-ADDRESS, DIV, P, CODE, KBD, SAMP, TT, TEXT_TAG, SVG_TAG, TITLE, DESC, MATH, PRE = tag_ids(
-    "address div p code kbd samp tt text svg title desc math pre"
+UL, OL, BLOCKQUOTE, LABEL_TAG, NOSCRIPT, TEMPLATE = tag_ids("ul ol blockquote label noscript template")
+ADDRESS, DIV, P, CODE, KBD, SAMP, TT, TEXT_TAG, SVG_TAG, TITLE, DESC, MATH = tag_ids(
+    "address div p code kbd samp tt text svg title desc math"
 )
-BUCKETS, BUCKET_SHIFT, NAME_SHIFT = 256, np.uint64(40), np.uint64(32)
-MAX_STEPS = 32
-"""How many open elements of unknown names with the same key are looked at for one end tag."""
-
-
-@inner
-def level_of(room, tag):
-    """The innermost level with this known name, or -1."""
-    return np.int64(last_open_of(room)[tag])
-
-
-@inner
-def top_value(room, column):
-    return np.int64(stack_of(room)[state_of(room)[TOP] * STACK_WIDTH + column])
-
-
-@inner
-def short_hash(room):
-    """The name of the tag that was read last, as `columns.NAME` keeps it."""
-    return np.int32(np.uint32(np.uint64(state_of(room)[TAG_HASH]) >> NAME_SHIFT))
-
-
-@inner
-def key_of(room, tag):
-    if tag != UNKNOWN:
-        return np.int64(tag)
-    return BUCKETS + np.int64((np.uint64(state_of(room)[TAG_HASH]) >> BUCKET_SHIFT) & np.uint64(BUCKETS - 1))
-
-
-@inner
-def level_of_name(room, tag):
-    """The innermost level with the name of the tag that was read last, known or not, or -1."""
-    level = np.int64(last_open_of(room)[key_of(room, tag)])
-    if tag == UNKNOWN:
-        wanted, steps = short_hash(room), 0
-        while level >= 0 and steps < MAX_STEPS:
-            if elements_of(room)[stack_of(room)[level * STACK_WIDTH + AT_ROW] * ELEMENT_WIDTH + NAME] == wanted:
-                return level
-            level = np.int64(stack_of(room)[level * STACK_WIDTH + AT_SAME])
-            steps += 1
-        return np.int64(-1)
-    return level
 
 
 @inner

@@ -1,7 +1,7 @@
 """The tokenizer: one pass over the bytes of a page, from one "<" to the next, as the HTML standard reads them (13.2.5).
 
-"<" ─┬─ letter ─▶ name ─▶ attributes ─▶ tags.start_tag ─▶ raw text, for some elements
-     ├─ "/"    ─▶ name ─▶ attributes ─▶ tags.end_tag
+"<" ─┬─ letter ─▶ name ─▶ attributes ─▶ start_tags ─▶ raw text, for some elements
+     ├─ "/"    ─▶ name ─▶ attributes ─▶ end_tags
      ├─ "!--", "!", "?" ─▶ comment, doctype, CDATA: skipped, or text
      └─ else   ─▶ text
 """
@@ -13,8 +13,10 @@ import numpy as np
 from curate.extract.scan.attributes import begin_of, end_of, has, read_attributes
 from curate.extract.scan.columns import SCRIPT_BEGIN, SCRIPT_END, SCRIPT_WIDTH
 from curate.extract.scan.effects import enter_element, number_reversed
+from curate.extract.scan.end_tags import end_tag
 from curate.extract.scan.facts import note_title
 from curate.extract.scan.formulas import MATH_TEX, MODE, write_tex
+from curate.extract.scan.levels import top_value
 from curate.extract.scan.names import ATTRIBUTE_IDS, KEYS, RAW, SILENT, START, extend_name, number_of, tag_ids
 from curate.extract.scan.room import (
     AT_INSIDE,
@@ -44,8 +46,8 @@ from curate.extract.scan.room import (
     tag_numbers_of,
 )
 from curate.extract.scan.search import find_byte, is_here, is_space, skip_space, word
-from curate.extract.scan.stack import leave, leave_to, top_value
-from curate.extract.scan.tags import end_tag, leave_head, start_tag
+from curate.extract.scan.stack import leave, leave_to
+from curate.extract.scan.start_tags import leave_head, start_tag
 from curate.extract.scan.text import LESS, is_markup, read_text
 from curate.text.compiled import inner, part
 

@@ -1,7 +1,6 @@
-"""Start tags and end tags: which elements they open, and which others they close without saying so.
+"""Start tags: which elements they open, and which others they close without saying so.
 
     start tag ─▶ of a drawing or formula? ─▶ head, select, table ─▶ implied ends ─▶ enter
-    end tag   ─▶ the innermost open element of that name, if it is in scope ─▶ leave all up to it
 
 The rules are those of the HTML standard's tree construction (13.2.6), as far as they decide which text is shown, in
 which block, cell, item and link. Not followed: nothing is moved before a table, and formatting elements do not go on
@@ -10,12 +9,12 @@ in the next block.
 
 from __future__ import annotations
 
-import numpy as np
-
 from curate.extract.scan.attributes import has, write_words
 from curate.extract.scan.columns import ELEMENT_WIDTH, LAST_WORD
 from curate.extract.scan.effects import enter_element, void_element
+from curate.extract.scan.end_tags import end_formatting
 from curate.extract.scan.facts import note_language
+from curate.extract.scan.levels import level_of, top_value
 from curate.extract.scan.names import (
     BREAKOUT,
     CLOSES_P,
@@ -23,7 +22,6 @@ from curate.extract.scan.names import (
     HEAD_PART,
     HEADING,
     RUBY_PART,
-    SCOPED_END,
     TABLE_PART,
     VOID,
     attribute_ids,
@@ -31,14 +29,10 @@ from curate.extract.scan.names import (
 )
 from curate.extract.scan.room import (
     AT_BUTTON_SCOPE,
-    AT_HTML,
     AT_INSIDE,
     AT_ITEM,
-    AT_LIST_SCOPE,
     AT_PROPERTIES,
-    AT_ROW,
     AT_SCOPE,
-    AT_SPECIAL,
     AT_TABLE_SCOPE,
     AT_TAG,
     FIRST_ELEMENT,
@@ -60,19 +54,19 @@ from curate.extract.scan.room import (
     stack_of,
     state_of,
 )
-from curate.extract.scan.stack import end_early, end_line, leave, leave_to, level_of, level_of_name, top_value
+from curate.extract.scan.stack import leave, leave_to
 from curate.text.compiled import part
 
-A, NOBR, P, LI, DD, DT, BUTTON, FORM_TAG, SELECT, OPTION, OPTGROUP, HR, BR, IMG, IMAGE = tag_ids(
-    "a nobr p li dd dt button form select option optgroup hr br img image"
+A, NOBR, P, LI, DD, DT, BUTTON, FORM_TAG, SELECT, OPTION, OPTGROUP, HR, IMG, IMAGE = tag_ids(
+    "a nobr p li dd dt button form select option optgroup hr img image"
 )
 TABLE, CAPTION, COLGROUP, COL, TBODY, THEAD, TFOOT, TR, TD, TH, TEMPLATE = tag_ids(
     "table caption colgroup col tbody thead tfoot tr td th template"
 )
-HTML_TAG, HEAD, BODY, NOSCRIPT, SVG_TAG, MATH, INPUT, KEYGEN, TEXTAREA, SCRIPT, STYLE_TAG, FONT = tag_ids(
-    "html head body noscript svg math input keygen textarea script style font"
+HTML_TAG, HEAD, BODY, SVG_TAG, MATH, INPUT, KEYGEN, TEXTAREA, SCRIPT, FONT = tag_ids(
+    "html head body svg math input keygen textarea script font"
 )
-H1, RUBY, RTC, FRAMESET = tag_ids("h1 ruby rtc frameset")
+RUBY, RTC, FRAMESET = tag_ids("ruby rtc frameset")
 COLOR, FACE, SIZE = attribute_ids("color face size")
 
 
@@ -249,91 +243,3 @@ def _end_table_without_cell(room, at):
     cell = max(level_of(room, TD), level_of(room, TH), level_of(room, CAPTION))
     if table >= 0 and table == top_value(room, AT_TABLE_SCOPE) and table > cell:
         leave_to(room, table, at)
-
-
-@part
-def end_tag(room, tag, at):
-    """Take an end tag that begins at `at`."""
-    properties = properties_of(room)[tag]
-    if top_value(room, AT_INSIDE) != HTML or top_value(room, AT_HTML) < state_of(room)[TOP]:
-        level = level_of_name(room, tag)
-        if level > top_value(room, AT_HTML):
-            leave_to(room, level, at)
-            return
-        if top_value(room, AT_INSIDE) != HTML and (tag == P or tag == BR):
-            while top_value(room, AT_INSIDE) != HTML:
-                leave(room, at)
-    if level_of(room, SELECT) > top_value(room, AT_TABLE_SCOPE):
-        if not _may_end_in_select(room, properties, tag, at):
-            return
-    _end_html(room, properties, tag, at)
-
-
-@part
-def _may_end_in_select(room, properties, tag, at):
-    if tag in (OPTION, OPTGROUP, SELECT, TEMPLATE):
-        return True
-    if (properties & TABLE_PART or tag == TABLE) and level_of(room, tag) >= 0:
-        leave_to(room, level_of(room, SELECT), at)
-        return True
-    return False
-
-
-@part
-def _end_html(room, properties, tag, at):
-    level = level_of_name(room, tag)
-    if tag == P:
-        if level > top_value(room, AT_BUTTON_SCOPE):
-            leave_to(room, level, at)
-        else:
-            end_line(room, properties, tag)  # an empty paragraph
-    elif tag == BR:
-        void_element(room, properties, tag, at, at)
-    elif tag == LI:
-        if level > top_value(room, AT_LIST_SCOPE):
-            leave_to(room, level, at)
-    elif properties & HEADING:
-        level = np.int64(-1)
-        for heading in range(6):
-            level = max(level, level_of(room, H1 + heading))
-        if level > top_value(room, AT_SCOPE):
-            leave_to(room, level, at)
-    elif tag == HTML_TAG or tag == BODY or tag == COL:
-        end_line(room, properties, tag)  # what comes after the body is in it, too
-    elif tag == FORM_TAG:
-        _end_form(room, level, at)
-    elif properties & FORMATTING:
-        end_formatting(room, tag, at)
-    elif properties & SCOPED_END or tag == DD or tag == DT:
-        if level >= top_value(room, AT_SCOPE):  # as deep as a scope's end: it is that itself, an object perhaps
-            _leave_if_open(room, level, at)
-    elif properties & TABLE_PART or tag == TABLE:
-        if level >= top_value(room, AT_TABLE_SCOPE):
-            _leave_if_open(room, level, at)
-    elif tag == TEMPLATE or tag == HEAD or tag == SELECT or level >= top_value(room, AT_SPECIAL):
-        _leave_if_open(room, level, at)
-
-
-@part
-def _leave_if_open(room, level, at):
-    if level > 0:
-        leave_to(room, level, at)
-
-
-@part
-def _end_form(room, level, at):
-    row, state_of(room)[FORM] = state_of(room)[FORM], -1
-    if level > top_value(room, AT_SCOPE) and stack_of(room)[level * STACK_WIDTH + AT_ROW] == row:
-        end_early(room, level, at)
-
-
-@part
-def end_formatting(room, tag, at):
-    """End a formatting element: with what is open in it if that is inline, too, else by itself."""
-    level = level_of_name(room, tag)
-    if level <= top_value(room, AT_SCOPE):
-        return
-    if top_value(room, AT_SPECIAL) > level:
-        end_early(room, level, at)
-    else:
-        leave_to(room, level, at)
