@@ -3,7 +3,8 @@
     samples of each stage's tasks, and of the supervisor ─▶ stacks.folded ─▶ flame.svg
 
 `stacks.folded` has a line a stack, `filter;curate.pipeline.filter.filter_split;…;line 110: … 5012`, with microseconds
-of CPU time: what speedscope, inferno and flamegraph.pl read. Sessions of one run add up.
+of CPU time: what speedscope, inferno and flamegraph.pl read. Sessions of one run add up; a task that is stopped or
+breaks its worker takes its samples along.
 """
 
 from __future__ import annotations
