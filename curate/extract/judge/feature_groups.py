@@ -12,6 +12,7 @@ from curate.extract.judge.feature_names import (
     LEVEL_AT,
     MOST,
     NOWHERE,
+    OUTLINED,
     PLACE_AT,
     SINCE_AT,
     TO_HEADING,
@@ -167,7 +168,7 @@ def write_around(elements, blocks, begin, end, first, outline, measures, rows):
     total = measures[(end - begin) * MEASURES_WIDTH + UNITS_BEFORE]
     for block in range(begin, end):
         row, element = rows[block], blocks[block * BLOCK_WIDTH + ELEMENT]
-        for number in range(7):  # own_sum to path_sum stand in the outline as they do here
+        for number in range(OUTLINED):
             row[WORDS_AT + number] = clip(outline[(element - first) * OUTLINE_WIDTH + OWN_SUM + number])
         around = innermost(elements, element, first, outline)
         for place in range(PLACES):
@@ -176,7 +177,7 @@ def write_around(elements, blocks, begin, end, first, outline, measures, rows):
                 for number in range(AROUND_EACH):
                     row[at + number] = -1
                 if place < WORD_PLACES:
-                    row[WORDS_AT + 7 + place] = 0
+                    row[WORDS_AT + OUTLINED + place] = 0
                 continue
             units = sum_in(elements, around, begin, measures, UNITS_BEFORE)
             count = max(blocks_in(elements, around), 1)
@@ -190,7 +191,7 @@ def write_around(elements, blocks, begin, end, first, outline, measures, rows):
             row[at + 5] = clip(block - elements[around * ELEMENT_WIDTH + FIRST_BLOCK])
             row[at + 6] = clip(elements[around * ELEMENT_WIDTH + LAST_BLOCK] - 1 - block)
             if place < WORD_PLACES:
-                row[WORDS_AT + 7 + place] = clip(outline[(around - first) * OUTLINE_WIDTH + PATH_SUM])
+                row[WORDS_AT + OUTLINED + place] = clip(outline[(around - first) * OUTLINE_WIDTH + PATH_SUM])
             up = outline[(around - first) * OUTLINE_WIDTH + UP]
             around = up + first if up >= 0 else -1
 

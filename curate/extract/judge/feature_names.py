@@ -29,17 +29,14 @@ AROUND = tuple(
 )
 """Of the four innermost ancestors that hold more blocks than the one before."""
 WORDS = (
-    "own_sum",
-    "own_min",
-    "own_max",
-    "nearest",
-    "path_min",
-    "path_max",
-    "path_sum",
-    "words_1",
-    "words_2",
-    "words_3",
+    *("own_sum", "own_min", "own_max", "nearest", "path_min", "path_max", "path_sum"),
+    *("article_nearest", "article_min", "article_sum"),
+    *("words_1", "words_2", "words_3"),
 )
+"""Of the block's element, the nearest ancestor that has known words, and all of the way from the root; the same by what
+words say on articles alone; and of the way to the first three of `AROUND`."""
+OUTLINED = 10
+"""So many of them stand in the outline in this order."""
 NEIGHBORS = (-2, -1, 1, 2)
 BESIDE = (
     *(f"at_{place:+}_{what}" for place in NEIGHBORS for what in ("units", "link", "kind", "words", "sort")),

@@ -30,12 +30,13 @@ from curate.extract.judge.outline import (
     TYPE_SUMS,
     UNITS_BEFORE,
 )
-from curate.extract.judge.words import ODDS_WIDTH
+from curate.extract.judge.words import FIRST_TYPE, ODDS_WIDTH
 from curate.extract.scan.columns import BEGIN, BLOCK_WIDTH, END
 from curate.text.compiled import inner, part
 
 TITLE_BITS = 4096
 RUN = 4
+TYPES = ODDS_WIDTH - FIRST_TYPE
 MAX_TITLE, MAX_LIKE_TITLE = 300, 400
 """Bytes of a title that are looked at, and of a block that is compared with it: a longer one is no title."""
 RUN_SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -113,9 +114,9 @@ def write_page(page, begin, end, measures, og_type, body_only, rows):
     row[at + 9] = per_mille_of(measures[sums + MASS_BEFORE], units)
     row[at + 10], row[at + 11], row[at + 12] = clip(page[PARAGRAPHS]), clip(page[LONGEST]), clip(page[ARTICLES])
     row[at + 13], row[at + 14] = clip(page[LAST_H1] - page[FIRST_H1]), clip(page[KNOWN_WORDS])
-    for number in range(ODDS_WIDTH - 1):
+    for number in range(TYPES):
         row[at + 15 + number] = clip(page[TYPE_SUMS + number])
-    row[at + 15 + ODDS_WIDTH - 1], row[at + 15 + ODDS_WIDTH] = og_type, body_only
+    row[at + 15 + TYPES], row[at + 16 + TYPES] = og_type, body_only
     for block in range(begin + 1, end):
-        for number in range(15 + ODDS_WIDTH + 1):
+        for number in range(17 + TYPES):
             rows[block, at + number] = row[at + number]

@@ -89,7 +89,7 @@ def read_readability(path: Path) -> Iterator[GoldPage]:
             html, expected = (
                 text_of(_content(archive, members[f"{folder}/{file}"])) for file in ("source.html", "expected.html")
             )
-            yield GoldPage(f"readability/{Path(folder).name}", "", html, text_in_lines(expected), True)
+            yield GoldPage(f"readability/{Path(folder).name}", "", html, text_in_lines(expected), True, "article")
 
 
 def read_lines(path: Path) -> Iterator[GoldPage]:

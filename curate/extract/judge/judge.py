@@ -49,7 +49,7 @@ def judge_pages(scanned: ScannedPages, *, title: bool = True, model: JudgeModel 
     features = features_of(scanned, model.words, body_only=not title)
     first = per_mille(sums_of(model.first, features.rows))
     scores = per_mille(sums_of(model.second, second_features(first, features, starts)))
-    keep, expected = choose_blocks(scores, features.spans, starts)
+    keep, expected = choose_blocks(scores, features.spans, starts, body_only=not title)
     rows = page_features(scores, keep, expected, features, starts)
     types = np.stack([sums_of(trees, rows) for trees in model.types]).argmax(axis=0).astype(np.uint8)
     return Judgment(

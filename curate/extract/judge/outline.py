@@ -12,7 +12,7 @@ import numpy as np
 
 from curate.extract.judge.kinds import ARTICLE, IN_CELL, IN_H1, IN_ITEM, IN_P
 from curate.extract.judge.measures import UNITS, measure_text
-from curate.extract.judge.words import CONTENT, ODDS_WIDTH, find_word
+from curate.extract.judge.words import CONTENT, FIRST_TYPE, IN_ARTICLES, ODDS_WIDTH, find_word
 from curate.extract.scan.columns import (
     BEGIN,
     BLOCK_WIDTH,
@@ -35,15 +35,16 @@ from curate.extract.scan.columns import (
 from curate.text.compiled import inner, part
 
 # Columns of `outline`, int32[elements, OUTLINE_WIDTH].
-(KIND, UP, OWN_SUM, OWN_MIN, OWN_MAX, NEAREST, PATH_MIN, PATH_MAX, PATH_SUM, SHARED_60, SHARED_90) = range(11)
-OUTLINE_WIDTH = 11
+(KIND, UP, OWN_SUM, OWN_MIN, OWN_MAX, NEAREST, PATH_MIN, PATH_MAX, PATH_SUM) = range(9)
+(ARTICLE_NEAREST, ARTICLE_MIN, ARTICLE_SUM, SHARED_60, SHARED_90) = range(9, 14)
+OUTLINE_WIDTH = 14
 # Columns of `measures`, int32[blocks + 1, MEASURES_WIDTH]: seven of `measure_text`, then sums of all blocks before.
 (UNITS_BEFORE, BYTES_BEFORE, LINKED_BEFORE, MASS_BEFORE, TEXT_SLOT, GROUP_SLOT) = range(7, 13)
 MEASURES_WIDTH = 13
 # Columns of `page`, int64[PAGE_WIDTH].
 (IN_P_UNITS, IN_ITEM_UNITS, IN_CELL_UNITS, HEADINGS, FIELDS, PICTURES, PARAGRAPHS, LONGEST, ARTICLES) = range(9)
 (FIRST_H1, LAST_H1, FIRST_LONG, LAST_LONG, MIDDLE_60, MIDDLE_90, KNOWN_WORDS, TYPE_SUMS) = range(9, 17)
-PAGE_WIDTH = TYPE_SUMS + ODDS_WIDTH - 1
+PAGE_WIDTH = TYPE_SUMS + ODDS_WIDTH - FIRST_TYPE
 
 MIN_PARAGRAPH_UNITS = 80
 MAX_PARAGRAPH_LINKS = 300
@@ -87,7 +88,7 @@ def outline_elements(elements, words, first, last, kinds, keys, odds, slots, see
         at, row = element * ELEMENT_WIDTH, (element - first) * OUTLINE_WIDTH
         kind = kinds[elements[at + TAG]]
         sign = np.uint64(kind + 1) * KIND_PRIME
-        total = least = most = 0
+        total = least = most = on_articles = least_on_articles = 0
         for number in range(elements[at + FIRST_WORD], elements[at + LAST_WORD]):
             word = words[number]
             sign += np.uint64(word) * WORD_PRIME  # a sum: the order of words in a class says nothing
@@ -95,13 +96,16 @@ def outline_elements(elements, words, first, last, kinds, keys, odds, slots, see
             if keys[slot] != 0:
                 value = odds[slot * ODDS_WIDTH + CONTENT]
                 total, least, most = total + value, min(least, value), max(most, value)
+                value = odds[slot * ODDS_WIDTH + IN_ARTICLES]
+                on_articles, least_on_articles = on_articles + value, min(least_on_articles, value)
                 page[KNOWN_WORDS] += 1
                 if seen[slot] != first + 1:
                     seen[slot] = first + 1
-                    for kind_of_page in range(ODDS_WIDTH - 1):
-                        page[TYPE_SUMS + kind_of_page] += odds[slot * ODDS_WIDTH + 1 + kind_of_page]
+                    for kind_of_page in range(ODDS_WIDTH - FIRST_TYPE):
+                        page[TYPE_SUMS + kind_of_page] += odds[slot * ODDS_WIDTH + FIRST_TYPE + kind_of_page]
         outline[row + KIND], outline[row + OWN_SUM] = kind, total
         outline[row + OWN_MIN], outline[row + OWN_MAX] = least, most
+        outline[row + ARTICLE_SUM], outline[row + ARTICLE_MIN] = on_articles, least_on_articles
         page[ARTICLES] += kind == ARTICLE
         _hand_down(elements, first, element, outline, masks, signs, sign)
 
@@ -115,6 +119,7 @@ def _hand_down(elements, first, element, outline, masks, signs, sign):
     signs[2 * here] = signs[2 * here + 1] = sign
     outline[row + PATH_MIN], outline[row + PATH_MAX] = outline[row + OWN_MIN], outline[row + OWN_MAX]
     outline[row + PATH_SUM] = outline[row + NEAREST] = outline[row + OWN_SUM]
+    outline[row + ARTICLE_NEAREST] = outline[row + ARTICLE_SUM]
     outline[row + UP] = -1
     if parent < first:  # the root
         return
@@ -126,6 +131,10 @@ def _hand_down(elements, first, element, outline, masks, signs, sign):
     outline[row + PATH_MIN] = min(outline[row + PATH_MIN], outline[above + PATH_MIN])
     outline[row + PATH_MAX] = max(outline[row + PATH_MAX], outline[above + PATH_MAX])
     outline[row + PATH_SUM] += outline[above + PATH_SUM]
+    outline[row + ARTICLE_MIN] = min(outline[row + ARTICLE_MIN], outline[above + ARTICLE_MIN])
+    outline[row + ARTICLE_SUM] += outline[above + ARTICLE_SUM]
+    if outline[row + ARTICLE_NEAREST] == 0:
+        outline[row + ARTICLE_NEAREST] = outline[above + ARTICLE_NEAREST]
     if outline[row + OWN_SUM] == 0:
         outline[row + NEAREST] = outline[above + NEAREST]
     has_more = blocks_in(elements, parent) > blocks_in(elements, element)

@@ -1,7 +1,7 @@
 """The judge trained from gold pages: words, two passes of trees, types and confidence, each on scores of others' sites.
 
     golds ─▶ examples: scanned, labeled, weighed
-              └▶ for each of five folds of sites: words and first trees of the other four ─▶ scores of its pages
+              └▶ for each of four folds of sites: words and first trees of the other three ─▶ scores of its pages
                   ├▶ second trees, learned from those scores ─▶ choice ─▶ F1 ─▶ confidence, types
                   └▶ words and first trees of all pages, which are what ships
 
@@ -42,7 +42,7 @@ from curate.extract.scan.pages import ScannedPages, as_pages, scan_pages
 from curate.version import __version__
 
 Scores = npt.NDArray[np.int16]
-INNER_FOLDS = 5
+INNER_FOLDS = 4
 BODY_WEIGHT = 3.0
 """Pages of the body's convention are fewer by far."""
 DEFAULT_SEED = 17
@@ -184,7 +184,7 @@ def _fit_pages(
     for page, first in scored:
         features, starts = page.features, page.starts
         scores = per_mille(sums_of(second, second_features(first, features, starts)))
-        keep, expected = choose_blocks(scores, features.spans, starts)
+        keep, expected = choose_blocks(scores, features.spans, starts, body_only=page.example.page.body_only)
         rows.append(page_features(scores, keep, expected, features, starts))
         f1s.append(word_scores(kept_text(page.example.blocks, keep), page.example.page.reference).f1)
     table, even = np.concatenate(rows), np.ones(len(rows))

@@ -1,6 +1,7 @@
 """The table of words learned: which words of class, id and role stand around content, and on which types of page.
 
     pages with labels ─▶ weight of content and of the rest below each word ─▶ log-odds ─▶ int8
+                      ─▶ the same on articles ──────────────────────────────▶ log-odds ─▶ int8
                       ─▶ pages of each type that have the word ─────────────▶ log-odds ─▶ int8
 
 A word counts that stands on several sites, as a word of one site says nothing about another.
@@ -14,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from curate.extract.judge.words import CONTENT, ODDS_WIDTH, PAGE_TYPES, WordTable, word_table
+from curate.extract.judge.words import CONTENT, FIRST_TYPE, IN_ARTICLES, ODDS_WIDTH, PAGE_TYPES, WordTable, word_table
 from curate.extract.scan.columns import FIRST_BLOCK, FIRST_WORD, LAST_BLOCK, LAST_WORD
 from curate.extract.scan.pages import ScannedPages
 
+ARTICLE = PAGE_TYPES.index("article")
 MIN_SITES = 4
 PRIOR_WEIGHT = 0.3
 """In pages: how much a word must have around it before it is believed more than the mean of all words."""
@@ -68,8 +70,10 @@ def learn_words(pages: Sequence[WordEvidence]) -> WordTable:
     sites = np.repeat([page.site for page in pages], sizes)
     types = np.repeat([page.type for page in pages], sizes)
     odds = np.zeros((len(hashes), ODDS_WIDTH))
-    odds[:, CONTENT] = _content_odds(pages, places, len(hashes))
-    odds[:, CONTENT + 1 :] = _type_odds(types, places, len(hashes), np.array([page.type for page in pages]))
+    is_article = types == ARTICLE
+    odds[:, CONTENT] = _content_odds(pages, places, np.ones(len(places)), len(hashes))
+    odds[:, IN_ARTICLES] = _content_odds(pages, places, is_article.astype(np.float64), len(hashes))
+    odds[:, FIRST_TYPE:] = _type_odds(types, places, len(hashes), np.array([page.type for page in pages]))
     whole = np.clip(np.round(odds * SCALE), -127, 127).astype(np.int8)
     pairs = np.unique(np.stack([places, sites]), axis=1)  # each site once for each of its words
     is_common = np.bincount(pairs[0], minlength=len(hashes)) >= MIN_SITES
@@ -77,8 +81,9 @@ def learn_words(pages: Sequence[WordEvidence]) -> WordTable:
     return word_table(hashes[is_known], whole[is_known])
 
 
-def _content_odds(pages: Sequence[WordEvidence], places: npt.NDArray[np.int64], words: int) -> Floats:
-    content, rest = (np.concatenate([getattr(page, name) for page in pages]) for name in ("content", "rest"))
+def _content_odds(pages: Sequence[WordEvidence], places: npt.NDArray[np.int64], used: Floats, words: int) -> Floats:
+    """Of each word, by the evidence for which `used` is 1."""
+    content, rest = (used * np.concatenate([getattr(page, name) for page in pages]) for name in ("content", "rest"))
     share = content.sum() / max(content.sum() + rest.sum(), 1e-9)
     share = min(max(share, 1e-3), 1 - 1e-3)
     inside = np.bincount(places, weights=content, minlength=words) + PRIOR_WEIGHT * share
@@ -92,9 +97,9 @@ def _type_odds(
 ) -> Floats:
     """For each word and type the logarithm of how much more frequent the type is where the word is."""
     known = types >= 0
-    counts = np.zeros((words, ODDS_WIDTH - 1))
+    counts = np.zeros((words, len(PAGE_TYPES)))
     np.add.at(counts, (places[known], types[known]), 1.0)
-    whole = np.bincount(pages[pages >= 0], minlength=ODDS_WIDTH - 1) + 1.0
+    whole = np.bincount(pages[pages >= 0], minlength=len(PAGE_TYPES)) + 1.0
     shares = whole / whole.sum()
     odds: Floats = np.log((counts + PRIOR_PAGES * shares) / (counts.sum(axis=1, keepdims=True) + PRIOR_PAGES) / shares)
     return odds

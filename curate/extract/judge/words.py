@@ -1,6 +1,6 @@
-"""What the words of class, id, role and itemprop say: a learned table from a word's hash to eight small numbers.
+"""What the words of class, id, role and itemprop say: a learned table from a word's hash to nine small numbers.
 
-    hash (uint32, of the scanner) ─▶ slot ─▶ int8[8]: log-odds of content, and of each of the seven types of page
+    hash (uint32, of the scanner) ─▶ slot ─▶ int8[9]: log-odds of content, of content on articles, of each type of page
 
 A number is 16 times a log-odds, so ±127 is ±8. The table is learned in `word_odds` from words that several sites share.
 """
@@ -15,22 +15,22 @@ import numpy.typing as npt
 from curate.text.compiled import inner
 
 PAGE_TYPES = ("article", "forum", "documentation", "product", "listing", "collection", "service")
-CONTENT = 0
-ODDS_WIDTH = 1 + len(PAGE_TYPES)
+CONTENT, IN_ARTICLES, FIRST_TYPE = range(3)
+ODDS_WIDTH = FIRST_TYPE + len(PAGE_TYPES)
 SPREAD = np.uint32(0x9E3779B1)
 MIN_SLOTS = 1024
 
 
 class WordTable(NamedTuple):
     """An open-addressing table: `keys` uint32[slots], 0 for a free one, at most a third of them taken; `odds`
-    int8[slots, 8]. `slots` is a power of two."""
+    int8[slots, ODDS_WIDTH]. `slots` is a power of two."""
 
     keys: npt.NDArray[np.uint32]
     odds: npt.NDArray[np.int8]
 
 
 def word_table(hashes: npt.NDArray[np.uint32], odds: npt.NDArray[np.int8]) -> WordTable:
-    """A table of words: `hashes` uint32[words], none of them twice, and their `odds` int8[words, 8]."""
+    """A table of words: `hashes` uint32[words], none of them twice, and their `odds` int8[words, ODDS_WIDTH]."""
     slots = MIN_SLOTS
     while slots < 3 * len(hashes):
         slots *= 2
