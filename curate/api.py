@@ -18,6 +18,7 @@ from curate.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from curate.engine.supervisor import Show
+    from curate.extract.extraction import JudgedBlock
     from curate.report.check import Checked
     from curate.report.concerns import Concern
     from curate.report.losses import Loss
@@ -75,6 +76,12 @@ class Run(RunFolder):
         from curate.report.why import stories
 
         return tuple(stories(self, id_or_url))
+
+    def blocks(self, id: str) -> tuple[JudgedBlock, ...]:
+        """What `extract = "curate"` took for content on a page, and what for boilerplate, block by block."""
+        from curate.report.blocks import page_blocks
+
+        return tuple(page_blocks(self, id))
 
     def retune(
         self,

@@ -47,7 +47,7 @@ class OwnColumn:
     kind: Kind
 
 
-Extractor = Literal["resiliparse", "trafilatura"]
+Extractor = Literal["curate", "resiliparse", "trafilatura"]
 """What makes text of a web page."""
 UNION: tuple[Extractor, ...] = ("resiliparse", "trafilatura")
 """What `extract = "union"` stands for: the quick one first, so that the slow one is asked only where that fails."""
@@ -72,6 +72,10 @@ class Source:
     """Extract a page with trafilatura only if its quick text, resiliparse's, has at least this chance of being in a
     language that the step "language" keeps. 0: always. Of several extractors: give a page that "language" drops to the
     next only if its first text has this chance, and at least 0.2 in any case (docs/extraction.md says why)."""
+    title: bool = True
+    """With `extract = "curate"`: headings, titles and bylines of the content are content, too."""
+    format: Literal["text", "markdown"] = "text"
+    """With `extract = "curate"`: what a page's text is written as; Markdown has marks of headings, code and tables."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables and own readers: by the name that a column has here, its name in the files: `{ text = "content" }`."""
     columns_only: bool = False

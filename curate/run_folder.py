@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from curate.engine.job import open_run
-from curate.engine.plan import Plan
+from curate.engine.plan import Plan, Split
 from curate.engine.posix import PosixStore
 from curate.engine.sealed import read_sealed
 from curate.engine.store import Store
@@ -82,6 +83,24 @@ class RunFolder:
         """One row per record read: id, source, url, outcome, step, reason, value, every signal that a source measures;
         null where its own source does not."""
         return self._scan(LEDGER, source)
+
+    def split_of(self, id: str) -> Split:
+        """The split in which a record was read.
+
+        Raises:
+            UsageError: the run read none with this id.
+        """
+        source = id.partition("/")[0]
+        files = sorted((self.folder / LEDGER).glob(f"{escape(source)}/*.parquet"))
+        rows = (
+            pl.scan_parquet(files, glob=False, include_file_paths="file")
+            if files
+            else pl.LazyFrame({"id": [], "file": []})
+        )
+        found = rows.filter(pl.col("id") == id).select("file").collect()["file"]
+        if found.is_empty():
+            raise UsageError(f"{self.folder} read no record with the id {id}")
+        return self.plan.split(f"{source}-{Path(found[0]).stem}")
 
     def _json(self, name: str) -> dict[str, Any]:
         self._look_for(name)

@@ -134,6 +134,10 @@ class Stretch:
         """Some of them, by their rows within the stretch, with another text."""
         return Stretch(self.walk, self.start, self.numbers[rows], version)
 
+    def part(self, first: int, end: int) -> Stretch:
+        """Those in the places [first, end) among them."""
+        return replace(self, start=self.start + first, numbers=self.numbers[first:end])
+
     def at(self, step: str, *, size: int = 0) -> None:
         """Before a step's work on all of them."""
         if len(self.numbers):
@@ -152,6 +156,10 @@ class Stretch:
         step = step_of_version(step, self.version)
         numbered = enumerate(self.numbers.tolist())
         return {row: known[number] for row, number in numbered if number in known and known[number].step == step}
+
+    def culprits_of(self, steps: Sequence[str]) -> dict[int, Culprit]:
+        """Those that break one of these steps, which is named as it is for a first text."""
+        return {row: replace(culprit, step=step) for step in steps for row, culprit in self.culprits(step).items()}
 
 
 def step_of_version(step: str, version: str) -> str:

@@ -1,6 +1,7 @@
 """HTML to text: the main content of a web page, or all of the text of a book's chapter.
 
-html ─▶ first look ─▶ rewritten where needed ─▶ resiliparse (fast) or trafilatura (the reference) ─▶ Extraction
+html ─┬─▶ curate's own (see `own`) ─────────────────────────────────────────────────────────┬─▶ Extraction
+      └─▶ first look ─▶ rewritten where needed ─▶ resiliparse or trafilatura (the reference) ─┘
 """
 
 from __future__ import annotations
@@ -8,42 +9,30 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
 from curate.errors import UsageError, nearest
+from curate.extract.extraction import Extraction, Markup
 from curate.extract.first_look import NUMBERED, PageLook, first_look
 from curate.extract.lists import mark_numbers, write_numbers
 from curate.extract.lone_signs import mark_lone_signs, without_marks
 from curate.extract.rewrite import rewrite, without_lists_in_tables
 from curate.extract.xhtml import xhtml_as_html
 
-Engine = Literal["resiliparse", "trafilatura"]
-ENGINES: tuple[Engine, ...] = ("resiliparse", "trafilatura")
+Engine = Literal["curate", "resiliparse", "trafilatura"]
+ENGINES: tuple[Engine, ...] = ("curate", "resiliparse", "trafilatura")
 
 MAX_LENGTH = 8_000_000
 MAX_TAGS = 50_000
 NO_TEXT = ("img", "area", "video", "audio", "embed", "svg title", "svg desc", "svg metadata")  # or another text for one
 
 
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """`text` is "" where a page has no content. `losses` names what the parser dropped without an error:
-    "deep_nesting" (libxml2 stops at 256 levels) and "huge_text_node" (at 10 MB in one node), with all that follows.
-    "too_big" is a page over the bounds of trafilatura: its text is the quick engine's.
-    A caller that is content with the quick engine's text notes "quick_text".
-    """
-
-    text: str
-    title: str | None = None
-    losses: tuple[str, ...] = ()
-
-
 def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bool = False) -> Extraction:
     """The readable text of one page: paragraphs and headings on lines of their own, list items marked.
 
     Comments of readers, alternative texts and targets of links are left out. `whole` keeps all text, navigation
-    included; there is nothing to judge then, and resiliparse does it for both engines. `is_xhtml` is what the page's
+    included; there is nothing to judge then, and resiliparse does it for all engines. `is_xhtml` is what the page's
     media type says, never a guess: the syntax of XML means other things.
 
     The output depends on the page alone: trafilatura's duplicate cache, which lives as long as the process, is off.
@@ -51,10 +40,14 @@ def extract_html(html: str, *, engine: Engine, whole: bool = False, is_xhtml: bo
     take a time that grows with the square of their depth; the caller limits it.
 
     Raises:
-        UsageError: `engine` is neither of the two.
+        UsageError: `engine` is none of the three.
     """
     if engine not in ENGINES:
         raise UsageError(f'there is no extraction engine "{engine}"{nearest(engine, ENGINES)}')
+    if engine == "curate" and not whole:
+        from curate.extract.own import extract_pages  # hundreds of kernels, which the other engines have no use for
+
+        return extract_pages([Markup(html, is_xhtml)])[0]
     html, utf8 = _without_surrogates(html)
     if is_xhtml:
         html = xhtml_as_html(html)

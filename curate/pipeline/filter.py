@@ -27,6 +27,7 @@ from curate.engine.job import Job, Made
 from curate.engine.ledger import check_account, count_outcomes
 from curate.engine.store import Store
 from curate.engine.walk import Stretch, Walk
+from curate.extract.extraction import Markup
 from curate.readers.inputs import reader_of
 from curate.recipe import Recipe
 from curate.recipe_dedup import Dedup
@@ -65,6 +66,8 @@ def filter_split(job: Job) -> Made | None:
         reader = reader_of(source, recipe)
         check_as_planned(job.plan, [*reader.files, *files_of_steps, *method_files(recipe)])
         _load_kernels(job.store)
+        if "curate" in sieve.extractors:
+            _load_extractor(job.store)
         has_own_code = has_own_steps(source) or has_own_reader(source)
         walk = job.walk if has_own_code else job.walk.trusting()
     with clock("read"):
@@ -156,3 +159,13 @@ def _load_kernels(store: Store) -> None:
     with nullcontext() if kernels_are_compiled() else store.alone("kernels"):
         text_signals(text)
         sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))
+
+
+@cache
+def _load_extractor(store: Store) -> None:
+    """The same for the kernels of curate's own extractor, several hundred."""
+    from curate.extract.own import extract_pages
+    from curate.extract.scan.writer import writer_is_compiled
+
+    with nullcontext() if writer_is_compiled() else store.alone("kernels"):
+        extract_pages([Markup("<p>One sentence is enough.")])

@@ -108,11 +108,14 @@ def _texts(*names: str) -> Mapping[str, Any]:
     return dict.fromkeys(names, pl.String)
 
 
+OF_PAGES = frozenset({"extract", "min_language_chance", "title", "format"})
+"""Keys that say how the text of a web page is made."""
+
 READERS: Mapping[str, Reader] = {
     "warc": BuiltIn(
         "curate.readers.warc",
         "WARC, WET and ARC files, by record, compressed or not",
-        Traits(_texts("mime"), frozenset({"extract", "min_language_chance"}), are_warc=True),
+        Traits(_texts("mime"), OF_PAGES, are_warc=True),
     ),
     "books": BuiltIn(
         "curate.readers.books",
@@ -137,7 +140,7 @@ READERS: Mapping[str, Reader] = {
 
 OWN = Traits(
     READERS["tables"].traits.columns,
-    frozenset({"columns", "columns_only", "extract", "min_language_chance", "split", "split_words"}),
+    OF_PAGES | {"columns", "columns_only", "split", "split_words"},
     has_own_columns=True,
 )
 """Of every reader of a user's: what it hands out are rows of a table, or pages, of any length."""

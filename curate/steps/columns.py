@@ -9,6 +9,7 @@ import polars as pl
 
 from curate.dedup.methods import document_methods
 from curate.engine.sizes import BEFORE
+from curate.extract.extraction import PAGE_SIGNALS
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
 from curate.readers.reader import READERS, traits_of
@@ -50,10 +51,11 @@ def batch_head(source: Source) -> dict[str, Any]:
     traits = traits_of(source.read)
     known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp"), pl.String) | dict(traits.columns)
     versions = VERSIONS if len(source.extractors) > 1 else {}
+    page = PAGE_SIGNALS if "extract" in traits.keys and "curate" in source.extractors else {}
     own = {column.name: TYPES[column.kind] for column in source.own or ()}
     # for columns that nobody looked at, and values of another kind than their column's
     has_extra = source.own is not None and traits.has_own_columns and (source.own or not source.columns_only)
-    return {**known, **versions, **own, **({EXTRA: pl.String} if has_extra else {})}
+    return {**known, **versions, **page, **own, **({EXTRA: pl.String} if has_extra else {})}
 
 
 def needed_of_own(source: Source) -> set[str]:
@@ -78,7 +80,8 @@ def as_ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.Da
 
 def as_documents(kept: pl.DataFrame) -> pl.DataFrame:
     """What survives, with what its source knows; the signals stay in the ledger."""
-    unneeded = {*LEDGER_HEAD[3:], *(signal.name for signal in SIGNALS), "versions", "error"} - {"byte_count"}
+    signals = {*PAGE_SIGNALS, *(signal.name for signal in SIGNALS)} - {"byte_count"}
+    unneeded = {*LEDGER_HEAD[3:], *signals, "versions", "error"}
     return kept.select(name for name in kept.columns if name not in unneeded and not name.startswith(BEFORE))
 
 
@@ -92,6 +95,7 @@ def ordered(names: Iterable[str]) -> list[str]:
     first = [
         *LEDGER_HEAD,
         *VERSIONS,
+        *PAGE_SIGNALS,
         "text",
         "timestamp",
         *by_readers,

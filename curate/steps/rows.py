@@ -7,10 +7,11 @@ records, numbered ─▶ extract ─▶ row ─▶ … bounded in number and byt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeGuard
 
+import numpy as np
 import polars as pl
 
 from curate.batch import PAGES, Record, Rejected
@@ -18,18 +19,21 @@ from curate.engine.clock import Clock
 from curate.engine.input_digests import InputDigests
 from curate.engine.plan import FileRange, Split
 from curate.engine.task import Culprit
-from curate.engine.walk import Walk
+from curate.engine.walk import Stretch, Walk
+from curate.extract.extraction import Extraction
 from curate.readers.inputs import reader_of
 from curate.readers.watch import Watch
 from curate.recipe import Recipe, Source
 from curate.steps.chapters import read_piece
 from curate.steps.columns import BEFORE_STEPS, batch_head
-from curate.steps.extract import Extract, Row, extract_text
+from curate.steps.extract import Extract, OwnExtract, Row, extract_text, found_together
 
 MAX_BATCH_DOCUMENTS = 2_000
 MAX_BATCH_BYTES = 16 << 20
 MAX_HELD_BYTES = 32 << 20
 """Of the pages of a batch that are held until their first texts are decided on."""
+MAX_HANDFUL, MAX_HANDFUL_BYTES = 64, 2 << 20
+"""Of records that are extracted together: more of them would not be quicker."""
 
 
 class NumberedRow(NamedTuple):
@@ -61,15 +65,50 @@ def split_rows(
     """Each record of the split, with its number, as a row of the batch, pages with the text of the first extractor.
     What is read of the split's files goes to `digests`."""
     name, extract = next(iter(extractors.items()))
-    for number, record in _walked(split, source, recipe, walk, clock, digests):
-        if walk.wants(number):
-            walk.at(number, step="extract", size=record_size(record))
+    numbered = (each for each in _walked(split, source, recipe, walk, clock, digests) if walk.wants(each[0]))
+    for numbers, records in _handfuls(numbered, extract):
+        for stretch in walk.stretches(np.array(numbers, dtype=np.int64)):
+            part, culprits = records[stretch.rows], stretch.culprits_of(BEFORE_STEPS)
             with clock("extract"):
-                row = record_row(record, extract, walk.culprit(number))
-            if len(extractors) > 1 and is_page(record):
-                yield NumberedRow(number, row | {"extractor": name}, record)
-            else:
-                yield NumberedRow(number, row)
+                rows = list(rows_of(part, extract, culprits, stretch))
+            for number, record, row in zip(stretch.numbers.tolist(), part, rows, strict=True):
+                if len(extractors) > 1 and is_page(record):
+                    yield NumberedRow(number, row | {"extractor": name}, record)
+                else:
+                    yield NumberedRow(number, row)
+
+
+def _handfuls(
+    numbered: Iterator[tuple[int, Record | Rejected]], extract: Extract
+) -> Iterator[tuple[list[int], list[Record | Rejected]]]:
+    """Records that are extracted together, one at a time for an extractor that has no use for several."""
+    most = MAX_HANDFUL if isinstance(extract, OwnExtract) else 1
+    numbers: list[int] = []
+    records: list[Record | Rejected] = []
+    size = 0
+    for number, record in numbered:
+        numbers.append(number)
+        records.append(record)
+        size += record_size(record)
+        if len(records) >= most or size >= MAX_HANDFUL_BYTES:
+            yield numbers, records
+            numbers, records, size = [], [], 0
+    if records:
+        yield numbers, records
+
+
+def rows_of(
+    records: Sequence[Record | Rejected], extract: Extract, culprits: Mapping[int, Culprit], stretch: Stretch | None
+) -> Iterator[Row]:
+    """The row of each record. Whoever watches is told of each, and of all at once where they are extracted together.
+    `culprits` are those that are not to be extracted, by their places among the records."""
+    if stretch is not None:
+        stretch.at("extract", size=sum(map(record_size, records)))
+    found = found_together([None if row in culprits else record for row, record in enumerate(records)], extract)
+    for row, record in enumerate(records):
+        if stretch is not None and found[row] is None and len(records) > 1:
+            stretch.one(row, "extract", size=record_size(record))
+        yield record_row(record, extract, culprits.get(row), found[row])
 
 
 def is_page(record: Record | Rejected) -> TypeGuard[Record]:
@@ -112,16 +151,19 @@ def record_size(record: Record | Rejected) -> int:
     return sum(len(part.data) for part in payload) if isinstance(payload, tuple) else len(payload)
 
 
-def record_row(record: Record | Rejected, extract: Extract, culprit: Culprit | None) -> dict[str, Any]:
-    """A record as a row; one that breaks extraction, or what comes before the recipe's steps, is not extracted."""
+def record_row(
+    record: Record | Rejected, extract: Extract, culprit: Culprit | None, found: Extraction | None = None
+) -> dict[str, Any]:
+    """A record as a row; one that breaks extraction, or what comes before the recipe's steps, is not extracted, nor is
+    one in which its text was `found` already."""
     if isinstance(record, Rejected):
         lost = {"id": record.id, "url": record.url, "outcome": record.outcome, "step": "read"}
         return lost | {"reason": record.reason, "value": record.detail}
     row: dict[str, Any] = {"id": record.id, "url": record.url, "timestamp": record.timestamp, **record.columns}
-    if culprit is not None and culprit.step in BEFORE_STEPS:
+    if culprit is not None:
         told = {"step": culprit.step, "reason": culprit.reason, "value": culprit.detail}
         return row | {"outcome": "quarantined", **told}
-    return row | extract_text(record, extract)
+    return row | extract_text(record, extract, found=found)
 
 
 def bounded_batches(numbered: Iterator[NumberedRow]) -> Iterator[RowBatch]:

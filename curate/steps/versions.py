@@ -9,22 +9,30 @@ first texts ─▶ measure, decide ─▶ dropped, and another text may pass? �
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeGuard
 
+import numpy as np
 import polars as pl
 
 from curate.batch import Record, Rejected
 from curate.engine.clock import Clock
 from curate.engine.sizes import sizes
-from curate.engine.task import Culprit
-from curate.engine.walk import Stretch, step_of_version
+from curate.engine.walk import Stretch, bounded, step_of_version
 from curate.recipe import Recipe, Source
 from curate.steps.bind import BoundStep, bind
 from curate.steps.columns import BEFORE_STEPS, VERSIONS
 from curate.steps.decide import decide
 from curate.steps.extract import Extract, Row, page_extractors
-from curate.steps.rows import frame_rows, is_page, record_row, record_size
+from curate.steps.rows import (
+    MAX_HANDFUL,
+    MAX_HANDFUL_BYTES,
+    frame_rows,
+    is_page,
+    record_row,
+    record_size,
+    rows_of,
+)
 from curate.text.signals import text_signals
 
 MIN_HOPE = 0.2
@@ -152,26 +160,20 @@ def _next_texts(
     """The pages of these rows with their texts by another extractor, decided on."""
     part = stretch.of_version(rows, name) if stretch is not None else None
     with clock(step_of_version("extract", name)):
-        made = list(_extracted([pages[row] for row in rows], name, sieve.extractors[name], part))
+        made = list(_extracted([page for row in rows if (page := pages[row])], sieve.extractors[name], name, part))
     with clock("batch"):
         batch = frame_rows(made, sieve.source)
     return _decided(batch, sieve, clock, part)
 
 
-def _extracted(pages: Sequence[Record | None], name: str, extract: Extract, stretch: Stretch | None) -> Iterator[Row]:
-    culprits = _culprits(stretch) if stretch is not None else {}
-    for number, page in enumerate(pages):
-        assert page is not None, "only pages have other texts"
-        if stretch is not None:
-            stretch.one(number, "extract", size=record_size(page))
-        yield record_row(page, extract, culprits.get(number)) | {"extractor": name}
-
-
-def _culprits(stretch: Stretch) -> dict[int, Culprit]:
-    """Those that break what comes before the recipe's steps with this text, under the steps' own names."""
-    return {
-        row: replace(culprit, step=step) for step in BEFORE_STEPS for row, culprit in stretch.culprits(step).items()
-    }
+def _extracted(pages: Sequence[Record], extract: Extract, name: str, stretch: Stretch | None) -> Iterator[Row]:
+    """A handful after the other, as pages may be large."""
+    sizes = np.array([record_size(page) for page in pages], dtype=np.int64)
+    for first, end in bounded(sizes, MAX_HANDFUL, MAX_HANDFUL_BYTES):
+        part = stretch.part(first, end) if stretch is not None else None
+        culprits = part.culprits_of(BEFORE_STEPS) if part is not None else {}
+        for row in rows_of(pages[first:end], extract, culprits, part):
+            yield row | {"extractor": name}
 
 
 def _with_staying(first: pl.DataFrame, tried: Sequence[pl.DataFrame], sieve: Sieve) -> pl.DataFrame:

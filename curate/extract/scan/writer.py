@@ -40,7 +40,7 @@ from curate.extract.scan.names import tag_ids
 from curate.extract.scan.pages import ScannedPages
 from curate.extract.scan.tables import DATA, judge_tables
 from curate.text.buffers import TextBuffers
-from curate.text.compiled import inner, kernel, part, pointer
+from curate.text.compiled import inner, is_compiled, kernel, part, pointer
 
 Format = Literal["text", "markdown"]
 BLANK, NEWLINE, PIPE, HASH, GREATER, BACKTICK, MINUS = b" \n|#>`-"
@@ -68,6 +68,11 @@ def write_pages(scanned: ScannedPages, keep: npt.NDArray[np.uint8], *, style: Fo
         style == "markdown", scratch[0], scratch[1], scratch[2], data, offsets,
     )  # fmt: skip
     return TextBuffers(data[: offsets[-1]], offsets)
+
+
+def writer_is_compiled() -> bool:
+    """Whether the last kernel that an extraction takes is, and so all of them."""
+    return is_compiled(_write_all)
 
 
 @kernel

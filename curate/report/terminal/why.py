@@ -5,16 +5,19 @@ Story ─▶ lines, table of checks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from curate.extract.extraction import JudgedBlock
 from curate.report.terminal.columns import add_column, size
 from curate.report.why import PageVersion, Story
 
+MAX_TEXT = 160
+"""Characters of a block that are shown."""
 MAX_CUTS = 5
 """Cuts, and items, that are listed one by one."""
 
@@ -94,6 +97,18 @@ def checks_table(story: Story) -> Table:
             table.add_row(
                 f"  {check.rule}", _printed(check.value), _printed(check.threshold), check.result, style=style
             )
+    return table
+
+
+def blocks_table(blocks: Sequence[JudgedBlock]) -> Table:
+    """Each block of a page with its score; those that are content have a mark."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("score", "content", "element", "text"):
+        add_column(table, name, is_text=name != "score")
+    for block in blocks:
+        text = " ".join(block.text.split())
+        shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
+        table.add_row(f"{block.score:.2f}", "kept" if block.is_kept else "", block.element, shown)
     return table
 
 
