@@ -83,6 +83,12 @@ def test_self_closed_elements_of_xhtml_swallow_nothing() -> None:
     assert all(text in text_of(page, is_xhtml=True) for text in PARAGRAPHS)
 
 
+def test_an_entity_that_a_page_of_xml_declares_is_its_text() -> None:
+    doctype = '<!DOCTYPE html [<!ENTITY guild "the guild of the harbor">]>'
+    page = f"{doctype}<html><body><p>{PARAGRAPHS[0]} &guild;</p></body></html>"
+    assert text_of(page, is_xhtml=True) == f"{PARAGRAPHS[0]} the guild of the harbor"
+
+
 def test_a_page_that_scripts_draw_has_the_text_that_it_states_as_data() -> None:
     stated = json.dumps({"@type": "NewsArticle", "articleBody": " ".join(PARAGRAPHS)})
     page = f'<head><script type="application/ld+json">{stated}</script></head><body><div id="app"></div></body>'

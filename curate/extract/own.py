@@ -33,6 +33,7 @@ from curate.extract.scan.names import TAGS, tag_ids
 from curate.extract.scan.pages import ScannedPages, as_pages, scan_pages
 from curate.extract.scan.writer import write_pages
 from curate.extract.structured import stated_text
+from curate.extract.xhtml import without_doctype
 from curate.text.buffers import TextBuffers
 
 TITLE = FACTS.index("title")
@@ -50,7 +51,7 @@ def extract_pages(pages: Sequence[Markup], *, title: bool = True, style: TextFor
     Time and memory are linear in the bytes of the pages, whatever they are.
     """
     is_xhtml = np.array([page.is_xhtml for page in pages], dtype=np.bool_)
-    scanned = scan_pages(as_pages(*(page.html for page in pages)), is_xhtml)
+    scanned = scan_pages(as_pages(*map(_source, pages)), is_xhtml)
     judged = judge_pages(scanned, title=title)
     texts = list(_texts(write_pages(scanned, _kept(judged, scanned), style=style)))
     signals = _signals(judged)
@@ -59,9 +60,14 @@ def extract_pages(pages: Sequence[Markup], *, title: bool = True, style: TextFor
     return [Extraction(text.strip(), _title(scanned, page), (), signals[page]) for page, text in enumerate(texts)]
 
 
+def _source(page: Markup) -> str:
+    """What the scanner reads: entities that a page of XML declares for itself are written out."""
+    return without_doctype(page.html) if page.is_xhtml else page.html
+
+
 def judged_blocks(page: Markup, *, title: bool = True) -> list[JudgedBlock]:
     """The blocks of a page in their order, as `extract_pages` judges them."""
-    scanned = scan_pages(as_pages(page.html), np.array([page.is_xhtml]))
+    scanned = scan_pages(as_pages(_source(page)), np.array([page.is_xhtml]))
     judged = judge_pages(scanned, title=title)
     columns = scanned.blocks[:, [ELEMENT, BEGIN, END]].tolist()
     return [

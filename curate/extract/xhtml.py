@@ -35,10 +35,10 @@ PREFIX = re.compile(rf"\bxmlns:([\w.-]+)\s*=\s*[\"']http://www\.w3\.org/(?:{NAME
 def xhtml_as_html(xhtml: str) -> str:
     """The page with the syntax of HTML. Entities are left to the parser, which knows HTML's own; short ones
     that the page declares are written out."""
-    return _without_prefixes(ONLY_IN_XML.sub(_as_html, _without_doctype(xhtml)))
+    return _without_prefixes(ONLY_IN_XML.sub(_as_html, without_doctype(xhtml)))
 
 
-def _without_doctype(xhtml: str) -> str:
+def without_doctype(xhtml: str) -> str:
     """A subset in brackets, which may declare entities, would be text to a parser of HTML."""
     start = xhtml.find("<!DOCTYPE")
     doctype = DOCTYPE.match(xhtml, start) if start >= 0 else None
