@@ -290,7 +290,9 @@ FAULTY = """\
 import os, sys, time
 if "-m" in sys.orig_argv and "pytest" not in sys.orig_argv:
     import curate.pipeline.{module} as module
-    before = module.{function}
+    before = getattr(module, "{function}", None)
+    if before is None:  # an exception here would be passed over, and nothing be broken
+        os._exit(97)
     def faulty(texts, *rest, **named):
         values = texts["text"] if hasattr(texts, "columns") else texts
         for text in values:
@@ -314,11 +316,11 @@ BREAKS = {"RAISE": "exception", "HANG": "timeout", "CRASH": "crash", "GROW": "me
     ("module", "function", "step", "workers"),
     [
         ("decontaminate", "find_matches", "decontaminate", 1),
-        ("tokenizer", "scrub_texts", "", 2),
-        ("tokenize", "scrub_texts", "scrub", 2),
+        ("tokenizer", "scrub_as_asked", "", 2),
+        ("tokenize", "scrub_as_asked", "scrub", 2),
         ("decontaminate", "find_matches", "decontaminate", 0),
-        ("tokenizer", "scrub_texts", "", 0),
-        ("tokenize", "scrub_texts", "scrub", 0),
+        ("tokenizer", "scrub_as_asked", "", 0),
+        ("tokenize", "scrub_as_asked", "scrub", 0),
     ],
 )
 def test_a_document_that_breaks_a_later_stage_is_quarantined_there(
@@ -356,7 +358,7 @@ def test_a_document_that_breaks_deduplication_is_only_not_shown(
     limits = "worker_memory = 900_000_000"
     recipe = write(tmp_path / "in", texts, tables="[dedup]\nthreshold = 0.6\n[scrub]", limits=limits)
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(FAULTY.format(module="dedup", function="scrub_texts"))
+    (tmp_path / "site" / "sitecustomize.py").write_text(FAULTY.format(module="dedup", function="scrub_as_asked"))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{Path(curate.__file__).parents[1]}")
     command = [sys.executable, "-m", "curate", "run", recipe, "--out", tmp_path / "run", "--workers", str(workers)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
