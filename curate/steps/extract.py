@@ -50,6 +50,11 @@ class OwnExtract:
         return extract_pages(pages, title=self.title, style=self.style)
 
 
+def is_own(extract: Extract) -> bool:
+    """Whether it gains from several pages at once."""
+    return isinstance(extract, OwnExtract)
+
+
 def page_extractors(source: Source, recipe: Recipe) -> dict[str, Extract]:
     """What turns the HTML of one page into text in this source, by name, in order of preference.
 

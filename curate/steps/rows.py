@@ -26,7 +26,7 @@ from curate.readers.watch import Watch
 from curate.recipe import Recipe, Source
 from curate.steps.chapters import read_piece
 from curate.steps.columns import BEFORE_STEPS, batch_head
-from curate.steps.extract import Extract, OwnExtract, Row, extract_text, found_together
+from curate.steps.extract import Extract, Row, extract_text, found_together, is_own
 
 MAX_BATCH_DOCUMENTS = 2_000
 MAX_BATCH_BYTES = 16 << 20
@@ -34,6 +34,10 @@ MAX_HELD_BYTES = 32 << 20
 """Of the pages of a batch that are held until their first texts are decided on."""
 MAX_HANDFUL, MAX_HANDFUL_BYTES = 64, 2 << 20
 """Of records that are extracted together: more of them would not be quicker."""
+
+
+Numbered = Iterator[tuple[int, Record | Rejected]]
+Extracted = tuple[int, Record | Rejected, Row]
 
 
 class NumberedRow(NamedTuple):
@@ -66,23 +70,37 @@ def split_rows(
     What is read of the split's files goes to `digests`."""
     name, extract = next(iter(extractors.items()))
     numbered = (each for each in _walked(split, source, recipe, walk, clock, digests) if walk.wants(each[0]))
-    for numbers, records in _handfuls(numbered, extract):
+    extracted = (
+        _together(numbered, extract, walk, clock) if is_own(extract) else _singly(numbered, extract, walk, clock)
+    )
+    for number, record, row in extracted:
+        if len(extractors) > 1 and is_page(record):
+            yield NumberedRow(number, row | {"extractor": name}, record)
+        else:
+            yield NumberedRow(number, row)
+
+
+def _singly(numbered: Numbered, extract: Extract, walk: Walk, clock: Clock) -> Iterator[Extracted]:
+    """As libraries extract. Stretches of one record each would cost as much as reading it does."""
+    for number, record in numbered:
+        walk.at(number, step="extract", size=record_size(record))
+        culprit = walk.culprit(number)
+        with clock("extract"):
+            row = record_row(record, extract, culprit if culprit and culprit.step in BEFORE_STEPS else None)
+        yield number, record, row
+
+
+def _together(numbered: Numbered, extract: Extract, walk: Walk, clock: Clock) -> Iterator[Extracted]:
+    """A handful at a time, but for documents that are to be taken one by one."""
+    for numbers, records in _handfuls(numbered):
         for stretch in walk.stretches(np.array(numbers, dtype=np.int64)):
             part, culprits = records[stretch.rows], stretch.culprits_of(BEFORE_STEPS)
             with clock("extract"):
                 rows = list(rows_of(part, extract, culprits, stretch))
-            for number, record, row in zip(stretch.numbers.tolist(), part, rows, strict=True):
-                if len(extractors) > 1 and is_page(record):
-                    yield NumberedRow(number, row | {"extractor": name}, record)
-                else:
-                    yield NumberedRow(number, row)
+            yield from zip(stretch.numbers.tolist(), part, rows, strict=True)
 
 
-def _handfuls(
-    numbered: Iterator[tuple[int, Record | Rejected]], extract: Extract
-) -> Iterator[tuple[list[int], list[Record | Rejected]]]:
-    """Records that are extracted together, one at a time for an extractor that has no use for several."""
-    most = MAX_HANDFUL if isinstance(extract, OwnExtract) else 1
+def _handfuls(numbered: Numbered) -> Iterator[tuple[list[int], list[Record | Rejected]]]:
     numbers: list[int] = []
     records: list[Record | Rejected] = []
     size = 0
@@ -90,7 +108,7 @@ def _handfuls(
         numbers.append(number)
         records.append(record)
         size += record_size(record)
-        if len(records) >= most or size >= MAX_HANDFUL_BYTES:
+        if len(records) >= MAX_HANDFUL or size >= MAX_HANDFUL_BYTES:
             yield numbers, records
             numbers, records, size = [], [], 0
     if records:
