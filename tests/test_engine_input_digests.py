@@ -273,3 +273,13 @@ def test_a_book_and_a_library_read_a_hashed_input_like_any_file(tmp_path: Path) 
         buffered = io.BufferedReader(hashed)
         assert buffered.peek(4)[:4] == buffered.read(4) == b"PAR1"
     assert hashed.closed
+
+
+def test_thousands_of_small_reads_that_come_early_are_hashed_in_their_order() -> None:
+    data = bytes(range(256)) * 20
+    digest = PieceDigest(0, len(data))
+    for position in range(len(data) - 1, -1, -1):
+        digest.take(position, data[position : position + 1])
+    assert digest.reached == len(data)
+    assert digest.held_bytes == 0
+    assert digest.hexdigest() == hashlib.sha256(data).hexdigest()

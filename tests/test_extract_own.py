@@ -99,6 +99,12 @@ def test_an_excuse_for_no_content_is_no_content() -> None:
     assert text_of("<body><noscript>Please enable JavaScript.</noscript><div id=app></div></body>") == ""
 
 
+def test_the_content_of_a_noscript_is_the_text_of_a_page_that_has_no_other() -> None:
+    excuse, content = "<noscript>Please enable JavaScript.</noscript>", f"<noscript>{' '.join(PARAGRAPHS)}</noscript>"
+    pages = [Markup(f"<body>{inside}<div id=app></div></body>") for inside in (excuse, content, excuse)]
+    assert [found.text for found in extract_pages(pages)] == ["", " ".join(PARAGRAPHS), ""]
+
+
 def test_pages_of_records_are_found_together_and_other_records_are_not() -> None:
     page = Record("a", ARTICLE.encode(), "text/html")
     lost = Rejected("b", "dropped", "record_type", "request")

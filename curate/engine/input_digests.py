@@ -57,13 +57,16 @@ class PieceDigest:
         return self._sha256.hexdigest()
 
     def _advance(self, position: int, data: bytes) -> None:
+        self._hash(position, data)
+        while self._early and self._early[0][0] <= self.reached:  # a loop, as thousands of small reads may be early
+            position, data = heapq.heappop(self._early)
+            self.held_bytes -= len(data)
+            self._hash(position, data)
+
+    def _hash(self, position: int, data: bytes) -> None:
         fresh = memoryview(data)[self.reached - position :]  # empty where all of it has come before
         self._sha256.update(fresh)
         self.reached += len(fresh)
-        if self._early and self._early[0][0] <= self.reached:
-            position, data = heapq.heappop(self._early)
-            self.held_bytes -= len(data)
-            self._advance(position, data)
 
 
 class HashedInput(io.RawIOBase):

@@ -55,8 +55,9 @@ def extract_pages(pages: Sequence[Markup], *, title: bool = True, style: TextFor
     judged = judge_pages(scanned, title=title)
     texts = list(_texts(write_pages(scanned, _kept(judged, scanned), style=style)))
     signals = _signals(judged)
-    for page in (number for number, text in enumerate(texts) if not text or text.isspace()):
-        texts[page] = _stated(scanned, page) or _of_noscript(scanned, page, style)
+    empty = [number for number, text in enumerate(texts) if not text or text.isspace()]
+    for page, excuse in zip(empty, _of_noscripts(scanned, empty, style), strict=True):
+        texts[page] = _stated(scanned, page) or excuse
     return [Extraction(text.strip(), _title(scanned, page), (), signals[page]) for page, text in enumerate(texts)]
 
 
@@ -110,10 +111,13 @@ def _with_captions(keep: npt.NDArray[np.bool_], scanned: ScannedPages) -> npt.ND
     for _ in range(MAX_INSIDE):  # a caption may hold its text in paragraphs of its own
         caption = np.where(np.isin(elements[caption, TAG], CAPTIONS), caption, np.maximum(elements[caption, PARENT], 0))
     is_caption = np.isin(elements[caption, TAG], CAPTIONS) & (blocks[:, BLOCK_FLAGS] & HIDDEN == 0)
-    for block in np.flatnonzero(is_caption & ~keep).tolist():
-        holder = elements[elements[caption[block], PARENT]]
-        keep[block] = keep[holder[FIRST_BLOCK] : holder[LAST_BLOCK]].any()
-    return keep
+    holder = elements[caption, PARENT]
+    kept_before = np.concatenate([[0], np.cumsum(keep)])  # so that a figure of a million captions is no million looks
+    has_kept: npt.NDArray[np.bool_] = (
+        kept_before[elements[holder, LAST_BLOCK]] > kept_before[elements[holder, FIRST_BLOCK]]
+    )
+    with_captions: npt.NDArray[np.bool_] = keep | (is_caption & has_kept)
+    return with_captions
 
 
 def _texts(written: TextBuffers) -> Iterator[str]:
@@ -138,11 +142,12 @@ def _stated(scanned: ScannedPages, page: int) -> str:
     return stated_text(scanned.source[begin:end].tobytes() for begin, end in scanned.scripts[first:last].tolist())
 
 
-def _of_noscript(scanned: ScannedPages, page: int, style: TextFormat) -> str:
-    """Discourse, Flarum and others put the whole page there, and let scripts draw another."""
-    first, last = scanned.starts[page : page + 2, BLOCKS].tolist()
-    keep: npt.NDArray[np.uint8] = np.zeros(len(scanned.blocks), dtype=np.uint8)
-    flags = scanned.blocks[first:last, BLOCK_FLAGS]
-    keep[first:last] = (flags & IN_NOSCRIPT != 0) & (flags & HIDDEN == 0)
-    text = list(_texts(write_pages(scanned, keep, style=style)))[page] if keep.any() else ""
-    return text if len(text) >= MIN_EXCUSE else ""
+def _of_noscripts(scanned: ScannedPages, pages: Sequence[int], style: TextFormat) -> list[str]:
+    """Of some pages, written together. Discourse, Flarum and others put the whole page there, and let scripts draw
+    another."""
+    flags = scanned.blocks[:, BLOCK_FLAGS]
+    keep = (flags & IN_NOSCRIPT != 0) & (flags & HIDDEN == 0)
+    if not pages or not keep.any():
+        return [""] * len(pages)
+    texts = list(_texts(write_pages(scanned, keep.astype(np.uint8), style=style)))
+    return [texts[page] if len(texts[page].encode()) >= MIN_EXCUSE else "" for page in pages]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from curate.batch import HAS_TEXT, PAGES, Media, Record, Rejected
 from curate.errors import RecipeError
@@ -50,7 +50,7 @@ class OwnExtract:
         return extract_pages(pages, title=self.title, style=self.style)
 
 
-def is_own(extract: Extract) -> bool:
+def is_own(extract: Extract) -> TypeGuard[OwnExtract]:
     """Whether it gains from several pages at once."""
     return isinstance(extract, OwnExtract)
 
@@ -113,7 +113,7 @@ def found_together(records: Sequence[Record | Rejected | None], extract: Extract
     """What curate's own extractor makes of the pages among some records; None for all others, and for pages that it
     can only fail on, each by itself."""
     found: list[Extraction | None] = [None] * len(records)
-    if not isinstance(extract, OwnExtract):
+    if not is_own(extract):
         return found
     pages = {number: page for number, record in enumerate(records) if (page := markup_of(record))}
     try:
