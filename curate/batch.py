@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from curate.model_file import ModelFile
+
 Media = Literal["text/plain", "text/html", "application/xhtml+xml", "book/html", "book/xhtml"]
 PAGES: tuple[Media, ...] = ("text/html", "application/xhtml+xml")
 """Of what the main content is wanted, on which extractors differ."""
@@ -105,16 +107,6 @@ class Rule:
     keep: pl.Expr
     threshold: Any = None
     published: PublishedRate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A file that a step reads (model, word list, user's code): the manifest names it with its checksum."""
-
-    name: str
-    path: str
-    sha256: str
-    license: str = ""
 
 
 Measure = Callable[[pl.DataFrame], pl.DataFrame]

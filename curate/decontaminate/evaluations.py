@@ -16,11 +16,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.batch import ModelFile
 from curate.decontaminate.ngrams import Evaluation, index_items
 from curate.engine.files import find_inputs, open_input
 from curate.engine.plan import InputFile
 from curate.errors import UsageError, nearest
+from curate.model_file import ModelFile
 from curate.readers import parquet
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
 from curate.recipe import Decontaminate

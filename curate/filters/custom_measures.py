@@ -15,8 +15,9 @@ import polars as pl
 from polars._typing import PolarsDataType
 from polars.exceptions import PolarsError
 
-from curate.batch import Document, Filter, ModelFile, Rule, Visit, unwatched
+from curate.batch import Document, Filter, Rule, Visit, unwatched
 from curate.errors import CurateError, UsageError
+from curate.model_file import ModelFile
 from curate.own_code.raised import describe_raised
 
 FIXED = ("id", "source", "text", "url", "error")

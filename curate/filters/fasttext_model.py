@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.batch import ModelFile
 from curate.errors import UsageError, nearest
 from curate.filters.fasttext_file import FastTextTables, read_tables
 from curate.filters.fasttext_labels import Output, label_probabilities, output_of
 from curate.filters.fasttext_words import Lookup, add_features, new_lookup
+from curate.model_file import ModelFile
 from curate.text.buffers import TextBuffers, text_buffer, text_buffers
 
 Prediction = tuple[str, float]

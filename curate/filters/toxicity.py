@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.batch import Filter, ModelFile, Rule
+from curate.batch import Filter, Rule
 from curate.errors import UsageError, nearest
 from curate.filters.expressions import Expressions, compile_expressions, count_expressions
 from curate.filters.fasttext_model import file_sha256, load_model
 from curate.filters.quality import label_scores
+from curate.model_file import ModelFile
 from curate.recipe_path import RecipePath
 from curate.typed import Share
 

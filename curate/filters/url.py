@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.batch import Filter, ModelFile, Rule
+from curate.batch import Filter, Rule
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.model_file import ModelFile
 from curate.recipe_path import RecipePath
 from curate.typed import Count
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from curate.batch import ModelFile
+from curate.model_file import ModelFile
 
 OWN_NAME = "curate"
 MAX_NAME = 255

@@ -18,8 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from curate.batch import ModelFile
 from curate.errors import UsageError, nearest
+from curate.model_file import ModelFile
 from curate.own_code.files import module_files, named_files
 from curate.own_code.modules import Folder, Loaded, find_module, import_root, roots_of
 from curate.plugins import find_plugin, plugin_names

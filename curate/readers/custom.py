@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from curate.batch import ModelFile, Record, Rejected
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.errors import CurateError, UsageError, nearest
+from curate.model_file import ModelFile
 from curate.own_code.functions import Mark, find_function, marker
 from curate.own_code.modules import Folder
 from curate.own_code.raised import describe_raised

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from curate.batch import ModelFile, Record, Rejected
+from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
+from curate.model_file import ModelFile
 from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Kind, Source
 

@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from curate.batch import ModelFile
 from curate.decontaminate.evaluations import evaluation_files
 from curate.dedup.methods import METHODS, methods_of
 from curate.engine.plan import Plan
 from curate.engine.whole import file_digest
 from curate.errors import RunConflict
+from curate.model_file import ModelFile
 from curate.own_code.functions import source_files
 from curate.own_code.modules import find_module
 from curate.plugins import plugin_module

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from curate.batch import ModelFile
 from curate.errors import UsageError, nearest
+from curate.model_file import ModelFile
 from curate.own_code.functions import source_files
 from curate.own_code.modules import find_module
 from curate.plugins import plugin_module

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from curate.batch import ModelFile
 from curate.errors import UsageError
+from curate.model_file import ModelFile
 from curate.own_code.functions import script_functions
 from curate.plugins import plugin_names
 from curate.readers.inputs import reader_of
