@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.text import compiled, kernel_cache
+from curate.text import compiled, kernel_cache, numba_code
 from curate.text.kernel_cache import digest_of_sources
 
 KERNEL = """
@@ -28,7 +28,7 @@ from curate.text.compiled import inner
 def constant():
     return {number}
 """
-PROGRAM = "from curate.text.answer import answer; print(answer(1), sum(answer.stats.cache_hits.values()))"
+PROGRAM = "from curate.text.answer import answer; print(answer(1), sum(answer.made.stats.cache_hits.values()))"
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def package(tmp_path: Path) -> Path:
     """What `curate` needs for a kernel of one file that calls an inner function of another."""
     text = tmp_path / "curate" / "text"
     text.mkdir(parents=True)
-    for module in (compiled, kernel_cache):
+    for module in (compiled, kernel_cache, numba_code):
         shutil.copy(str(module.__file__), text)
     (tmp_path / "curate" / "__init__.py").touch()
     (text / "answer.py").write_text(KERNEL, encoding="utf-8")

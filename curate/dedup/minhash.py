@@ -143,7 +143,7 @@ def _mix(value):
     return np.uint32(value ^ (value >> np.uint32(16)))
 
 
-def kernels_are_compiled() -> bool:
+def signing_is_compiled() -> bool:
     """Whether the last of those that a signature takes is, and so all of them."""
     return is_compiled(_hash_bands)
 

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from curate.batch import Record
-from curate.dedup.minhash import kernels_are_compiled
+from curate.dedup.minhash import signing_is_compiled
 from curate.dedup.sign import sign_documents
 from curate.engine.clock import Clock
 from curate.engine.input_digests import InputDigests
@@ -40,7 +40,7 @@ from curate.steps.rows import RowBatch, bounded_batches, frame_rows, split_rows
 from curate.steps.source_reader import has_own_reader
 from curate.steps.user_errors import ENOUGH, ROWS, check_reader_errors, check_user_errors
 from curate.steps.versions import Sieve, decide_pages, sieve_of
-from curate.text.signals import text_signals
+from curate.text.signals import signals_are_compiled, text_signals
 
 PARTS: tuple[Filtered, ...] = ("ledger", "documents", "signatures")
 """The fields of `Parts`, in their order; each is a file."""
@@ -65,7 +65,7 @@ def filter_split(job: Job) -> Made | None:
         files_of_steps = [file for step in sieve.steps for file in step.filter.files]
         reader = reader_of(source, recipe)
         check_as_planned(job.plan, [*reader.files, *files_of_steps, *method_files(recipe)])
-        _load_kernels(job.store)
+        _load_kernels(job.store, signs=recipe.dedup is not None)
         if "curate" in sieve.extractors:
             _load_extractor(job.store)
         has_own_code = has_own_steps(source) or has_own_reader(source)
@@ -149,16 +149,18 @@ def _join(parts: list[Parts]) -> Parts:
 
 
 @cache
-def _load_kernels(store: Store) -> None:
+def _load_kernels(store: Store, *, signs: bool) -> None:
     """Load the compiled kernels before any document's time is measured.
 
     On a fresh machine they are compiled first, which takes a while, by one worker while the others wait. Once they are
     on disk nobody waits.
     """
     text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
-    with nullcontext() if kernels_are_compiled() else store.alone("kernels"):
+    is_compiled = signing_is_compiled if signs else signals_are_compiled
+    with nullcontext() if is_compiled() else store.alone("kernels"):
         text_signals(text)
-        sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))
+        if signs:
+            sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))
 
 
 @cache

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from functools import cache
 
 WORDS = (
     "chapters?|books?|parts?|volumes?|acts?|scenes?|cantos?|letters?|kapitel|teil|buch|band|akt|aufzug|szene|brief"
@@ -24,20 +25,25 @@ ORDINAL = (
     r"|premi[eè]re?|second[eo]?|troisi[eè]me|primero?|prima|primo|segund[oa]|terzo|terza|перв\w+|втор\w+|треть\w+"
 )
 ALONE = "prologue|prolog|prólogo|epilogue|epilog|épilogue|preface|foreword|introduction|vorwort|einleitung|préface"
-HEADING = re.compile(
+HEADING = (
     rf"^[ \t*_]*(?:(?:{WORDS})[ \t]+(?-i:{NUMBER})|(?:{WORDS})[ \t]+(?:{ORDINAL})\b"
     rf"|(?:\w+(?:es|er|te|ter|tes))[ \t]+(?:kapitel|buch|teil|akt|aufzug)\b|\d{{1,3}}\.[ \t]+(?:kapitel|teil|buch)\b"
-    rf"|(?:{ALONE})\b)[^\n]{{0,80}}$",
-    re.MULTILINE | re.IGNORECASE,
+    rf"|(?:{ALONE})\b)[^\n]{{0,80}}$"
 )
 MIN_CHAPTER_CHARACTERS = 200  # a heading under a heading, or a line of a table of contents, is no chapter
 PARAGRAPH_END = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
 WORD = re.compile(r"\S+")
 
 
+@cache
+def _heading() -> re.Pattern[str]:
+    """Compiled where there is a book: it takes longer than any other expression."""
+    return re.compile(HEADING, re.MULTILINE | re.IGNORECASE)
+
+
 def split_chapters(text: str) -> list[str]:
     """Pieces that begin with a heading, the first with whatever stands in front of it."""
-    starts = [0, *(match.start() for match in HEADING.finditer(text) if _stands_alone(text, match)), len(text)]
+    starts = [0, *(match.start() for match in _heading().finditer(text) if _stands_alone(text, match)), len(text)]
     pieces: list[str] = []
     held = ""
     for start, end in itertools.pairwise(starts):

@@ -8,10 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic
 
-from curate.text.compiled import inner
+from curate.text.compiled import inner, intrinsic
 
 BLOCK = 64
 # Of their type throughout: to numba, a uint64 and an int64 together are a float64.
@@ -20,6 +18,8 @@ NO_BITS, ALL_BITS = np.uint64(0), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def _trailing_zeros(context: Any, bits: Any) -> Any:
+    from numba import types
+
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         is_undefined_at_zero = context.get_constant(types.boolean, False)
         return builder.cttz(values[0], is_undefined_at_zero)
@@ -32,6 +32,8 @@ trailing_zeros: Any = intrinsic(_trailing_zeros)
 
 
 def _count_ones(context: Any, bits: Any) -> Any:
+    from numba import types
+
     def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.ctpop(values[0])
 

@@ -1,97 +1,77 @@
-"""How the kernels are compiled: `kernel` is called from Python and cached on disk, `part` and `inner` by kernels alone.
+"""How functions become kernels: `kernel` is called from Python and cached on disk, `part` and `inner` by kernels alone.
 
-A kernel is compiled anew once any file that names `curate.text.compiled` has changed, as its inner functions may stand
-in each of them (see `kernel_cache`). None has annotations: numba finds the types from the arguments of a call.
+@kernel def count(…)  ─▶ Lazy ─ first call ─▶ numba (`curate.text.numba_code`) ─▶ machine code from disk, or made anew
+
+Numba takes half a second to import, and a process that only looks at a recipe calls no kernel: so it is asked for when
+one is called. A kernel is compiled anew once any file that names `curate.text.compiled` has changed, as its inner
+functions may stand in each of them (see `kernel_cache`). None has annotations: numba finds the types from the arguments
+of a call.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numba
-from numba import types
-from numba.core import cgutils
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
-from numba.core.errors import TypingError
-from numba.extending import intrinsic
 
-from curate.text.kernel_cache import KernelCache
+class Lazy:
+    """A function whose compiled form is made when somebody calls it, or a kernel that is being compiled names it."""
+
+    def __init__(self, function: Callable[..., Any], kind: str) -> None:
+        self.py_func = function
+        self._kind = kind
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.made(*arguments)
+
+    @functools.cached_property
+    def made(self) -> Any:
+        """Numba's own object."""
+        from curate.text import numba_code
+
+        return numba_code.KINDS[self._kind](self.py_func)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What numba asks of a value that it does not know, in the code of a kernel."""
+        from curate.text.numba_code import type_of
+
+        return type_of(self.made)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compiled when it is first called with arguments of some types, and loaded from disk from then on."""
-    compiled: Any = numba.njit(nogil=True)(function)
-    compiled._cache = KernelCache(function)  # type: ignore[no-untyped-call]  # what cache=True does, with numba's own
-    return compiled
+    return Lazy(function, "kernel")
 
 
-class _LinkedCode(JITCodeLibrary):
-    """Code that is linked into that of its callers, and optimized and made machine code there alone.
-
-    Numba would do both for each function by itself with all that it calls, and once more for each of its callers.
-    """
-
-    def _optimize_final_module(self) -> None:
-        pass
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]
-        self._finalized = True
-
-    def get_pointer_to_function(self, name: str) -> int:
-        """None, as it is no machine code."""
-        self._ensure_finalized()  # type: ignore[no-untyped-call]
-        return 0
-
-    @property
-    def codegen(self) -> Any:
-        """Numba asks it to note a function's environment, which only code that makes Python objects needs."""
-        return _WithoutEnvironments(self._codegen)
+def part(function: Callable[..., Any]) -> Any:
+    """Without entry points for Python and C, which take longer to compile than most of the functions themselves."""
+    return Lazy(function, "part")
 
 
-class _WithoutEnvironments:
-    def __init__(self, codegen: Any) -> None:
-        self._codegen = codegen
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._codegen, name)
-
-    def set_env(self, name: str, environment: Any) -> None:
-        pass
+def inner(function: Callable[..., Any]) -> Any:
+    """Compiled into its callers: a call costs more than most of the functions do."""
+    return Lazy(function, "inner")
 
 
-class _PartCompiler(Compiler):
-    """Numba's own compiler, whose code goes into a library of the kind above."""
-
-    def __init__(self, typing: Any, target: Any, library: Any, *rest: Any) -> None:
-        super().__init__(typing, target, _LinkedCode(target.codegen(), "part"), *rest)  # type: ignore[no-untyped-call]
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """For kernels: the instructions that `function(context, *types)` writes, as numba's own `intrinsic` has it."""
+    return Lazy(function, "intrinsic")
 
 
 def is_compiled(kernel: Any) -> bool:
     """Whether its machine code lies on disk: then it takes a tenth of a second to load, else seconds to make."""
-    return Path(kernel._cache._cache_file._index_path).exists()
+    from curate.text.numba_code import is_on_disk
 
-
-part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=_PartCompiler)  # type: ignore[call-overload]
-"""Without entry points for Python and C, which take longer to compile than most of the functions themselves."""
-inner = numba.njit(  # type: ignore[call-overload]
-    nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True, pipeline_class=_PartCompiler
-)
-"""Compiled into its callers: a call costs more than most of the functions do."""
+    return is_on_disk(kernel.made)
 
 
 def _pointer(context: Any, array: Any) -> Any:
-    if array.layout != "C":
-        raise TypingError("a pointer needs an array without gaps; numpy.ascontiguousarray makes one")
+    from curate.text.numba_code import pointer_to
 
-    def lower(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        proxy: Any = cgutils.create_struct_proxy(array)  # type: ignore[no-untyped-call]
-        return proxy(context, builder, value=values[0]).data
-
-    return types.CPointer(array.dtype)(array), lower  # type: ignore[no-untyped-call]
+    return pointer_to(array)
 
 
 pointer: Any = intrinsic(_pointer)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.runtime.nrt import rtsys
 
 PACKAGE = Path(__file__).resolve().parents[1]
 MARK = b"curate.text.compiled"
@@ -51,6 +52,13 @@ class KernelCache(FunctionCache):
     """The files of one kernel. What older sources left behind is deleted once there is something newer."""
 
     _impl_class = _KernelFiles
+
+    def load_overload(self, signature: Any, target: Any) -> Any:
+        """Without `target.refresh()`, which numba calls first, and which is half of what a process takes to start:
+        machine code that is loaded needs the runtime alone. Who compiles needs what numba knows of the functions of
+        Python and numpy; the compiler asks for it as well."""
+        rtsys.initialize(target)
+        return self._load_overload(signature, target)  # type: ignore[no-untyped-call]
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         super().save_overload(signature, compiled)  # type: ignore[no-untyped-call]

@@ -17,7 +17,7 @@ import polars as pl
 
 from curate.text.buffers import text_buffers
 from curate.text.characters import CharacterCounts, character_classes, count_characters, decode
-from curate.text.compiled import inner, kernel, part, pointer
+from curate.text.compiled import inner, is_compiled, kernel, part, pointer
 from curate.text.contractions import special_words
 from curate.text.hashes import hash_prefixes, powers
 from curate.text.information import (
@@ -197,6 +197,11 @@ def _column(signal: Signal, counts: npt.NDArray[np.int64]) -> pl.Series:
         if signal.is_entropy:
             values = np.log2(np.maximum(below, 1)) - values / FRACTION
     return pl.Series(signal.name, np.ascontiguousarray(values)).cast(signal.dtype)
+
+
+def signals_are_compiled() -> bool:
+    """Whether the last of the kernels that they take is, and so all of them."""
+    return is_compiled(_count_documents)
 
 
 @kernel
