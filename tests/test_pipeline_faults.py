@@ -467,3 +467,30 @@ def test_verify_names_every_file_that_was_touched(tmp_path: Path) -> None:
         path.write_bytes(before)
     (run.folder / "tokens" / "notes.txt").write_text("mine")
     assert list(differences(run)) == ["tokens/notes.txt is strange: the manifest does not know it"]
+
+
+COMPILES = """\
+import curate
+from curate.text.compiled import kernel
+
+@kernel
+def mixed(number):
+    total = 0.0
+{lines}
+    return total
+
+@curate.filter
+def slow_at_first(document: curate.Document) -> bool:
+    return mixed(len(document.text)) >= 0
+"""
+
+
+def test_a_kernel_that_is_new_to_the_machine_costs_no_document_its_time(tmp_path: Path) -> None:
+    lines = "\n".join(f"    for step in range(number):\n        total += (number ^ step) % {3 + i}" for i in range(150))
+    recipe = write(tmp_path, paragraphs(5), steps='"mine:slow_at_first"', code=COMPILES.format(lines=lines))
+    run = curate.run(recipe, out=tmp_path / "run", workers=1)
+    seconds, _ = json.loads((run.folder / "timing.json").read_bytes())["stages"]["filter"]["steps"][
+        "mine:slow_at_first"
+    ]
+    assert seconds > 1.0, "the limit of a document, which compiling must exceed for this to say anything"
+    assert outcomes(run) == {}

@@ -6,9 +6,12 @@ worker ── at(index, step) ──▶ [first, last, piece, CPU seconds at star
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -50,6 +53,16 @@ class Cursor:
         """The work goes on, and its time begins anew: a reader has come through another stretch of its file."""
         # The time alone: documents and step stay, so that for the supervisor it is other work of the same document.
         self._memory[TIME_AT : TIME_AT + 8] = struct.pack("<d", time.process_time())
+
+    @contextmanager
+    def without_limit(self) -> Iterator[None]:
+        """What is done here takes its time, and is no document's fault; should the process die of it, its work is still
+        known."""
+        self._memory[TIME_AT : TIME_AT + 8] = struct.pack("<d", math.inf)
+        try:
+            yield
+        finally:
+            self.pulse()
 
     def idle(self) -> None:
         """Work that belongs to no document: no limit applies."""

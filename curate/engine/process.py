@@ -161,7 +161,7 @@ class WorkerProcess:
         elif is_asleep and cpu - self._cpu < ASLEEP_CPU:
             self._asleep += min(now - self._looked_at, MAX_LOOK)
         self._cpu, self._looked_at = cpu, now  # also while idle: the next document must not pay for the time before it
-        if position.is_idle:
+        if not position.has_limit:
             return None
         limit = limit_of(position, limits.document_seconds)
         if cpu - position.started > limit:

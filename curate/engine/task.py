@@ -6,6 +6,7 @@ Task ─▶ Attempt at it ─▶ worker ─▶ done │ failed │ broke at a Po
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +45,11 @@ class Position:
     @property
     def is_idle(self) -> bool:
         return self.first == NOBODY
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it may take too long: not what belongs to no document, and not a kernel that is being compiled."""
+        return not self.is_idle and self.started != math.inf
 
 
 @dataclass(frozen=True, slots=True)

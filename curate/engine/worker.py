@@ -37,6 +37,7 @@ from curate.engine.task import Position, attempt_from_json, attempt_to_json
 from curate.engine.walk import Walk, trust
 from curate.errors import CurateError, DocumentError, described
 from curate.plugins import named_object
+from curate.text.compiling import WHILE_COMPILING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -53,6 +54,7 @@ def main() -> None:
     _die_with_parent(parent)  # first of all: an orphan must not even open its store
     tasks, answers = _private_pipes()
     cursor, check_files = Cursor.shared(cursor_path), _file_check(tasks, answers)
+    WHILE_COMPILING.set(cursor.without_limit)
     said = TaskOutput(answers, cursor)
     sys.stdout = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
     _answer(answers, {"ready": time.process_time()})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,38 @@ from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.errors import TypingError
+from numba.core.event import Event, Listener, register
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from curate.text.compiling import WHILE_COMPILING
 from curate.text.kernel_cache import KernelCache
 
 
+class _Compiling(Listener):
+    """Holds open what `WHILE_COMPILING` says, from the first function that is compiled for a call to the last."""
+
+    def __init__(self) -> None:
+        self._depth, self._held = 0, ExitStack()
+
+    def on_start(self, event: Event) -> None:
+        if not self._depth:
+            self._held.enter_context(WHILE_COMPILING.get()())
+        self._depth += 1
+
+    def on_end(self, event: Event) -> None:
+        self._depth -= 1
+        if not self._depth:
+            self._held.close()
+
+
+@cache
+def _listen() -> None:
+    register("numba:compile", _Compiling())  # type: ignore[no-untyped-call]
+
+
 def _kernel(function: Callable[..., Any]) -> Any:
+    _listen()
     compiled: Any = numba.njit(nogil=True)(function)
     compiled._cache = KernelCache(function)  # type: ignore[no-untyped-call]  # what cache=True does, with numba's own
     return compiled
