@@ -158,6 +158,7 @@ FORWARD: list[tuple[str, str, Callable[[Path], Path], int]] = [
     ("books", "novel.pdf", write_foreign, 1 << 30),
     ("books", "empty.txt", write_nothing, 1 << 30),
     ("books", "both.tar.gz", write_tar, 1 << 30),
+    ("code", "src.tar.gz", write_tar, 1 << 30),
     ("warc", "web.warc.gz", write_crawl, 1 << 30),
     ("warc", "web.warc", write_plain_crawl, 1 << 30),
 ]
@@ -168,7 +169,6 @@ OTHERS: list[tuple[str, str, Callable[[Path], Path], int]] = [
     ("tables", "rows.parquet", write_parquet, 100_000),
     ("tables", "damaged.parquet", write_foreign, 1000),
     ("code", "src.zip", write_zip, 1 << 30),
-    ("code", "src.tar.gz", write_tar, 1 << 30),
     ("warc", "web.warc.gz", write_crawl, 300_000),
     ("warc", "web.warc", write_plain_crawl, 300_000),
     ("warc", "damaged.warc.gz", write_damaged_crawl, 300_000),
@@ -200,8 +200,9 @@ def test_of_a_table_and_a_zip_only_what_stands_at_the_end_is_read_twice(tmp_path
     footer = pq.read_metadata(parquet).serialized_size
     _, reads = read_and_digest(parquet, READERS["tables"], "tables")
     assert bytes_read(reads) <= parquet.stat().st_size + footer + (64 << 10)
-    _, reads = read_and_digest(archive, READERS["books"], "books")
-    assert bytes_read(reads) <= archive.stat().st_size + 3 * (66 << 10)
+    for kind in ("books", "code"):
+        _, reads = read_and_digest(archive, READERS[kind], kind)
+        assert bytes_read(reads) <= archive.stat().st_size + 3 * (66 << 10), kind
 
 
 def test_a_range_of_a_shared_file_reads_little_of_its_neighbors(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
 import tarfile
 import tokenize
 import zipfile
@@ -108,6 +109,26 @@ def test_the_license_is_that_of_the_nearest_folder_also_where_it_stands_last(tmp
         "a/own.c": "GPL-2.0-or-later",
         "b/main.go": None,
     }
+
+
+@pytest.mark.parametrize("held_bytes", [0, 3000, 60_000])
+def test_an_archive_that_is_too_much_to_hold_is_read_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_bytes: int
+) -> None:
+    tree = unpack_sample(tmp_path / "tree")
+    for number in range(30):
+        (tree / f"{number}.py").write_text(f"x = {number}\n" * 200)
+    (tree / "zoo").mkdir()
+    (tree / "zoo" / "LICENSE.py").write_text("# SPDX-License-Identifier: MIT\n")  # a license and a document, too
+    (tree / "zoo" / "COPYING").touch()
+    (tree / "notes.bin").write_bytes(bytes(9000))
+    for name in ("tree.tar.gz", "tree.zip"):
+        path = Path(shutil.make_archive(str(tmp_path / "tree"), {"gz": "gztar", "ip": "zip"}[name[-2:]], tree))
+        monkeypatch.undo()
+        whole = read(path)
+        monkeypatch.setattr(code, "HELD_BYTES", held_bytes)
+        assert read(path) == whole
+        assert len(known(whole)) > 30
 
 
 def test_what_is_no_code_is_dropped_with_its_reason(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from curate.batch import Pulse, Rejected
@@ -50,6 +50,22 @@ class ArchiveMember:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Members that are looked at on the way, as documents or not: (path, content) of those with a name that is wanted,
+    up to so many bytes each."""
+
+    wanted: Callable[[str], bool]
+    max_bytes: int
+    found: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def wants(self, path: str, size: int) -> bool:
+        return size <= self.max_bytes and self.wanted(path)
+
+
+NOTHING_ASIDE = Aside(lambda path: False, 0)
+
+
 def is_archive(name: str) -> bool:
     return name.lower().endswith((*TAR_SUFFIXES, ".zip"))
 
@@ -61,8 +77,9 @@ def members(
     wanted: Callable[[str], bool],
     max_bytes: int,
     watch: Watch = UNWATCHED,
+    aside: Aside = NOTHING_ASIDE,
 ) -> Iterator[ArchiveMember | Rejected]:
-    """All files of an archive in its own order; folders are passed over.
+    """All files of an archive in its own order; folders are passed over. `aside` is filled on the way.
 
     A member is dropped as "file_type" (a link or device, or a path that `wanted` refuses) or "empty", and
     quarantined as "too_big", "encrypted" or "corrupt" (.zip: that member alone). Where an archive cannot be read any
@@ -72,7 +89,8 @@ def members(
     walk = _walk_zip if file.name.lower().endswith(".zip") else _walk_tar
     seen: dict[str, int] = {}
     with watch.open(file) as raw:
-        for path, found in walk(raw, file=file, refuse=_refusal(wanted, max_bytes), pulse=watch.pulse):
+        refuse = _refusal(wanted, max_bytes)
+        for path, found in walk(raw, file=file, refuse=refuse, aside=aside, pulse=watch.pulse):
             seen[path] = count = seen.get(path, 0) + 1
             member_id = f"{id}@{path}" + (f"#{count}" if count > 1 else "")
             yield ArchiveMember(member_id, path, found) if isinstance(found, bytes) else Rejected(member_id, *found)
@@ -150,7 +168,7 @@ def _refusal(wanted: Callable[[str], bool], max_bytes: int) -> _Refuse:
     return refuse
 
 
-def _walk_zip(raw: Any, *, file: InputFile, refuse: _Refuse, pulse: Pulse) -> _Walk:
+def _walk_zip(raw: Any, *, file: InputFile, refuse: _Refuse, aside: Aside, pulse: Pulse) -> _Walk:
     path = "0"
     try:
         archive = open_zip(io.BufferedReader(raw))
@@ -163,10 +181,14 @@ def _walk_zip(raw: Any, *, file: InputFile, refuse: _Refuse, pulse: Pulse) -> _W
             is_link = (info.external_attr >> 16) & 0o170000 == 0o120000  # the Unix mode, where the maker wrote one
             path = info.filename
             problem = refuse(path, info.file_size, not is_link)
-            inflated += 0 if problem else info.file_size
+            is_aside = not is_link and aside.wants(path, info.file_size)
+            inflated += info.file_size if is_aside or not problem else 0
             if inflated > max_inflated(file.size):
                 raise Unreadable("bomb", f"{file.size} bytes unpack to over {inflated - info.file_size}")
-            yield path, problem or _zip_data(archive, info)
+            data = _zip_data(archive, info) if is_aside or not problem else b""
+            if is_aside and isinstance(data, bytes):
+                aside.found.append((path, data))
+            yield path, problem or data
     except Unreadable as error:
         yield path, _Problem("quarantined", error.reason, f"{file.name}: {error.detail}")
 
@@ -185,7 +207,7 @@ def _zip_data(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes | _Probl
         return _Problem("quarantined", error.reason, error.detail)
 
 
-def _walk_tar(raw: Any, *, file: InputFile, refuse: _Refuse, pulse: Pulse) -> _Walk:
+def _walk_tar(raw: Any, *, file: InputFile, refuse: _Refuse, aside: Aside, pulse: Pulse) -> _Walk:
     chunks = inflate(raw, name=file.name, pulse=pulse)
     tar, place, left = None, "before the first member", max_members(file.size)
     try:
@@ -196,8 +218,14 @@ def _walk_tar(raw: Any, *, file: InputFile, refuse: _Refuse, pulse: Pulse) -> _W
             place, left = f"in or after {path}", left - 1
             if left < 0:
                 raise Unreadable("too_many", f"over {max_members(file.size)} members in {file.size} bytes")
-            if not info.isdir():
-                yield path, refuse(path, info.size, info.isreg()) or _tar_data(tar, info)
+            if info.isdir():
+                continue
+            problem = refuse(path, info.size, info.isreg())
+            is_aside = info.isreg() and aside.wants(path, info.size)
+            data = _tar_data(tar, info) if is_aside or not problem else b""
+            if is_aside:
+                aside.found.append((path, data))
+            yield path, problem or data
         tar.check_ending()
         for _ in chunks:
             pass  # the checksum of a compressed stream stands behind the last member

@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import codecs
 import functools
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
-from curate.readers.archives import is_archive, members
+from curate.readers.archives import ArchiveMember, Aside, is_archive, members
 from curate.readers.declared import declared_charset
 from curate.readers.languages import language_of, may_be_code
-from curate.readers.licenses import archive_licenses, license_in, local_license, nearest_license
+from curate.readers.licenses import (
+    MAX_LICENSE_BYTES,
+    folder_licenses,
+    is_license_name,
+    license_in,
+    local_license,
+    nearest_license,
+)
 from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
 
@@ -25,6 +33,10 @@ HEAD_BYTES = 8192
 VERSION_CONTROL = frozenset((".git", ".hg", ".svn", ".bzr", "CVS"))
 CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\v\f\r\x1b"})
 MAX_CONTROL_SHARE = 0.01
+HELD_BYTES = 64 << 20
+"""Of the members of an archive, while its licenses are looked for."""
+MEMBER_BYTES = 1 << 10
+"""What a member takes in memory beside its content, and more."""
 
 
 def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
@@ -35,7 +47,8 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
 def read(
     range: FileRange, *, source: Source, max_record_bytes: int, watch: Watch = UNWATCHED
 ) -> Iterator[Record | Rejected]:
-    """The source files of one input: one, or as many as an archive has (which is read twice: licenses first).
+    """The source files of one input: one, or as many as an archive has. A license may stand behind what it is for, so
+    an archive is held as a whole; one with over `HELD_BYTES` of source is read twice.
 
     Rejected: dropped "file_type" (no known language, links, what belongs to version control), "binary" or "empty";
     quarantined "too_big", "encrypted", "corrupt" or "truncated".
@@ -44,13 +57,35 @@ def read(
     if not is_archive(file.name):
         yield _read_file(file, id=id, max_bytes=max_record_bytes, watch=watch)
         return
-    licenses = archive_licenses(file, watch=watch)
-    for member in members(file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, watch=watch):
+    every = functools.partial(members, file, id=id, wanted=_is_wanted, max_bytes=max_record_bytes, watch=watch)
+    aside = Aside(is_license_name, MAX_LICENSE_BYTES)
+    held = _held(every(aside=aside))
+    licenses = folder_licenses(aside.found)
+    for member in every() if held is None else _released(held):
         if isinstance(member, Rejected):
             yield member
         else:
             above = functools.partial(nearest_license, member.path, licenses)
             yield _source_file(member.data, member.path, id=member.id, license_above=above)
+
+
+def _held(every: Iterator[ArchiveMember | Rejected]) -> deque[ArchiveMember | Rejected] | None:
+    """All of them, or None where they are too much to hold; either way all have gone by."""
+    held: deque[ArchiveMember | Rejected] = deque()
+    size = 0
+    for member in every:
+        size += MEMBER_BYTES + (0 if isinstance(member, Rejected) else len(member.data))
+        if size <= HELD_BYTES:
+            held.append(member)
+        else:
+            held.clear()
+    return held if size <= HELD_BYTES else None
+
+
+def _released(held: deque[ArchiveMember | Rejected]) -> Iterator[ArchiveMember | Rejected]:
+    """One after the other, so that nobody holds one that has been dealt with."""
+    while held:
+        yield held.popleft()
 
 
 def own_bytes(range: FileRange) -> tuple[int, int]:

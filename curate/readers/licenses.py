@@ -14,10 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from curate.batch import Rejected
 from curate.engine.plan import InputFile
-from curate.readers.archives import members
-from curate.readers.watch import UNWATCHED, Watch
 
 MAX_LICENSE_BYTES = 1 << 20
 HEAD_BYTES = 4096
@@ -90,14 +87,12 @@ def nearest_license(path: str, licenses: Mapping[str, str | None]) -> str | None
     return None
 
 
-def archive_licenses(file: InputFile, *, watch: Watch = UNWATCHED) -> dict[str, str | None]:
-    """Folder -> license, for the folders of an archive that hold license files: one reading of the archive."""
+def folder_licenses(files: Iterable[tuple[str, bytes]]) -> dict[str, str | None]:
+    """Folder -> license, for the folders that hold license files, given as (path, content)."""
     found: dict[str, list[tuple[str, bytes]]] = {}
-    every = members(file, id="", wanted=is_license_name, max_bytes=MAX_LICENSE_BYTES, watch=watch)
-    for member in every:
-        if not isinstance(member, Rejected):
-            folder, _, name = member.path.rpartition("/")
-            found.setdefault(folder, []).append((name, member.data))
+    for path, content in files:
+        folder, _, name = path.rpartition("/")
+        found.setdefault(folder, []).append((name, content))
     return {folder: combine(files) for folder, files in found.items()}
 
 
