@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.text import compiled, kernel_cache, numba_code
+from curate.text import compiled, compiling, kernel_cache, numba_code
 from curate.text.kernel_cache import digest_of_sources
 
 KERNEL = """
@@ -36,7 +36,7 @@ def package(tmp_path: Path) -> Path:
     """What `curate` needs for a kernel of one file that calls an inner function of another."""
     text = tmp_path / "curate" / "text"
     text.mkdir(parents=True)
-    for module in (compiled, kernel_cache, numba_code):
+    for module in (compiled, compiling, kernel_cache, numba_code):
         shutil.copy(str(module.__file__), text)
     (tmp_path / "curate" / "__init__.py").touch()
     (text / "answer.py").write_text(KERNEL, encoding="utf-8")
