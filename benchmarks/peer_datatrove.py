@@ -72,7 +72,7 @@ def stages(options: argparse.Namespace) -> Iterator[Stage]:
 def base_pipeline(options: argparse.Namespace) -> list[Any]:
     return [
         WarcReader(str(options.parts)),
-        Trafilatura(favor_precision=True, timeout=options.extraction_timeout),
+        Trafilatura(favour_precision=True, timeout=options.extraction_timeout),
         local_language_filter(options.language_model),
         GopherRepetitionFilter(),
         GopherQualityFilter(),

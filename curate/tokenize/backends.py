@@ -24,13 +24,17 @@ Encoded = tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]
 
 
 class Backend(Protocol):
-    """What a vocabulary can do. `pieces` are the bytes of each id, none for control tokens."""
+    """What a vocabulary can do."""
 
     end_of_text: int
     end_of_text_token: str
-    pieces: tuple[bytes, ...]
+    vocab_size: int
     splits_at_spaces: bool
     """No token reaches from a letter over a single space or newline to a letter, so texts may be cut there."""
+
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """The bytes of each id, none for control tokens."""
 
     def encode(self, texts: list[str]) -> Encoded:
         """All ids in one array, and n + 1 offsets; no control token, whatever the text says."""
@@ -44,6 +48,7 @@ class Bytes:
 
     end_of_text = 256
     end_of_text_token = END_OF_TEXT
+    vocab_size = 257
     pieces = (*(bytes([value]) for value in range(256)), NO_BYTES)
     splits_at_spaces = True
 

@@ -65,7 +65,9 @@ def _findable(model: Mapping[str, Any]) -> set[str]:
     """The pieces that the model may find in a text as they are spelled: of BPE those that merges make."""
     if "merges" not in model:
         return set(_pieces(model))
-    made = {_merged(merge, model) for merge in model["merges"] or ()}
+    prefix = model.get("continuing_subword_prefix") or ""
+    pairs = (merge.split(" ", 1) if isinstance(merge, str) else merge for merge in model["merges"] or ())
+    made = {first + second.removeprefix(prefix) for first, second in pairs}
     return made | set(model["vocab"]) if model.get("ignore_merges") else made
 
 

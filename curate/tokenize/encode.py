@@ -40,7 +40,7 @@ class Tokenizer:
 
     @property
     def vocab_size(self) -> int:
-        return len(self.backend.pieces)
+        return self.backend.vocab_size
 
     @property
     def end_of_text(self) -> int:

@@ -5,6 +5,7 @@ content ─▶ table ─▶ end-of-text ─▶ control tokens ─▶ encoder wit
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,25 +32,35 @@ PROBED_TOKENS = 300
 
 
 class JsonFile:
-    """Encodes by a copy of the file whose model knows no control token; decodes by the file as it is."""
+    """Encodes by a copy of the file whose model knows no control token; decodes by the file as it is.
+
+    The fast encoder, and the bytes of ids, are made for the first who asks: four processes of a run open a tokenizer,
+    and one or two of them encode.
+    """
 
     def __init__(self, content: str, place: Path, end_of_text: str | None = None) -> None:
         table = read_table(content, place)
         config = read_config(place)
-        self._place = place
+        self._place, self._table = place, table
         self._library = _open(content, place)
-        ids: dict[str, int] = self._library.get_vocab(with_added_tokens=True)
+        self._ids = ids = self._library.get_vocab(with_added_tokens=True)
+        self.vocab_size = max(ids.values()) + 1
         self.end_of_text_token = choose_end_of_text(end_of_text, table, config, ids, place)
         self.end_of_text = ids[self.end_of_text_token]
         _check_end_of_text(self.end_of_text_token, table, place)
         control = control_tokens(table, config, self.end_of_text_token)
-        ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
-        is_byte_level = '"ByteLevel"' in content
-        self.pieces = bytes_of_ids(ids, table["model"], ordinary, silent, is_byte_level=is_byte_level)
-        encoder = without_control(table, control, ids)
+        self._control, self._is_byte_level = control, '"ByteLevel"' in content
+        self._without_control = encoder = without_control(table, control, ids)
         self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
-        self._fast = self._checked_fast(encoder, _probe(table))
+        with library_errors(f"{place} cannot encode a text"):
+            self._probed = self._encode_by_library(_probe(table))
         self.splits_at_spaces = self._probe_spaces()
+
+    @functools.cached_property
+    def pieces(self) -> tuple[bytes, ...]:
+        table, control = self._table, self._control
+        ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
+        return bytes_of_ids(self._ids, table["model"], ordinary, silent, is_byte_level=self._is_byte_level)
 
     def encode(self, texts: list[str]) -> Encoded:
         return flat(self._fast, texts) if self._fast is not None else self._encode_by_library(texts)
@@ -64,16 +75,16 @@ class JsonFile:
             parts += [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
         return np.concatenate(parts), bounds([len(part) for part in parts[1:]])
 
-    def _checked_fast(self, table: Mapping[str, Any], probe: list[str]) -> Any:
+    @functools.cached_property
+    def _fast(self) -> Any:
         """The fast encoder, or None where it does not know this tokenizer or differs on the probe."""
         import fastokens
 
-        with library_errors(f"{self._place} cannot encode a text"):
-            expected = self._encode_by_library(probe)
+        expected, table = self._probed, {**self._without_control, "truncation": None, "padding": None}
         try:
             with library_errors("fastokens"):
-                fast = fastokens.Tokenizer.from_json_str(json.dumps({**table, "truncation": None, "padding": None}))
-                found = flat(fast, probe)
+                fast = fastokens.Tokenizer.from_json_str(json.dumps(table))
+                found = flat(fast, _probe(self._table))
         except UsageError:  # it refuses kinds of tokenizers that it does not know; the library then encodes
             return None
         same = np.array_equal(found[0], expected[0]) and np.array_equal(found[1], expected[1])

@@ -49,9 +49,9 @@ class RankFile:
         pieces = _read_ranks(content, path)
         is_known = len(pieces) == encoding.ranks
         self.end_of_text = encoding.end_of_text if is_known else len(pieces)
-        vocab_size = encoding.vocab_size if is_known else len(pieces) + 1
-        _check_ranks(pieces, self.end_of_text, vocab_size, path)
-        self.pieces = tuple(pieces.get(rank, NO_BYTES) for rank in range(vocab_size))
+        self.vocab_size = encoding.vocab_size if is_known else len(pieces) + 1
+        _check_ranks(pieces, self.end_of_text, self.vocab_size, path)
+        self.pieces = tuple(pieces.get(rank, NO_BYTES) for rank in range(self.vocab_size))
         base = "r50k_base" if encoding.name == "gpt2" else encoding.name
         with library_errors(f"{path} is no tiktoken file"):
             import fastokens
