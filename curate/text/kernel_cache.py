@@ -47,6 +47,13 @@ class _KernelFiles(CompileResultCacheImpl):
         self.kernel_name = fullname
         return super().get_filename_base(f"{fullname}-{digest_of_kernels()}", abiflags)  # type: ignore[no-any-return, no-untyped-call]
 
+    def reduce(self, compiled: Any) -> Any:
+        """What is written of a kernel: without the environments of its inner functions, of which there are hundreds.
+        They are for code that makes Python objects, as no inner function does (`numba_code._LinkedCode`), and took a
+        third of the time in which a process loads its kernels."""
+        *needed, _ = super().reduce(compiled)  # type: ignore[no-untyped-call]
+        return (*needed, [])
+
 
 class KernelCache(FunctionCache):
     """The files of one kernel. What older sources left behind is deleted once there is something newer."""
