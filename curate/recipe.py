@@ -207,6 +207,8 @@ class Tokenize:
     """The token that ends a text (default: the one that the tokenizer's own files declare)."""
     validation: float = field(default=0.005, metadata={"range": (0.0, 0.5)})
     """The share of the tokens that is kept from training; of a source with one document, the end of that."""
+    views: tuple[str, ...] = ()
+    """More files beside every shard: each a `View`, "module:object" beside the recipe or what a package offers."""
 
 
 @dataclass(frozen=True, slots=True)

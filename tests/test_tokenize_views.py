@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import pytest
 
 import curate
 from curate.engine.sealed import sealed_bytes
 from curate.engine.whole import file_digest
-from curate.errors import CheckFailed
+from curate.errors import RecipeError, RunConflict, UsageError
 from curate.report.verify import differences
 from curate.run_files import MANIFEST
-from curate.tokenize import views
 from curate.tokenize.shards import open_shard, write_shard
-from curate.tokenize.view import ShardDocuments, Tokens, View
 from curate.tokenize.views import VIEWS, check_views, suffixes
 
 README = Path(__file__).parent.parent / "README.md"
@@ -45,23 +43,35 @@ validation = 0.1
 """
 
 
-def _write_lengths(file: BinaryIO, documents: ShardDocuments) -> None:
-    file.write(" ".join(map(str, documents.tokens)).encode())
+OWN = """\
+import numpy as np
+from curate.errors import CheckFailed
+from curate.tokenize.view import View
+from spelled import spelled
+
+def write(file, documents):
+    file.write(spelled(documents.tokens))
+
+def check(path, tokens, ends):
+    if path.read_bytes() != spelled(np.diff(ends.astype(np.int64), prepend=0)):
+        raise CheckFailed(f"{path} has other lengths")
+
+def breaks(file, documents):
+    raise KeyError("no such column")
+
+LENGTHS = View(suffix=".lengths", about="tokens of each document, as text", write=write, check=check)
+BROKEN = View(suffix=".broken", about="nothing", write=breaks, check=check)
+TWIN = View(suffix=".idx", about="another file of that name", write=write, check=check)
+"""
 
 
-def _check_lengths(path: Path, tokens: Tokens, ends: npt.NDArray[np.uint64]) -> None:
-    if path.read_text() != " ".join(map(str, np.diff(ends.astype(np.int64), prepend=0))):
-        raise CheckFailed(f"{path.name} has other lengths")
-
-
-LENGTHS = View(suffix=".lengths", about="tokens of each document, as text", write=_write_lengths, check=_check_lengths)
-
-
-def run(folder: Path) -> curate.Run:
+def run(folder: Path, views: Sequence[str] = (), out: str = "run") -> curate.Run:
     pl.DataFrame({"text": PAGES[:12]}).write_parquet(folder / "web.parquet")
     pl.DataFrame({"text": PAGES[12:]}).write_parquet(folder / "books.parquet")
-    (folder / "toy.toml").write_text(RECIPE)
-    return curate.run(folder / "toy.toml", out=folder / "run", workers=0)
+    (folder / "toy.toml").write_text(f"{RECIPE}views = {json.dumps(views)}\n")
+    (folder / "own.py").write_text(OWN)
+    (folder / "spelled.py").write_text("def spelled(counts):\n    return ' '.join(map(str, counts)).encode()\n")
+    return curate.run(folder / "toy.toml", out=folder / out, workers=0)
 
 
 def test_readme_names_each_view() -> None:
@@ -88,20 +98,81 @@ def test_a_view_that_tells_of_other_documents_is_named(tmp_path: Path, dtype: ty
         moved.write_bytes(whole)
 
 
-def test_another_view_stands_beside_every_shard_of_a_run_and_is_verified(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(views, "VIEWS", (*VIEWS, LENGTHS))
-    done = run(tmp_path)
+def test_a_view_of_ones_own_stands_beside_every_shard_of_a_run_and_is_verified(tmp_path: Path) -> None:
+    done = run(tmp_path, ["own:LENGTHS"])
     payloads = sorted((done.folder / "tokens").glob("*/*/*.bin"))
     assert {path.parent.name for path in payloads} == {"web", "books", "mixed"}
     for path in payloads:
-        lengths = list(map(int, LENGTHS.beside(path).read_text().split()))
+        lengths = list(map(int, path.with_suffix(".lengths").read_text().split()))
         assert sum(lengths) * 2 == path.stat().st_size
-    assert not list(differences(done))
-    damaged = LENGTHS.beside(payloads[0])
+    assert list(differences(done)) == []
+    assert any(file["name"] == "own:LENGTHS" for file in done.manifest["models"])
+    damaged = payloads[0].with_suffix(".lengths")
     damaged.write_text("1 2 3")
     assert [sentence for sentence in differences(done) if "lengths" in sentence and "bytes" in sentence]
+
+
+def test_a_view_of_ones_own_that_tells_of_other_documents_is_found_though_its_digest_is_right(tmp_path: Path) -> None:
+    done = run(tmp_path, ["own:LENGTHS"])
+    path, other = sorted((done.folder / "tokens" / "train" / "mixed").glob("*.lengths"))[0], b"7 7 7"
+    path.write_bytes(other)
+    manifest = done.manifest
+    name = path.relative_to(done.folder).as_posix()
+    manifest["outputs"][name] = {"size": path.stat().st_size, "sha256": file_digest(path)}
+    unsealed = {key: value for key, value in manifest.items() if key != "seal"}
+    (done.folder / MANIFEST).write_bytes(sealed_bytes(unsealed))
+    assert list(differences(done)) == [f"{path} has other lengths"]
+    (tmp_path / "own.py").write_text(OWN.replace("raise CheckFailed", "raise KeyError"))
+    [sentence] = differences(done)
+    assert sentence.startswith('the view "own:LENGTHS" broke: KeyError')
+    (tmp_path / "own.py").unlink()
+    [sentence] = differences(done)
+    assert sentence.startswith("one's own views cannot be checked: there is no module")
+
+
+def test_a_view_of_an_installed_package_stands_beside_every_shard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "packages"
+    (package / "lengths-1.0.dist-info").mkdir(parents=True)
+    (package / "lengths-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: lengths\nVersion: 1.0\n")
+    (package / "lengths-1.0.dist-info" / "entry_points.txt").write_text("[curate.plugins]\nlengths = its:LENGTHS\n")
+    (package / "its.py").write_text(OWN.replace("from spelled import spelled", "from its_spelled import spelled"))
+    (package / "its_spelled.py").write_text("def spelled(counts):\n    return b'%d' % len(counts)\n")
+    monkeypatch.syspath_prepend(package)
+    done = run(tmp_path, ["lengths"])
+    assert list(differences(done)) == []
+    for path in (done.folder / "tokens").glob("*/*/*.bin"):
+        assert int(path.with_suffix(".lengths").read_text()) == open_shard(path).documents().height
+
+
+@pytest.mark.parametrize(
+    ("view", "told"),
+    [
+        ("own:LENGHTS", r'toy\.toml:\d+: \[tokenize\]: own has no view "LENGHTS"; did you mean "LENGTHS"\?'),
+        ("own:write", 'own has no view "write"'),
+        ("gone:VIEW", 'there is no module "gone"'),
+        ("lenghts", 'there is no view "lenghts"'),
+        ("own:TWIN", r'the view "own:TWIN" has the suffix "\.idx" of another file of each shard'),
+    ],
+)
+def test_a_view_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path, view: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        run(tmp_path, [view])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_view_that_breaks_is_told_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r'the view "own:BROKEN" broke: KeyError: \'no such column\' \(own\.py:14: '):
+        run(tmp_path, ["own:BROKEN"])
+
+
+def test_a_view_that_was_edited_is_another_run(tmp_path: Path) -> None:
+    done = run(tmp_path, ["own:LENGTHS"])
+    (done.folder / MANIFEST).unlink()
+    (tmp_path / "spelled.py").write_text("def spelled(counts):\n    return ','.join(map(str, counts)).encode()\n")
+    with pytest.raises(RunConflict, match="begun with another"):
+        curate.run(tmp_path / "toy.toml", out=tmp_path / "run", workers=0)
 
 
 @pytest.mark.parametrize("suffix", [".idx", ".docs.parquet"])

@@ -12,7 +12,7 @@ import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ from curate.errors import UsageError, nearest
 from curate.model_file import ModelFile
 from curate.own_code.files import module_files, named_files
 from curate.own_code.modules import Folder, Loaded, find_module, import_root, roots_of
-from curate.plugins import find_plugin, plugin_names
+from curate.plugins import find_plugin, plugin_module, plugin_names
 from curate.recipe_path import place_paths
 from curate.typed import Mismatch, convert
 
@@ -169,6 +169,16 @@ def source_files(module: ModuleType, use: str, parameters: Mapping[str, Any], ba
     lists = list(named_files(set(_texts(list(parameters.values()))), [path.absolute().parent, base.resolve()]))
     roots = (*roots_of(path, use.partition(":")[0], base), *import_root(module))
     return module_files(path, roots, use, lists)
+
+
+def module_files_of(names: Iterable[str], base: Path, built_in: Container[str] = ()) -> Iterator[ModelFile]:
+    """What objects are made of that a recipe names, "module:object" or as a package offers them, and curate does not
+    bring."""
+    for name in names:
+        if ":" in name:
+            yield from source_files(find_module(name.partition(":")[0], base).module, name, {}, base)
+        elif name not in built_in:
+            yield from source_files(plugin_module(name), name, {}, base)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -24,6 +24,7 @@ from curate.steps.schema import measured
 from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.own_views import views_of
 from curate.tokenize.train import check_mark
 
 
@@ -42,6 +43,7 @@ def check_recipe(recipe: Recipe) -> None:
     _check_decontaminate(recipe)
     _check_scrub(recipe)
     _check_tokenizer(recipe)
+    _check_views(recipe)
 
 
 def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, ...]) -> None:
@@ -120,6 +122,13 @@ def _check_tokenizer(recipe: Recipe) -> None:
     except (UsageError, OSError) as error:
         key = "tokenizer" if named is None else "end_of_text"
         raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", key) from None
+
+
+def _check_views(recipe: Recipe) -> None:
+    try:
+        views_of(recipe)
+    except UsageError as error:
+        raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", "views") from None
 
 
 def require_torch() -> None:

@@ -7,7 +7,7 @@ tokens/train/<source>/* ─▶ repeated and shuffled ─▶ tokens/train/mixed/N
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,9 @@ from curate.tokenize.mix import (
     read_mixture,
     read_token_bytes,
 )
+from curate.tokenize.own_views import views_of
 from curate.tokenize.shards import open_shards
+from curate.tokenize.view import View
 from curate.tokenize.views import suffixes
 
 NOWHERE = -1
@@ -89,13 +91,13 @@ def _counts(mixture: Mixture, whole: Mapping[str, Portions]) -> dict[str, Any]:
 
 def shards_of_split(job: Job) -> Made:
     """The final shards of one split: as `tokenize` wrote them, or with the part of each document that is needed."""
-    outputs = job.outputs()
+    outputs, views = job.outputs(), views_of(job.recipe)
     with job.clock("write"):
         for part in PARTS:
             number = _number(job.store, job.split, part)
             if number != NOWHERE:
                 # A second name where nothing changes: the tokens are not written again.
-                _place(job.store, outputs, job.split, part, number)
+                _place(job.store, outputs, job.split, part, number, views)
     return Made(outputs, {})
 
 
@@ -119,6 +121,7 @@ def materialize_run(job: Job) -> Made:
             max_shard_tokens=limit,
             token_bytes=sizes,
             open_file=outputs.open_at,
+            views=views_of(recipe),
         )
         return Made(outputs, {})
 
@@ -175,7 +178,7 @@ def _number(store: Store, split: Split, part: str) -> int:
     return int(np.memmap(path, dtype="<i4", mode="r")[split.number])
 
 
-def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int) -> None:
+def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int, views: Sequence[View]) -> None:
     """One final shard: a portion of what `tokenize` wrote, or all of it under a second name."""
     rows = _portion_of(store, split.key)
     if rows is not None and (part == "train" or rows["tail"].sum() > 0):
@@ -183,10 +186,10 @@ def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int)
         origin = open_tokenized(store, split, "train") or open_tokenized(store, split, "validation")
         assert origin is not None, "a part is taken of something"
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
-        write_portion(outputs, shard(part, split.source, number), origin, rows, part, sizes)
+        write_portion(outputs, shard(part, split.source, number), origin, rows, part, sizes, views)
         return
     written = committed(store, "tokenize", split.key).outputs
-    for suffix in suffixes():
+    for suffix in suffixes(views):
         whole = Origin("tokenize", split.key, tokenized(part, split.source, split.number, suffix))
         outputs.repeat(shard(part, split.source, number, suffix), whole, written[whole.name])
 

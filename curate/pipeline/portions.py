@@ -7,7 +7,7 @@ A document that is cut has end-of-text at the end of either part; `documents/` k
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_id
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
-from curate.tokenize.view import Tokens
+from curate.tokenize.view import Tokens, View
 from curate.tokenize.views import PAYLOAD, suffixes
 
 COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.String, "row": pl.Int64}
@@ -125,7 +125,13 @@ def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
 
 
 def write_portion(
-    outputs: Outputs, target: str, origin: Path, rows: pl.DataFrame, part: str, sizes: np.ndarray
+    outputs: Outputs,
+    target: str,
+    origin: Path,
+    rows: pl.DataFrame,
+    part: str,
+    sizes: np.ndarray,
+    views: Sequence[View],
 ) -> None:
     """The heads (`part` "train") or the tails of a shard's documents as a shard of its own; `sizes` are the bytes that
     each id stands for."""
@@ -138,15 +144,22 @@ def write_portion(
     is_whole = column[numbers] == table["tokens"].to_numpy()
     bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
     offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
-    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], pl.Series(bytes_left, dtype=pl.Int64))
+    byte_counts = pl.Series(bytes_left, dtype=pl.Int64)
+    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], byte_counts, views)
 
 
 def write_tokens(
-    outputs: Outputs, name: str, tokens: Tokens, offsets: np.ndarray, ids: pl.Series, byte_counts: pl.Series
+    outputs: Outputs,
+    name: str,
+    tokens: Tokens,
+    offsets: np.ndarray,
+    ids: pl.Series,
+    byte_counts: pl.Series,
+    views: Sequence[View],
 ) -> None:
     """A shard and its views among the outputs of a task."""
     place = outputs.place(name)
-    write_shard(place.parent, place.name, tokens, offsets, ids, byte_counts, open_file=outputs.open_at)
+    write_shard(place.parent, place.name, tokens, offsets, ids, byte_counts, open_file=outputs.open_at, views=views)
 
 
 def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:

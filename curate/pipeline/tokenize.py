@@ -7,7 +7,7 @@ work/filter/<split>.ledger ─▶ final outcomes ─▶ ledger/<source>/NNNNN.pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +31,14 @@ from curate.run_files import ledger as ledger_file
 from curate.run_files import tokenized
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
-from curate.steps.deciding_files import check_as_planned
+from curate.steps.deciding_files import check_as_planned, view_files
 from curate.steps.own_entities import entity_files
 from curate.steps.scrub import scrub_as_asked
 from curate.steps.type_names import types_named
 from curate.tokenize.encode import Tokenizer
+from curate.tokenize.own_views import views_of
 from curate.tokenize.rehydrate import repeated_order, times_by_size
+from curate.tokenize.view import View
 
 PARTS = ("train", "validation")
 MAX_BATCH_DOCUMENTS = 500
@@ -58,7 +60,7 @@ def tokenize_split(job: Job) -> Made | None:
     """The task of the stage `tokenize`."""
     recipe, store, walk, clock = job.recipe, job.store, job.walk, job.clock
     with clock("load"):
-        check_as_planned(job.plan, entity_files(recipe))
+        check_as_planned(job.plan, [*entity_files(recipe), *view_files(recipe)])
         tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
@@ -145,14 +147,22 @@ def _made(
     outputs, split = job.outputs(), job.split
     outputs.table(ledger_file(split.source, split.number), conformed(ledger, types_named(job.plan.ledger)))
     outputs.table(documents_file(split.source, split.number), conformed(documents, types_named(job.plan.documents)))
-    tokens = {part: _write_part(outputs, split, part, batches, tokenizer) if batches else 0 for part in PARTS}
+    views = views_of(job.recipe)
+    tokens = {part: _write_part(outputs, split, part, batches, tokenizer, views) if batches else 0 for part in PARTS}
     pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
     counts = count_outcomes(ledger, step_names(job.recipe.source(split.source)))
     check_account(counts, split.key)
     return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
 
 
-def _write_part(outputs: Outputs, split: Split, part: str, batches: list[Encoded], tokenizer: Tokenizer) -> int:
+def _write_part(
+    outputs: Outputs,
+    split: Split,
+    part: str,
+    batches: list[Encoded],
+    tokenizer: Tokenizer,
+    views: Sequence[View],
+) -> int:
     """One shard of the documents of a part; how many tokens it holds."""
     pieces, lengths, documents = [], [], []
     for batch in batches:
@@ -172,7 +182,6 @@ def _write_part(outputs: Outputs, split: Split, part: str, batches: list[Encoded
         tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]
-    write_tokens(
-        outputs, tokenized(part, split.source, split.number), tokens, offsets, table["id"], table["byte_count"]
-    )
+    name = tokenized(part, split.source, split.number)
+    write_tokens(outputs, name, tokens, offsets, table["id"], table["byte_count"], views)
     return len(tokens)

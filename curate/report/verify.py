@@ -16,13 +16,14 @@ import polars as pl
 
 from curate.engine.records import read_done, stages_done
 from curate.engine.whole import file_digest
-from curate.errors import CheckFailed
+from curate.errors import CheckFailed, UsageError
 from curate.report.verify_inputs import input_differences
 from curate.run_files import CHECKPOINTS, LOCK, MANIFEST, PROFILE, REPORT, TIMING, WORK, is_shard
 from curate.run_folder import RunFolder
 from curate.tokenize.document_ends import DOCUMENT_ENDS
+from curate.tokenize.own_views import views_of
 from curate.tokenize.shards import open_shard
-from curate.tokenize.views import PAYLOAD, check_views
+from curate.tokenize.views import PAYLOAD, VIEWS, check_views
 
 UNACCOUNTED = (MANIFEST, LOCK, TIMING, REPORT)
 """Files of a run that no digest covers, or that have their own."""
@@ -81,7 +82,7 @@ def differences(run: RunFolder) -> Iterator[str]:
         for difference in _file_differences(run.folder / name, name, entry):
             changed.add(name)
             yield difference
-    yield from _view_differences(run.folder, known.keys() - changed)
+    yield from _view_differences(run, known.keys() - changed)
     yield from _intermediate(run)
     yield from _strange(run.folder, known)
     for source, counts in manifest["counts"].items():
@@ -97,15 +98,22 @@ def _file_differences(path: Path, name: str, entry: dict[str, Any]) -> Iterator[
         yield f"{name} has another sha256 than the manifest says"
 
 
-def _view_differences(folder: Path, sound: Set[str]) -> Iterator[str]:
+def _view_differences(run: RunFolder, sound: Set[str]) -> Iterator[str]:
     """Shards whose views tell of other documents than their payload holds; of those whose files are as written."""
+    folder, views = run.folder, VIEWS
+    try:
+        views = views_of(run.recipe)
+    except CheckFailed:
+        pass  # the recipe or the plan is damaged, which is told where its file is looked at
+    except UsageError as error:
+        yield f"one's own views cannot be checked: {error}"
     there = {folder / name for name in sound}
     for name in sorted(sound):
         path = folder / name
         if is_shard(name, PAYLOAD) and DOCUMENT_ENDS.beside(path) in there:
             try:
                 shard = open_shard(path)
-                yield from check_views(path, there, shard.tokens, shard.ends)
+                yield from check_views(path, there, shard.tokens, shard.ends, views)
             except CheckFailed as error:
                 yield str(error)
 

@@ -16,9 +16,7 @@ from curate.engine.plan import Plan
 from curate.engine.whole import file_digest
 from curate.errors import RunConflict
 from curate.model_file import ModelFile
-from curate.own_code.functions import source_files
-from curate.own_code.modules import find_module
-from curate.plugins import plugin_module
+from curate.own_code.functions import module_files_of
 from curate.recipe import Recipe
 from curate.run_files import INDEX, PLAN
 from curate.steps.bind import bind
@@ -33,7 +31,7 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
         RecipeError: one of them is missing.
     """
     found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe)}
-    found |= {*method_files(recipe), *index_files(recipe), *entity_files(recipe)}
+    found |= {*method_files(recipe), *index_files(recipe), *entity_files(recipe), *view_files(recipe)}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
 
 
@@ -78,11 +76,13 @@ def tokenizer_files(recipe: Recipe) -> Iterator[ModelFile]:
 
 def method_files(recipe: Recipe) -> Iterator[ModelFile]:
     """The modules of methods of deduplication that curate does not bring."""
-    for name in (method.name for method in (methods_of(recipe.dedup) if recipe.dedup else ())):
-        if ":" in name:
-            yield from source_files(find_module(name.partition(":")[0], recipe.base).module, name, {}, recipe.base)
-        elif name not in METHODS:
-            yield from source_files(plugin_module(name), name, {}, recipe.base)
+    methods = methods_of(recipe.dedup) if recipe.dedup else ()
+    return module_files_of((method.name for method in methods), recipe.base, METHODS)
+
+
+def view_files(recipe: Recipe) -> Iterator[ModelFile]:
+    """The modules of views of shards that curate does not bring."""
+    return module_files_of(recipe.tokenize.views, recipe.base)
 
 
 def index_files(recipe: Recipe) -> Iterator[ModelFile]:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from curate.errors import UsageError, nearest
 from curate.model_file import ModelFile
-from curate.own_code.functions import source_files
+from curate.own_code.functions import module_files_of
 from curate.own_code.modules import find_module
-from curate.plugins import plugin_module
 from curate.recipe import Recipe
 from curate.scrub.entities import ENTITIES, find_entities
 from curate.scrub.entity import Entity
@@ -33,12 +32,7 @@ def entities_of(recipe: Recipe) -> tuple[Entity, ...]:
 
 def entity_files(recipe: Recipe) -> Iterator[ModelFile]:
     """The modules of entities that curate does not bring."""
-    for name in recipe.scrub.entities if recipe.scrub else ():
-        if ":" in name:
-            module = find_module(name.partition(":")[0], recipe.base).module
-            yield from source_files(module, name, {}, recipe.base)
-        elif name not in ENTITIES:
-            yield from source_files(plugin_module(name), name, {}, recipe.base)
+    return module_files_of(recipe.scrub.entities if recipe.scrub else (), recipe.base, ENTITIES)
 
 
 def _own_entity(use: str, base: Path) -> Entity:

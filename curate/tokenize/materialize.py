@@ -21,8 +21,8 @@ from curate.tokenize.choose import choose_tokens, hash_ids, take_head
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
 from curate.tokenize.shards import TokenArray
-from curate.tokenize.view import ShardDocuments
-from curate.tokenize.views import PAYLOAD, write_views
+from curate.tokenize.view import ShardDocuments, View
+from curate.tokenize.views import PAYLOAD, VIEWS, write_views
 
 Int64s = npt.NDArray[np.int64]
 
@@ -51,6 +51,7 @@ def materialize(
     max_shard_tokens: int,
     token_bytes: Int64s,
     open_file: OpenFile = plain_file,
+    views: tuple[View, ...] = VIEWS,
 ) -> list[Path]:
     """Write the mixture into an existing folder as shards 00000, 00001, …; returns the paths of all files.
 
@@ -69,7 +70,7 @@ def materialize(
     sequence = _order(names, arrays, mixture, seed)
     paths = []
     for number, piece in enumerate(_cut(sequence, max_shard_tokens)):
-        paths += _write(folder, f"{number:05}", piece, names, arrays, token_bytes, open_file)
+        paths += _write(folder, f"{number:05}", piece, names, arrays, token_bytes, open_file, views)
     return paths
 
 
@@ -136,6 +137,7 @@ def _write(
     arrays: Mapping[str, TokenArray],
     token_bytes: Int64s,
     open_file: OpenFile,
+    views: tuple[View, ...],
 ) -> list[Path]:
     payload = folder / f"{name}{PAYLOAD}"
     table = _table(piece, names, arrays)
@@ -149,7 +151,7 @@ def _write(
             file.write(document.data)
     width, extra = arrays[names[0]].dtype.itemsize, table.select("source", "epoch")
     documents = ShardDocuments(table["id"], piece.tokens, pl.Series(sizes), width, extra)
-    return [payload, *write_views(payload, documents, open_file)]
+    return [payload, *write_views(payload, documents, open_file, views)]
 
 
 def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ folder of shards ─▶ open_shards ─▶ TokenArray.gather(starts, length) ─
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +20,8 @@ from curate.engine.whole import OpenFile, plain_file
 from curate.errors import CheckFailed, UsageError
 from curate.tokenize.document_ends import DOCUMENT_ENDS, read_ends
 from curate.tokenize.document_table import DOCUMENT_TABLE, read_documents
-from curate.tokenize.view import ShardDocuments, Tokens
-from curate.tokenize.views import PAYLOAD, write_views
+from curate.tokenize.view import ShardDocuments, Tokens, View
+from curate.tokenize.views import PAYLOAD, VIEWS, write_views
 
 
 def write_shard(
@@ -33,6 +34,7 @@ def write_shard(
     extra: pl.DataFrame | None = None,
     *,
     open_file: OpenFile = plain_file,
+    views: Sequence[View] = VIEWS,
 ) -> list[Path]:
     """Write the files of the shard `name` ("00000") into an existing folder; returns their paths, the payload first.
 
@@ -48,7 +50,7 @@ def write_shard(
     with open_file(payload) as file:
         file.write(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes())
     documents = ShardDocuments(ids, np.diff(offsets), byte_counts, tokens.dtype.itemsize, extra)
-    return [payload, *write_views(payload, documents, open_file)]
+    return [payload, *write_views(payload, documents, open_file, views)]
 
 
 def _check_parts(tokens: Tokens, offsets: npt.NDArray[np.int64], ids: pl.Series, byte_counts: pl.Series) -> None:
