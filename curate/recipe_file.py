@@ -151,14 +151,18 @@ def _check_sources(sources: Any) -> None:
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Tables merge key by key, sources by their names, everything else is replaced."""
+    merged = _merge_tables(below, above)
+    if "source" in above:
+        merged["source"] = _merge_sources(below.get("source", []), above["source"])
+    return merged
+
+
+def _merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """A key "source" further down means nothing; whoever wrote it is told so once all is merged."""
     merged = dict(below)
     for key, value in above.items():
-        if key == "source":
-            merged[key] = _merge_sources(below.get(key, []), value)
-        elif isinstance(value, Mapping) and isinstance(below.get(key), Mapping):
-            merged[key] = _merge(below[key], value)
-        else:
-            merged[key] = value
+        is_table = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+        merged[key] = _merge_tables(below[key], value) if is_table else value
     return merged
 
 
@@ -166,7 +170,7 @@ def _merge_sources(below: list[dict[str, Any]], above: list[dict[str, Any]]) -> 
     named = {source["name"]: source for source in below}
     for source in above:
         name = source["name"]
-        named[name] = _merge(named.get(name, {}), source)
+        named[name] = _merge_tables(named.get(name, {}), source)
     return list(named.values())
 
 

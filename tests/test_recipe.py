@@ -163,6 +163,15 @@ def test_a_mistake_in_a_recipe_that_extends_another_has_the_file_it_stands_in(
     assert str(caught.value).startswith(f"{tmp_path / place}: "), str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["5", '"web"', "[1]", '{ name = "web" }', '[{ name = "web" }]'])
+@pytest.mark.parametrize("table", ["[mix]", '[[source]]\nname = "books"', "[mix.weights]", "[unknown]"])
+def test_a_key_called_source_further_down_is_a_mistake_with_its_line(tmp_path: Path, table: str, value: str) -> None:
+    write(tmp_path, MINI)
+    child = f'extends = "mini.toml"\n{table}\nsource = {value}\n'
+    with pytest.raises(RecipeError, match=r"child\.toml:\d"):
+        resolve(load(write(tmp_path, child, "child.toml")))
+
+
 def test_every_recipe_that_ships_can_be_resolved() -> None:
     assert isinstance(resolve(load("quickstart")), Recipe)
     for name in set(shipped_recipes()) - {"quickstart"}:
