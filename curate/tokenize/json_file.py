@@ -18,7 +18,7 @@ from curate.errors import UsageError
 from curate.tokenize.backends import Encoded, bounds, flat, library_errors, printable
 from curate.tokenize.control import control_tokens, is_text, without_control
 from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
-from curate.tokenize.vocabulary import bytes_of_ids, read_table
+from curate.tokenize.vocabulary import SPELLING, bytes_of_ids, read_table
 
 LIBRARY_BATCH_CHARACTERS = 1 << 20
 """The reference library takes about 100 bytes of memory a byte of text; it gets no more at a time."""
@@ -41,26 +41,29 @@ class JsonFile:
     def __init__(self, content: str, place: Path, end_of_text: str | None = None) -> None:
         table = read_table(content, place)
         config = read_config(place)
-        self._place, self._table = place, table
+        self._place = place
         self._library = _open(content, place)
-        self._ids = ids = self._library.get_vocab(with_added_tokens=True)
+        ids: dict[str, int] = self._library.get_vocab(with_added_tokens=True)
         self.vocab_size = max(ids.values()) + 1
         self.end_of_text_token = choose_end_of_text(end_of_text, table, config, ids, place)
         self.end_of_text = ids[self.end_of_text_token]
         _check_end_of_text(self.end_of_text_token, table, place)
         control = control_tokens(table, config, self.end_of_text_token)
-        self._control, self._is_byte_level = control, '"ByteLevel"' in content
-        self._without_control = encoder = without_control(table, control, ids)
+        ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
+        spelling = {key: value for key, value in table["model"].items() if key in SPELLING}
+        self._bytes_of_ids = functools.partial(
+            bytes_of_ids, ids, spelling, ordinary, silent, is_byte_level='"ByteLevel"' in content
+        )
+        encoder = without_control(table, control, ids)
         self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
+        self._probe_texts, self._unbuilt = _probe(table), encoder
         with library_errors(f"{place} cannot encode a text"):
-            self._probed = self._encode_by_library(_probe(table))
+            self._probed = self._encode_by_library(self._probe_texts)
         self.splits_at_spaces = self._probe_spaces()
 
     @functools.cached_property
     def pieces(self) -> tuple[bytes, ...]:
-        table, control = self._table, self._control
-        ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
-        return bytes_of_ids(self._ids, table["model"], ordinary, silent, is_byte_level=self._is_byte_level)
+        return self._bytes_of_ids()
 
     def encode(self, texts: list[str]) -> Encoded:
         return flat(self._fast, texts) if self._fast is not None else self._encode_by_library(texts)
@@ -80,11 +83,12 @@ class JsonFile:
         """The fast encoder, or None where it does not know this tokenizer or differs on the probe."""
         import fastokens
 
-        expected, table = self._probed, {**self._without_control, "truncation": None, "padding": None}
+        expected, table = self._probed, {**self._unbuilt, "truncation": None, "padding": None}
+        self._unbuilt = {}  # of a large vocabulary a hundred megabytes, which nobody else asks for
         try:
             with library_errors("fastokens"):
                 fast = fastokens.Tokenizer.from_json_str(json.dumps(table))
-                found = flat(fast, _probe(self._table))
+                found = flat(fast, self._probe_texts)
         except UsageError:  # it refuses kinds of tokenizers that it does not know; the library then encodes
             return None
         same = np.array_equal(found[0], expected[0]) and np.array_equal(found[1], expected[1])

@@ -18,6 +18,9 @@ FREE_IDS = 1 << 16
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 """How vocabularies of SentencePiece write a byte, for characters that they do not have."""
 
+SPELLING = ("continuing_subword_prefix", "end_of_word_suffix")
+"""What a model says of how it writes its tokens, besides the tokens."""
+
 
 def read_table(content: str, place: Path) -> dict[str, Any]:
     """The JSON of a tokenizer.json whose ids can be counted: no library is asked about a file that is not.
