@@ -45,8 +45,8 @@ BENCHMARKS = {
     "end_to_end": Benchmark(
         "A WARC to training tokens",
         "end_to_end.py",
-        "DATA/web/prose.warc.gz --repeats 3 --scaling",
-        "Whole processes with all their children, two workers each; medians. `ratio` is datatrove's CPU time to this "
+        "DATA/web/prose.warc.gz --extractors curate,resiliparse,trafilatura --scaling",
+        "Whole processes with all their children, two workers each. `ratio` is datatrove's CPU time to this "
         "side's, `ms/page` what one page more costs (two sizes of input, so that the start cancels out), `speedup` the "
         "wall time of one worker to that of two, `peak MB` the largest sum of memory at one moment.",
     ),
