@@ -32,6 +32,12 @@ validation = 0
 """
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for processes, signals and limits of time."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture(scope="session")
 def first_members() -> Callable[[int], bytes]:
     """So many first gzip members of the sample's WARC, as they stand."""
