@@ -65,7 +65,7 @@ class Source:
     paths: tuple[str, ...]
     """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file.
     Names and ids begin behind the fixed part of a path, or behind "/./" in it."""
-    extract: Literal[Extractor, "union"] | tuple[Extractor, ...] = "resiliparse"
+    extract: Literal[Extractor, "union"] | tuple[Extractor, ...] = "curate"
     """What makes text of web pages. Of several, in order of preference, the first whose text passes all steps makes it,
     page by page; "union" is `["resiliparse", "trafilatura"]`."""
     min_language_chance: float = field(default=0.0, metadata={"range": (0.0, 1.0)})

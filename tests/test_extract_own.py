@@ -70,7 +70,7 @@ def test_a_figure_that_is_kept_keeps_its_caption() -> None:
     table = "<table><tr><th>Port<th>Ships<tr><td>Genoa<td>12</table>"
     figure = f"<figure>{table}<figcaption><p>Ships by port.</p></figcaption></figure>"
     text = text_of(ARTICLE.replace("</article>", f"{figure}<p>{PARAGRAPHS[0]}</p></article>"))
-    assert "Genoa | 12" in text
+    assert "Genoa\t12" in text
     assert "Ships by port." in text
 
 

@@ -31,8 +31,8 @@ def written(html: str, style: Format = "text", drop: tuple[int, ...] = ()) -> st
         ("<ol reversed start=9><li>a<li>b", "9. a\n8. b", "9. a\n8. b"),
         ("<ul><li>a<p>b<li>c", "- a\n  b\n- c", "- a\n  b\n- c"),
         ("<ul><li>a</ul><ol><li>b</ol>", "- a\n\n1. b", "- a\n\n1. b"),
-        ("<table><tr><th>a<th>b<tr><td>c<td>d", "a | b\nc | d", "| a | b |\n| --- | --- |\n| c | d |"),
-        ("<table><tr><td>a<td><td>b<tr><td>c<td>d", "a | | b\nc | d", "| a | | b |\n| --- | --- | --- |\n| c | d |"),
+        ("<table><tr><th>a<th>b<tr><td>c<td>d", "a\tb\nc\td", "| a | b |\n| --- | --- |\n| c | d |"),
+        ("<table><tr><td>a<td><td>b<tr><td>c<td>d", "a\t\tb\nc\td", "| a | | b |\n| --- | --- | --- |\n| c | d |"),
         ("<table><tr><td>a<p>b<p>c<td>d<p>e<p>f", "a\n\nb\n\nc\n\nd\n\ne\n\nf", "a\n\nb\n\nc\n\nd\n\ne\n\nf"),
         ("<table><tr><td>a<tr><td>b", "a\n\nb", "a\n\nb"),
         ("x<pre class=language-c++>\n a\n  b</pre>y", "x\n\n a\n  b\n\ny", "x\n\n```c++\n a\n  b\n```\n\ny"),
@@ -50,7 +50,7 @@ def test_text_keeps_what_the_page_shows(html: str, text: str, markdown: str) -> 
 
 def test_what_is_not_kept_leaves_no_trace() -> None:
     html = "<p>a<ul><li>b<p>c</ul><table><tr><td>d<td>e<tr><td>f<td>g</table>"
-    assert written(html, drop=(1, 4)) == "a\n\n- c\n\nd\nf | g"
+    assert written(html, drop=(1, 4)) == "a\n\n- c\n\nd\nf\tg"
     assert written(html, drop=tuple(range(7))) == ""
 
 

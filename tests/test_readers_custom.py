@@ -297,12 +297,12 @@ def test_a_key_for_another_reader_is_refused_at_its_line_and_left_aside_where_it
         with pytest.raises(RecipeError) as error:
             resolve(load(recipe(folder, read=f'"{read}"', more=more)))
         assert str(error.value) == f'{folder / "recipe.toml"}:7: {told}, and this source reads "{read}"'
-    default = recipe(folder, read='"tables"', more='extract = "resiliparse"')  # as a run's own recipe has it
-    assert resolve(load(default)).sources[0].extract == "resiliparse"
+    default = recipe(folder, read='"tables"', more='extract = "curate"')  # as a run's own recipe has it
+    assert resolve(load(default)).sources[0].extract == "curate"
     child = folder / "child.toml"
     child.write_text('extends = "fineweb"\n[[source]]\nname = "web"\nread = "tables"\npaths = ["x.jsonl"]\n')
     [source] = resolve(load(child)).sources
-    assert (source.read, source.extract, source.min_language_chance) == ("tables", "resiliparse", 0.0)
+    assert (source.read, source.extract, source.min_language_chance) == ("tables", "curate", 0.0)
 
 
 def test_the_table_of_readers_loads_none_of_them() -> None:

@@ -66,7 +66,9 @@ def test_a_page_without_quick_text_is_not_given_up(tmp_path: Path) -> None:
     assert (row["outcome"], row["reason"]) == ("dropped", "empty_text")
 
 
-@pytest.mark.parametrize(("engine", "steps"), [("resiliparse", None), ("trafilatura", '"gopher_quality"')])
+@pytest.mark.parametrize(
+    ("engine", "steps"), [("resiliparse", None), ("curate", None), ("trafilatura", '"gopher_quality"')]
+)
 def test_a_look_that_nobody_needs_is_refused_with_its_line(tmp_path: Path, engine: str, steps: str | None) -> None:
     made = recipe(tmp_path, engine=engine, steps=steps)
     with pytest.raises(RecipeError, match="min_language_chance needs") as refused:

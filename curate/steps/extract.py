@@ -24,6 +24,8 @@ from curate.steps.bind import parameters_of
 
 XHTML: tuple[Media, ...] = ("application/xhtml+xml", "book/xhtml")
 BOOKS: tuple[Media, ...] = ("book/html", "book/xhtml")
+QUICK_ALONE: tuple[tuple[Engine, ...], ...] = (("curate",), ("resiliparse",))
+"""Where no page is given to an extractor that is worth a look at the page's language first."""
 
 SIGN = re.compile(HAS_TEXT)
 
@@ -70,7 +72,7 @@ def page_extractors(source: Source, recipe: Recipe) -> dict[str, Extract]:
         return extractors
     step = next((step for step in source.steps if step.use == "language"), None)
     first = source.extractors[0]
-    if step is None or source.extractors == ("resiliparse",):
+    if step is None or source.extractors in QUICK_ALONE:
         raise _useless(source, recipe)
     if first == "trafilatura":
         parameters = parameters_of(step, recipe)

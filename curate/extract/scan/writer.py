@@ -3,8 +3,8 @@
     blocks, keep ─▶ what stands between two of them ─▶ marks of items, headings, cells, fences ─▶ UTF-8
 
 Paragraphs have an empty line between them, items and rows a line each. Items are marked with their real numbers and
-indented by their depth; the cells of a table of data stand in a row, with " | " between them; code keeps its white
-space. Bold, italics and links are not marked.
+indented by their depth; the cells of a table of data stand in a row, with a tab between them, or a bar in Markdown;
+code keeps its white space. Bold, italics and links are not marked.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from curate.text.buffers import TextBuffers
 from curate.text.compiled import inner, is_compiled, kernel, part, pointer
 
 Format = Literal["text", "markdown"]
-BLANK, NEWLINE, PIPE, HASH, GREATER, BACKTICK, MINUS = b" \n|#>`-"
+BLANK, TAB, NEWLINE, PIPE, HASH, GREATER, BACKTICK, MINUS = b" \t\n|#>`-"
 DD, DT = tag_ids("dd dt")
 MAX_LISTS, MAX_QUOTES, MAX_EMPTY = 8, 8, 16
 """Levels of lists and quotations that are shown, and empty cells in a row."""
@@ -140,7 +140,7 @@ def _write_between(elements, blocks, before, at, is_markdown, tables, marked, da
             if blocks[at + CELL] == blocks[before + CELL]:
                 data[out] = BLANK
                 return out + 1
-            return _write_bars(elements, blocks, before, at, data, out)
+            return _write_bars(elements, blocks, before, at, is_markdown, data, out)
         return _write_after(elements, blocks, before, at, is_markdown, tables, marked, data, out)
     if _goes_on(blocks, before, at) and blocks[at + PREFORMATTED_IN] == blocks[before + PREFORMATTED_IN]:
         data[out] = BLANK
@@ -149,10 +149,15 @@ def _write_between(elements, blocks, before, at, is_markdown, tables, marked, da
 
 
 @inner
-def _write_bars(elements, blocks, before, at, data, out):
-    """A bar between two cells, and one more for each empty cell between them."""
+def _write_bars(elements, blocks, before, at, is_markdown, data, out):
+    """A tab or a bar between two cells, and one more for each empty cell between them."""
     old, new = blocks[before + CELL] * ELEMENT_WIDTH, blocks[at + CELL] * ELEMENT_WIDTH
     bars = max(1, min(elements[new + NUMBER] - elements[old + NUMBER] - elements[old + KIND] + 1, MAX_EMPTY))
+    if not is_markdown:
+        for _ in range(bars):
+            data[out] = TAB
+            out += 1
+        return out
     data[out] = BLANK
     out += 1
     for _ in range(bars):
