@@ -16,14 +16,15 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
-from curate.extract.html import Extraction, extract_html
+from curate.extract.html import ENGINES, Engine, Extraction, extract_html
 from curate.readers import warc
 from curate.recipe import Source
-from curate.steps.extract import extract_text
+from curate.steps.extract import Extract, extract_text
 
 WEB = Source("web", "warc", ("*",))
 MAX_RECORD = 1 << 20
@@ -52,23 +53,26 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="*", help="WARC or ARC files whose records are mutated, too")
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--extractor", choices=ENGINES, default="curate")
     options = parser.parse_args()
-    outcome = fuzz([path.read_bytes() for path in options.files], count=options.count, seed=options.seed)
+    files = [path.read_bytes() for path in options.files]
+    outcome = fuzz(files, count=options.count, seed=options.seed, engine=options.extractor)
     print(f"{options.count} files, slowest {outcome.slowest:.2f} s, {len(outcome.faults)} faults")
     print(dict(outcome.reasons.most_common()))
     for fault in outcome.faults[:20]:
         print(fault)
 
 
-def fuzz(files: list[bytes], *, count: int, seed: int) -> Outcome:
+def fuzz(files: list[bytes], *, count: int, seed: int, engine: Engine = "curate") -> Outcome:
     """Read `count` mutated files; the same seed gives the same ones."""
-    outcome = Outcome()
+    outcome, extract = Outcome(), partial(extracted, engine=engine)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(count):
             draw = random.Random(f"{seed}/{number}")
             whole, pages = draw_file(draw, files)
             data, touched = mutate(draw, whole)
-            try_one(Path(folder) / "a.warc.gz", data, pages if not touched else [], f"{seed}/{number}", outcome)
+            expected = pages if not touched else []
+            try_one(Path(folder) / "a.warc.gz", data, expected, extract, f"{seed}/{number}", outcome)
     return outcome
 
 
@@ -124,7 +128,7 @@ def mutate(draw: random.Random, members: list[bytes]) -> tuple[bytes, bool]:
     return bytes(data), True
 
 
-def try_one(path: Path, data: bytes, pages: list[bytes], name: str, outcome: Outcome) -> None:
+def try_one(path: Path, data: bytes, pages: list[bytes], extract: Extract, name: str, outcome: Outcome) -> None:
     path.write_bytes(data)
     started = time.perf_counter()
     try:
@@ -144,8 +148,8 @@ def read(path: Path) -> list[Record | Rejected]:
     return list(warc.read(FileRange(file, 0, file.size), source=WEB, max_record_bytes=MAX_RECORD))
 
 
-def extract(html: str, is_xhtml: bool) -> Extraction:
-    return extract_html(html, engine="resiliparse", is_xhtml=is_xhtml)
+def extracted(html: str, is_xhtml: bool, *, engine: Engine) -> Extraction:
+    return extract_html(html, engine=engine, is_xhtml=is_xhtml)
 
 
 def problems(items: list[Record | Rejected], data: bytes, pages: list[bytes]) -> list[str]:
