@@ -43,20 +43,28 @@ tokenizer = {tokenizer}
 [limits]
 max_drop = 1.0
 """
-SIDES = ("resiliparse", "trafilatura", "union")
+SIDES = (
+    ("curate",),
+    ("resiliparse",),
+    ("trafilatura",),
+    ("curate", "trafilatura"),
+    ("resiliparse", "trafilatura"),
+    ("curate", "resiliparse"),
+)
+"""Extractors, in order of preference."""
 WARM_UP_BYTES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One extractor on one input: CPU seconds of the command (the median) and, of these, those in extractors."""
+    """Extractors on one input: CPU seconds of the command (the median) and, of these, those in extractors."""
 
-    extract: str
+    extractors: tuple[str, ...]
     read: int
     documents: int
     tokens: int
     second_texts: int
-    """Documents with the text of the union's second extractor."""
+    """Documents with the text of the second extractor."""
     cpu: float
     extractors_cpu: float
     kept: frozenset[str]
@@ -78,7 +86,7 @@ def main() -> None:
             records = prose_records(prose) if name == "prose" else wcxb_records(options.data / "extraction" / "wcxb")
             warc = write_every(records, options.every, work / f"{name}.warc.gz")
             print(f"{name}, every {options.every}. page" if options.every > 1 else name)
-            print_table([side(extract, warc, tokenizer, work / name, options.repeats) for extract in SIDES])
+            print_table([side(extractors, warc, tokenizer, work / name, options.repeats) for extractors in SIDES])
 
 
 def prose_records(warc: Path) -> Iterator[bytes]:
@@ -115,30 +123,31 @@ def write_every(records: Iterator[bytes], every: int, path: Path) -> Path:
 def warm_up(warc: Path, tokenizer: Path, work: Path) -> None:
     """Kernels are compiled, files are in memory."""
     head = cut_head(warc, record_offsets(warc), WARM_UP_BYTES, work / "head.warc.gz")
-    side("union", head, tokenizer, work / "warm-up", 1)
+    side(("curate", "resiliparse", "trafilatura"), head, tokenizer, work / "warm-up", 1)
 
 
-def side(extract: str, warc: Path, tokenizer: Path, work: Path, repeats: int) -> Side:
-    recipe = work.with_name(f"{work.name}-{extract}.toml")
-    values = {"warc": json.dumps(str(warc)), "extract": json.dumps(extract), "tokenizer": json.dumps(str(tokenizer))}
+def side(extractors: tuple[str, ...], warc: Path, tokenizer: Path, work: Path, repeats: int) -> Side:
+    name = "+".join(extractors)
+    recipe = work.with_name(f"{work.name}-{name}.toml")
+    values = {"warc": json.dumps(str(warc)), "extract": json.dumps(extractors), "tokenizer": json.dumps(str(tokenizer))}
     recipe.write_text(RECIPE.format(**values), encoding="utf-8")
     costs = []
     for number in range(repeats):
-        out = work.with_name(f"{work.name}-{extract}-{number}")
+        out = work.with_name(f"{work.name}-{name}-{number}")
         command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", str(out), "--workers", "1"]
         costs.append(measure(command, recipe.with_suffix(".log")).cpu)
-    return outcome(extract, out, statistics.median(costs))
+    return outcome(extractors, out, statistics.median(costs))
 
 
-def outcome(extract: str, out: Path, cpu: float) -> Side:
+def outcome(extractors: tuple[str, ...], out: Path, cpu: float) -> Side:
     documents = pl.scan_parquet(out / "documents" / "web" / "*.parquet").collect()
     ledger = pl.scan_parquet(out / "ledger" / "web" / "*.parquet").select("step").collect()
     steps = json.loads((out / "timing.json").read_bytes())["stages"]["filter"]["steps"]
     second = (
-        documents.filter(pl.col("extractor") != "resiliparse") if "extractor" in documents.columns else documents[:0]
+        documents.filter(pl.col("extractor") != extractors[0]) if "extractor" in documents.columns else documents[:0]
     )
     return Side(
-        extract,
+        extractors,
         ledger.filter(pl.col("step").ne_missing("read")).height,
         documents.height,
         int(documents["token_count"].sum()),
@@ -150,17 +159,16 @@ def outcome(extract: str, out: Path, cpu: float) -> Side:
 
 
 def print_table(sides: list[Side]) -> None:
-    most = max(each.tokens for each in sides if each.extract != "union")
-    alone = frozenset().union(*(each.kept for each in sides if each.extract != "union"))
-    print(f"{'extract':<12}   read   kept second     tokens  to best   CPU s  in extractors")
+    """`to best`: tokens beside the best of its extractors alone; `lost`: pages that one of these keeps, and all not."""
+    alone = {each.extractors[0]: each for each in sides if len(each.extractors) == 1}
+    print(f"{'extractors':<24}   read   kept second     tokens  to best  lost   CPU s  in extractors")
     for each in sides:
-        gain = f"{each.tokens / most - 1:+.1%}"
-        print(
-            f"{each.extract:<12} {each.read:>6} {each.documents:>6} {each.second_texts:>6} {each.tokens:>10} {gain:>8} "
-            f"{each.cpu:>7.1f} {each.extractors_cpu:>14.1f}"
-        )
-    lost = alone - next(each.kept for each in sides if each.extract == "union")
-    print(f"kept by one alone and not by the union: {len(lost)} pages\n")
+        parts = [alone[name] for name in each.extractors]
+        gain = f"{each.tokens / max(part.tokens for part in parts) - 1:+.1%}"
+        lost = len(frozenset().union(*(part.kept for part in parts)) - each.kept)
+        counts = f"{each.read:>6} {each.documents:>6} {each.second_texts:>6} {each.tokens:>10} {gain:>8} {lost:>5}"
+        print(f"{'+'.join(each.extractors):<24} {counts} {each.cpu:>7.1f} {each.extractors_cpu:>14.1f}")
+    print()
 
 
 if __name__ == "__main__":

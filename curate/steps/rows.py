@@ -92,7 +92,7 @@ def _singly(numbered: Numbered, extract: Extract, walk: Walk, clock: Clock) -> I
 
 def _together(numbered: Numbered, extract: Extract, walk: Walk, clock: Clock) -> Iterator[Extracted]:
     """A handful at a time, but for documents that are to be taken one by one."""
-    for numbers, records in _handfuls(numbered):
+    for numbers, records in handfuls(numbered):
         for stretch in walk.stretches(np.array(numbers, dtype=np.int64)):
             part, culprits = records[stretch.rows], stretch.culprits_of(BEFORE_STEPS)
             with clock("extract"):
@@ -100,7 +100,8 @@ def _together(numbered: Numbered, extract: Extract, walk: Walk, clock: Clock) ->
             yield from zip(stretch.numbers.tolist(), part, rows, strict=True)
 
 
-def _handfuls(numbered: Numbered) -> Iterator[tuple[list[int], list[Record | Rejected]]]:
+def handfuls(numbered: Numbered) -> Iterator[tuple[list[int], list[Record | Rejected]]]:
+    """Records, with their numbers, as many at a time as curate's own extractor takes gladly and memory easily."""
     numbers: list[int] = []
     records: list[Record | Rejected] = []
     size = 0

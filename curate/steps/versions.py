@@ -28,6 +28,7 @@ from curate.steps.rows import (
     MAX_HANDFUL,
     MAX_HANDFUL_BYTES,
     frame_rows,
+    handfuls,
     is_page,
     record_row,
     record_size,
@@ -87,9 +88,9 @@ def staying_rows(records: Sequence[Record | Rejected], sieve: Sieve) -> list[Row
 def first_rows(records: Iterable[Record | Rejected], sieve: Sieve) -> Iterator[Row]:
     """Each record with the text of the first extractor."""
     name, extract = next(iter(sieve.extractors.items()))
-    for record in records:
-        named = {"extractor": name} if sieve.has_versions(record) else {}
-        yield record_row(record, extract, None) | named
+    for _, some in handfuls(enumerate(records)):
+        for record, row in zip(some, rows_of(some, extract, {}, None), strict=True):
+            yield row | ({"extractor": name} if sieve.has_versions(record) else {})
 
 
 def _decide_rows(rows: list[Row], records: Sequence[Record | Rejected], sieve: Sieve) -> pl.DataFrame:
