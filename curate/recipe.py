@@ -49,8 +49,24 @@ class OwnColumn:
 
 Extractor = Literal["curate", "resiliparse", "trafilatura"]
 """What makes text of a web page."""
-UNION: tuple[Extractor, ...] = ("resiliparse", "trafilatura")
+UNION: tuple[Extractor, ...] = ("curate", "trafilatura")
 """What `extract = "union"` stands for: the quick one first, so that the slow one is asked only where that fails."""
+PageFact = Literal[
+    "title",
+    "description",
+    "author",
+    "published",
+    "modified",
+    "language",
+    "canonical",
+    "site",
+    "keywords",
+    "robots",
+    "license",
+    "tdm_reservation",
+    "links",
+]
+"""What a web page may say of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +83,7 @@ class Source:
     Names and ids begin behind the fixed part of a path, or behind "/./" in it."""
     extract: Literal[Extractor, "union"] | tuple[Extractor, ...] = "curate"
     """What makes text of web pages. Of several, in order of preference, the first whose text passes all steps makes it,
-    page by page; "union" is `["resiliparse", "trafilatura"]`."""
+    page by page; "union" is `["curate", "trafilatura"]`."""
     min_language_chance: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
     """Extract a page with trafilatura only if its quick text, resiliparse's, has at least this chance of being in a
     language that the step "language" keeps. 0: always. Of several extractors: give a page that "language" drops to the
@@ -76,6 +92,9 @@ class Source:
     """With `extract = "curate"`: headings, titles and bylines of the content are content, too."""
     format: Literal["text", "markdown"] = "text"
     """With `extract = "curate"`: what a page's text is written as; Markdown has marks of headings, code and tables."""
+    facts: tuple[PageFact, ...] = ()
+    """With `extract = "curate"`: what a page says of itself, as columns `page_author`, `page_links` and so on of its
+    document: text as the page writes it, null where it says nothing; of links the targets and texts."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables and own readers: by the name that a column has here, its name in the files: `{ text = "content" }`."""
     columns_only: bool = False
@@ -99,6 +118,11 @@ class Source:
         if self.extract == "union":
             return UNION
         return (self.extract,) if isinstance(self.extract, str) else self.extract
+
+    @property
+    def fact_columns(self) -> tuple[str, ...]:
+        """The columns of what its pages say of themselves."""
+        return tuple(f"page_{fact}" for fact in self.facts)
 
 
 @dataclass(frozen=True, slots=True)

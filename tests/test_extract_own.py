@@ -1,12 +1,14 @@
 """curate's own extractor, from mark-up to text: what a page keeps, whatever stands beside it."""
 
 import json
+from typing import get_args
 
 import pytest
 
 from curate.batch import Record, Rejected
-from curate.extract.extraction import PAGE_SIGNALS, Markup
+from curate.extract.extraction import LINKS, PAGE_FACTS, PAGE_SIGNALS, Markup
 from curate.extract.own import extract_pages
+from curate.recipe import PageFact
 from curate.steps.extract import OwnExtract, found_together
 
 PARAGRAPHS = [
@@ -120,3 +122,32 @@ def test_bytes_of_a_page_are_decoded_as_for_any_extractor(declared: str | None) 
     found = found_together([Record("a", page, "text/html", charset=declared)], OwnExtract(title=True, style="text"))
     assert found[0] is not None
     assert "Hafenstraße" in found[0].text
+
+
+def test_what_a_page_says_of_itself_is_told_where_it_is_asked_for() -> None:
+    head = '<meta name="author" content="Ann &amp; Bo"><link rel="canonical" href="/a?b=1&copy=2">'
+    page = Markup(ARTICLE.replace("<head>", f"<head>{head}<meta name=robots content>"))
+    wanted = ("page_author", "page_canonical", "page_robots", "page_license", "page_links")
+    signals = extract_pages([page, Markup("<p>x")], facts=wanted)
+    found = {name: signals[0].signals[name] for name in wanted}
+    links = found.pop("page_links")
+    assert found == {
+        "page_author": "Ann & Bo",
+        "page_canonical": "/a?b=1&copy=2",
+        "page_robots": None,
+        "page_license": None,
+    }
+    assert links[:2] == [{"url": "/Home", "text": "Home"}, {"url": "/News", "text": "News"}]
+    assert len(links) == 5
+    assert [signals[1].signals[name] for name in wanted] == [None, None, None, None, []]
+
+
+def test_every_column_of_what_a_page_says_is_one_that_the_scanner_knows() -> None:
+    said = "".join(
+        f"<meta name={name} content=x>" for name in ("description", "author", "keywords", "robots", "license")
+    )
+    said += "<meta name=date content=x><meta property=og:site_name content=x><meta name=tdm-reservation content=1>"
+    said += "<meta property=article:modified_time content=x><link rel=canonical href=x><title>x</title>"
+    found = extract_pages([Markup(f"<html lang=x>{said}")], facts=tuple(PAGE_FACTS))[0].signals
+    assert {found[name] for name in PAGE_FACTS if name != LINKS} == {"x", "1"}
+    assert [f"page_{fact}" for fact in get_args(PageFact)] == list(PAGE_FACTS)

@@ -25,7 +25,7 @@ name = "faults"
 name = "web"
 read = "warc"
 paths = ["*.warc.gz"]
-extract = "union"
+extract = ["resiliparse", "trafilatura"]
 steps = [{{ use = "language", keep = ["en"] }}, {own} "c4"]
 [dedup]
 [tokenize]

@@ -39,6 +39,7 @@ QUICKSTART = Path(curate.__file__).parent / "recipes" / "quickstart"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOVEL = QUICKSTART / "books" / "persuasion.txt"
 
+BOTH = ("resiliparse", "trafilatura")
 RECIPE = """\
 name = "union"
 [[source]]
@@ -102,7 +103,7 @@ def record(name: str, media: str, content: str) -> bytes:
     return head.encode() + body + b"\r\n\r\n"
 
 
-def write(folder: Path, extract: str | Sequence[str] = "union", *, more: str = "", **values: float) -> Path:
+def write(folder: Path, extract: str | Sequence[str] = BOTH, *, more: str = "", **values: float) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "a.warc.gz").exists():
         (folder / "a.warc.gz").write_bytes(warc(pages()))
@@ -175,14 +176,14 @@ def by_rule(one: curate.Run, other: curate.Run, both: curate.Run) -> None:
     assert hopeless <= 0.005 * len(rows[both])
 
 
-def runs(folder: Path, contents: bytes, **values: float) -> list[curate.Run]:
+def runs(folder: Path, contents: bytes, both: Sequence[str] = BOTH, **values: float) -> list[curate.Run]:
     """With each extractor alone, and with both; without deduplication, which other texts change."""
     done = []
-    for extract in (*UNION, "union"):
-        (folder / extract).mkdir()
-        (folder / extract / "a.warc.gz").write_bytes(contents)
-        recipe = replace(load(write(folder / extract, extract, **values)), dedup=None)
-        done.append(run(recipe, out=folder / extract / "run", workers=0))
+    for name, extract in ((both[0], both[0]), (both[1], both[1]), ("both", both)):
+        (folder / name).mkdir()
+        (folder / name / "a.warc.gz").write_bytes(contents)
+        recipe = replace(load(write(folder / name, extract, **values)), dedup=None)
+        done.append(run(recipe, out=folder / name / "run", workers=0))
     return done
 
 
@@ -197,7 +198,7 @@ def test_the_union_is_what_the_rule_makes_of_runs_with_one_extractor(tmp_path: P
 def test_on_real_manuals_the_union_is_what_the_rule_makes_of_both(
     tmp_path: Path, first_members: Callable[[int], bytes]
 ) -> None:
-    one, other, both = runs(tmp_path, first_members(80))
+    one, other, both = runs(tmp_path, first_members(80), UNION)
     by_rule(one, other, both)
     assert "trafilatura" in set(both.documents().collect()["extractor"])
 
@@ -336,7 +337,7 @@ def test_try_and_plan_go_by_the_texts_that_stay(finished: curate.Run, tmp_path: 
 
 
 def test_the_union_is_a_list_in_the_resolved_recipe(tmp_path: Path) -> None:
-    union = resolve(load(write(tmp_path)))
+    union = resolve(load(write(tmp_path, "union")))
     named = resolve(load(write(tmp_path, UNION)))
     assert to_toml(union) == to_toml(named)
     assert f"extract = {json.dumps(list(UNION))}" in to_toml(union)

@@ -18,6 +18,28 @@ PAGE_SIGNALS: Mapping[str, Any] = {
 have; and how much of the page's text, 0 to 1, was left out."""
 
 
+LINKS = "page_links"
+PAGE_FACTS: Mapping[str, Any] = {
+    f"page_{fact}": pl.String
+    for fact in (
+        "title",
+        "description",
+        "author",
+        "published",
+        "modified",
+        "language",
+        "canonical",
+        "site",
+        "keywords",
+        "robots",
+        "license",
+        "tdm_reservation",
+    )
+} | {LINKS: pl.List(pl.Struct({"url": pl.String, "text": pl.String}))}
+"""What a page says of itself, as columns: its first statement of each, as it is written, and null where it makes none;
+and its links, with their targets as the page writes them."""
+
+
 class Markup(NamedTuple):
     """A page. Whether it has the syntax of XML is what its media type says, never a guess."""
 
@@ -31,7 +53,8 @@ class Extraction:
     "deep_nesting" (libxml2 stops at 256 levels) and "huge_text_node" (at 10 MB in one node), with all that follows.
     "too_big" is a page over the bounds of trafilatura: its text is the quick engine's.
     A caller that is content with the quick engine's text notes "quick_text".
-    `signals` are what curate's own extractor has measured on the page (`PAGE_SIGNALS`).
+    `signals` are what curate's own extractor has measured on the page (`PAGE_SIGNALS`), and what the page says of
+    itself, where that was asked for (`PAGE_FACTS`).
     """
 
     text: str

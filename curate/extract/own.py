@@ -8,13 +8,14 @@ What comes of a page depends on that page alone, never on those that are extract
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from html import unescape
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.extract.extraction import PAGE_SIGNALS, Extraction, JudgedBlock, Markup, TextFormat
+from curate.extract.extraction import LINKS, PAGE_SIGNALS, Extraction, JudgedBlock, Markup, TextFormat
 from curate.extract.judge.judge import Judgment, judge_pages, type_names
 from curate.extract.scan.columns import (
     BEGIN,
@@ -29,6 +30,7 @@ from curate.extract.scan.columns import (
     PARENT,
     TAG,
 )
+from curate.extract.scan.details import facts_of_page, links_of_page
 from curate.extract.scan.names import TAGS, tag_ids
 from curate.extract.scan.pages import ScannedPages, as_pages, scan_pages
 from curate.extract.scan.writer import write_pages
@@ -39,14 +41,19 @@ from curate.text.buffers import TextBuffers
 TITLE = FACTS.index("title")
 BLOCKS, SCRIPTS = 2, 5
 """Columns of `ScannedPages.starts`."""
+FACT_NAMES = {"og_site_name": "site"}
+"""Where a column says it in other words than the scanner."""
 MAX_INSIDE, MAX_PATH = 2, 4
 CAPTIONS = tag_ids("figcaption caption")
 MIN_EXCUSE = 200
 """Bytes from which on a noscript holds content, not an excuse for there being none."""
 
 
-def extract_pages(pages: Sequence[Markup], *, title: bool = True, style: TextFormat = "text") -> list[Extraction]:
+def extract_pages(
+    pages: Sequence[Markup], *, title: bool = True, style: TextFormat = "text", facts: Collection[str] = ()
+) -> list[Extraction]:
     """The readable text of each page. With `title`, headings, titles and bylines of the content are content, too.
+    `facts` are columns of `PAGE_FACTS` that are wanted among the signals.
 
     Time and memory are linear in the bytes of the pages, whatever they are.
     """
@@ -54,7 +61,10 @@ def extract_pages(pages: Sequence[Markup], *, title: bool = True, style: TextFor
     scanned = scan_pages(as_pages(*map(_source, pages)), is_xhtml)
     judged = judge_pages(scanned, title=title)
     texts = list(_texts(write_pages(scanned, _kept(judged, scanned), style=style)))
-    signals = _signals(judged)
+    signals = [
+        measured | (_stated_facts(scanned, page, facts) if facts else {})
+        for page, measured in enumerate(_signals(judged))
+    ]
     empty = [number for number, text in enumerate(texts) if not text or text.isspace()]
     for page, excuse in zip(empty, _of_noscripts(scanned, empty, style), strict=True):
         texts[page] = _stated(scanned, page) or excuse
@@ -126,9 +136,18 @@ def _texts(written: TextBuffers) -> Iterator[str]:
         yield data[ends[page] : ends[page + 1]].decode()
 
 
-def _signals(judged: Judgment) -> list[dict[str, str | float]]:
+def _signals(judged: Judgment) -> list[dict[str, Any]]:
     columns = type_names(judged), (judged.confidence / 1000).tolist(), (judged.boilerplate / 1000).tolist()
     return [dict(zip(PAGE_SIGNALS, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _stated_facts(scanned: ScannedPages, page: int, wanted: Collection[str]) -> dict[str, Any]:
+    """What a page says of itself, by the names of its columns."""
+    said = {f"page_{FACT_NAMES.get(name, name)}": value or None for name, value in facts_of_page(scanned, page).items()}
+    found: dict[str, Any] = {name: said.get(name) for name in wanted}
+    if LINKS in found:
+        found[LINKS] = [{"url": url, "text": text} for url, text in links_of_page(scanned, page)]
+    return found
 
 
 def _title(scanned: ScannedPages, page: int) -> str | None:

@@ -109,7 +109,7 @@ def _texts(*names: str) -> Mapping[str, Any]:
     return dict.fromkeys(names, pl.String)
 
 
-OF_PAGES = frozenset({"extract", "min_language_chance", "title", "format"})
+OF_PAGES = frozenset({"extract", "min_language_chance", "title", "format", "facts"})
 """Keys that say how the text of a web page is made."""
 
 READERS: Mapping[str, Reader] = {

@@ -9,7 +9,7 @@ import polars as pl
 
 from curate.dedup.methods import document_methods
 from curate.engine.sizes import BEFORE
-from curate.extract.extraction import PAGE_SIGNALS
+from curate.extract.extraction import PAGE_FACTS, PAGE_SIGNALS
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
 from curate.readers.reader import READERS, traits_of
@@ -51,16 +51,22 @@ def batch_head(source: Source) -> dict[str, Any]:
     traits = traits_of(source.read)
     known = dict.fromkeys((*LEDGER_HEAD, "text", "timestamp"), pl.String) | dict(traits.columns)
     versions = VERSIONS if len(source.extractors) > 1 else {}
-    page = PAGE_SIGNALS if "extract" in traits.keys and "curate" in source.extractors else {}
+    facts = {name: PAGE_FACTS[name] for name in source.fact_columns}
+    page = {**PAGE_SIGNALS, **facts} if "extract" in traits.keys and "curate" in source.extractors else {}
     own = {column.name: TYPES[column.kind] for column in source.own or ()}
     # for columns that nobody looked at, and values of another kind than their column's
     has_extra = source.own is not None and traits.has_own_columns and (source.own or not source.columns_only)
     return {**known, **versions, **page, **own, **({EXTRA: pl.String} if has_extra else {})}
 
 
+def _named(source: Source) -> set[str]:
+    """The columns that its steps name."""
+    return {name for step in source.steps if step.use == "where" for name in columns_of(step.parameters["expression"])}
+
+
 def needed_of_own(source: Source) -> set[str]:
     """The columns of its tables that its ledger has: those that the recipe names, in `columns` or in a step."""
-    named = {name for step in source.steps if step.use == "where" for name in columns_of(step.parameters["expression"])}
+    named = _named(source)
     return {column.name for column in source.own or () if column.name in named or column.name in source.columns}
 
 
@@ -74,7 +80,8 @@ def as_ledger(batch: pl.DataFrame, source: Source, dedup: Dedup | None) -> pl.Da
     """One row per record: outcome and signals, no text, nor an embedding or what else may be longer than it."""
     own = {column.name for column in source.own or ()} - needed_of_own(source)
     wide = {name for method in document_methods(dedup) for name in method.too_wide(dedup)} if dedup else set()
-    unneeded = {*own, *wide, EXTRA, "text", "error"}
+    facts = {*source.fact_columns} - _named(source)
+    unneeded = {*own, *wide, *facts, EXTRA, "text", "error"}
     return in_order(batch.select(name for name in batch.columns if name not in unneeded))
 
 
@@ -98,6 +105,7 @@ def ordered(names: Iterable[str]) -> list[str]:
         *PAGE_SIGNALS,
         "text",
         "timestamp",
+        *PAGE_FACTS,
         *by_readers,
         "byte_count",
         *(signal.name for signal in SIGNALS),

@@ -42,6 +42,7 @@ class OwnExtract:
 
     title: bool
     style: TextFormat
+    facts: tuple[str, ...] = ()
 
     def __call__(self, html: str, is_xhtml: bool) -> Extraction:
         return self.together([Markup(html, is_xhtml)])[0]
@@ -49,7 +50,7 @@ class OwnExtract:
     def together(self, pages: Sequence[Markup]) -> list[Extraction]:
         from curate.extract.own import extract_pages  # hundreds of kernels, which the other engines have no use for
 
-        return extract_pages(pages, title=self.title, style=self.style)
+        return extract_pages(pages, title=self.title, style=self.style, facts=self.facts)
 
 
 def is_own(extract: Extract) -> TypeGuard[OwnExtract]:
@@ -61,11 +62,11 @@ def page_extractors(source: Source, recipe: Recipe) -> dict[str, Extract]:
     """What turns the HTML of one page into text in this source, by name, in order of preference.
 
     Raises:
-        RecipeError: `min_language_chance` has no step "language" to ask, or nothing to spare; `title` or `format` is
-            asked of an extractor that cannot do otherwise.
+        RecipeError: `min_language_chance` has no step "language" to ask, or nothing to spare; `title`, `format` or
+            `facts` is asked of an extractor that cannot do otherwise.
     """
-    if "curate" not in source.extractors and (not source.title or source.format != "text"):
-        told = 'title and format are for extract = "curate", which alone can leave titles out or write Markdown'
+    if "curate" not in source.extractors and (not source.title or source.format != "text" or source.facts):
+        told = 'title, format and facts are for extract = "curate", which alone can do otherwise'
         raise recipe_error(f'source "{source.name}": {told}', source.place, recipe.file)
     extractors: dict[str, Extract] = {name: _extractor(name, source) for name in source.extractors}
     if not source.min_language_chance:
@@ -83,7 +84,7 @@ def page_extractors(source: Source, recipe: Recipe) -> dict[str, Extract]:
 
 def _extractor(name: Engine, source: Source) -> Extract:
     if name == "curate":
-        return OwnExtract(source.title, source.format)
+        return OwnExtract(source.title, source.format, source.fact_columns)
     return partial(_extract_main, engine=name)
 
 

@@ -109,5 +109,6 @@ FACTS = (
     "time",
     "keywords",
     "license",
+    "tdm_reservation",
 )
 """Facts of a page: each is a span of the source, [begin, end) in `facts[page, fact]`, or [-1, -1)."""

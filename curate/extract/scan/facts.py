@@ -34,6 +34,7 @@ _META = {
     "language": "content-language og:locale",
     "keywords": "keywords news_keywords",
     "license": "license dc.rights dcterms.rights copyright",
+    "tdm_reservation": "tdm-reservation",
 }
 LONGEST_NAME = 64
 CANONICAL_WORD, LICENSE_WORD = word("canonical"), word("license")
