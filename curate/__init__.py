@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
+    from curate.standalone.export import export
     from curate.standalone.extractor import train_extractor
     from curate.standalone.subset import subset
     from curate.typed import Range
@@ -61,6 +62,7 @@ __all__ = [
     "dedup_files",
     "dedup_texts",
     "evaluate_classifier",
+    "export",
     "filter",
     "generate",
     "load",
@@ -94,6 +96,7 @@ _HOMES = {
     "dedup_files": "curate.standalone.dedup",
     "dedup_texts": "curate.standalone.dedup",
     "evaluate_classifier": "curate.standalone.classifier",
+    "export": "curate.standalone.export",
     "filter": "curate.filters.custom",
     "generate": "curate.api",
     "load": "curate.recipe_file",
