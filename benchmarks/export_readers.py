@@ -89,10 +89,16 @@ keep([int(t) for i in range(len(dataset)) for t in dataset[i]], None)
         """
 import sys
 from importlib.machinery import ModuleSpec
-from unittest.mock import MagicMock
+from types import ModuleType
+class Pictures(ModuleType):
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (), {})
 # Its part for pictures wants a torchvision, which does not load beside the CPU build of torch; none of it is used here.
 for name in ("torchvision", "torchvision.datasets", "torchvision.transforms", "torchvision.transforms.functional"):
-    sys.modules[name] = MagicMock(__spec__=ModuleSpec(name, None))
+    sys.modules[name] = Pictures(name)
+    sys.modules[name].__spec__ = ModuleSpec(name, None)
 from streaming import StreamingDataset
 dataset = StreamingDataset(local="train", shuffle=False, batch_size=1)
 keep([int(t) for i in range(len(dataset)) for t in dataset[i]["tokens"]], None)
