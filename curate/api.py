@@ -8,11 +8,12 @@ Each loads what it needs when it is called, so that `curate.Run(folder)` costs n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.errors import UsageError
 from curate.recipe import Recipe
 from curate.run_folder import RunFolder
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from curate.report.losses import Loss
     from curate.report.plan import Planned
     from curate.report.retune import Retuning
+    from curate.report.samples import Samples
     from curate.report.shown import Shown
     from curate.report.signals import MeasuredSignal
     from curate.report.trial import Tried
@@ -82,6 +84,39 @@ class Run(RunFolder):
         from curate.report.blocks import page_blocks
 
         return tuple(page_blocks(self, id))
+
+    def tokens(
+        self,
+        *,
+        position: int | Sequence[int] | None = None,
+        step: int | None = None,
+        document: str | None = None,
+        training: str | None = None,
+        row_length: int | None = None,
+        batch: int | None = None,
+        seed: int | None = None,
+        mixed: bool = False,
+    ) -> Samples:
+        """The documents behind rows of the training sequence, with their text: at a `position` or several, or of a
+        `step` of training; or the rows that show a `document`, in every epoch of the plan.
+
+        The sequence is that of a `training` in RUN/train, else of the recipe's preset; `row_length`, `batch` (rows of a
+        step) and `seed` may be given instead, and `mixed` is the materialized mixture from front to back.
+
+        Raises:
+            UsageError: not one of the three is asked for; there is no such document, training or mixture.
+        """
+        from curate.report.samples import samples_at, samples_of, sequence_of
+
+        if sum(each is not None for each in (position, step, document)) != 1:
+            raise UsageError("ask for a position, for a step or for a document: one of them")
+        given = {"row_length": row_length, "seed": seed, "batch_rows": batch}
+        sequence = sequence_of(self, training=training, mixed=mixed, **given)
+        if document is not None:
+            return samples_of(self, document, sequence)
+        if step is not None:
+            position = range(step * sequence.batch_rows, (step + 1) * sequence.batch_rows)
+        return samples_at(self, [position] if isinstance(position, int) else [*(position or ())], sequence)
 
     def retune(
         self,

@@ -22,7 +22,8 @@ import numpy.typing as npt
 import xxhash
 
 from curate.errors import CheckFailed, UsageError, nearest
-from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, assign_sources, place_rows
+from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, assign_sources, count_rows, place_rows
+from curate.tokenize.undraw import unassign_sources, unplace_rows
 from curate.typed import Mismatch, build
 
 MIN_BLOCK = 16
@@ -186,6 +187,17 @@ class Draw:
         held, keys = self._held[source], self._source_keys[source]
         epoch, start = place_rows(drawn, held=held, row_length=self.row_length, keys=keys)
         return DrawnRows(source.astype(np.int32), epoch, start)
+
+    def find(self, source: int, first: int, last: int) -> npt.NDArray[np.int64]:
+        """The positions of the plan, in order, whose rows hold one of the tokens [first, last) of a source (by its
+        index in `sources`), inputs or last target."""
+        drawn = int(count_rows(self.weights, np.array([self.rows]))[0, source])
+        held, key = int(self._held[source]), self._source_keys[source]
+        numbers, _ = unplace_rows(first, last, drawn=drawn, held=held, row_length=self.row_length, key=key)
+        found = unassign_sources(
+            source, numbers, rows=self.rows, block=self._block, weights=self.weights, key=self._key
+        )
+        return np.sort(found)
 
 
 def _whole_weights(drawn: list[Share], total: int) -> npt.NDArray[np.int64]:
