@@ -53,11 +53,11 @@ keep([int(t) for row in dataset for t in row["input_ids"]], None)
         ("ai2-olmo-core==3.0.0", TORCH),
         f"""
 from glob import glob
+import numpy as np
 from olmo_core.data import NumpyFSLDataset
-from olmo_core.data.types import NumpyDatasetDType
 dataset = NumpyFSLDataset(
     *sorted(glob("train/*.npy")), sequence_length={ROW_LENGTH}, pad_token_id=STOP, eos_token_id=STOP,
-    vocab_size=1 << 16, dtype=NumpyDatasetDType.uint16 if WIDTH == 2 else NumpyDatasetDType.uint32)
+    vocab_size=1 << 16, dtype=np.uint16 if WIDTH == 2 else np.uint32)
 keep([int(t) for i in range(len(dataset)) for t in dataset[i]["input_ids"]], None)
 """,
         is_of_samples=True,

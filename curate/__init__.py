@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from curate.standalone.export import export
     from curate.standalone.extractor import train_extractor
     from curate.standalone.subset import subset
+    from curate.tokenize.torch_dataset import torch_dataset
     from curate.typed import Range
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "signal",
     "signals",
     "subset",
+    "torch_dataset",
     "train",
     "train_classifier",
     "train_extractor",
@@ -107,6 +109,7 @@ _HOMES = {
     "signal": "curate.filters.custom",
     "signals": "curate.api",
     "subset": "curate.standalone.subset",
+    "torch_dataset": "curate.tokenize.torch_dataset",
     "train": "curate.api",
     "train_classifier": "curate.standalone.classifier",
     "train_extractor": "curate.standalone.extractor",

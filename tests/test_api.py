@@ -39,6 +39,7 @@ PYTHON = {
     "show": "Run.show",
     "why": "Run.why",
     "retune": "Run.retune",
+    "tokens": "Run.tokens",
 }
 """What is called otherwise: a word of Python's own, a room of the package, or a question to a run."""
 TERMINAL_ONLY = {"completion"}

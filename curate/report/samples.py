@@ -21,7 +21,7 @@ from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.mix import Draw, MixtureRecord, read_mixture
 from curate.tokenize.shards import TokenArray, open_shards
-from curate.tokenize.trace import InOrder, Span, Tracer
+from curate.tokenize.trace import DocumentSpan, InOrder, Tracer
 from curate.train_min.config import configure
 
 
@@ -183,7 +183,7 @@ def _numbers(folder: Path, id: str) -> list[int]:
     return ids.filter(pl.col("id") == id).select("number").collect()["number"].to_list()
 
 
-def _parts(tracer: Tracer, tokenizer: Tokenizer, spans: Sequence[Span]) -> Iterator[SamplePart]:
+def _parts(tracer: Tracer, tokenizer: Tokenizer, spans: Sequence[DocumentSpan]) -> Iterator[SamplePart]:
     ids = {name: _named(tracer.arrays[name], spans, name) for name in {span.source for span in spans}}
     for span in spans:
         array = tracer.arrays[span.source]
@@ -196,7 +196,7 @@ def _parts(tracer: Tracer, tokenizer: Tokenizer, spans: Sequence[Span]) -> Itera
         )  # fmt: skip
 
 
-def _named(array: TokenArray, spans: Sequence[Span], source: str) -> dict[int, tuple[str, str, int | None]]:
+def _named(array: TokenArray, spans: Sequence[DocumentSpan], source: str) -> dict[int, tuple[str, str, int | None]]:
     """By the number of a document its id, source and, where the sequence is materialized, epoch."""
     numbers = np.unique([span.document for span in spans if span.source == source])
     rows = array.pick(numbers)

@@ -48,7 +48,7 @@ class InOrder:
         return np.arange(max(low, 0), min(high, self.rows - 1) + 1, dtype=np.int64)
 
 
-class Span(NamedTuple):
+class DocumentSpan(NamedTuple):
     """A part of a document in a row: tokens [first, last) of the row are [begin, end) of the document."""
 
     position: int
@@ -69,7 +69,7 @@ class Tracer:
     rows: Draw | InOrder
     arrays: Mapping[str, TokenArray]
 
-    def spans(self, position: int) -> Iterator[Span]:
+    def spans(self, position: int) -> Iterator[DocumentSpan]:
         """The documents of which a row has tokens, in its order; the last token is the target of the one before."""
         sources, epochs, starts = self.rows.locate(np.array([position], dtype=np.int64))
         name = self.rows.sources[int(sources[0])]
@@ -79,7 +79,9 @@ class Tracer:
             document = int(np.searchsorted(array.ends, at, side="right"))
             begin = int(array.ends[document - 1]) if document else 0
             taken = min(int(array.ends[document]) - at, length - filled)
-            yield Span(position, name, int(epochs[0]), document, filled, filled + taken, at - begin, at - begin + taken)
+            yield DocumentSpan(
+                position, name, int(epochs[0]), document, filled, filled + taken, at - begin, at - begin + taken
+            )
             filled += taken
             at = (at + taken) % len(array)
 

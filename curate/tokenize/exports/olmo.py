@@ -38,13 +38,13 @@ def _write_documents(shard: Shard, path: Path, payload: str) -> None:
 SNIPPET = """\
 from glob import glob
 
+import numpy as np
 from olmo_core.data import NumpyFSLDataset
-from olmo_core.data.types import NumpyDatasetDType
 
 paths = sorted(glob("{part}/*.npy"))
 dataset = NumpyFSLDataset(
     *paths, sequence_length={row_length}, pad_token_id={end_of_text}, eos_token_id={end_of_text},
-    vocab_size={vocab_size}, dtype=NumpyDatasetDType.{dtype},
+    vocab_size={vocab_size}, dtype=np.{dtype},
 )
 print(len(dataset), dataset[0]["input_ids"][:10])
 """
