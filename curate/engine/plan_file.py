@@ -100,7 +100,9 @@ def _line(split: Split) -> bytes:
 def _split(line: bytes, path: Path) -> Split:
     content, _, digest = line.rstrip(b"\n").rpartition(b" ")
     if _sha256(content)[:DIGEST].encode() != digest:
-        raise CheckFailed(f"{path} is damaged: it is not as it was written")
+        # A wrong end cuts a whole line wrongly, and which of the two is wrong the line does not say.
+        ends = Path(SPLIT_ENDS).name
+        raise CheckFailed(f"{path}, or {ends} beside it, is damaged: a split is not as it was written")
     table = json.loads(content)
     ranges = tuple(FileRange(InputFile(*file), start, end) for *file, start, end in table["ranges"])
     return Split(table["key"], table["source"], table["number"], ranges, table["size"])
