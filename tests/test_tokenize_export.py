@@ -228,7 +228,22 @@ def test_a_link_never_writes_over_a_file(tmp_path: Path) -> None:
     assert other.read_bytes() == b"2"
 
 
-@pytest.mark.parametrize("name", ["nanogpt", "titan", "llmc", "nanochat"])
+def test_packed_rows_hold_every_document_and_cut_none_that_fits(run: curate.Run, tmp_path: Path) -> None:
+    made = export(run, "packed", out=tmp_path / "out", mixture=True, row_length=1000)
+    rows, pieces = (np.load(tmp_path / "out" / "train" / f"{name}.npy") for name in ("rows", "pieces"))
+    found: dict[int, list[int]] = {}
+    for row, place, length, document in pieces:
+        found.setdefault(document, []).append(row)
+        assert rows[row, place : place + length].tolist().count(end_of_text(run)) == 1
+    assert sorted(found) == [*range(len(found))]
+    whole = sum(int(length) for _, _, length, _ in pieces)
+    assert whole == run.mixture["mixture"]["tokens"] == made.tokens["mixed"]["train"]
+    assert any("filled to 9" in note for note in made.notes)
+    assert {len(each) for each in found.values()} == {1}  # nothing is longer than a row
+    assert pieces[:, 0].tolist() == sorted(pieces[:, 0])
+
+
+@pytest.mark.parametrize("name", ["nanogpt", "titan", "llmc", "nanochat", "packed"])
 def test_what_load_py_says_loads_it(run: curate.Run, tmp_path: Path, name: str) -> None:
     export(run, name, out=tmp_path / "out", sources=["tales"], row_length=32)
     words = [sys.executable, "load.py"]

@@ -10,7 +10,7 @@ from curate.commands.arguments import add_command, add_json, add_run, positive
 from curate.terminal import say, say_json
 
 LINKED = "nanogpt, datatrove, olmo, megatron, titan"
-COPIED = "llmc, litdata, mds, hf, nanochat"
+COPIED = "llmc, litdata, mds, hf, nanochat, packed"
 
 
 def add(commands: Any) -> None:

@@ -15,10 +15,12 @@ from curate.tokenize.exports.megatron import MEGATRON
 from curate.tokenize.exports.nanochat import NANOCHAT
 from curate.tokenize.exports.nanogpt import NANOGPT
 from curate.tokenize.exports.olmo import OLMO
+from curate.tokenize.exports.packed import PACKED
 from curate.tokenize.exports.titan import TITAN
 
 FORMATS: Mapping[str, Format] = {
-    format.name: format for format in (NANOGPT, DATATROVE, OLMO, MEGATRON, TITAN, LLMC, LITDATA, MDS, HF, NANOCHAT)
+    format.name: format
+    for format in (NANOGPT, DATATROVE, OLMO, MEGATRON, TITAN, LLMC, LITDATA, MDS, HF, NANOCHAT, PACKED)
 }
 """By name: first those whose payload is the run's own, by a second name."""
 
