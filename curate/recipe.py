@@ -188,6 +188,18 @@ class Scrub:
 
 
 @dataclass(frozen=True, slots=True)
+class MixStage:
+    """A part of the training sequence with weights of its own, one after the other."""
+
+    name: str
+    """How the plan and the notes call it: "main", "anneal"."""
+    tokens: int = field(metadata={"range": (1, float("inf"))})
+    """How many it has."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """By source, its share of the stage's tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mix:
     """Shares of tokens. Without `tokens`, as many are drawn as the sources hold; without `weights`, in proportion."""
 
@@ -197,10 +209,28 @@ class Mix:
     """By source, its share of the tokens: `{ web = 0.6, books = 0.4 }`."""
     max_epochs: float = field(default=4.0, metadata={"range": (0.001, 1e6)})
     """How often a source may be repeated; what it then cannot give goes to the others."""
+    temperature: float = field(default=1.0, metadata={"range": (1.0, 1e6)})
+    """Without `weights`: shares in proportion to size to the power of 1 / temperature, so that small sources have more;
+    1 is as much as each holds, and from some hundred on all have alike."""
     materialize: bool = False
     """Write the mixed, shuffled sequence itself, for trainers that only read in order."""
     max_shard_tokens: int = field(default=1 << 30, metadata={"range": (1000, 1 << 31)})
     """Of the materialized sequence; a source's own shards are one a split."""
+    stage: tuple[MixStage, ...] = ()
+    """Instead of `tokens` and `weights`: stages of the sequence, each a table `[[mix.stage]]` with its own. No source
+    begins anew in a later stage: its epochs count on, and `max_epochs` holds for all stages together."""
+
+    @property
+    def overall_weights(self) -> Mapping[str, float]:
+        """Of all stages together, where there are any."""
+        if not self.stage:
+            return self.weights
+        whole: dict[str, float] = {}
+        for stage in self.stage:
+            total = sum(stage.weights.values())
+            for name, weight in stage.weights.items():
+                whole[name] = whole.get(name, 0.0) + stage.tokens * weight / total
+        return whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Recipe, Source, SourceLine, SourceLines, Step, nearest_place, recipe_error
+from curate.recipe import Mix, Recipe, Source, SourceLine, SourceLines, Step, nearest_place, recipe_error
 from curate.run_files import MIXED
 from curate.toml_lines import value_lines
 from curate.toml_text import NotToml, decode_toml, parse_toml
@@ -276,15 +276,36 @@ def _check_names(recipe: Recipe) -> None:
         if folded[number] == MIXED:
             message = f'"{name}" is the folder of the mixed sequence, so no source can have this name'
             raise Mismatch(("source", number, "name"), message)
-    for name in recipe.mix.weights:
-        if name not in names:
-            raise Mismatch(("mix", "weights", name), f'a weight for the unknown source "{name}"{nearest(name, names)}')
-        if not 0 <= recipe.mix.weights[name] < math.inf:
-            told = f"a weight is a number of at least 0, found {recipe.mix.weights[name]}"
-            raise Mismatch(("mix", "weights", name), told)
+    _check_mix(recipe.mix, names)
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:
                 raise Mismatch(("dedup", key, number), f'unknown source "{name}"{nearest(name, names)}')
-    if recipe.mix.weights and not sum(recipe.mix.weights.values()) > 0:
-        raise Mismatch(("mix", "weights"), "the weights are all zero")
+
+
+def _check_mix(mix: Mix, sources: Sequence[str]) -> None:
+    _check_weights(mix.weights, ("mix", "weights"), sources)
+    if mix.weights and mix.temperature != 1:
+        raise Mismatch(("mix", "temperature"), "a temperature makes weights of sizes, and here are weights already")
+    if not mix.stage:
+        return
+    given = {"weights": bool(mix.weights), "tokens": mix.tokens is not None, "temperature": mix.temperature != 1}
+    for key in (key for key, is_given in given.items() if is_given):
+        raise Mismatch(("mix", key), "each [[mix.stage]] has its own tokens and weights; there are none beside stages")
+    for number, stage in enumerate(mix.stage):
+        place = ("mix", "stage", number)
+        if not stage.name or stage.name in [each.name for each in mix.stage[:number]]:
+            raise Mismatch((*place, "name"), f"every stage has a name of its own, found {describe(stage.name)}")
+        if not stage.weights:
+            raise Mismatch(place, f'the stage "{stage.name}" has no weights: which sources does it draw from?')
+        _check_weights(stage.weights, (*place, "weights"), sources)
+
+
+def _check_weights(weights: Mapping[str, float], place: tuple[str | int, ...], sources: Sequence[str]) -> None:
+    for name, weight in weights.items():
+        if name not in sources:
+            raise Mismatch((*place, name), f'a weight for the unknown source "{name}"{nearest(name, sources)}')
+        if not 0 <= weight < math.inf:
+            raise Mismatch((*place, name), f"a weight is a number of at least 0, found {weight}")
+    if weights and not sum(weights.values()) > 0:
+        raise Mismatch(place, "the weights are all zero")

@@ -99,12 +99,17 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _tables(kind: type) -> Iterator[tuple[str, type]]:
-    """The tables of a table, by key; those that a key may also be, too."""
+    """The tables of a table, by key; those that a key may also be, or of which it is a list, too."""
     hints = get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if field.metadata.get("toml", True):
+        is_apart = kind is recipe.Recipe and _is_list(hints[field.name])  # sources have a section of their own
+        if field.metadata.get("toml", True) and not is_apart:
             choices = (hints[field.name], *get_args(hints[field.name]))
             yield from ((field.name, each) for each in choices if _is_table(each))
+
+
+def _is_list(hint: Any) -> bool:
+    return get_origin(hint) is tuple
 
 
 def _is_table(hint: Any) -> TypeGuard[type]:
@@ -118,8 +123,10 @@ def _listed(title: str, path: str, kind: type) -> Iterator[str]:
     yield from ("| key | value | default | meaning |", "|---|---|---|---|")
     yield from _rows(path, kind)
     if kind is not recipe.Recipe:
+        hints = get_type_hints(kind)
         for name, below in _tables(kind):
-            yield from _listed(f"`[{path}.{name}]`", f"{path}.{name}", below)
+            title = f"`[[{path}.{name}]]`" if _is_list(hints[name]) else f"`[{path}.{name}]`"
+            yield from _listed(title, f"{path}.{name}", below)
 
 
 def _sentences(kind: type) -> list[str]:
@@ -182,6 +189,8 @@ def _one(hint: Any, limits: Any, path: str) -> str:
         return _one(arguments[0], found, path)
     if origin is Literal:
         return " or ".join(f"`{json.dumps(choice)}`" for choice in arguments)
+    if origin is tuple and _is_table(arguments[0]):
+        return f"list of [`[[{path}]]`](#{re.sub(r'[^a-z_-]', '', path)})"
     if origin is tuple:
         return f"list of {_plural(arguments[0])}"
     if origin is not None and issubclass(origin, Mapping):

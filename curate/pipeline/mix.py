@@ -40,11 +40,11 @@ from curate.tokenize.mix import (
     MixtureRecord,
     Vocabulary,
     mixture_json,
-    plan_mixture,
     read_mixture,
     read_token_bytes,
 )
 from curate.tokenize.own_views import views_of
+from curate.tokenize.plan_mix import plan_mix
 from curate.tokenize.shards import open_shards
 from curate.tokenize.view import View
 from curate.tokenize.views import suffixes
@@ -138,9 +138,8 @@ def _shard_folders(store: Store, plan: Plan) -> dict[str, Path]:
 
 
 def _mixture(recipe: Recipe, portions: Mapping[str, Portions]) -> Mixture:
-    mix = recipe.mix
     available = {name: portion.available for name, portion in portions.items()}
-    mixture = plan_mixture(available, weights=mix.weights, tokens=mix.tokens, max_epochs=mix.max_epochs)
+    mixture = plan_mix(available, recipe.mix)
     notes = [portion.note for portion in portions.values() if portion.note]
     return replace(mixture, notes=(*mixture.notes, *notes))
 

@@ -139,6 +139,6 @@ def _sample_shares(store: Store, recipe: Recipe) -> dict[str, float]:
 
 def training_bytes(recipe: Recipe, held: Mapping[str, float], sample_bytes: int) -> dict[str, float]:
     """By source, how much of the bytes that it holds the tokenizer is trained on."""
-    weights: Mapping[str, float] = recipe.mix.weights or held
+    weights: Mapping[str, float] = recipe.mix.overall_weights or held
     total = sum(weights.values()) or 1  # where no source holds anything, any share of nothing is nothing
     return {name: min(sample_bytes * weights.get(name, 0) / total, size) for name, size in held.items()}

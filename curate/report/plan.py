@@ -19,7 +19,8 @@ from curate.recipe import Recipe
 from curate.recipe_file import opened
 from curate.recipe_form import digest
 from curate.steps.bind import resolve
-from curate.tokenize.mix import Mixture, plan_mixture
+from curate.tokenize.mix import Mixture
+from curate.tokenize.plan_mix import plan_mix
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,7 @@ def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture
     """Weights and epochs to expect, and what there is to say about them."""
     in_training = 1 - recipe.tokenize.validation
     available = {source.name: int(source.estimated.tokens * in_training) for source in sources}
-    mix = recipe.mix
-    return plan_mixture(available, weights=mix.weights, tokens=mix.tokens, max_epochs=mix.max_epochs)
+    return plan_mix(available, recipe.mix)
 
 
 def plan_values(planned: Planned) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import polars as pl
 
 from curate.engine.whole import OpenFile, plain_file
 from curate.errors import UsageError
-from curate.tokenize.choose import choose_tokens, hash_ids, take_head
+from curate.tokenize.choose import MIN_TOKENS, choose_tokens, hash_ids, take_head
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
 from curate.tokenize.shards import TokenArray
@@ -36,10 +36,14 @@ class Sequence:
     """Of the document in its source."""
     epoch: npt.NDArray[np.int32]
     tokens: Int64s
-    """How many are taken of it, with its end-of-text."""
+    """How many are taken of it, with an end-of-text."""
+    begin: Int64s
+    """The first of them, 0 but where a document stands in two stages."""
 
     def __getitem__(self, which: slice | npt.NDArray[np.int64]) -> Sequence:
-        return Sequence(self.source[which], self.number[which], self.epoch[which], self.tokens[which])
+        return Sequence(
+            self.source[which], self.number[which], self.epoch[which], self.tokens[which], self.begin[which]
+        )
 
 
 def materialize(
@@ -57,8 +61,9 @@ def materialize(
 
     A source that gives e epochs has each document floor(e) times, and once more those that a keyed hash chooses, until
     its tokens are met: the last of these is cut there, before its end-of-text. The order is that of a keyed hash of
-    (id, epoch). The table beside a shard has two more columns, `source` and `epoch`; `bytes` of a document that is cut
-    are those of its tokens (`token_bytes`, by id). In memory are some 60 bytes a document, never the tokens.
+    (id, epoch), in each stage of the mixture by itself. The table beside a shard has two more columns, `source` and
+    `epoch`; `bytes` of a document that is cut are those of its tokens (`token_bytes`, by id). In memory are some 60
+    bytes a document, never the tokens.
 
     Raises:
         UsageError: sources were tokenized with different widths of a token, or one that is drawn from is missing.
@@ -84,20 +89,47 @@ def _check_arrays(names: list[str], arrays: Mapping[str, TokenArray]) -> None:
 
 
 def _order(names: list[str], arrays: Mapping[str, TokenArray], mixture: Mixture, seed: int) -> Sequence:
+    """All documents as often as they are needed, shuffled within each stage."""
     targets = {share.name: share.tokens for share in mixture.shares}
-    parts, keys = [], []
+    parts, keys, stages = [], [], []
     for source, name in enumerate(names):
         hashes = _hashes(arrays[name], seed)
         part = _repeat(source, arrays[name], hashes, targets[name])
+        key = derive(hashes[part.number], part.epoch.astype(np.int64))
+        ends = np.cumsum([stage.tokens[name] for stage in mixture.stages], dtype=np.int64)
+        part, key, stage = _cut_in_stages(part, key, ends[:-1])
         parts.append(part)
-        keys.append(derive(hashes[part.number], part.epoch.astype(np.int64)))
+        keys.append(key)
+        stages.append(stage)
     whole = Sequence(
         np.concatenate([part.source for part in parts]),
         np.concatenate([part.number for part in parts]),
         np.concatenate([part.epoch for part in parts]),
         np.concatenate([part.tokens for part in parts]),
+        np.concatenate([part.begin for part in parts]),
     )
-    return whole[np.argsort(np.concatenate(keys), kind="stable")]
+    return whole[np.lexsort((np.concatenate(keys), np.concatenate(stages)))]
+
+
+def _cut_in_stages(
+    part: Sequence, keys: npt.NDArray[np.uint64], borders: Int64s
+) -> tuple[Sequence, npt.NDArray[np.uint64], Int64s]:
+    """A source's documents, epoch after epoch, with the stage of each: stages end at so many of its tokens. The
+    document over which one ends stands in both, cut in two, unless a half would be no text."""
+    if not len(borders):
+        return part, keys, np.zeros(len(keys), dtype=np.int64)
+    order = np.lexsort((keys, part.epoch))
+    part, keys = part[order], keys[order]
+    ends = np.cumsum(part.tokens)
+    starts = ends - part.tokens
+    over = np.minimum(np.searchsorted(ends, borders, side="right"), len(ends) - 1)
+    borders = np.where(borders - starts[over] < MIN_TOKENS, starts[over], borders)
+    borders = np.where(ends[over] - borders < MIN_TOKENS, ends[over], borders)
+    edges = np.union1d(np.append(starts, ends[-1]), borders)
+    document = np.searchsorted(ends, edges[:-1], side="right")
+    pieces = part[document]
+    cut = Sequence(pieces.source, pieces.number, pieces.epoch, np.diff(edges), edges[:-1] - starts[document])
+    return cut, keys[document], np.searchsorted(borders, edges[:-1], side="right")
 
 
 def _hashes(array: TokenArray, seed: int) -> npt.NDArray[np.uint64]:
@@ -115,7 +147,8 @@ def _repeat(source: int, array: TokenArray, hashes: npt.NDArray[np.uint64], targ
     number = np.concatenate([np.tile(np.arange(len(tokens)), epochs), extra])
     epoch = np.repeat(np.arange(epochs + 1), [*[len(tokens)] * epochs, len(extra)])
     kept = np.concatenate([np.tile(tokens, epochs), taken[extra]])
-    return Sequence(np.full(len(number), source, np.int16), number, epoch.astype(np.int32), kept)
+    begin = np.zeros(len(number), dtype=np.int64)
+    return Sequence(np.full(len(number), source, np.int16), number, epoch.astype(np.int32), kept, begin)
 
 
 def _cut(sequence: Sequence, max_shard_tokens: int) -> Iterator[Sequence]:
@@ -143,10 +176,11 @@ def _write(
     table = _table(piece, names, arrays)
     sizes = table["bytes"].to_numpy().copy()  # that of polars cannot be written to
     with open_file(payload) as file:
-        for place, (source, number, kept) in enumerate(zip(piece.source, piece.number, piece.tokens, strict=True)):
+        rows = zip(piece.source, piece.number, piece.begin, piece.tokens, strict=True)
+        for place, (source, number, begin, kept) in enumerate(rows):
             document = arrays[names[source]].document(int(number))
             if kept < len(document):
-                document = take_head(document, int(kept))
+                document = take_head(document[begin:], int(kept))
                 sizes[place] = token_bytes[document].sum()
             file.write(document.data)
     width, extra = arrays[names[0]].dtype.itemsize, table.select("source", "epoch")

@@ -22,11 +22,11 @@ import numpy.typing as npt
 import xxhash
 
 from curate.errors import CheckFailed, UsageError, nearest
-from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, assign_sources, count_rows, place_rows
-from curate.tokenize.undraw import unassign_sources, unplace_rows
+from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, place_rows
+from curate.tokenize.rounding import round_to
+from curate.tokenize.staged_draw import assign_staged, row_stages, unassign_staged
+from curate.tokenize.undraw import unplace_rows
 from curate.typed import Mismatch, build
-
-MIN_BLOCK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,14 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnStage:
+    """A part of the sequence: how many tokens it draws of each source."""
+
+    name: str
+    tokens: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Mixture:
     """Tokens to draw in all and by source, and sentences on what differs from what was requested."""
 
@@ -51,6 +59,8 @@ class Mixture:
     max_epochs: float
     shares: tuple[Share, ...]
     notes: tuple[str, ...]
+    stages: tuple[DrawnStage, ...] = ()
+    """One after the other; none where all of the sequence is mixed alike."""
 
 
 def plan_mixture(
@@ -66,21 +76,21 @@ def plan_mixture(
     Raises:
         UsageError: a weight is of no known source, negative or not finite.
     """
-    _check_weights(available, weights)
+    check_weights(available, weights)
     held = {name: Fraction(available[name]) for name in available}
     parts = {name: Fraction(str(weights.get(name, 0))) for name in available} if weights else held
     total = sum(parts.values())
     asked = {name: part / (total or 1) for name, part in parts.items()}
     wanted = sum(available[name] for name in available if asked[name]) if tokens is None else tokens
     limits = {name: math.floor(held[name] * Fraction(str(max_epochs))) for name in available}
-    given = _fill(asked, limits, wanted)
+    given = fill(asked, limits, wanted)
     drawn = sum(given.values())
     shares = tuple(_share(name, asked[name], given[name], drawn, available[name]) for name in available)
     notes = _notes(available, weights, shares, wanted, max_epochs)
     return Mixture(tokens=drawn, max_epochs=max_epochs, shares=shares, notes=notes)
 
 
-def _check_weights(available: Mapping[str, int], weights: Mapping[str, float]) -> None:
+def check_weights(available: Mapping[str, int], weights: Mapping[str, float]) -> None:
     for name, weight in weights.items():
         if name not in available:
             raise UsageError(f'the mixture weighs "{name}", which is no source{nearest(name, available)}')
@@ -88,7 +98,7 @@ def _check_weights(available: Mapping[str, int], weights: Mapping[str, float]) -
             raise UsageError(f'the weight of "{name}" is {weight}; it must be a number of at least 0')
 
 
-def _fill(asked: Mapping[str, Fraction], limits: Mapping[str, int], wanted: int) -> dict[str, int]:
+def fill(asked: Mapping[str, Fraction], limits: Mapping[str, int], wanted: int) -> dict[str, int]:
     """Water-filling: sources over their limit stand at it, and the rest shares what is left, until none is over."""
     full: set[str] = set()
     while True:
@@ -97,18 +107,9 @@ def _fill(asked: Mapping[str, Fraction], limits: Mapping[str, int], wanted: int)
         ideal = {name: asked[name] * left / open_weight for name in asked if name not in full and asked[name]}
         over = {name for name, amount in ideal.items() if amount > limits[name]}
         if not over:
-            whole = _round(ideal, left) if ideal else {}
+            whole = round_to(ideal, left) if ideal else {}
             return {name: limits[name] if name in full else min(whole.get(name, 0), limits[name]) for name in asked}
         full |= over  # at least one more each turn, so that it ends
-
-
-def _round(ideal: Mapping[str, Fraction], total: int) -> dict[str, int]:
-    """Whole numbers that sum to `total`, by largest remainder; ties go to the first."""
-    counts = {name: math.floor(amount) for name, amount in ideal.items()}
-    by_remainder = sorted(ideal, key=lambda name: counts[name] - ideal[name])
-    for name in by_remainder[: total - sum(counts.values())]:
-        counts[name] += 1
-    return counts
 
 
 def _share(name: str, asked: Fraction, tokens: int, total: int, available: int) -> Share:
@@ -149,7 +150,8 @@ class Draw:
 
     Rows overlap in one token: the last of a row is predicted in it, and given in the next. Shares hold to the row at
     the end of every block of rows (16, or 4 / smallest weight); within a source every row is drawn once an epoch, in
-    another order and cut at other places each time.
+    another order and cut at other places each time. Stages have weights of their own, and go on in each source where
+    the stage before has stopped.
     """
 
     def __init__(self, mixture: Mixture, *, seed: int, row_length: int, held: Mapping[str, int]) -> None:
@@ -168,11 +170,10 @@ class Draw:
         if self.rows >= 1 << (63 - WEIGHT_BITS):  # a position times a weight must fit into 63 bits
             raise UsageError(f"{self.rows:,} rows are too many; make rows longer than {row_length} tokens")
         self.row_length = row_length
-        self.weights = _whole_weights(drawn, mixture.tokens)
+        stages = mixture.stages or (DrawnStage("", {share.name: share.tokens for share in drawn}),)
+        key = np.uint64(xxhash.xxh3_64_intdigest(b"draw", seed=seed))
+        self.stages = tuple(row_stages(stages, self.sources, self.rows, row_length, key))
         self._held = np.array([held[name] for name in self.sources], dtype=np.int64)
-        # The next power of two: in a block, the source of the smallest weight has four rows at least.
-        self._block = 1 << max((4 << WEIGHT_BITS) // int(self.weights.min()), MIN_BLOCK).bit_length()
-        self._key = np.uint64(xxhash.xxh3_64_intdigest(b"draw", seed=seed))
         names = [xxhash.xxh3_64_intdigest(f"source/{name}".encode(), seed=seed) for name in self.sources]
         self._source_keys = np.array(names, dtype=np.uint64)
 
@@ -181,9 +182,7 @@ class Draw:
 
         A row is `open_shards(…).gather([start], row_length + 1)`: the source is a ring, so every start is a valid one.
         """
-        source, drawn = assign_sources(
-            positions, rows=self.rows, block=self._block, weights=self.weights, key=self._key
-        )
+        source, drawn = assign_staged(positions, self.stages)
         held, keys = self._held[source], self._source_keys[source]
         epoch, start = place_rows(drawn, held=held, row_length=self.row_length, keys=keys)
         return DrawnRows(source.astype(np.int32), epoch, start)
@@ -191,22 +190,10 @@ class Draw:
     def find(self, source: int, first: int, last: int) -> npt.NDArray[np.int64]:
         """The positions of the plan, in order, whose rows hold one of the tokens [first, last) of a source (by its
         index in `sources`), inputs or last target."""
-        drawn = int(count_rows(self.weights, np.array([self.rows]))[0, source])
+        drawn = int(sum(stage.counts[source] for stage in self.stages))
         held, key = int(self._held[source]), self._source_keys[source]
         numbers, _ = unplace_rows(first, last, drawn=drawn, held=held, row_length=self.row_length, key=key)
-        found = unassign_sources(
-            source, numbers, rows=self.rows, block=self._block, weights=self.weights, key=self._key
-        )
-        return np.sort(found)
-
-
-def _whole_weights(drawn: list[Share], total: int) -> npt.NDArray[np.int64]:
-    """Weights as parts of 2**WEIGHT_BITS, at least one part each, summing to it exactly."""
-    ideal = {share.name: Fraction(share.tokens << WEIGHT_BITS, total) for share in drawn}
-    parts = np.array(list(_round(ideal, 1 << WEIGHT_BITS).values()), dtype=np.int64)
-    parts = np.maximum(parts, 1)  # a source that gives little still has a row
-    parts[parts.argmax()] += (1 << WEIGHT_BITS) - parts.sum()  # where it matters least
-    return parts
+        return np.sort(unassign_staged(source, numbers, self.stages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +253,10 @@ def _check_record(record: MixtureRecord) -> None:
         raise ValueError("a source stands twice, or holds nothing that is known")
     if min((share.tokens for share in shares), default=0) < 0 or sum(s.tokens for s in shares) != record.mixture.tokens:
         raise ValueError(f"the shares do not add up to {record.mixture.tokens:,} tokens")
+    if record.mixture.stages and any(
+        sum(stage.tokens.get(share.name, 0) for stage in record.mixture.stages) != share.tokens for share in shares
+    ):
+        raise ValueError("the stages do not add up to the shares")
     if not 0 <= vocabulary.end_of_text < vocabulary.size:
         raise ValueError(f"end-of-text is {vocabulary.end_of_text} among {vocabulary.size} ids")
     if not 0 <= record.seed < 2**63:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 Int64s = npt.NDArray[np.int64]
 
 
-class Pieces(NamedTuple):
+class DocumentPieces(NamedTuple):
     """Parts of documents, int64[pieces] each: the number of the document, the first of its tokens, how many."""
 
     document: Int64s
@@ -34,13 +34,13 @@ class Packing(NamedTuple):
     rows: int
 
 
-def cut_documents(tokens: Int64s, row_length: int) -> Pieces:
+def cut_documents(tokens: Int64s, row_length: int) -> DocumentPieces:
     """Documents of so many tokens as pieces of at most a row: a longer one gives whole rows, and what is left."""
     parts = -(-tokens // row_length)
     document = np.repeat(np.arange(len(tokens), dtype=np.int64), parts)
     number = np.arange(len(document), dtype=np.int64) - np.repeat(np.cumsum(parts) - parts, parts)
     begin = number * row_length
-    return Pieces(document, begin, np.minimum(tokens[document] - begin, row_length))
+    return DocumentPieces(document, begin, np.minimum(tokens[document] - begin, row_length))
 
 
 def pack(lengths: Int64s, row_length: int) -> Packing:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from curate.tokenize.draw import derive, permute
 from curate.tokenize.exports.format import PARTS, Format, Part, Unit, Wanted
 from curate.tokenize.exports.payload import document_ends
-from curate.tokenize.pack import Packing, Pieces, cut_documents, pack
+from curate.tokenize.pack import DocumentPieces, Packing, cut_documents, pack
 from curate.tokenize.shards import TokenArray
 
 Int64s = npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ def _shuffled(packing: Packing) -> Packing:
     return Packing(order[packing.row], packing.place, packing.rows)
 
 
-def _write_rows(path: Path, array: TokenArray, pieces: Pieces, packing: Packing, wanted: Wanted) -> None:
+def _write_rows(path: Path, array: TokenArray, pieces: DocumentPieces, packing: Packing, wanted: Wanted) -> None:
     rows = np.lib.format.open_memmap(
         path, mode="w+", dtype=array.dtype.newbyteorder("="), shape=(packing.rows, wanted.row_length)
     )
@@ -51,7 +51,7 @@ def _write_rows(path: Path, array: TokenArray, pieces: Pieces, packing: Packing,
     rows.flush()
 
 
-def _write_pieces(path: Path, pieces: Pieces, packing: Packing) -> None:
+def _write_pieces(path: Path, pieces: DocumentPieces, packing: Packing) -> None:
     table = np.stack([packing.row, packing.place, pieces.length, pieces.document], axis=1)
     np.save(path, table[np.lexsort((packing.place, packing.row))])
 
