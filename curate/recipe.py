@@ -253,10 +253,12 @@ class TokenizerChoice:
 
 @dataclass(frozen=True, slots=True)
 class Tokenize:
-    """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json or tiktoken file."""
+    """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json, a tiktoken file or a
+    SentencePiece model."""
 
     tokenizer: TokenizerChoice | str = TokenizerChoice()
-    """`{ train = { … } }`, "bytes", or the path of a tokenizer.json or tiktoken file."""
+    """`{ train = { … } }`, "bytes", or the path of a tokenizer.json, a tiktoken file or a
+    SentencePiece model."""
     end_of_text: str | None = None
     """The token that ends a text (default: the one that the tokenizer's own files declare)."""
     validation: float = field(default=0.005, metadata={"range": (0.0, 0.5)})

@@ -19,13 +19,12 @@ from curate.errors import DocumentError, UsageError
 from curate.tokenize.backends import Backend, Bytes, library_errors
 from curate.tokenize.json_file import JsonFile
 from curate.tokenize.rank_file import RankFile, is_rank_file
+from curate.tokenize.sentencepiece_file import SentencePieceFile, is_sentencepiece
 
 PIECE_CHARACTERS = 1 << 20
 """Longer documents are encoded in pieces: encoders take many times the memory of their text."""
 MAX_FILE_BYTES = 1 << 28
 """The largest published ones have some 35 MB."""
-SENTENCEPIECE = b"\n"
-"""The first byte of such a model: a protocol buffer, whose field 1 is the list of pieces."""
 SAFE_CUT = re.compile(r"[^\W_](?=[ \n][^\W\d_])")
 """A letter or digit, then one space or newline, then a letter: every GPT-like split ends a word there."""
 
@@ -101,7 +100,8 @@ def cut_text(text: str, length: int = PIECE_CHARACTERS) -> Iterator[str]:
 
 
 def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Tokenizer:
-    """ "bytes" (257 ids), the path of a tokenizer.json, or the path of a tiktoken file named after its encoding.
+    """ "bytes" (257 ids), or the path of a tokenizer.json, of a tiktoken file named after its encoding, or of a
+    SentencePiece model.
 
     `end_of_text` is the token that ends a text; without it the files must declare one (see `end_of_text`).
 
@@ -120,7 +120,7 @@ def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Token
 def _read(path: Path) -> bytes:
     if not path.is_file():
         raise UsageError(
-            f'there is no tokenizer "{path}": give "bytes", or the path of a tokenizer.json or tiktoken file'
+            f'there is no tokenizer "{path}": give "bytes", or the path of a tokenizer.json, tiktoken file or SentencePiece model'
         )
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -136,12 +136,9 @@ def _backend(content: bytes, path: Path, end_of_text: str | None) -> Backend:
         return JsonFile(content.decode("utf-8", "replace"), path, end_of_text)
     if is_rank_file(content) or path.suffix == ".tiktoken":
         return RankFile(content, path, end_of_text)
-    if content[:1] == SENTENCEPIECE:
-        raise UsageError(
-            f"{path} looks like a SentencePiece model, which is not read here: give the tokenizer.json of the same "
-            f"model, as transformers' save_pretrained writes it"
-        )
-    raise UsageError(f"{path} is neither a tokenizer.json nor a tiktoken file")
+    if is_sentencepiece(content):
+        return SentencePieceFile(content, path, end_of_text)
+    raise UsageError(f"{path} is neither a tokenizer.json, a tiktoken file nor a SentencePiece model")
 
 
 def token_bytes_file(tokenizer: Tokenizer) -> bytes:
