@@ -119,9 +119,8 @@ def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Token
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise UsageError(
-            f'there is no tokenizer "{path}": give "bytes", or the path of a tokenizer.json, tiktoken file or SentencePiece model'
-        )
+        known = "a tokenizer.json, tiktoken file or SentencePiece model"
+        raise UsageError(f'there is no tokenizer "{path}": give "bytes", or the path of {known}')
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UsageError(f"{path} has {path.stat().st_size:,} bytes; no tokenizer has more than {MAX_FILE_BYTES:,}")
