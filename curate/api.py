@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from curate.extract.extraction import JudgedBlock
     from curate.report.check import Checked
     from curate.report.concerns import Concern
+    from curate.report.fertility import Fertilities
     from curate.report.losses import Loss
     from curate.report.plan import Planned
     from curate.report.retune import Retuning
@@ -117,6 +118,12 @@ class Run(RunFolder):
         if step is not None:
             position = range(step * sequence.batch_rows, (step + 1) * sequence.batch_rows)
         return samples_at(self, [position] if isinstance(position, int) else [*(position or ())], sequence)
+
+    def fertility(self, others: Sequence[str | Path] = (), *, sample_bytes: int = 1_000_000) -> Fertilities:
+        """Bytes of text per token, by source and language, in the run's tokenizer and in others by their files."""
+        from curate.report.fertility import fertility
+
+        return fertility(self, others, sample_bytes=sample_bytes)
 
     def retune(
         self,
