@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         "fertility",
         "tell how many bytes of text a token stands for, by source and language, beside other tokenizers",
         run,
-        about="A vocabulary that has not seen a language cuts it into bytes, and a text in it costs several times more.",
+        about="A vocabulary that has not seen a language cuts it into bytes: a text in it costs several times more.",
         examples=["curate fertility runs/quickstart", "curate fertility runs/quickstart --beside llama.json"],
     )
     add_run(command)
