@@ -1,6 +1,7 @@
 """What an entity of personal data must answer: it is one object, and a row of `curate.scrub.entities`.
 
 text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place            Recognizer: Presidio finds it, with others
+                                                        Pattern: one scan finds the candidates of all, and it looks at its
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Literal
 
 Find = Callable[[str], Iterable[tuple[int, int]]]
 """From a text to where findings start and end in it, in characters."""
+Check = Callable[[bytes, int, int], Iterable[tuple[int, int]]]
+"""From a text in UTF-8, and where a candidate starts and ends in it, to where findings do, in bytes and in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,16 @@ class Recognizer:
     """Whether a finding has a digit in it; texts without one are not looked at, then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Candidates of one shape that `curate.scrub.scan` finds in a batch, and what of them counts."""
+
+    shape: int
+    check: Check
+    sizes: tuple[int, ...] = ()
+    """Of DIGITS and CODE, how long; by default all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """One kind of personal data, and what finds it."""
@@ -31,7 +44,7 @@ class Entity:
     """In capitals; documents have a count `pii_<name in small letters>`."""
     about: str
     """What counts as one, as docs/scrub.md says it."""
-    find: Find | Recognizer
+    find: Find | Pattern | Recognizer
     can_hold: str = ""
     """A regular expression that every text with such an entity matches; the others are not looked at."""
     replacement: str = ""
