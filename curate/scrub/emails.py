@@ -89,7 +89,7 @@ def emails_within(data: bytes, first: int, last: int) -> Iterator[Span]:
     Of `a@b.js@example.org`, what is behind the first `@` is tried as well.
     """
     pattern, at = _pattern(), first
-    while found := pattern.search(data, at, last):
+    while data.find(b"@", at, last) >= 0 and (found := pattern.search(data, at, last)):
         start, end = found.span()
         sign = data.index(b"@", start)
         domain = _domain(data[sign + 1 : end].decode())
@@ -202,5 +202,5 @@ def _line(data: bytes, start: int, end: int) -> tuple[str, str]:
 EMAIL_ADDRESS = Entity(
     name="EMAIL_ADDRESS",
     about="`something@some.domain` in letters of any script, under a top-level domain that exists",
-    find=Pattern(MAIL, emails_within),
+    find=Pattern((MAIL,), emails_within),
 )

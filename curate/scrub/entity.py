@@ -28,12 +28,12 @@ class Recognizer:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Candidates of one shape that `curate.scrub.scan` finds in a batch, and what of them counts."""
+    """Candidates of some shapes that `curate.scrub.scan` finds in a batch, and what of them counts."""
 
-    shape: int
+    shapes: tuple[int, ...]
     check: Check
     sizes: tuple[int, ...] = ()
-    """Of DIGITS and CODE, how long; by default all."""
+    """How long those are that are DIGITS or CODE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

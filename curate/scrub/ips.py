@@ -123,5 +123,5 @@ def _begins(pattern: str, piece: bytes) -> bool:
 IP_ADDRESS = Entity(
     name="IP_ADDRESS",
     about="public addresses, version 4 and 6, that are no version, section or object identifier",
-    find=Pattern(HOST, ips_within),
+    find=Pattern((HOST,), ips_within),
 )

@@ -25,7 +25,7 @@ Looks = Mapping[tuple[int, int], Sequence[tuple[int, Check]]]
 """From a shape, with its size where it has one, to who asks for it: the place of an entity, and its check."""
 
 SIZED = (DIGITS, CODE)
-MAX_SIZE = 64
+"""Shapes whose entities are asked about some sizes alone."""
 
 
 def find_by_patterns(texts: pl.Series, entities: Sequence[Entity]) -> dict[int, Found]:
@@ -59,8 +59,9 @@ def _looks(entities: Sequence[Entity]) -> Looks:
     looks: dict[tuple[int, int], list[tuple[int, Check]]] = defaultdict(list)
     for place, entity in enumerate(entities):
         assert isinstance(entity.find, Pattern), entity.name
-        for size in (entity.find.sizes or range(MAX_SIZE)) if entity.find.shape in SIZED else (0,):
-            looks[entity.find.shape, size].append((place, entity.find.check))
+        for shape in entity.find.shapes:
+            for size in entity.find.sizes if shape in SIZED else (0,):
+                looks[shape, size].append((place, entity.find.check))
     return looks
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from curate.text.bits import BLOCK, NO_BITS, ONE, bits_below, trailing_zeros
 from curate.text.buffers import TextBuffers
 from curate.text.compiled import inner, kernel, part, pointer
 
@@ -18,8 +19,8 @@ MAIL, HOST, PHONE, DIGITS, CODE, ACCOUNT, WALLET, HARDWARE, LOGIN = range(9)
 """Shapes: a run with `@` and a dot; one of hexadecimal digits, dots and colons; a number in groups as telephones have;
 digits in known groups; letters and digits of a known pattern; an IBAN's; a wallet's; six pairs; `://name:word@`."""
 
-WORD, DIGIT, HEX, AT_HOME, OF_HOST, LETTER, SIGN = (1 << bit for bit in range(7))
-"""Classes of bytes. AT_HOME: in addresses, any byte above ASCII among them; SIGN: what a word is not."""
+WORD, DIGIT, HEX, AT_HOME, OF_HOST, LETTER = (1 << bit for bit in range(6))
+"""Classes of bytes. AT_HOME: in e-mail addresses, any byte above ASCII among them."""
 
 
 def _classes() -> npt.NDArray[np.uint8]:
@@ -35,14 +36,13 @@ def _classes() -> npt.NDArray[np.uint8]:
             | AT_HOME * (is_word or byte >= 128 or char in "%+~-.'\\@")
             | OF_HOST * (is_hex or char in ".:")
             | LETTER * (byte < 128 and char.isalpha())
-            | SIGN * (char in "@.:+(")
         )
     return table
 
 
 CLASSES = _classes()
 AT, DOT, COLON, PLUS, OPEN, CLOSE, DASH, SPACE, SLASH, COMMA = (ord(sign) for sign in "@.:+()- /,")
-ZERO, NINE, CASE = ord("0"), ord("9"), 0x20
+ZERO, AT_SIGN, CASE = np.uint8(ord("0")), np.uint8(AT), 0x20
 
 MIN_PHONE, MAX_PHONE = 7, 17
 """Digits of a telephone number, with the zeros of an international call before it (E.164 has 15)."""
@@ -52,7 +52,7 @@ GROUPS = tuple(
     tuple(int(size) for size in groups.split())
     for groups in (
         "3 2 4|3 3 3|3 3 4|2 3 3 3|4 4 4|4 4 4 4|4 6 5|4 6 4|4 4 4 4 3|4 4 5|6 7|6 6|3 3 3 2|6 4|8 4|2 2 2 3 2|3 4 4 2"
-        "|1 4 5 2 1|1 2 2 2 3 3 2|1 2 2 2 3 3|13 2|6 5|6 2 5|6 4 3|6 4 2 1|4 5 1|8 2|9 2|6 3"
+        "|1 4 5 2 1|1 2 2 2 3 3 2|1 2 2 2 3 3|13 2|6 5|6 2 5|6 4 3|6 4 2 1|4 5 1|9 2|4 2 3"
     ).split("|")
 )
 """In which groups numbers are written that an entity asks for."""
@@ -100,35 +100,79 @@ def _scan(data, offsets, wanted, rows):
 
 @part
 def _scan_one(data, low, high, wanted, rows, count):
-    at, mail_end, host_end, phone_end = low, low, low, low
-    while at < high:
-        kind = CLASSES[data[at]]
-        if kind & WORD:
-            start, letters = at, np.uint64(0)
-            while at < high and CLASSES[data[at]] & WORD:
-                is_letter = CLASSES[data[at]] & DIGIT == 0
-                letters |= np.uint64(is_letter) << np.uint64(min(at - start, 63))
-                at += 1
-            if letters == 0:
+    """From one digit or sign to the next; words without a digit cost nothing."""
+    word_end, mail_end, host_end, phone_end = low, low, low, low
+    marks = _marks(wanted)
+    for first in range(low, high, BLOCK):
+        bits = _marked(data, first, high, marks)
+        while bits != NO_BITS:
+            at = first + np.int64(trailing_zeros(bits))
+            bits &= bits - ONE
+            sign = data[at]
+            if CLASSES[sign] & DIGIT:
+                start, end, letters = _whole_word(data, word_end, high, at)
+                word_end = end
+                bits &= ~bits_below(min(end - first, BLOCK))
+                if letters:
+                    count = _word(data, low, high, start, end, letters, wanted, rows, count)
+                    continue
                 if wanted & 1 << PHONE and start >= phone_end:
                     phone_end, count = _phone(data, low, high, start, rows, count)
-                count = _number(data, low, high, start, at, wanted, rows, count)
+                count = _number(data, low, high, start, end, wanted, rows, count)
+            elif sign == AT:
+                if wanted & 1 << MAIL and at >= mail_end:
+                    mail_end, count = _mail(data, mail_end, high, at, rows, count)
+            elif sign == PLUS or sign == OPEN:
+                if at >= phone_end:
+                    phone_end, count = _phone(data, low, high, at, rows, count)
             else:
-                count = _word(data, low, high, start, at, letters, wanted, rows, count)
-            continue
-        if kind & SIGN:
-            sign = data[at]
-            if sign == AT and wanted & 1 << MAIL and at >= mail_end:
-                mail_end, count = _mail(data, mail_end, high, at, rows, count)
-            elif (sign == DOT or sign == COLON) and wanted & 1 << HOST and at >= host_end:
-                if _may_be_host(data, low, high, at):
+                if wanted & 1 << HOST and at >= host_end and _may_be_host(data, low, high, at):
                     host_end, count = _host(data, host_end, high, at, rows, count)
-            elif (sign == PLUS or sign == OPEN) and wanted & 1 << PHONE and at >= phone_end:
-                phone_end, count = _phone(data, low, high, at, rows, count)
-            if sign == COLON and wanted & 1 << LOGIN:
-                count = _login(data, high, at, rows, count)
-        at += 1
+                if sign == COLON and wanted & 1 << LOGIN:
+                    count = _login(data, high, at, rows, count)
+                if wanted & 1 << HARDWARE:
+                    count = _hardware(data, low, high, at, rows, count)
     return count
+
+
+@inner
+def _marks(wanted):
+    """The first bytes of what is wanted: below which distance from 0x30 (0 to 9, the colon), and four signs."""
+    has_digits = wanted & (1 << PHONE | 1 << DIGITS | 1 << CODE | 1 << ACCOUNT | 1 << WALLET)
+    has_colons = wanted & (1 << HOST | 1 << LOGIN | 1 << HARDWARE)
+    near = np.uint8(11 if has_digits and has_colons else 10 if has_digits else 0)
+    colon = np.uint8(COLON if has_colons else AT)
+    dot = np.uint8(DOT if wanted & (1 << HOST | 1 << HARDWARE) else AT)
+    dash = np.uint8(DASH if wanted & 1 << HARDWARE else AT)
+    plus, opening = np.uint8(PLUS if wanted & 1 << PHONE else AT), np.uint8(OPEN if wanted & 1 << PHONE else AT)
+    return near, colon, dot, dash, plus, opening
+
+
+@inner
+def _marked(data, first, high, marks):
+    """Bit i: one of these stands at `first + i`. A loop of known length compiles to vector instructions."""
+    near, colon, dot, dash, plus, opening = marks
+    bits = NO_BITS
+    for bit in range(BLOCK if first + BLOCK <= high else high - first):
+        byte = data[first + bit]
+        is_one = (byte ^ ZERO) < near
+        is_one |= (byte == AT_SIGN) | (byte == colon) | (byte == dot) | (byte == dash) | (byte == plus) | (byte == opening)
+        bits |= np.uint64(is_one) << np.uint64(bit)
+    return bits
+
+
+@inner
+def _whole_word(data, low, high, at):
+    """Where the word around a digit starts and ends, and which of its first 63 bytes are no digits."""
+    start, end, letters = at, at, NO_BITS
+    while start > low and CLASSES[data[start - 1]] & WORD:
+        start -= 1
+    for place in range(start, at):
+        letters |= np.uint64(CLASSES[data[place]] & DIGIT == 0) << np.uint64(min(place - start, 63))
+    while end < high and CLASSES[data[end]] & WORD:
+        letters |= np.uint64(CLASSES[data[end]] & DIGIT == 0) << np.uint64(min(end - start, 63))
+        end += 1
+    return start, end, letters
 
 
 @inner
@@ -210,7 +254,7 @@ def _phone(data, low, high, first, rows, count):
     if _is(data, low, high, end, WORD) and data[end] | CASE != ord("x") and data[end] | CASE != ord("e"):
         return max(end, first + 1), count
     is_inside = _is(data, low, high, first - 2, DIGIT) and (
-        _has(data, low, high, first - 1, DOT) or _has(data, low, high, first - 1, COMMA)
+        data[first - 1] == DOT or data[first - 1] == COMMA or data[first - 1] == COLON
     )
     if digits < MIN_PHONE or digits > MAX_PHONE or is_inside:
         return max(end, first + 1), count
@@ -245,8 +289,8 @@ def _separator(data, high, at):
 def _number(data, low, high, start, end, wanted, rows, count):
     """What may begin with the digits in `start:end`."""
     size = end - start
-    if wanted & 1 << HARDWARE and (size == 2 or size == 4):
-        count = _hardware(data, low, high, start, end, rows, count)
+    if wanted & 1 << CODE and size == 2:
+        count = _spaced_code(data, low, high, start, rows, count)
     if wanted & 1 << CODE and (size == 6 or size == 8):
         count = _code_behind(data, high, start, end, rows, count)
     if wanted & 1 << WALLET and 26 <= size <= 35:
@@ -314,8 +358,6 @@ def _code_behind(data, high, start, end, rows, count):
 def _word(data, low, high, start, end, letters, wanted, rows, count):
     """What may begin with letters and digits in `start:end`."""
     size = end - start
-    if wanted & 1 << HARDWARE and (size == 2 or size == 4):
-        count = _hardware(data, low, high, start, end, rows, count)
     if wanted & 1 << CODE and 8 <= size <= 18:
         for form in range(len(FORM_SIZES)):
             if FORM_SIZES[form] == size and FORM_LETTERS[form] == letters:
@@ -324,8 +366,6 @@ def _word(data, low, high, start, end, letters, wanted, rows, count):
             count = _put(rows, count, CODE, size, start, end)
         if size == 8 and letters == np.uint64(1):
             count = _code_behind(data, high, start, end, rows, count)
-    if wanted & 1 << CODE and size == 2:
-        count = _spaced_code(data, high, start, end, rows, count)
     if wanted & 1 << ACCOUNT and letters & ACCOUNT_HEAD == ACCOUNT_LETTERS and 4 <= size <= 34:
         count = _account(data, high, start, end, rows, count)
     if wanted & 1 << WALLET and 26 <= size <= 74:
@@ -334,18 +374,19 @@ def _word(data, low, high, start, end, letters, wanted, rows, count):
 
 
 @part
-def _spaced_code(data, high, start, end, rows, count):
-    """Two letters, and then pairs: `AB 12 34 56 C`."""
-    at = end
-    for _ in range(3):
-        is_pair = _has(data, start, high, at, SPACE) and _is(data, start, high, at + 1, DIGIT)
-        if not (is_pair and _is(data, start, high, at + 2, DIGIT)):
-            return count
-        at += 3
-    is_last = _has(data, start, high, at, SPACE) and _is(data, start, high, at + 1, LETTER)
-    if not is_last or _is(data, start, high, at + 2, WORD):
+def _spaced_code(data, low, high, first, rows, count):
+    """Pairs, with two letters before them and one behind: `AB 12 34 56 C`."""
+    start, last = first - 3, first + 9
+    if start < low or last >= high or not _is(data, low, high, start, LETTER) or not CLASSES[data[start + 1]] & LETTER:
         return count
-    return _put(rows, count, CODE, at + 2 - start, start, at + 2)
+    for pair in range(3):
+        at = first + 3 * pair
+        if data[at - 1] != SPACE or not CLASSES[data[at]] & DIGIT or not CLASSES[data[at + 1]] & DIGIT:
+            return count
+    is_apart = not _is(data, low, high, start - 1, WORD) and not _is(data, low, high, last + 1, WORD)
+    if data[last - 1] != SPACE or not CLASSES[data[last]] & LETTER or not is_apart:
+        return count
+    return _put(rows, count, CODE, last + 1 - start, start, last + 1)
 
 
 @part
@@ -368,21 +409,26 @@ def _account(data, high, start, end, rows, count):
 
 
 @part
-def _hardware(data, low, high, start, end, rows, count):
-    """Six pairs of hexadecimal digits between colons or hyphens, or three groups of four between dots."""
-    size = end - start
-    sign = data[end] if end < high else 0
-    if not (size == 2 and (sign == COLON or sign == DASH) or size == 4 and sign == DOT):
+def _hardware(data, low, high, at, rows, count):
+    """Six pairs of hexadecimal digits between colons or hyphens, or three groups of four between dots.
+
+    Looked for at the first of the signs.
+    """
+    sign = data[at]
+    size = 4 if sign == DOT else 2
+    start, last = at - size, at - size + (14 if sign == DOT else 17)
+    if start < low or last > high:
         return count
-    last = start + (17 if size == 2 else 14)
-    for at in range(start, last):
-        is_sign = (at - start) % (size + 1) == size
-        if at >= high or (data[at] != sign if is_sign else not CLASSES[data[at]] & HEX):
+    for place in range(start, last):
+        is_sign = (place - start) % (size + 1) == size
+        if data[place] != sign if is_sign else not CLASSES[data[place]] & HEX:
             return count
-    is_longer = _is(data, start, high, last, WORD) or (
-        _has(data, start, high, last, sign) and _is(data, start, high, last + 1, HEX)
+    is_longer = _is(data, low, high, last, WORD) or (
+        _has(data, low, high, last, sign) and _is(data, low, high, last + 1, HEX)
     )
-    is_within = _has(data, low, high, start - 1, sign) and _is(data, low, high, start - 2, HEX)
+    is_within = _is(data, low, high, start - 1, WORD) or (
+        _has(data, low, high, start - 1, sign) and _is(data, low, high, start - 2, HEX)
+    )
     return count if is_longer or is_within else _put(rows, count, HARDWARE, 0, start, last)
 
 
