@@ -32,8 +32,8 @@ NOUNS = (
 )
 VERBS = r"call(?:s|ed|ing)?|dial|ring|rufen|anruf\w*|reach|texts?|sms|contact|answer\w*|messages? (?:on|to|at)|desk|office|home|work"
 """What is said of other numbers as well: beside these, a number has to stand in groups."""
-BEHIND = rf"[\s(/-]{{0,2}}(?:{NOUNS})"
-PLACES = r"[\s(/-]{0,2}(?:office|desk|home|work|direct)"
+BEHIND_IT = r"[\s(/-]{0,2}(?:%s)"
+PLACES = "office|desk|home|work|direct"
 
 PLAIN = re.compile(rb"\d+")
 YEAR = rb"(?:1[4-9]|20)\d\d"
@@ -75,13 +75,12 @@ def _with_extension(data: bytes, end: int) -> int:
 
 
 def _is_spoken_of(data: bytes, start: int, end: int, written: bytes) -> bool:
-    """A noun stands before it or behind it; or a verb before it, and it is in groups and no one's number else."""
-    before, after = max(0, start - MAX_BEFORE), min(len(data), end + MAX_AFTER)
-    if words_pattern(NOUNS).search(data, before, start) or words_pattern(BEHIND).match(data, end, after):
+    """A noun stands before it or behind it; where it is in groups and no one's number else, a verb or a place will do."""
+    is_weak = PLAIN.fullmatch(written) or SSN.fullmatch(written)
+    before, behind = (NOUNS, NOUNS) if is_weak else (f"{NOUNS}|{VERBS}", f"{NOUNS}|{PLACES}")
+    if words_pattern(before).search(data, max(0, start - MAX_BEFORE), start):
         return True
-    if PLAIN.fullmatch(written) or SSN.fullmatch(written):
-        return False
-    return bool(words_pattern(VERBS).search(data, before, start) or words_pattern(PLACES).match(data, end, after))
+    return bool(words_pattern(BEHIND_IT % behind).match(data, end, min(len(data), end + MAX_AFTER)))
 
 
 def _international_size(written: bytes, is_spoken_of: bool) -> int:

@@ -104,7 +104,10 @@ def _replace_in_one(number: int, text: str, entity: Entity) -> tuple[str, int]:
 
 
 def _put(column: pl.Series, places: pl.Series, values: pl.Series) -> pl.Series:
-    return column.clone().scatter(places, values)
+    """The column with other values in some places; texts are gathered and not copied."""
+    order = np.arange(len(column))
+    order[places] = len(column) + np.arange(len(values))
+    return pl.concat([column, values], rechunk=False).gather(order)
 
 
 def _replace_recognized(
