@@ -217,17 +217,20 @@ def _may_be_host(data, low, high, at):
 
 @part
 def _host(data, low, high, at, rows, count):
-    """The run around it, if it has three dots or two colons."""
-    start, end, dots, colons = at, at, 0, 0
+    """The run around it, if it has three dots between digits, or two colons and one that may be of version 6."""
+    start, end, dots, colons, is_public = at, at, 0, 0, False
     while start > low and CLASSES[data[start - 1]] & OF_HOST:
         start -= 1
-        dots += data[start] == DOT
-        colons += data[start] == COLON
     while end < high and CLASSES[data[end]] & OF_HOST:
-        dots += data[end] == DOT
-        colons += data[end] == COLON
         end += 1
-    return end, _put(rows, count, HOST, 0, start, end) if dots > 2 or colons > 1 else count
+    for place in range(start, end):
+        if data[place] == DOT:
+            dots += _may_be_host(data, start, end, place)
+        elif data[place] == COLON:
+            colons += 1
+            is_public |= _may_be_host(data, start, end, place)
+    is_one = dots > 2 or (colons > 1 and is_public)
+    return end, _put(rows, count, HOST, 0, start, end) if is_one else count
 
 
 @part
