@@ -88,7 +88,7 @@ def labeled(path: Path, datafog: Path | None) -> None:
     print(f"{'750 labeled sentences':<24}{'side':<14}{'recall':>8}{'precision':>11}{'exact':>7}{'labels':>8}")
     for kind in [entity.name for entity in PATTERNS]:
         gold = [
-            [(span["start_position"], span["end_position"]) for span in sentence["spans"] if span["entity_type"] == kind]
+            [(one["start_position"], one["end_position"]) for one in sentence["spans"] if one["entity_type"] == kind]
             for sentence in sentences
         ]
         if any(gold):

@@ -10,22 +10,30 @@ from collections.abc import Iterator
 
 from curate.scrub.checksums import is_mod_97
 from curate.scrub.entity import Entity, Pattern
-from curate.scrub.scan import ACCOUNT
+from curate.scrub.scan.shapes import ACCOUNT
 from curate.scrub.spans import Span
 
-LENGTHS = {
-    country: int(length)
-    for length, countries in (
-        line.split(":")
-        for line in (
-            "15:NO|16:BE|18:DK FK FO FI GL NL SD|19:MK SI|20:AT BA EE KZ LT LU MN XK|21:CH HR LI LV"
-            "|22:BG BH CR DE GB GE IE ME RS VA|23:AE GI IL IQ OM SO TL|24:AD CZ ES MD PK RO SA SE SK TN VG YE"
-            "|25:LY PT ST|26:IS TR|27:BI DJ FR GR IT MC MR SM|28:AL AZ BY CY DO GT HN HU LB NI PL SV|29:BR EG PS QA UA"
-            "|30:JO KW MU|31:MT SC|32:LC|33:RU"
-        ).split("|")
-    )
-    for country in countries.split()
+COUNTRIES = {
+    15: "NO",
+    16: "BE",
+    18: "DK FK FO FI GL NL SD",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU MN XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA",
+    23: "AE GI IL IQ OM SO TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG YE",
+    25: "LY PT ST",
+    26: "IS TR",
+    27: "BI DJ FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU",
+    31: "MT SC",
+    32: "LC",
+    33: "RU",
 }
+LENGTHS = {country: length for length, countries in COUNTRIES.items() for country in countries.split()}
 """By country, from the registry of IBANs (ISO 13616, kept by SWIFT)."""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from curate.scrub.checksums import digits_of, is_luhn
 from curate.scrub.context import is_spoken_of
 from curate.scrub.entity import Entity, Pattern
-from curate.scrub.scan import DIGITS
+from curate.scrub.scan.shapes import DIGITS
 from curate.scrub.spans import Span
 
 COMMON = re.compile(
@@ -25,9 +25,9 @@ RARE = re.compile(
 )
 """Older and longer ones, Maestro, Mir and Troy: one of ten numbers of such a form has a right check digit."""
 WORDS = (
-    r"(?:credit|debit|bank|payment|atm)?[ _]?cards?|cc|ccn|card[ _-]?(?:no|num|number|nr)|visa|master ?card|maestro|amex"
-    r"|american express|diners(?: club)?|discover|jcb|union ?pay|pan|kredit(?:karte|kort)|karten?(?:nummer)?|tarjeta"
-    r"|carte|cartão|carta|karta|karty|карта|карты|卡号|信用卡|カード|카드"
+    r"(?:credit|debit|bank|payment|atm)?[ _]?cards?|cc|ccn|card[ _-]?(?:no|num|number|nr)|visa|master ?card|maestro"
+    r"|amex|american express|diners(?: club)?|discover|jcb|union ?pay|pan|kredit(?:karte|kort)|karten?(?:nummer)?"
+    r"|tarjeta|carte|cartão|carta|karta|karty|карта|карты|卡号|信用卡|カード|카드"
 )
 SHAPES = re.compile(rb"\d+|(\d{4}([ -])\d{4}\2\d{4}\2\d{4}(\2\d{3})?)|\d{4}([ -])\d{6}\4\d{4,5}")
 PLACEHOLDER = re.compile(rb"(\d)\1*|(\d{4})\2*")
@@ -47,6 +47,6 @@ def cards_within(data: bytes, start: int, end: int) -> Iterator[Span]:
 
 CREDIT_CARD = Entity(
     name="CREDIT_CARD",
-    about="numbers with an issuer's prefix and length and a right check digit; rare issuers only beside a word for a card",
+    about="numbers with an issuer's prefix, length and a right check digit; of rare ones beside a word for cards",
     find=Pattern((DIGITS,), cards_within, sizes=tuple(range(12, 20))),
 )

@@ -16,7 +16,7 @@ from typing import Any
 import re2
 
 from curate.scrub.entity import Entity, Pattern
-from curate.scrub.scan import MAIL
+from curate.scrub.scan.shapes import MAIL
 from curate.scrub.spans import Span
 
 SPACED = (

@@ -1,7 +1,8 @@
 """What an entity of personal data must answer: it is one object, and a row of `curate.scrub.entities`.
 
-text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place            Recognizer: Presidio finds it, with others
-                                                        Pattern: one scan finds the candidates of all, and it looks at its
+text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place
+        Pattern: one scan finds the candidates of all, and its check looks at these alone
+        Recognizer: Presidio finds it, with others
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Recognizer:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Candidates of some shapes that `curate.scrub.scan` finds in a batch, and what of them counts."""
+    """Candidates of some shapes that `curate.scrub.scan.texts` finds in a batch, and what of them counts."""
 
     shapes: tuple[int, ...]
     check: Check

@@ -16,7 +16,7 @@ from typing import Any
 import re2
 
 from curate.scrub.entity import Entity, Pattern
-from curate.scrub.scan import HOST
+from curate.scrub.scan.shapes import HOST
 from curate.scrub.spans import Span, in_order
 
 IPV6 = r"(?i:[0-9a-f]{0,4}(?::[0-9a-f.]*){2,})"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from curate.scrub.entity import Entity, Pattern
-from curate.scrub.scan import HARDWARE, LOGIN
+from curate.scrub.scan.shapes import HARDWARE, LOGIN
 from curate.scrub.spans import Span
 
 TEMPLATE = re.compile(rb"[{}<>$%\[\]()\\|\"'`*]|\.\.\.|,")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from curate.scrub import national_checks as checks
 from curate.scrub.context import is_spoken_of
 from curate.scrub.entity import Check, Entity, Pattern
-from curate.scrub.scan import CODE, DIGITS
+from curate.scrub.scan.shapes import CODE, DIGITS
 from curate.scrub.spans import Span
 
 
@@ -35,9 +35,7 @@ def _national(
     return Entity(name=name, about=about, find=Pattern(shapes, ids, sizes))
 
 
-def _ids_within(
-    holds: checks.Holds, weak_holds: checks.Holds, words: str, sure: str, weak: str, signs: bytes
-) -> Check:
+def _ids_within(holds: checks.Holds, weak_holds: checks.Holds, words: str, sure: str, weak: str, signs: bytes) -> Check:
     sure_form, weak_form = (re.compile(form.encode()) if form else None for form in (sure, weak))
 
     def ids_within(data: bytes, start: int, end: int) -> Iterator[Span]:
@@ -195,8 +193,8 @@ NATIONAL = (
         checks.is_steuer_id,
         sizes=(11,),
         weak=r"\d\d( ?)\d{3}\1\d{3}\1\d{3}",
-        words=r"steuer[- ]?(?:id|identifikationsnummer|identifikations(?:-nr|nr)|nummer|nr)|idnr|identifikationsnummer|tin"
-        r"|tax[- ]?id",
+        words=r"steuer[- ]?(?:id|identifikationsnummer|identifikations(?:-nr|nr)|nummer|nr)|idnr|identifikationsnummer"
+        r"|tin|tax[- ]?id",
     ),
     _national(
         "FR_NIR",

@@ -126,7 +126,7 @@ def is_steuer_id(number: bytes) -> bool:
 def is_nir(number: bytes) -> bool:
     """France's, Corsica's letters among them."""
     plain = number.replace(b"2A", b"19", 1).replace(b"2B", b"18", 1) if number[5:7] in (b"2A", b"2B") else number
-    is_month = 1 <= int(number[3:5]) <= 12 or 20 <= int(number[3:5]) <= 42 or 50 <= int(number[3:5])
+    is_month = 1 <= int(number[3:5]) <= 12 or 20 <= int(number[3:5]) <= 42 or int(number[3:5]) >= 50
     return is_month and 97 - int(plain[:13]) % 97 == int(plain[13:])
 
 
@@ -200,5 +200,3 @@ def is_curp(number: bytes) -> bool:
 def is_any(number: bytes) -> bool:
     """For what has no check digit that anybody publishes."""
     return bool(number)
-
-

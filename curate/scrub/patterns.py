@@ -15,7 +15,8 @@ import polars as pl
 
 from curate.errors import DocumentError
 from curate.scrub.entity import Check, Entity, Pattern
-from curate.scrub.scan import CODE, DIGITS, scan_texts
+from curate.scrub.scan.shapes import CODE, DIGITS
+from curate.scrub.scan.texts import scan_texts
 from curate.scrub.spans import in_characters
 from curate.text.buffers import TextBuffers, text_buffers
 

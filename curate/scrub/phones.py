@@ -17,37 +17,52 @@ from typing import Any
 
 from curate.scrub.context import words_pattern
 from curate.scrub.entity import Entity, Pattern
-from curate.scrub.scan import PHONE
+from curate.scrub.scan.shapes import PHONE
 from curate.scrub.spans import Span
 
-REGIONS = (*"AT AU BE CH DE FI FR GB ID IE IL IN IT JP KR NL NZ PH RO SE TH TR TW UA VN ZA".split(),)
+COUNTRIES = "AT AU BE CH DE FI FR GB ID IE IL IN IT JP KR NL NZ PH RO SE TH TR TW UA VN ZA"
 """Where a number within the country begins with 0, so that it is told from others without a word."""
+KINDS = (
+    *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan"),
+)
 MAX_BEFORE, MAX_AFTER, MAX_EXTENSION = 32, 12, 12
 """How many bytes before and behind a number are looked at for words, and for an extension."""
 
 NOUNS = (
     r"(?:tele|cell|smart)?[ -]?phones?(?:[ _]?(?:no|number|nr|num))?|tel|tél|telephone|téléphone|telefon\w*|teléfonos?"
     r"|telefone|telefono|móvil|celular|cellulare|mobile|mobil|mob|handy|cell|fax|telefax|whats ?app|hotline|helpline"
-    r"|toll[- ]free|pager|puh|тел|телефон\w*|факс|電話|电话|手机|傳真|传真|携帯|전화|휴대폰|핸드폰|טלפון|هاتف|फ़ोन|फोन|โทร"
+    r"|toll[- ]free|pager|puh|тел|телефон\w*|факс|電話|电话|手机|傳真|传真|携帯|전화|휴대폰|핸드폰|טלפון|هاتف|फ़ोन|फोन"
+    r"|โทร"
 )
-VERBS = r"call(?:s|ed|ing)?|dial|ring|rufen|anruf\w*|reach|texts?|sms|contact|answer\w*|messages? (?:on|to|at)|desk|office|home|work"
+VERBS = (
+    r"call(?:s|ed|ing)?|dial|ring|rufen|anruf\w*|reach|texts?|sms|contact|answer\w*|messages? (?:on|to|at)|desk|office"
+    r"|home|work"
+)
 """What is said of other numbers as well: beside these, a number has to stand in groups."""
-BEHIND_IT = r"[\s(/-]{0,2}(?:%s)"
 PLACES = "office|desk|home|work|direct"
+BEHIND = r"[\s(/-]{0,2}(?:%s)"
+WORDS = (f"{NOUNS}|{VERBS}", BEHIND % f"{NOUNS}|{PLACES}")
+"""What stands before a number or behind it."""
+STRONG_WORDS = (NOUNS, BEHIND % NOUNS)
+"""The same for one without groups, or in those of something else."""
 
 PLAIN = re.compile(rb"\d+")
 YEAR = rb"(?:1[4-9]|20)\d\d"
 OTHER = re.compile(
     rb"\(?(?:%(year)b([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:\d\d|%(year)b))(?: \d\d?)?|\(?%(year)b[- ./]+%(year)b"
-    rb"|\(?\d+\.\d+|\(?[\d.]+/[\d.]+|\(?\d{1,3}(?:\.\d{1,3}){3}|97[89][- ]\d+[- ]\d+[- ]\d+[- ]\d|(\d)\3*" % {b"year": YEAR}
+    rb"|\(?\d+\.\d+|\(?[\d.]+/[\d.]+|\(?\d{1,3}(?:\.\d{1,3}){3}|97[89][- ]\d+[- ]\d+[- ]\d+[- ]\d|(\d)\3*"
+    % {b"year": YEAR}
 )
-"""Dates with an hour or without, spans of years, decimals, fractions, IP addresses, ISBNs, and one digit over and over."""
+"""Dates with an hour or without, spans of years, decimals, fractions, IP addresses, ISBNs, and one digit alone."""
 SSN = re.compile(rb"\d{3}-\d\d-\d{4}")
 AMERICAN = re.compile(
-    rb"(?<!\d)(?<!\d[-.])(?:\+?1[-. ]?)?(?:\(([2-9]\d\d)\)[ -]?|(?<!\()([2-9]\d\d)[-.])([2-9]\d\d)[-.](\d{4})(?![-.]?\d)"
+    rb"(?<!\d)(?<!\d[-.])(?:\+?1[-. ]?)?(?:\(([2-9]\d\d)\)[ -]?|(?<!\()([2-9]\d\d)[-.])([2-9]\d\d)[-.](\d{4})"
+    rb"(?![-.]?\d)"
 )
 BRAZILIAN = re.compile(rb"\((\d\d)\) ?(9?\d{4})-(\d{4})")
-TRUNK = re.compile(rb"(?:0\d{1,4}|\(0\d{1,4}\))(?:[ /-]{1,3}|(?<=\)))\d{2,8}(?:[ -]\d{2,7}){0,3}|0\d(?:([. -])\d\d)(?:\1\d\d){3}")
+TRUNK = re.compile(
+    rb"(?:0\d{1,4}|\(0\d{1,4}\))(?:[ /-]{1,3}|(?<=\)))\d{2,8}(?:[ -]\d{2,7}){0,3}|0\d(?:([. -])\d\d)(?:\1\d\d){3}"
+)
 """An area code with the 0 before it, and groups."""
 POSTAL = re.compile(rb"\d{5}-\d{4}")
 MIN_TRUNK = 9
@@ -75,12 +90,11 @@ def _with_extension(data: bytes, end: int) -> int:
 
 
 def _is_spoken_of(data: bytes, start: int, end: int, written: bytes) -> bool:
-    """A noun stands before it or behind it; where it is in groups and no one's number else, a verb or a place will do."""
-    is_weak = PLAIN.fullmatch(written) or SSN.fullmatch(written)
-    before, behind = (NOUNS, NOUNS) if is_weak else (f"{NOUNS}|{VERBS}", f"{NOUNS}|{PLACES}")
-    if words_pattern(before).search(data, max(0, start - MAX_BEFORE), start):
-        return True
-    return bool(words_pattern(BEHIND_IT % behind).match(data, end, min(len(data), end + MAX_AFTER)))
+    before, behind = STRONG_WORDS if PLAIN.fullmatch(written) or SSN.fullmatch(written) else WORDS
+    return bool(
+        words_pattern(before).search(data, max(0, start - MAX_BEFORE), start)
+        or words_pattern(behind).match(data, end, min(len(data), end + MAX_AFTER))
+    )
 
 
 def _international_size(written: bytes, is_spoken_of: bool) -> int:
@@ -104,34 +118,34 @@ def _international_size(written: bytes, is_spoken_of: bool) -> int:
 
 
 def _national(written: bytes) -> Span | None:
-    """A number as it is written in North America, Brazil, or a country of REGIONS, and valid there."""
+    """A number as it is written in North America, Brazil, or one of COUNTRIES, and valid there."""
     if found := AMERICAN.search(written):
         area = found[1] or found[2]
-        return found.span() if _plan(("US", "CA"), "").fullmatch(area + found[3] + found[4]) else None
+        return found.span() if _plan("US CA", "").fullmatch(area + found[3] + found[4]) else None
     if found := BRAZILIAN.search(written):
-        return found.span() if _plan(("BR",), "").fullmatch(b"".join(found.groups())) else None
+        return found.span() if _plan("BR", "").fullmatch(b"".join(found.groups())) else None
     is_trunk = written[:2].strip(b"(")[:1] == b"0" and TRUNK.fullmatch(written)
     if is_trunk and not POSTAL.fullmatch(written) and not COUNTING.match(written):
         digits = re.sub(rb"\D", b"", written)
-        return (0, len(written)) if len(digits) >= MIN_TRUNK and _plan(REGIONS, "0").fullmatch(digits) else None
+        return (0, len(written)) if len(digits) >= MIN_TRUNK and _plan(COUNTRIES, "0").fullmatch(digits) else None
     return None
 
 
 @cache
-def _plan(regions: tuple[str, ...], prefix: str) -> Any:
+def _plan(countries: str, prefix: str) -> Any:
     """All numbers of some countries' plans as one expression, with what stands before them within the country."""
     import re2
     from phonenumbers import PhoneMetadata
 
-    kinds = "fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan".split()
-    plans = [PhoneMetadata.metadata_for_region(region) for region in regions]
-    numbers = {getattr(plan, kind).national_number_pattern for plan in plans for kind in kinds if getattr(plan, kind)}
-    every = "|".join(sorted(re.sub(r"\s", "", number) for number in numbers if number))
+    plans = [PhoneMetadata.metadata_for_region(country) for country in countries.split()]
+    kinds = [kind for plan in plans for name in KINDS if (kind := getattr(plan, name))]
+    numbers = {re.sub(r"\s", "", kind.national_number_pattern) for kind in kinds if kind.national_number_pattern}
+    every = "|".join(sorted(numbers))
     return re2.compile(f"{prefix}(?:{every})".encode())  # type: ignore[no-untyped-call]
 
 
 PHONE_NUMBER = Entity(
     name="PHONE_NUMBER",
-    about="numbers with a country's code, valid ones as their country writes them, and what stands beside a word for one",
+    about="numbers with a country's code, valid ones as their country writes them, and others beside a word",
     find=Pattern((PHONE,), phones_within),
 )

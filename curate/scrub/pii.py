@@ -45,12 +45,14 @@ def scrub_texts(
             document must not pass, and the others can: asked without it, or one by one, they get the same answers.
     """
     asked = find_entities(entities, engine)
-    counts = {}
+    counts: dict[str, pl.Series] = {}
     for is_pattern, group in groupby(asked, lambda entity: isinstance(entity.find, Pattern)):
+        those = [*group]
         if is_pattern:
-            texts, found = _replace_patterns(texts, [*group])
+            texts, found = _replace_patterns(texts, those)
             counts |= found
-        for entity in group:
+            continue
+        for entity in those:
             if entity.engine == "patterns":
                 texts, counts[entity.name] = _replace_one(texts, entity)
     recognized = [entity for entity in asked if entity.engine == "presidio"]

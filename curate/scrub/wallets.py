@@ -12,7 +12,7 @@ from hashlib import sha256
 from curate.scrub.context import is_spoken_of
 from curate.scrub.entity import Entity, Pattern
 from curate.scrub.keccak import keccak_256
-from curate.scrub.scan import WALLET
+from curate.scrub.scan.shapes import WALLET
 from curate.scrub.spans import Span
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -80,6 +80,6 @@ def is_ethereum(address: str) -> bool:
 
 CRYPTO = Entity(
     name="CRYPTO",
-    about="addresses of Bitcoin and Ethereum wallets with a right checksum; Ethereum's without one beside a word for it",
+    about="addresses of Bitcoin and Ethereum wallets with a right checksum; Ethereum's without one beside a word",
     find=Pattern((WALLET,), wallets_within),
 )
