@@ -19,8 +19,7 @@ def is_spoken_of(words: str, data: bytes, start: int, end: int) -> bool:
     It stands as a word, or at the head of a name: `card_number`, `cardNumber`.
     """
     pattern = words_pattern(words)
-    before, after = max(0, start - MAX_BEFORE), min(len(data), end + MAX_AFTER)
-    return bool(pattern.search(data, before, start) or pattern.search(data, end, after))
+    return bool(pattern.search(data[max(0, start - MAX_BEFORE) : start]) or pattern.search(data[end : end + MAX_AFTER]))
 
 
 @cache

@@ -108,7 +108,8 @@ def is_rrn(number: bytes) -> bool:
 
 
 def is_rrn_of_any_year(number: bytes) -> bool:
-    return number[6:7] not in b"09" and is_day_of_any_century(number[:2], number[2:4], number[4:6])
+    is_place = number[7:9] <= b"95"
+    return is_place and number[6:7] not in b"09" and is_day_of_any_century(number[:2], number[2:4], number[4:6])
 
 
 def is_cpf(number: bytes) -> bool:

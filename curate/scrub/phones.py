@@ -50,7 +50,7 @@ PLAIN = re.compile(rb"\d+")
 YEAR = rb"(?:1[4-9]|20)\d\d"
 OTHER = re.compile(
     rb"\(?(?:%(year)b([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:\d\d|%(year)b))(?: \d\d?)?|\(?%(year)b[- ./]+%(year)b"
-    rb"|\(?\d+\.\d+|\(?[\d.]+/[\d.]+|\(?\d{1,3}(?:\.\d{1,3}){3}|97[89][- ]\d+[- ]\d+[- ]\d+[- ]\d|(\d)\3*"
+    rb"|\(?\d+\.\d+|\(?[1-9][\d.]*/[\d.]+|\(?\d{1,3}(?:\.\d{1,3}){3}|97[89][- ]\d+[- ]\d+[- ]\d+[- ]\d|(\d)\3*"
     % {b"year": YEAR}
 )
 """Dates with an hour or without, spans of years, decimals, fractions, IP addresses, ISBNs, and one digit alone."""
@@ -92,8 +92,8 @@ def _with_extension(data: bytes, end: int) -> int:
 def _is_spoken_of(data: bytes, start: int, end: int, written: bytes) -> bool:
     before, behind = STRONG_WORDS if PLAIN.fullmatch(written) or SSN.fullmatch(written) else WORDS
     return bool(
-        words_pattern(before).search(data, max(0, start - MAX_BEFORE), start)
-        or words_pattern(behind).match(data, end, min(len(data), end + MAX_AFTER))
+        words_pattern(before).search(data[max(0, start - MAX_BEFORE) : start])
+        or words_pattern(behind).match(data[end : end + MAX_AFTER])
     )
 
 
