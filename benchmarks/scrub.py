@@ -2,12 +2,13 @@
 
 DATA/pii/synth-sentences.json ─▶ recall, precision, exact spans of each kind, by side
 DATA/code.tar.gz, books.tar.gz ─▶ with something to find every 4 kB, and without ─▶ MB a CPU second
-real pages of DATA/web ─▶ findings of both, of one side alone, with examples
+DATA/extraction/wcxb ─▶ text of pages of seven types ─▶ findings of both, of one side alone, with examples
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import itertools
 import json
 import random
@@ -22,8 +23,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
-from language import page_texts
 
+from curate.extract.charset import decode
+from curate.extract.html import extract_html
 from curate.scrub.entities import ENTITIES, PATTERNS, PRESIDIO
 from curate.scrub.entity import Entity
 from curate.scrub.patterns import find_by_patterns
@@ -57,7 +59,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     labeled(options.data / "pii" / "synth-sentences.json", options.datafog)
     speed([*code(options.data), *books(options.data)], options.repeats, options.datafog)
-    differences(options.data / "web" / "prose.warc.gz", options.presidio_mb, options.examples)
+    differences(options.data / "extraction" / "wcxb" / "html.tar", options.presidio_mb, options.examples)
 
 
 def by_curate(texts: list[str], entities: Sequence[Entity] = PATTERNS) -> Spans:
@@ -161,18 +163,28 @@ def timed(work: Callable[[], pl.DataFrame], repeats: int) -> tuple[float, pl.Dat
     return statistics.median(seconds), answer
 
 
-def differences(crawl: Path, megabytes: float, examples: int) -> None:
-    """What both define, on pages from the crawl's whole length."""
-    pages = page_texts(crawl)
-    random.Random(0).shuffle(pages)
-    sizes = itertools.accumulate(len(page.encode()) for page in pages)
-    texts = [page for page, size in zip(pages, sizes, strict=True) if size <= megabytes * 1e6]
+def texts_of(archive: Path, megabytes: float) -> list[str]:
+    """The text of real pages, of all types alike, as much as is asked for."""
+    with tarfile.open(archive) as pages:
+        files = [pages.extractfile(page) for page in pages if page.isfile()]
+        every = [decode(gzip.decompress(file.read()), declared=None, html=True)[0] for file in files if file]
+    random.Random(0).shuffle(every)
+    texts, room = [], megabytes * 1e6
+    while every and room > 0:
+        texts.append(extract_html(every.pop(), engine="resiliparse").text)
+        room -= len(texts[-1].encode())
+    return texts
+
+
+def differences(pages: Path, megabytes: float, examples: int) -> None:
+    """What both define, on real pages."""
+    texts = texts_of(pages, megabytes)
     started = time.process_time()
     theirs = by_presidio(texts)
     seconds = time.process_time() - started
     ours = by_curate(texts, [ENTITIES[entity.name] for entity in BOTH])
     size = sum(len(text.encode()) for text in texts) / 1e6
-    print(f"\n{size:.1f} MB of manuals; Presidio, {len(BOTH)} kinds one by one: {size / seconds:.3f} MB/s (CPU)")
+    print(f"\n{size:.1f} MB of web pages; Presidio, {len(BOTH)} kinds one by one: {size / seconds:.3f} MB/s (CPU)")
     print(f"{'kind':<24}{'both':>8}{'curate only':>13}{'presidio only':>15}")
     counts, kept = Counter[tuple[str, str]](), defaultdict[tuple[str, str], list[str]](list)
     for text, one, other in zip(texts, ours, theirs, strict=True):

@@ -133,7 +133,9 @@ def luhn_digit(number: str) -> str:
 
 @settings(deadline=None, max_examples=200)
 @given(st.sampled_from(["4", "51", "2221", "37", "6011", "3528"]), st.randoms(use_true_random=False), st.data())
-def test_a_card_is_found_and_with_another_digit_it_is_not(prefix: str, chance: random.Random, data: st.DataObject) -> None:
+def test_a_card_is_found_and_with_another_digit_it_is_not(
+    prefix: str, chance: random.Random, data: st.DataObject
+) -> None:
     size = 15 if prefix == "37" else 16
     number = prefix + "".join(chance.choices(string.digits, k=size - 1 - len(prefix)))
     number += luhn_digit(number)
@@ -247,3 +249,9 @@ def test_verhoeff_finds_every_wrong_digit_and_every_swap_of_neighbors() -> None:
     assert not any(is_verhoeff([*number, digit]) for digit in range(10) if digit != 3)
     assert not is_verhoeff([3, 2, 6, 3])
     assert not is_verhoeff([2, 6, 3, 3])
+
+
+def test_a_number_ends_where_a_word_begins_with_digits() -> None:
+    assert scrub("Call 1-888-888-4532 (8am to 5pm)") == "Call <PHONE_NUMBER> (8am to 5pm)"
+    assert scrub("phone 555 123 4567 2nd floor") == "phone <PHONE_NUMBER> 2nd floor"
+    assert scrub("phone 5551234abc") == "phone 5551234abc"

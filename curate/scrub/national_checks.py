@@ -152,7 +152,7 @@ def is_tnin(number: bytes) -> bool:
 
 def is_za_id(number: bytes) -> bool:
     is_born = is_day_of_any_century(number[:2], number[2:4], number[4:6])
-    return is_born and number[10:11] in b"012" and is_luhn(digits_of(number))
+    return is_born and number[10:11] in b"012" and number[11:12] in b"89" and is_luhn(digits_of(number))
 
 
 def is_sin(number: bytes) -> bool:

@@ -25,8 +25,8 @@ COUNTRIES = "AT AU BE CH DE FI FR GB ID IE IL IN IT JP KR NL NZ PH RO SE TH TR T
 KINDS = (
     *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan"),
 )
-MAX_BEFORE, MAX_AFTER, MAX_EXTENSION = 32, 12, 12
-"""How many bytes before and behind a number are looked at for words, and for an extension."""
+MAX_BEFORE, MAX_PLAIN, MAX_AFTER, MAX_EXTENSION = 32, 24, 12, 12
+"""How many bytes are looked at before a number, before one without groups, behind it, and for an extension."""
 
 NOUNS = (
     r"(?:tele|cell|smart)?[ -]?phones?(?:[ _]?(?:no|number|nr|num))?|tel|tél|telephone|téléphone|telefon\w*|teléfonos?"
@@ -47,7 +47,7 @@ STRONG_WORDS = (NOUNS, BEHIND % NOUNS)
 """The same for one without groups, or in those of something else."""
 
 PLAIN = re.compile(rb"\d+")
-YEAR = rb"(?:1[4-9]|20)\d\d"
+YEAR = rb"(?:1\d|20)\d\d"
 OTHER = re.compile(
     rb"\(?(?:%(year)b([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:\d\d|%(year)b))(?: \d\d?)?|\(?%(year)b[- ./]+%(year)b"
     rb"|\(?\d+\.\d+|\(?[1-9][\d.]*/[\d.]+|\(?\d{1,3}(?:\.\d{1,3}){3}|97[89][- ]\d+[- ]\d+[- ]\d+[- ]\d|(\d)\3*"
@@ -67,7 +67,7 @@ TRUNK = re.compile(
 POSTAL = re.compile(rb"\d{5}-\d{4}")
 MIN_TRUNK = 9
 """Digits, the 0 among them; shorter ones are numbers of working papers and serials as well."""
-COUNTING = re.compile(rb"0?1\D+0?2\D+0?3\D")
+COUNTING = re.compile(rb"0?1\D+0?2\D+0?3\D|0\d\d(?: 0\d\d)+ ")
 EXTENSION = re.compile(rb"(?i) ?(?:x|ext\.?|extension) ?\d{1,6}\b")
 
 
@@ -90,9 +90,10 @@ def _with_extension(data: bytes, end: int) -> int:
 
 
 def _is_spoken_of(data: bytes, start: int, end: int, written: bytes) -> bool:
-    before, behind = STRONG_WORDS if PLAIN.fullmatch(written) or SSN.fullmatch(written) else WORDS
+    is_plain = PLAIN.fullmatch(written)
+    before, behind = STRONG_WORDS if is_plain or SSN.fullmatch(written) else WORDS
     return bool(
-        words_pattern(before).search(data[max(0, start - MAX_BEFORE) : start])
+        words_pattern(before).search(data[max(0, start - (MAX_PLAIN if is_plain else MAX_BEFORE)) : start])
         or words_pattern(behind).match(data[end : end + MAX_AFTER])
     )
 

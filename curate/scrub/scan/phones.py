@@ -36,7 +36,7 @@ def phone(data, low, high, first, rows, count):
 
     Between groups stand one sign, or two with a parenthesis among them.
     """
-    at, digits, end = first, 0, first
+    at, digits, end, fewer, earlier = first, 0, first, 0, first
     if not CLASSES[data[at]] & DIGIT and is_of(data, low, high, at - 1, WORD):
         return first + 1, count  # a call or a sum: its digits are looked at by themselves
     if data[at] == PLUS:
@@ -50,12 +50,13 @@ def phone(data, low, high, first, rows, count):
         skip = _separator(data, high, at)
         if skip == 0 or (digits == 0 and data[at] != OPEN):
             break
+        fewer, earlier = digits, end
         at += skip
     if is_of(data, low, high, end, WORD) and data[end] | CASE != ord("x") and data[end] | CASE != ord("e"):
-        return max(end, first + 1), count
-    is_inside = is_of(data, low, high, first - 2, DIGIT) and (
-        data[first - 1] == DOT or data[first - 1] == COMMA or data[first - 1] == COLON
-    )
+        digits, end = fewer, earlier  # "555-0187 8am"
+    before = data[first - 1] if first > low else 0
+    is_inside = is_of(data, low, high, first - 2, DIGIT) and (before == DOT or before == COMMA or before == COLON)
+    is_inside |= before == DASH and is_of(data, low, high, first - 2, WORD)
     most = MAX_PHONE + MAX_ZEROS if data[first] == ZERO else MAX_PHONE
     if digits < MIN_PHONE or digits > most or is_inside:
         return max(end, first + 1), count
