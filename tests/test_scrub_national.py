@@ -105,7 +105,11 @@ PRESIDIO |= {
     ),
     "TrNationalIdRecognizer": ("TR_NATIONAL_ID", checks.is_kimlik, glued(digits(1, "123456789"), digits(10))),
     "ThTninRecognizer": ("TH_TNIN", checks.is_tnin, glued(digits(1, "12345678"), digits(12))),
-    "ZaIdNumberRecognizer": ("ZA_ID_NUMBER", checks.is_za_id, glued(day("%y%m%d"), digits(4), letters("01"), digits(2))),
+    "ZaIdNumberRecognizer": (
+        "ZA_ID_NUMBER",
+        checks.is_za_id,
+        glued(day("%y%m%d"), digits(4), letters("01"), digits(2)),
+    ),
     "DeTaxIdRecognizer": ("DE_TAX_ID", checks.is_steuer_id, steuer_id),
     "SePersonnummerRecognizer": ("SE_PERSONNUMMER", checks.is_personnummer, glued(day("%y%m%d"), digits(4))),
     "KrRrnRecognizer": ("KR_RRN", checks.is_rrn, glued(day("%y%m%d"), letters("1234"), digits(6))),
@@ -170,5 +174,5 @@ def test_presidio_validates_the_same_numbers(recognizer: str) -> None:
 def test_every_country_has_a_row_and_each_says_what_counts() -> None:
     countries = {entity.name.partition("_")[0] for entity in NATIONAL}
     assert len(countries) >= 20
-    assert {kind for kind in [*SURE, *BESIDE_A_WORD, "KR_RRN", "TH_TNIN"]} == {entity.name for entity in NATIONAL}
+    assert {*SURE, *BESIDE_A_WORD, "KR_RRN", "TH_TNIN"} == {entity.name for entity in NATIONAL}
     assert all(entity.about for entity in NATIONAL)

@@ -36,13 +36,13 @@ def _national(
 
 
 def _ids_within(holds: checks.Holds, weak_holds: checks.Holds, words: str, sure: str, weak: str, signs: bytes) -> Check:
-    sure_form, weak_form = (re.compile(form.encode()) if form else None for form in (sure, weak))
+    sure_form, weak_form = sure.encode(), weak.encode()
 
     def ids_within(data: bytes, start: int, end: int) -> Iterator[Span]:
         written = data[start:end]
         number = written.translate(None, signs).upper()
-        is_sure = sure_form and sure_form.fullmatch(written) and holds(number)
-        is_weak = not is_sure and weak_form and weak_form.fullmatch(written) and weak_holds(number)
+        is_sure = sure_form and re.fullmatch(sure_form, written) and holds(number)
+        is_weak = not is_sure and weak_form and re.fullmatch(weak_form, written) and weak_holds(number)
         if is_sure or (is_weak and is_spoken_of(words, data, start, end)):
             yield start, end
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -16,9 +17,10 @@ import polars as pl
 from curate.errors import DocumentError
 from curate.scrub.entity import Check, Entity, Pattern
 from curate.scrub.scan.shapes import CODE, DIGITS
-from curate.scrub.scan.texts import scan_texts
 from curate.scrub.spans import in_characters
-from curate.text.buffers import TextBuffers, text_buffers
+
+if TYPE_CHECKING:
+    from curate.text.buffers import TextBuffers
 
 Found = list[tuple[int, int, str]]
 Rows = list[tuple[int, int, int, int]]
@@ -38,22 +40,30 @@ def find_by_patterns(texts: pl.Series, entities: Sequence[Entity]) -> dict[int, 
     Raises:
         DocumentError: a check failed; it says in which text.
     """
+    if texts.is_empty():
+        return {}  # as where a recipe is only looked at: neither Arrow nor a kernel is loaded for that
+    from curate.scrub.scan.texts import scan_texts
+    from curate.text.buffers import text_buffers
+
     looks = _looks(entities)
     buffers = text_buffers(texts)
     rows = scan_texts(buffers, frozenset(shape for shape, _ in looks))
-    found = {}
-    for number, data, candidates in _by_text(buffers, rows):
-        try:
-            spans = _merge(_look(data, candidates, looks))
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            raise DocumentError(f"text {number} of {len(data):,} bytes cannot be scrubbed: {why}") from error
-        if spans:
-            places = in_characters(data, ((start, end) for start, end, _ in spans))
-            found[number] = [
-                (start, end, entities[place].name) for (start, end), (*_, place) in zip(places, spans, strict=True)
-            ]
-    return found
+    names = [entity.name for entity in entities]
+    found = (
+        (number, _find_in_one(number, data, candidates, looks, names))
+        for number, data, candidates in _by_text(buffers, rows)
+    )
+    return {number: spans for number, spans in found if spans}
+
+
+def _find_in_one(number: int, data: bytes, candidates: Rows, looks: Looks, names: Sequence[str]) -> Found:
+    try:
+        spans = _merge(_look(data, candidates, looks))
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise DocumentError(f"text {number} of {len(data):,} bytes cannot be scrubbed: {why}") from error
+    places = in_characters(data, ((start, end) for start, end, _ in spans))
+    return [(start, end, names[place]) for (start, end), (*_, place) in zip(places, spans, strict=True)]
 
 
 def _looks(entities: Sequence[Entity]) -> Looks:
