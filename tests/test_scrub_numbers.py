@@ -97,6 +97,7 @@ def test_beside_a_word_a_number_in_groups_is_enough(text: str) -> None:
         "0.2125550187",
         "id 8f2125550187",
         "call 1234567",
+        "phone 1100-400=700",
         "2000 2001 2002",
         "12:04 21238613 /usr/lib",
     ],
@@ -255,3 +256,5 @@ def test_a_number_ends_where_a_word_begins_with_digits() -> None:
     assert scrub("Call 1-888-888-4532 (8am to 5pm)") == "Call <PHONE_NUMBER> (8am to 5pm)"
     assert scrub("phone 555 123 4567 2nd floor") == "phone <PHONE_NUMBER> 2nd floor"
     assert scrub("phone 5551234abc") == "phone 5551234abc"
+    assert scrub("Tel. +33 (0)1 40 20 50 50Fax") == "Tel. <PHONE_NUMBER>Fax"
+    assert scrub("Phone: +43-1-514 44Email:") == "Phone: <PHONE_NUMBER>Email:"

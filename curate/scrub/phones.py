@@ -35,8 +35,8 @@ NOUNS = (
     r"|โทร"
 )
 VERBS = (
-    r"call(?:s|ed|ing)?|dial|ring|rufen|anruf\w*|reach|texts?|sms|contact|answer\w*|messages? (?:on|to|at)|desk|office"
-    r"|home|work"
+    r"call(?:s|ed|ing)?|dial|ring|rufen|anruf\w*|reach|texts?|sms|contact|(?:answer\w*|messages?) (?:on|to|at)|desk"
+    r"|office|home|work"
 )
 """What is said of other numbers as well: beside these, a number has to stand in groups."""
 PLACES = "office|desk|home|work|direct"
@@ -76,7 +76,7 @@ def phones_within(data: bytes, start: int, end: int) -> Iterator[Span]:
     written = data[start:end]
     if written[:1] == b"+" and (size := _international_size(written, _is_spoken_of(data, start, end, written))):
         yield start, _with_extension(data, start + size)
-    elif OTHER.fullmatch(written):
+    elif OTHER.fullmatch(written) or data[end : end + 1] == b"=":
         return
     elif not SSN.fullmatch(written) and (found := _national(written)):
         yield start + found[0], _with_extension(data, start + found[1])

@@ -6,7 +6,6 @@ first digit, `+` or `(` ─▶ groups, one sign or two between them ─▶ as ma
 from __future__ import annotations
 
 from curate.scrub.scan.shapes import (
-    CASE,
     CLASSES,
     CLOSE,
     COLON,
@@ -52,7 +51,7 @@ def phone(data, low, high, first, rows, count):
             break
         fewer, earlier = digits, end
         at += skip
-    if is_of(data, low, high, end, WORD) and data[end] | CASE != ord("x") and data[end] | CASE != ord("e"):
+    if is_of(data, low, high, end, WORD) and not _is_apart(data, high, end):
         digits, end = fewer, earlier  # "555-0187 8am"
     before = data[first - 1] if first > low else 0
     is_inside = is_of(data, low, high, first - 2, DIGIT) and (before == DOT or before == COMMA or before == COLON)
@@ -61,6 +60,13 @@ def phone(data, low, high, first, rows, count):
     if digits < MIN_PHONE or digits > most or is_inside:
         return max(end, first + 1), count
     return end, put(rows, count, PHONE, digits, first, end)
+
+
+@inner
+def _is_apart(data, high, at):
+    """Whether what is glued to a number is an extension, or the next word, with a capital: `75 06Fax`."""
+    is_capital = ord("A") <= data[at] <= ord("Z") and at + 1 < high and ord("a") <= data[at + 1] <= ord("z")
+    return is_capital or data[at] == ord("x") or data[at] == ord("e")
 
 
 @inner
