@@ -148,7 +148,7 @@ def test_without_entities_or_texts_there_is_nothing_to_do() -> None:
     ("entity", "engine", "message"),
     [
         ("EMAIL_ADRESS", "patterns", 'did you mean "EMAIL_ADDRESS"'),
-        ("PHONE_NUMBER", "patterns", '"presidio" does'),
+        ("MEDICAL_LICENSE", "patterns", '"presidio" does'),
         ("PHONE_NUMBR", "presidio", 'did you mean "PHONE_NUMBER"'),
         ("IP_ADDRESS", "pattern", 'did you mean "patterns"'),
     ],

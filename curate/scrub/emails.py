@@ -1,6 +1,6 @@
 """E-mail addresses, and not the other things that have an `@` and a dot in them.
 
-text ─▶ RE2: some@thing.some ─▶ ends in a top-level domain? ─▶ no specifier, file name or code? ─▶ Entity
+run around an `@` ─▶ RE2: some@thing.some ─▶ ends in a top-level domain? ─▶ no specifier, file name or code? ─▶ Entity
 
 Everything behind RE2 looks at candidates only, and at no more than a line's piece around one.
 """
@@ -15,8 +15,9 @@ from typing import Any
 
 import re2
 
-from curate.scrub.entity import Entity
-from curate.scrub.spans import in_characters
+from curate.scrub.entity import Entity, Pattern
+from curate.scrub.scan.shapes import MAIL
+from curate.scrub.spans import Span
 
 SPACED = (
     r"\p{Latin}\p{Greek}\p{Cyrillic}\p{Armenian}\p{Georgian}\p{Hebrew}\p{Arabic}\p{Devanagari}\p{Bengali}\p{Gujarati}"
@@ -82,16 +83,13 @@ VERSION = re.compile(r"v?\d+\.\d+(?:\.|$)")
 DENSITY = re.compile(r"\d+(?:\.\d+)?x\.")
 
 
-def find_emails(text: str) -> Iterator[tuple[int, int]]:
-    """Where addresses start and end."""
-    data = text.encode()
-    return in_characters(data, _find(data))
+def emails_within(data: bytes, first: int, last: int) -> Iterator[Span]:
+    """Where addresses start and end in a part of a text that ends where no address goes on.
 
-
-def _find(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where addresses start and end. Of `a@b.js@example.org`, what is behind the first `@` is tried as well."""
-    pattern, at = _pattern(), 0
-    while found := pattern.search(data, at):
+    Of `a@b.js@example.org`, what is behind the first `@` is tried as well.
+    """
+    pattern, at = _pattern(), first
+    while data.find(b"@", at, last) >= 0 and (found := pattern.search(data, at, last)):
         start, end = found.span()
         sign = data.index(b"@", start)
         domain = _domain(data[sign + 1 : end].decode())
@@ -204,6 +202,5 @@ def _line(data: bytes, start: int, end: int) -> tuple[str, str]:
 EMAIL_ADDRESS = Entity(
     name="EMAIL_ADDRESS",
     about="`something@some.domain` in letters of any script, under a top-level domain that exists",
-    find=find_emails,
-    can_hold="@",
+    find=Pattern((MAIL,), emails_within),
 )

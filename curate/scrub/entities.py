@@ -9,14 +9,26 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from curate.errors import UsageError, nearest
 from curate.plugins import find_plugin
+from curate.scrub.accounts import IBAN_CODE
+from curate.scrub.cards import CREDIT_CARD
 from curate.scrub.emails import EMAIL_ADDRESS
 from curate.scrub.entity import Entity
 from curate.scrub.ips import IP_ADDRESS
+from curate.scrub.machines import MAC_ADDRESS, URL_CREDENTIALS
+from curate.scrub.national import NATIONAL
+from curate.scrub.phones import PHONE_NUMBER
 from curate.scrub.presidio import RECOGNIZED
+from curate.scrub.wallets import CRYPTO
 
 ENGINES = ("patterns", "presidio")
-ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (EMAIL_ADDRESS, IP_ADDRESS, *RECOGNIZED)}
-"""By name. "presidio" finds those with functions of their own in the same way as "patterns" does."""
+PATTERNS = (
+    *(EMAIL_ADDRESS, IP_ADDRESS, PHONE_NUMBER, CREDIT_CARD, IBAN_CODE, CRYPTO, MAC_ADDRESS, URL_CREDENTIALS),
+    *NATIONAL,
+)
+ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (*RECOGNIZED, *PATTERNS)}
+"""By name, as "patterns" has them where it has them."""
+PRESIDIO: Mapping[str, Entity] = {entity.name: entity for entity in RECOGNIZED}
+"""What the engine "presidio" leaves to Presidio; it finds all others as "patterns" does."""
 
 
 def find_entities(named: Iterable[str | Entity], engine: str) -> tuple[Entity, ...]:
@@ -35,7 +47,7 @@ def find_entities(named: Iterable[str | Entity], engine: str) -> tuple[Entity, .
 
 
 def _find_entity(name: str, engine: str) -> Entity:
-    found = ENTITIES.get(name) or find_plugin(name)
+    found = (PRESIDIO.get(name) if engine == "presidio" else None) or ENTITIES.get(name) or find_plugin(name)
     if not isinstance(found, Entity):
         told = nearest(name, known_names(engine))
         raise UsageError(f'the engine "{engine}" does not find "{name}"{told}; your own are named "module:function"')

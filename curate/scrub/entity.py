@@ -1,6 +1,8 @@
 """What an entity of personal data must answer: it is one object, and a row of `curate.scrub.entities`.
 
-text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place            Recognizer: Presidio finds it, with others
+text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place
+        Pattern: one scan finds the candidates of all, and its check looks at these alone
+        Recognizer: Presidio finds it, with others
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import Literal
 
 Find = Callable[[str], Iterable[tuple[int, int]]]
 """From a text to where findings start and end in it, in characters."""
+Check = Callable[[bytes, int, int], Iterable[tuple[int, int]]]
+"""From a text in UTF-8, and where a candidate starts and ends in it, to where findings do, in bytes and in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,16 @@ class Recognizer:
     """Whether a finding has a digit in it; texts without one are not looked at, then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Candidates of some shapes that `curate.scrub.scan.texts` finds in a batch, and what of them counts."""
+
+    shapes: tuple[int, ...]
+    check: Check
+    sizes: tuple[int, ...] = ()
+    """How long those are that are DIGITS or CODE."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """One kind of personal data, and what finds it."""
@@ -31,7 +45,7 @@ class Entity:
     """In capitals; documents have a count `pii_<name in small letters>`."""
     about: str
     """What counts as one, as docs/scrub.md says it."""
-    find: Find | Recognizer
+    find: Find | Pattern | Recognizer
     can_hold: str = ""
     """A regular expression that every text with such an entity matches; the others are not looked at."""
     replacement: str = ""

@@ -1,6 +1,6 @@
 """Public IP addresses, and not the other things that are four numbers with dots.
 
-text ─▶ RE2: runs of digits, dots, colons ─▶ `ipaddress`: public? ─▶ no version, section or OID? ─▶ Entity
+run of digits, dots, colons ─▶ RE2 ─▶ `ipaddress`: public? ─▶ no version, section or OID? ─▶ Entity
 
 Most groups of four small numbers are no addresses: manuals number their sections so, programs their versions, and X.509
 its attributes. An address has four numbers under 50 in one of 690 cases, so such a group must be spoken of as one.
@@ -15,8 +15,9 @@ from typing import Any
 
 import re2
 
-from curate.scrub.entity import Entity
-from curate.scrub.spans import Span, in_characters, in_order
+from curate.scrub.entity import Entity, Pattern
+from curate.scrub.scan.shapes import HOST
+from curate.scrub.spans import Span, in_order
 
 IPV6 = r"(?i:[0-9a-f]{0,4}(?::[0-9a-f.]*){2,})"
 IPV4 = r"[0-9]+(?:\.[0-9]+){3,}"
@@ -52,14 +53,15 @@ PORT_OR_MASK = r":\d|/\d{1,2}\b|,? - - \["
 REVERSE = b".in-addr.arpa"
 
 
-def find_ips(text: str) -> Iterator[Span]:
-    """Where addresses start and end; four numbers within an address of version 6 are a part of it."""
-    data = text.encode()
-    return in_characters(data, in_order(data, [*_find(data, IPV6), *_find(data, IPV4)]))
+def ips_within(data: bytes, first: int, last: int) -> list[Span]:
+    """Where addresses start and end in a whole run; four numbers within an address of version 6 are a part of it."""
+    colons, dots = data.count(b":", first, last) > 1, data.count(b".", first, last) > 2
+    found = [*_find(data, first, last, IPV6)] if colons else []
+    return in_order(data, [*found, *_find(data, first, last, IPV4)] if dots else found)
 
 
-def _find(data: bytes, pattern: str) -> Iterator[Span]:
-    for match in _compiled(pattern).finditer(data):
+def _find(data: bytes, first: int, last: int, pattern: str) -> Iterator[Span]:
+    for match in _compiled(pattern).finditer(data, first, last):
         if end := _address_end(data, match.start(), match.end()):
             yield match.start(), end
 
@@ -121,6 +123,5 @@ def _begins(pattern: str, piece: bytes) -> bool:
 IP_ADDRESS = Entity(
     name="IP_ADDRESS",
     about="public addresses, version 4 and 6, that are no version, section or object identifier",
-    find=find_ips,
-    can_hold=r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]|::[fF]{4}:",
+    find=Pattern((HOST,), ips_within),
 )

@@ -1,6 +1,7 @@
 """Personal data out of texts: a mark takes the place of each finding, and findings are counted.
 
-texts ─▶ documents that can hold one (a cheap test) ─▶ find ─▶ "<EMAIL_ADDRESS>", "<IP_ADDRESS>"
+texts ─▶ one scan for all patterns ─▶ "<EMAIL_ADDRESS>", "<IP_ADDRESS>"
+         documents that can hold one (a cheap test) ─▶ a user's own function ─▶ "<STAFF_NUMBER>"
                                                        Presidio, for all that it finds at once ─▶ "<PHONE_NUMBER>"
 """
 
@@ -8,14 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from curate.batch import Pulse, no_pulse
 from curate.errors import CurateError, DocumentError
 from curate.scrub.entities import find_entities
-from curate.scrub.entity import Entity, Recognizer
+from curate.scrub.entity import Entity, Pattern
+from curate.scrub.patterns import find_by_patterns
 from curate.scrub.presidio import find_by_presidio
 from curate.scrub.spans import in_order, replaced
 
@@ -41,15 +45,39 @@ def scrub_texts(
             document must not pass, and the others can: asked without it, or one by one, they get the same answers.
     """
     asked = find_entities(entities, engine)
-    counts = {}
-    for entity in asked:
-        if entity.engine == "patterns":
-            texts, counts[entity.name] = _replace_one(texts, entity)
+    counts: dict[str, pl.Series] = {}
+    for is_pattern, group in groupby(asked, lambda entity: isinstance(entity.find, Pattern)):
+        those = [*group]
+        if is_pattern:
+            texts, found = _replace_patterns(texts, those)
+            counts |= found
+            continue
+        for entity in those:
+            if entity.engine == "patterns":
+                texts, counts[entity.name] = _replace_one(texts, entity)
     recognized = [entity for entity in asked if entity.engine == "presidio"]
     if recognized:
         texts, found = _replace_recognized(texts, recognized, pulse)
         counts |= found
     return pl.DataFrame({"text": texts} | {entity.column: counts[entity.name] for entity in asked})
+
+
+def _replace_patterns(texts: pl.Series, entities: Sequence[Entity]) -> tuple[pl.Series, dict[str, pl.Series]]:
+    """The texts without what patterns find, and counts; only documents with findings leave the column."""
+    found = find_by_patterns(texts, entities)
+    marks = {entity.name: entity.mark for entity in entities}
+    places = pl.Series([*found], dtype=pl.UInt32)
+    clean = [
+        replaced(text, [(start, end, marks[name]) for start, end, name in spans])
+        for text, spans in zip(texts.gather(places), found.values(), strict=True)
+    ]
+    counts = {name: np.zeros(len(texts), dtype=np.uint32) for name in marks}
+    for number, spans in found.items():
+        for *_, name in spans:
+            counts[name][number] += 1
+    return _put(texts, places, pl.Series(clean)) if found else texts, {
+        name: pl.Series(of_texts) for name, of_texts in counts.items()
+    }
 
 
 def _replace_one(texts: pl.Series, entity: Entity) -> tuple[pl.Series, pl.Series]:
@@ -67,7 +95,7 @@ def _replace_one(texts: pl.Series, entity: Entity) -> tuple[pl.Series, pl.Series
 
 
 def _replace_in_one(number: int, text: str, entity: Entity) -> tuple[str, int]:
-    assert not isinstance(entity.find, Recognizer), "Presidio is asked for all of its entities together"
+    assert callable(entity.find), "patterns and Presidio are asked for all of their entities together"
     try:
         spans = in_order(text, entity.find(text))
     except CurateError:
@@ -78,7 +106,10 @@ def _replace_in_one(number: int, text: str, entity: Entity) -> tuple[str, int]:
 
 
 def _put(column: pl.Series, places: pl.Series, values: pl.Series) -> pl.Series:
-    return column.clone().scatter(places, values)
+    """The column with other values in some places; texts are gathered and not copied."""
+    order = np.arange(len(column))
+    order[places] = len(column) + np.arange(len(values))
+    return pl.concat([column, values], rechunk=False).gather(order)
 
 
 def _replace_recognized(
