@@ -12,10 +12,12 @@ from curate.plugins import find_plugin
 from curate.scrub.emails import EMAIL_ADDRESS
 from curate.scrub.entity import Entity
 from curate.scrub.ips import IP_ADDRESS
+from curate.scrub.names import NAMES
 from curate.scrub.presidio import RECOGNIZED
+from curate.scrub.secrets import SECRET
 
 ENGINES = ("patterns", "presidio")
-ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (EMAIL_ADDRESS, IP_ADDRESS, *RECOGNIZED)}
+ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (EMAIL_ADDRESS, IP_ADDRESS, SECRET, *RECOGNIZED, *NAMES)}
 """By name. "presidio" finds those with functions of their own in the same way as "patterns" does."""
 
 

@@ -1,6 +1,7 @@
 """What an entity of personal data must answer: it is one object, and a row of `curate.scrub.entities`.
 
 text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place            Recognizer: Presidio finds it, with others
+                                                                          Labels: a model of language finds it
 """
 
 from __future__ import annotations
@@ -23,6 +24,13 @@ class Recognizer:
     """Whether a finding has a digit in it; texts without one are not looked at, then."""
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What models of spaCy call it; the recipe says which model is asked."""
+
+    names: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """One kind of personal data, and what finds it."""
@@ -31,7 +39,7 @@ class Entity:
     """In capitals; documents have a count `pii_<name in small letters>`."""
     about: str
     """What counts as one, as docs/scrub.md says it."""
-    find: Find | Recognizer
+    find: Find | Recognizer | Labels
     can_hold: str = ""
     """A regular expression that every text with such an entity matches; the others are not looked at."""
     replacement: str = ""
@@ -41,7 +49,7 @@ class Entity:
 
     @property
     def engine(self) -> Literal["patterns", "presidio"]:
-        return "presidio" if isinstance(self.find, Recognizer) else "patterns"
+        return "presidio" if isinstance(self.find, Recognizer | Labels) else "patterns"
 
     @property
     def mark(self) -> str:
