@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
     from curate.readers.custom import reader
-    from curate.recipe import Decontaminate, Recipe
+    from curate.recipe import Decontaminate, Recipe, Scrub
     from curate.recipe_dedup import Dedup
     from curate.recipe_file import load
     from curate.recipe_path import RecipePath
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
     from curate.standalone.extractor import train_extractor
+    from curate.standalone.scrub import scrub_files
     from curate.standalone.subset import subset
     from curate.typed import Range
 
@@ -54,6 +55,7 @@ __all__ = [
     "Recipe",
     "RecipePath",
     "Run",
+    "Scrub",
     "__version__",
     "apply_classifier",
     "check",
@@ -68,6 +70,7 @@ __all__ = [
     "reader",
     "recipes",
     "run",
+    "scrub_files",
     "signal",
     "signals",
     "subset",
@@ -88,6 +91,7 @@ _HOMES = {
     "Recipe": "curate.recipe",
     "RecipePath": "curate.recipe_path",
     "Run": "curate.api",
+    "Scrub": "curate.recipe",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
     "decontaminate_files": "curate.standalone.decontaminate",
@@ -101,6 +105,7 @@ _HOMES = {
     "reader": "curate.readers.custom",
     "recipes": "curate.api",
     "run": "curate.api",
+    "scrub_files": "curate.standalone.scrub",
     "signal": "curate.filters.custom",
     "signals": "curate.api",
     "subset": "curate.standalone.subset",

@@ -8,10 +8,10 @@ Each loads what it needs when it is called, so that `curate.Run(folder)` costs n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from curate.recipe import Recipe
 from curate.run_folder import RunFolder
@@ -19,6 +19,7 @@ from curate.run_folder import RunFolder
 if TYPE_CHECKING:
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
+    from curate.report.audit import Audit
     from curate.report.check import Checked
     from curate.report.concerns import Concern
     from curate.report.losses import Loss
@@ -82,6 +83,18 @@ class Run(RunFolder):
         from curate.report.blocks import page_blocks
 
         return tuple(page_blocks(self, id))
+
+    def audit(
+        self,
+        *,
+        entities: Sequence[str] | None = None,
+        engine: Literal["patterns", "presidio"] | None = None,
+        model: str | None = None,
+    ) -> Audit:
+        """What is left of personal data in the final documents: all that the engine knows, or the entities named."""
+        from curate.report.audit import audit
+
+        return audit(self, entities=entities, engine=engine, model=model)
 
     def retune(
         self,

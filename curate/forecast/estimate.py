@@ -146,7 +146,7 @@ def _sized(documents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _scrubbed(documents: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    """Those with too many findings are gone. What Presidio finds changes the length of a text little, and takes long."""
+    """Those with too many findings are gone. What Presidio finds changes texts little, and takes long."""
     if recipe.scrub is None or recipe.scrub.engine != "patterns":
         return documents
     scrubbed = scrub_as_asked(documents, recipe)

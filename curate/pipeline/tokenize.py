@@ -109,9 +109,7 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     return _without_emptied(batch, tokens, offsets, dropped)
 
 
-def _without_emptied(
-    batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray, dropped: pl.DataFrame
-) -> Encoded:
+def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray, dropped: pl.DataFrame) -> Encoded:
     """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
     has_text = batch["text"].str.contains(HAS_TEXT) & (batch["token_count"] > 1)
     why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]

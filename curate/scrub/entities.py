@@ -17,7 +17,9 @@ from curate.scrub.presidio import RECOGNIZED
 from curate.scrub.secrets import SECRET
 
 ENGINES = ("patterns", "presidio")
-ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (EMAIL_ADDRESS, IP_ADDRESS, SECRET, *RECOGNIZED, *NAMES)}
+ENTITIES: Mapping[str, Entity] = {
+    entity.name: entity for entity in (EMAIL_ADDRESS, IP_ADDRESS, SECRET, *RECOGNIZED, *NAMES)
+}
 """By name. "presidio" finds those with functions of their own in the same way as "patterns" does."""
 
 

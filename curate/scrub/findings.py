@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -45,7 +45,7 @@ class Findings:
         self._put({place: self._as_came(place, hits) for place, hits in added.items() if hits})
 
     def add_beside(self, found: Mapping[int, Iterable[tuple[int, int, Entity]]]) -> None:
-        """By the place of a text, what was found in it as it came; what others have found there already stays theirs."""
+        """By the place of a text, what was found in it as it came, besides what others have found there already."""
         added = {place: [Hit(*hit) for hit in hits] for place, hits in found.items()}
         self._put({place: _beside(self.texts[place], hits, self.hits.get(place, ())) for place, hits in added.items()})
 
@@ -59,7 +59,9 @@ class Findings:
         before = self.hits.get(place)
         if not before:
             return list(hits)
-        return [Hit(*_original_span(before, (start, end)), entity) for start, end, entity in hits]
+        return [
+            Hit(start, end, hit.entity) for (start, end), hit in zip(_original_spans(before, hits), hits, strict=True)
+        ]
 
     def _put(self, added: Mapping[int, Sequence[Hit]]) -> None:
         changed = {place: hits for place, hits in added.items() if hits}
@@ -77,23 +79,23 @@ def marks_of(hits: Iterable[Hit]) -> list[tuple[int, int, str]]:
     return [(start, end, entity.mark) for start, end, entity in hits]
 
 
-def _original_span(hits: Sequence[Hit], span: Span) -> Span:
-    """From places in a text in which `hits` are masked to those in the text as it came; a mark is taken whole."""
+def _original_spans(before: Sequence[Hit], found: Iterable[Hit]) -> Iterator[Span]:
+    """From places in a text in which hits are masked to those in the text as it came; a mark is taken whole."""
     starts, ends, shift = [], [], 0  # of the marks, in the masked text
-    for hit in hits:
+    for hit in before:
         starts.append(hit.start + shift)
         ends.append(starts[-1] + len(hit.entity.mark))
         shift = ends[-1] - hit.end
+    for start, end, _ in found:
+        first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1  # marks at or before both ends
+        came = start if first < 0 else _behind(before[first], ends[first], start) or before[first].start
+        gone = end if last < 0 else _behind(before[last], ends[last], end) or before[last].end
+        yield came, gone
 
-    def came(at: int, *, is_end: bool) -> int:
-        number = bisect_right(starts, at - is_end) - 1  # the last mark that begins at or before it
-        if number < 0:
-            return at
-        if at < ends[number] + is_end:
-            return hits[number].end if is_end else hits[number].start
-        return at - ends[number] + hits[number].end
 
-    return came(span[0], is_end=False), came(span[1], is_end=True)
+def _behind(hit: Hit, end: int, at: int) -> int | None:
+    """The original place of one that lies behind a mark's end; None of one within it."""
+    return hit.end + at - end if at >= end else None
 
 
 def _united(before: Sequence[Hit], added: Sequence[Hit]) -> list[Hit]:
@@ -112,12 +114,12 @@ def _beside(text: str, hits: Sequence[Hit], taken: Sequence[Hit]) -> list[Hit]:
     """What is left of each finding beside those that stand there already, without the white space at its ends."""
     left = []
     for hit in hits:
-        at = hit.start
-        for other in (*(one for one in taken if one.start < hit.end and one.end > hit.start), None):
-            end = hit.end if other is None else other.start
-            piece = text[at:end] if end > at else ""
+        at, number = hit.start, bisect_right(taken, hit.start, key=lambda one: one.end)
+        while at < hit.end:
+            other = taken[number] if number < len(taken) and taken[number].start < hit.end else None
+            piece = text[at : other.start if other else hit.end]
             if any(map(str.isalnum, piece)):
                 start = at + len(piece) - len(piece.lstrip())
                 left.append(Hit(start, start + len(piece.strip()), hit.entity))
-            at = max(at, other.end) if other else at
+            at, number = other.end if other else hit.end, number + 1
     return left

@@ -29,7 +29,8 @@ def rewrite(text: str, hits: Sequence[Hit], *, mode: ScrubMode, seed: int, id: s
     """The text with each finding replaced.
 
     Within a document equal values (without regard to case and white space) get one pseudonym, others another; which one
-    follows from the seed, the document's id and the value (and, if two values draw the same, their order). A hash is the same in all documents with one seed.
+    follows from the seed, the document's id and the value, and, if two values draw the same, from their order. A hash
+    is the same in all documents with one seed.
     """
     return MODES[mode](text, hits, str(seed).encode(), id)
 

@@ -1,9 +1,9 @@
 """Names of people, places and groups, found by a model of spaCy that the user names; none is ever downloaded.
 
-texts ─▶ pieces that end at lines ─▶ nlp.pipe: only what finds entities ─▶ Presidio's names of the labels ─▶ spans
+texts ─▶ pieces that end at lines ─▶ nlp.pipe: what finds entities, and sentences ─▶ Presidio's names of labels ─▶ spans
 
-Presidio asks the whole pipeline (tagger, parser, lemmatizer …), text by text; which names the model finds depends on
-none of these, so they are left out, and texts go in batches.
+Presidio asks the whole pipeline, text by text. No name goes over the end of a sentence, but on the other parts (tagger,
+lemmatizer …) names do not depend: they are left out, and texts go in batches. What is found is the same.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ BATCH_PIECES = 64
 FINDERS = frozenset({"ner", "beam_ner"})
 RULERS = frozenset({"entity_ruler", "span_ruler"})
 """Factories of components that set entities: by themselves, or by patterns that may ask for what others have set."""
+BOUNDERS = frozenset({"parser", "beam_parser", "senter", "sentencizer"})
+"""Those that part sentences. Without them some names reach into the next line, one text in 400."""
 
 
 def find_names(
@@ -113,7 +115,7 @@ def find_model(model: str, base: Path) -> Path:
         return folders[0].parent
     raise UsageError(
         f'model = "{model}" is neither an installed spaCy model nor the folder of one, which has a meta.json'
-        f"{nearest(model, _installed())}; none is downloaded"
+        f"{nearest(model, known) if (known := _installed()) else ''}; none is downloaded"
     )
 
 
@@ -166,11 +168,13 @@ def load_model(folder: str) -> Any:
 
 
 def _needed(nlp: Any) -> list[str]:
-    """Components that set entities, and those that they listen to. What a ruler's patterns ask for only they know:
-    before the last ruler all stay."""
+    """Components that set entities, those that part sentences, and those to which these listen. What a ruler's patterns
+    ask for only they know: before the last ruler all stay."""
     kinds = {name: nlp.get_pipe_meta(name).factory for name in nlp.pipe_names}
+    if not any(kind in FINDERS | RULERS for kind in kinds.values()):
+        return []
     rulers = [place for place, kind in enumerate(kinds.values()) if kind in RULERS]
     before = nlp.pipe_names[: rulers[-1] + 1] if rulers else []
-    finders = [name for name, kind in kinds.items() if kind in FINDERS]
-    heard = [name for name, pipe in nlp.pipeline if set(finders) & set(getattr(pipe, "listener_map", {}))]
-    return [name for name in nlp.pipe_names if name in {*before, *finders, *heard}]
+    asked = {name for name, kind in kinds.items() if kind in FINDERS | BOUNDERS}
+    heard = [name for name, pipe in nlp.pipeline if asked & set(getattr(pipe, "listener_map", {}))]
+    return [name for name in nlp.pipe_names if name in {*before, *asked, *heard}]

@@ -1,6 +1,6 @@
 """The table of keys and tokens whose form says what they are, by provider.
 
-    text ─▶ any prefix? (most texts have none) ─▶ all patterns at once, RE2 ─▶ the whole match is the secret, or its group
+    text ─▶ any prefix? (few texts have one) ─▶ all patterns at once, RE2 ─▶ the match is the secret, or its group
 
 The forms are those that the providers' documentation names, or that their keys have in practice. All patterns begin at
 the beginning of a word, and so do few of a text's places. A row more is a provider more.
@@ -88,7 +88,9 @@ KINDS = (
     SecretKind("Vault token", rf"hv[sbr]\.{WORD}{{24,}}", "hv[sbr][.][A-Za-z0-9_-]{8}"),
     SecretKind("Terraform token", rf"[A-Za-z0-9]{{14}}\.atlasv1\.{WORD}{{60,}}", "[.]atlasv1[.]"),
     SecretKind(
-        "Doppler token", r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:\w{2,35}\.)?[A-Za-z0-9]{40,44}", "dp[.](?:pt|st|ct|sa|scim|audit)"
+        "Doppler token",
+        r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:\w{2,35}\.)?[A-Za-z0-9]{40,44}",
+        "dp[.](?:pt|st|ct|sa|scim|audit)",
     ),
     SecretKind("Pulumi token", r"pul-[0-9a-f]{40}", "pul-[0-9a-f]{6}"),
     SecretKind("PlanetScale token", r"pscale_(?:tkn|pw|oauth)_[\w=.-]{32,}", "pscale_"),

@@ -9,8 +9,10 @@ import math
 import re
 from collections import Counter
 
-EXAMPLE = re.compile(r"(?i)example|x{5,}|\*{3,}|\.{3}|…|your[_-]|<\w+>|\$\{|\{\{|0{8,}|1234567|abcdefg|redacted|placeholder")
-"""What keys of documentation have in them, whoever's form they have: `AKIAIOSFODNN7EXAMPLE`."""
+EXAMPLE = re.compile(
+    r"(?i)example|x{5,}|\*{3,}|\.{3}|…|your[_-]|<\w+>|\$\{|\{\{|0{8,}|1234567|abcdefg|redacted|placeholder"
+)
+"""What keys of documentation have in them, whosever form they have: `AKIAIOSFODNN7EXAMPLE`."""
 PLACEHOLDER = re.compile(
     r"(?i)sample|dummy|change_?me|replace|insert|removed|hidden|censored|todo|fixme|fake|mock|your|xxx|test|demo"
     r"|abc_?123|123_?abc|foo_?bar|hunter2|lorem|deadbeef|cafebabe|asdf|qwert|p[a@]ss_?w[o0]rd|s[e3]cr[e3]t"
@@ -23,18 +25,24 @@ DOTTED = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::|->|\?\.)[A-Za-z_$][\w$]*)+(?:\
 """A name in code: `settings.SECRET_KEY`; of several parts, all of which are words."""
 ADDRESS = re.compile(r"arn:aws[\w-]*:.*|[\w.-]+:\d{1,5}|\d{4}-\d\d-\d\d[T ]?[\d:.]*Z?(?:[+-]\d\d:?\d\d)?")
 """Of a resource, a host with its port, or a time."""
-PATH = re.compile(r"(?:[a-z]+:)?(?:~|\.{1,2})?/[\w./@-]*|[A-Z]:\\.*|(?:[\w-]+/)+[\w.-]+\.\w{1,5}|\w+(?:[.-]\w+)*\.[a-z]{2,4}")
+PATH = re.compile(
+    r"(?:[a-z]+:)?(?:~|\.{1,2})?/[\w./@-]*|[A-Z]:\\.*|(?:[\w-]+/)+[\w.-]+\.\w{1,5}|\w+(?:[.-]\w+)*\.[a-z]{2,4}"
+)
 """Of a file, or an address without anything to hide in it."""
+
+
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 """A word of a name, or a number: `passwordResetToken2`."""
-PAIRS = frozenset(
-    (
-        "te er re in st es at on se de le ti en or al co ra ar nt et ed ge it ma tr ta li ro me lo ec ri an io ch "
-        "pa el pe as nd ct ne ng is fi ac pr si la no un ap ce ex di to ve ad ca ea fs oc om od na rt he th ic ck "
-        "ns ll il mp ss ou nc rs am ty em ag id bl op gr im po ig ut ot ab ha ul da ol mi us rr ni fo cl lt mo ts "
-        "ie va ke pl ef pt ue ur up ir yp ba su ee ze sh sy iz ep ld so ai tt um sc fa if ph ev be rm bu os ia lu "
-        "sp qu oo ff rc ow eg tc"
-    ).split()
+PAIRS = _pairs(
+    "te er re in st es at on se de le ti en or al co ra ar nt et ed ge it ma tr ta li ro me lo ec ri an io ch pa "
+    "el pe as nd ct ne ng is fi ac pr si la no un ap ce ex di to ve ad ca ea fs oc om od na rt he th ic ck ns ll "
+    "il mp ss ou nc rs am ty em ag id bl op gr im po ig ut ot ab ha ul da ol mi us rr ni fo cl lt mo ts ie va ke "
+    "pl ef pt ue ur up ir yp ba su ee ze sh sy iz ep ld so ai tt um sc fa if ph ev be rm bu os ia lu sp qu oo ff "
+    "rc ow eg tc"
 )
 """Four fifths of the pairs of letters in the names of 12 projects in ten programming languages."""
 RUNS = ("abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "98765432109876543210", "qwertyuiopasdfghjklzxcvbnm")
@@ -93,7 +101,9 @@ def _is_placeholder(value: str) -> bool:
 
 def _is_public(value: str) -> bool:
     """An identifier, a name in code, a file: nothing that opens anything."""
-    return any(form.fullmatch(value) for form in (UUID, PATH, ADDRESS)) or (DOTTED.fullmatch(value) is not None and _is_name(value))
+    return any(form.fullmatch(value) for form in (UUID, PATH, ADDRESS)) or (
+        DOTTED.fullmatch(value) is not None and _is_name(value)
+    )
 
 
 def _is_name(value: str) -> bool:

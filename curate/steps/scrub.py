@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from curate.batch import Pulse, no_pulse
+from curate.errors import UsageError
 from curate.model_file import ModelFile
 from curate.recipe import Recipe
 from curate.scrub.names import find_model, model_of_names
@@ -21,8 +22,8 @@ TOO_MANY = "too_many_findings"
 
 
 def scrub_as_asked(documents: pl.DataFrame, recipe: Recipe, *, pulse: Pulse = no_pulse) -> pl.DataFrame:
-    """Of documents with `id, text`, what `scrub_texts` gives, and raises; a recipe without `[scrub]` leaves `text` as it
-    is, alone."""
+    """Of documents with `id, text`, what `scrub_texts` gives, and raises; a recipe without `[scrub]` leaves `text` as
+    it is, alone."""
     if recipe.scrub is None:
         return documents.select("text")
     return scrub_texts(
@@ -41,10 +42,13 @@ def model_folder(recipe: Recipe) -> str | None:
     """Where the model of names lies.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: it is not installed, or the engine asks none.
     """
-    model = recipe.scrub.model if recipe.scrub else None
-    return str(find_model(model, recipe.base)) if model is not None else None
+    if recipe.scrub is None or recipe.scrub.model is None:
+        return None
+    if recipe.scrub.engine != "presidio":
+        raise UsageError(f'the engine "{recipe.scrub.engine}" asks no model; "presidio" does')
+    return str(find_model(recipe.scrub.model, recipe.base))
 
 
 def count_findings(scrubbed: pl.DataFrame) -> pl.Series:
