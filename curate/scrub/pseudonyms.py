@@ -24,6 +24,7 @@ DOCUMENTATION = tuple(map(ipaddress.IPv4Network, ("192.0.2.0/24", "198.51.100.0/
 """RFC 5737; of version 6 it is 2001:db8::/32 (RFC 3849)."""
 AREAS = ("202", "303", "404", "505", "606", "707", "808", "909")
 """555-0100 to 555-0199 are for fiction in every area of North America's numbering plan."""
+AMERICAN = re.compile("1?[2-9][0-9]{2}[2-9][0-9]{6}")
 MADE = re.compile(
     rf"(?:[{CONSONANTS}][{VOWELS}]){{{SYLLABLES}}}@example\.(?:com|net|org)"
     r"|192\.0\.2\.\d{1,3}|198\.51\.100\.\d{1,3}|203\.0\.113\.\d{1,3}|2001:db8::[0-9a-f:]+"
@@ -56,10 +57,9 @@ def _mac(value: str, draw: Draw) -> str | None:
 
 
 def _phone(value: str, draw: Draw) -> str | None:
-    """In the spelling of the number, if that has ten digits, or eleven that begin with a 1."""
+    """In the spelling of the number, if that is one of North America's."""
     digits = re.sub(r"\D", "", value)
-    is_american = value.isascii() and not re.search("[a-zA-Z]", value)
-    if not is_american or (len(digits) != 10 and not (len(digits) == 11 and digits[0] == "1")):
+    if not AMERICAN.fullmatch(digits) or not re.fullmatch(r"(?:\+?1)?[0-9 ().-]*", value):
         return None
     made = iter(digits[:-10] + AREAS[draw(len(AREAS))] + f"55501{draw(100):02d}")
     return re.sub(r"\d", lambda _: next(made), value)
