@@ -100,14 +100,16 @@ def _behind(hit: Hit, end: int, at: int) -> int | None:
 
 def _united(before: Sequence[Hit], added: Sequence[Hit]) -> list[Hit]:
     """In order; what is new takes in what it overlaps."""
-    kept: list[Hit] = []
-    for hit in sorted((*before, *added), key=lambda one: (one.start, -one.end)):
-        if kept and hit.start < kept[-1].end:
-            newer = kept[-1] if kept[-1] in added else hit
-            kept[-1] = Hit(kept[-1].start, max(kept[-1].end, hit.end), newer.entity)
+    ordered = [*((hit, True) for hit in added), *((hit, False) for hit in before)]
+    kept: list[tuple[Hit, bool]] = []
+    for hit, is_new in sorted(ordered, key=lambda one: (one[0].start, -one[0].end)):
+        if kept and hit.start < kept[-1][0].end:
+            last, was_new = kept[-1]
+            entity = last.entity if was_new or not is_new else hit.entity
+            kept[-1] = (Hit(last.start, max(last.end, hit.end), entity), was_new or is_new)
         else:
-            kept.append(hit)
-    return kept
+            kept.append((hit, is_new))
+    return [hit for hit, _ in kept]
 
 
 def _beside(text: str, hits: Sequence[Hit], taken: Sequence[Hit]) -> list[Hit]:

