@@ -99,7 +99,7 @@ def test_a_text_that_an_own_entity_cannot_finish_is_quarantined_alone(tmp_path: 
     ("entities", "words"),
     [
         ('["EMAIL_ADRESS"]', r'did you mean "EMAIL_ADDRESS".*; your own are named "module:function"'),
-        ('["SSN"]', r'does not find "SSN" \(known: EMAIL_ADDRESS, IP_ADDRESS\)'),
+        ('["SSN"]', r'does not find "SSN" \(known: EMAIL_ADDRESS, IP_ADDRESS, SECRET\)'),
         ('["own:staf_number"]', r'own has no entity or function "staf_number"; did you mean "staff_number"'),
         ('["elsewhere:function"]', r'there is no module "elsewhere"'),
         ('["own:PLATE", "own:PLATE"]', r"two entities are called PLATE"),

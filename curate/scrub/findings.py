@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from curate.scrub.entity import Entity
@@ -72,7 +73,14 @@ class Findings:
                 self._counts.setdefault(hit.entity.name, Counter())[place] += 1
             self.hits[place] = _united(self.hits.get(place, ()), hits)
         marked = [replaced(self.texts[place], marks_of(self.hits[place])) for place in changed]
-        self.shown = self.shown.clone().scatter([*changed], pl.Series(marked, dtype=pl.String))
+        self.shown = with_texts_at(self.shown, [*changed], marked)
+
+
+def with_texts_at(texts: pl.Series, places: Sequence[int], others: Sequence[str]) -> pl.Series:
+    """The column with other texts in some places; none is copied."""
+    order = np.arange(len(texts))
+    order[list(places)] = len(texts) + np.arange(len(others))
+    return pl.concat([texts, pl.Series(texts.name, others, dtype=pl.String)], rechunk=False).gather(order)
 
 
 def marks_of(hits: Iterable[Hit]) -> list[tuple[int, int, str]]:

@@ -18,7 +18,7 @@ from curate.errors import CurateError, DocumentError, UsageError
 from curate.recipe import ScrubMode
 from curate.scrub.entities import find_entities
 from curate.scrub.entity import Entity, Labels, Recognizer
-from curate.scrub.findings import Findings
+from curate.scrub.findings import Findings, with_texts_at
 from curate.scrub.modes import rewrite
 from curate.scrub.names import find_names, load_model
 from curate.scrub.presidio import find_by_presidio
@@ -127,4 +127,4 @@ def _rewritten(found: Findings, mode: ScrubMode, seed: int, ids: pl.Series | Non
         rewrite(text, found.hits[place], mode=mode, seed=seed, id=key)
         for place, text, key in zip(places, texts, keys, strict=True)
     ]
-    return found.texts.clone().scatter(places, pl.Series(written, dtype=pl.String))
+    return with_texts_at(found.texts, places, written)
