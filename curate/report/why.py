@@ -247,7 +247,11 @@ def _findings(run: RunFolder, facts: dict[str, Any]) -> dict[str, int]:
     if run.recipe.scrub is None or facts["outcome"] != "kept":
         return {}
     counts = run.documents(facts["source"]).filter(pl.col("id") == facts["id"]).select("^pii_.*$").head(1).collect()
-    return {name.removeprefix("pii_").upper(): counts[name].sum() for name in counts.columns if counts[name].sum()}
+    return {
+        name.removeprefix("pii_").upper(): int(count)
+        for name, count in (counts.row(0, named=True) if counts.height else {}).items()
+        if count
+    }
 
 
 def _scrub_check(run: RunFolder, facts: dict[str, Any], findings: dict[str, int]) -> Iterator[Check]:
