@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
     from curate.readers.custom import reader
-    from curate.recipe import Decontaminate, Recipe
+    from curate.recipe import Decontaminate, Recipe, Scrub
     from curate.recipe_dedup import Dedup
     from curate.recipe_file import load
     from curate.recipe_path import RecipePath
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from curate.standalone.dedup import dedup_files, dedup_texts
     from curate.standalone.export import export
     from curate.standalone.extractor import train_extractor
+    from curate.standalone.scrub import scrub_files
     from curate.standalone.subset import subset
     from curate.tokenize.torch_dataset import torch_dataset
     from curate.typed import Range
@@ -56,6 +57,7 @@ __all__ = [
     "Recipe",
     "RecipePath",
     "Run",
+    "Scrub",
     "__version__",
     "apply_classifier",
     "check",
@@ -71,6 +73,7 @@ __all__ = [
     "reader",
     "recipes",
     "run",
+    "scrub_files",
     "signal",
     "signals",
     "subset",
@@ -92,6 +95,7 @@ _HOMES = {
     "Recipe": "curate.recipe",
     "RecipePath": "curate.recipe_path",
     "Run": "curate.api",
+    "Scrub": "curate.recipe",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
     "decontaminate_files": "curate.standalone.decontaminate",
@@ -106,6 +110,7 @@ _HOMES = {
     "reader": "curate.readers.custom",
     "recipes": "curate.api",
     "run": "curate.api",
+    "scrub_files": "curate.standalone.scrub",
     "signal": "curate.filters.custom",
     "signals": "curate.api",
     "subset": "curate.standalone.subset",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from curate.errors import UsageError
 from curate.recipe import Recipe
@@ -20,6 +20,7 @@ from curate.run_folder import RunFolder
 if TYPE_CHECKING:
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
+    from curate.report.audit import Audit
     from curate.report.check import Checked
     from curate.report.concerns import Concern
     from curate.report.fertility import Fertilities
@@ -124,6 +125,18 @@ class Run(RunFolder):
         from curate.report.fertility import fertility
 
         return fertility(self, others, sample_bytes=sample_bytes)
+
+    def audit(
+        self,
+        *,
+        entities: Sequence[str] | None = None,
+        engine: Literal["patterns", "presidio"] | None = None,
+        model: str | None = None,
+    ) -> Audit:
+        """What is left of personal data in the final documents: all that the engine knows, or the entities named."""
+        from curate.report.audit import audit
+
+        return audit(self, entities=entities, engine=engine, model=model)
 
     def retune(
         self,

@@ -177,14 +177,26 @@ class Decontaminate:
     sampled: Sampled = Sampled()
 
 
+ScrubMode = Literal["mask", "pseudonym", "hash", "remove"]
+"""What takes the place of personal data."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scrub:
-    """Which personal data is replaced, and what finds it."""
+    """Which personal data is replaced, what finds it, and what takes its place."""
 
     entities: tuple[str, ...] = ("EMAIL_ADDRESS", "IP_ADDRESS")
     """What is replaced: names of entities, or functions of one's own, "module:function"; docs/scrub.md lists all."""
     engine: Literal["patterns", "presidio"] = "patterns"
     """Patterns at the speed of memory, or Microsoft's Presidio, which knows more entities and takes far longer."""
+    model: str | None = None
+    """With `engine = "presidio"`: a spaCy model that is installed, by its name, or the folder of one, which finds names
+    (PERSON, LOCATION, NRP, ORGANIZATION); none is ever downloaded."""
+    mode: ScrubMode = "mask"
+    """What takes a finding's place: the entity's name; a pseudonym, one for each value of a document; a keyed hash, the
+    same in all documents; or nothing."""
+    max_findings: int | None = field(default=None, metadata={"range": (0, 1 << 40)})
+    """A document with more findings is dropped: "too_many_findings". Dolma's is 5; by default all stay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ PYTHON = {
     "try": "try_step",
     "dedup": "dedup_files",
     "decontaminate": "decontaminate_files",
+    "scrub": "scrub_files",
     "classifier": "train_classifier",
     "extractor": "train_extractor",
     "show": "Run.show",

@@ -24,7 +24,7 @@ from curate.forecast.token_density import Density, token_densities
 from curate.pipeline.survivors import cut_documents
 from curate.recipe import Recipe
 from curate.recipe_dedup import Dedup
-from curate.steps.scrub import scrub_as_asked
+from curate.steps.scrub import has_too_many, scrub_as_asked
 
 TEXTS_AT_ONCE = 2_000
 
@@ -146,7 +146,8 @@ def _sized(documents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _scrubbed(documents: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    """Names found by a model change the length of a text little, and take long."""
+    """Those with too many findings are gone. What Presidio finds changes texts little, and takes long."""
     if recipe.scrub is None or recipe.scrub.engine != "patterns":
         return documents
-    return documents.with_columns(scrub_as_asked(documents["text"], recipe)["text"])
+    scrubbed = scrub_as_asked(documents, recipe)
+    return documents.with_columns(scrubbed["text"], stays=pl.col("stays") & ~has_too_many(scrubbed, recipe))

@@ -106,7 +106,7 @@ def _check_decontaminate(recipe: Recipe) -> None:
 
 def _check_scrub(recipe: Recipe) -> None:
     try:
-        scrub_as_asked(pl.Series([], dtype=pl.String), recipe)
+        scrub_as_asked(pl.DataFrame(schema={"id": pl.String, "text": pl.String}), recipe)
     except UsageError as error:
         raise recipe.recipe_error(f"[scrub]: {error}", "scrub", "entities") from None
 

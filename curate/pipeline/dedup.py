@@ -92,19 +92,19 @@ def _scrubbed(job: Job, documents: pl.DataFrame) -> dict[str, str]:
     shown: dict[str, str] = {}
     for stretch, part in job.walk.through(documents, max_documents=SHOWN, max_bytes=MAX_SHOWN_BYTES):
         stretch.at("excerpts", size=int(part["text"].str.len_bytes().sum()))
-        shown |= zip(part["id"], _without_pii(part["text"], job.recipe), strict=True)
+        shown |= zip(part["id"], _without_pii(part, job.recipe), strict=True)
     return shown
 
 
-def _without_pii(texts: pl.Series, recipe: Recipe) -> list[str]:
+def _without_pii(documents: pl.DataFrame, recipe: Recipe) -> list[str]:
     """Nothing at all of a text that the engine could not finish; then each is tried by itself."""
     try:
-        return scrub_as_asked(texts, recipe)["text"].to_list()
+        return scrub_as_asked(documents, recipe)["text"].to_list()
     except (UsageError, MemoryError):
         raise
     except Exception:  # an excerpt is not worth it that all of the stage is done again to find who broke
-        alone = [texts[number : number + 1] for number in range(len(texts))]
-        return [""] if len(texts) == 1 else [_without_pii(text, recipe)[0] for text in alone]
+        alone = [documents[number : number + 1] for number in range(documents.height)]
+        return [""] if documents.height == 1 else [_without_pii(one, recipe)[0] for one in alone]
 
 
 def _counts(found: Found, copies: pl.DataFrame, dedup: Dedup) -> dict[str, Any]:

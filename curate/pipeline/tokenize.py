@@ -32,8 +32,7 @@ from curate.run_files import tokenized
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
 from curate.steps.deciding_files import check_as_planned, view_files
-from curate.steps.own_entities import entity_files
-from curate.steps.scrub import scrub_as_asked
+from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.own_views import views_of
@@ -48,19 +47,19 @@ MAX_BATCH_BYTES = 8 << 20
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]. Those of which no
-    token came are not among them, but in `emptied`: id, step, reason and value."""
+    token came, or that held too much personal data, are not among them, but in `dropped`: id, step, reason, value."""
 
     documents: pl.DataFrame
     tokens: np.ndarray
     offsets: np.ndarray
-    emptied: pl.DataFrame
+    dropped: pl.DataFrame
 
 
 def tokenize_split(job: Job) -> Made | None:
     """The task of the stage `tokenize`."""
     recipe, store, walk, clock = job.recipe, job.store, job.walk, job.clock
     with clock("load"):
-        check_as_planned(job.plan, [*entity_files(recipe), *view_files(recipe)])
+        check_as_planned(job.plan, [*scrub_files(recipe), *view_files(recipe)])
         tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
@@ -71,8 +70,8 @@ def tokenize_split(job: Job) -> Made | None:
     if walk.is_confirming:
         return None
     with clock("write"):
-        emptied = [as_gone(batch.emptied, "dropped") for batch in batches]
-        gone = pl.concat([left.gone, as_gone(walk.broken(documents, job.stage)), *emptied])
+        dropped = [as_gone(batch.dropped, "dropped") for batch in batches]
+        gone = pl.concat([left.gone, as_gone(walk.broken(documents, job.stage)), *dropped])
         final = pl.concat([batch.documents for batch in batches]) if batches else documents.clear()
         return _made(job, batches, final, _ledger(job, left, gone, batches), tokenizer)
 
@@ -97,7 +96,9 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
         with clock("scrub"):
             stretch.at("scrub", size=size)
             # Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only.
-            batch = batch.with_columns(scrub_as_asked(batch["text"], recipe, pulse=stretch.walk.cursor.pulse))
+            batch = batch.with_columns(scrub_as_asked(batch, recipe, pulse=stretch.walk.cursor.pulse))
+    is_too_many = has_too_many(batch, recipe)
+    dropped, batch = as_dropped(batch.filter(is_too_many)), batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
         tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
@@ -105,10 +106,10 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
         pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
         pl.Series("token_count", np.diff(offsets), dtype=pl.Int64),
     )
-    return _without_emptied(batch, tokens, offsets)
+    return _without_emptied(batch, tokens, offsets, dropped)
 
 
-def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray) -> Encoded:
+def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray, dropped: pl.DataFrame) -> Encoded:
     """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
     has_text = batch["text"].str.contains(HAS_TEXT) & (batch["token_count"] > 1)
     why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
@@ -117,7 +118,7 @@ def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarra
         counts = np.diff(offsets)
         tokens = tokens[np.repeat(has_text.to_numpy(), counts)]  # each document's answer, once for each of its tokens
         offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
-    return Encoded(batch.filter(has_text), tokens, offsets, emptied)
+    return Encoded(batch.filter(has_text), tokens, offsets, pl.concat([dropped, emptied]))
 
 
 def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from curate.pipeline.survivors import what_is_left
 from curate.recipe import Recipe, TokenizerChoice
 from curate.run_files import TOKENIZER, sample
 from curate.steps.deciding_files import check_as_planned, tokenizer_files
-from curate.steps.scrub import scrub_as_asked
+from curate.steps.scrub import has_too_many, scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, load_tokenizer
@@ -45,14 +45,16 @@ def sizes_run(job: Job) -> Made:
 
 def sample_split(job: Job) -> Made | None:
     """The tokenizer's sample of one split: scrubbed texts, of each source the share that it has in the mixture. A
-    document that cannot be scrubbed is not among them; `tokenize` will find it, too, and say so."""
+    document that cannot be scrubbed, or has too many findings, is not among them; `tokenize` will find it, too, and say
+    so."""
     recipe, walk, clock = job.recipe, job.walk, job.clock
     with clock("sample"):
         chosen = _chosen(job.store, recipe, job.key, _sample_shares(job.store, recipe)[job.split.source])
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
-            texts.append(scrub_as_asked(part["text"], recipe, pulse=walk.cursor.pulse)["text"])
+            scrubbed = scrub_as_asked(part, recipe, pulse=walk.cursor.pulse)
+            texts.append(scrubbed.filter(~has_too_many(scrubbed, recipe))["text"])
     if walk.is_confirming:
         return None
     with clock("write"):

@@ -26,6 +26,7 @@ from curate.steps.columns import BEFORE_STEPS, empty_batch
 from curate.steps.conform import as_measured
 from curate.steps.reach import is_known_of_dropped
 from curate.steps.schema import source_tables
+from curate.steps.scrub import TOO_MANY
 from curate.steps.signals_before import as_seen
 from curate.tokenize.document_table import DOCUMENT_TABLE
 
@@ -101,6 +102,8 @@ class Story:
     cuts: tuple[Cut, ...]
     items: tuple[str, ...]
     """Evaluation items that it holds, those first of which it holds most."""
+    findings: dict[str, int]
+    """Personal data in a document that was kept, by entity."""
     tokens: dict[str, int] | None
 
 
@@ -131,7 +134,7 @@ def _hint(ledger: pl.LazyFrame, key: str) -> str:
 
 def _story(run: RunFolder, row: pl.DataFrame) -> Story:
     facts = row.row(0, named=True)
-    duplicate = _verdict_on(run, facts["id"])
+    duplicate, findings = _verdict_on(run, facts["id"]), _findings(run, facts)
     return Story(
         id=facts["id"],
         source=facts["source"],
@@ -145,7 +148,7 @@ def _story(run: RunFolder, row: pl.DataFrame) -> Story:
         losses=facts["losses"],
         extractor=facts.get("extractor"),
         versions=tuple(PageVersion(**version) for version in facts.get("versions") or ()),
-        checks=tuple(_checks(run, row, facts)),
+        checks=(*_checks(run, row, facts), *_scrub_check(run, facts, findings)),
         duplicate_of=duplicate.get("duplicate_of"),
         similarity=duplicate.get("similarity"),
         containment=duplicate.get("containment"),
@@ -156,6 +159,7 @@ def _story(run: RunFolder, row: pl.DataFrame) -> Story:
         copies=_count_copies(run, facts["id"]),
         cuts=tuple(_cuts(run, facts["id"])),
         items=tuple(_items(run, facts["id"])),
+        findings=findings,
         tokens=_tokens(run, facts["source"], facts["id"]),
     )
 
@@ -236,6 +240,31 @@ def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
 def _items(run: RunFolder, id: str) -> Iterator[str]:
     for row in rows_among(run.store, CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
+
+
+def _findings(run: RunFolder, facts: dict[str, Any]) -> dict[str, int]:
+    """None of these are known of a document that was not kept."""
+    if run.recipe.scrub is None or facts["outcome"] != "kept":
+        return {}
+    counts = run.documents(facts["source"]).filter(pl.col("id") == facts["id"]).select("^pii_.*$").head(1).collect()
+    return {
+        name.removeprefix("pii_").upper(): int(count)
+        for name, count in (counts.row(0, named=True) if counts.height else {}).items()
+        if count
+    }
+
+
+def _scrub_check(run: RunFolder, facts: dict[str, Any], findings: dict[str, int]) -> Iterator[Check]:
+    """The limit of findings, where there is one."""
+    most = run.recipe.scrub.max_findings if run.recipe.scrub else None
+    if most is None or facts["step"] in BEFORE_STEPS:
+        return
+    if facts["reason"] == TOO_MANY:
+        yield Check("scrub", TOO_MANY, "findings", int(facts["value"]), most, facts["outcome"])
+    elif facts["outcome"] == "kept":
+        yield Check("scrub", TOO_MANY, "findings", sum(findings.values()), most, "kept")
+    else:
+        yield Check("scrub", TOO_MANY, "findings", None, most, "not measured")
 
 
 def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:

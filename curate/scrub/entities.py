@@ -15,9 +15,11 @@ from curate.scrub.emails import EMAIL_ADDRESS
 from curate.scrub.entity import Entity
 from curate.scrub.ips import IP_ADDRESS
 from curate.scrub.machines import MAC_ADDRESS, URL_CREDENTIALS
+from curate.scrub.names import NAMES
 from curate.scrub.national import NATIONAL
 from curate.scrub.phones import PHONE_NUMBER
 from curate.scrub.presidio import RECOGNIZED
+from curate.scrub.secrets import SECRET
 from curate.scrub.wallets import CRYPTO
 
 ENGINES = ("patterns", "presidio")
@@ -25,10 +27,10 @@ PATTERNS = (
     *(EMAIL_ADDRESS, IP_ADDRESS, PHONE_NUMBER, CREDIT_CARD, IBAN_CODE, CRYPTO, MAC_ADDRESS, URL_CREDENTIALS),
     *NATIONAL,
 )
-ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (*RECOGNIZED, *PATTERNS)}
+ENTITIES: Mapping[str, Entity] = {entity.name: entity for entity in (*RECOGNIZED, *PATTERNS, SECRET, *NAMES)}
 """By name, as "patterns" has them where it has them."""
-PRESIDIO: Mapping[str, Entity] = {entity.name: entity for entity in RECOGNIZED}
-"""What the engine "presidio" leaves to Presidio; it finds all others as "patterns" does."""
+PRESIDIO: Mapping[str, Entity] = {entity.name: entity for entity in (*RECOGNIZED, *NAMES)}
+"""What the engine "presidio" leaves to Presidio and to models; it finds all others as "patterns" does."""
 
 
 def find_entities(named: Iterable[str | Entity], engine: str) -> tuple[Entity, ...]:

@@ -3,6 +3,7 @@
 text ─▶ Entity.find(text) ─▶ spans ─▶ its mark in their place
         Pattern: one scan finds the candidates of all, and its check looks at these alone
         Recognizer: Presidio finds it, with others
+        Labels: a model of language finds it
 """
 
 from __future__ import annotations
@@ -37,6 +38,13 @@ class Pattern:
     """How long those are that are DIGITS or CODE."""
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What models of spaCy call it; the recipe says which model is asked."""
+
+    names: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entity:
     """One kind of personal data, and what finds it."""
@@ -45,7 +53,7 @@ class Entity:
     """In capitals; documents have a count `pii_<name in small letters>`."""
     about: str
     """What counts as one, as docs/scrub.md says it."""
-    find: Find | Pattern | Recognizer
+    find: Find | Pattern | Recognizer | Labels
     can_hold: str = ""
     """A regular expression that every text with such an entity matches; the others are not looked at."""
     replacement: str = ""
@@ -55,7 +63,7 @@ class Entity:
 
     @property
     def engine(self) -> Literal["patterns", "presidio"]:
-        return "presidio" if isinstance(self.find, Recognizer) else "patterns"
+        return "presidio" if isinstance(self.find, Recognizer | Labels) else "patterns"
 
     @property
     def mark(self) -> str:

@@ -20,7 +20,7 @@ from curate.own_code.functions import module_files_of
 from curate.recipe import Recipe
 from curate.run_files import INDEX, PLAN
 from curate.steps.bind import bind
-from curate.steps.own_entities import entity_files
+from curate.steps.scrub import scrub_files
 from curate.steps.source_reader import reader_files
 
 
@@ -31,7 +31,7 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
         RecipeError: one of them is missing.
     """
     found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe)}
-    found |= {*method_files(recipe), *index_files(recipe), *entity_files(recipe), *view_files(recipe)}
+    found |= {*method_files(recipe), *index_files(recipe), *scrub_files(recipe), *view_files(recipe)}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
 
 

@@ -43,6 +43,8 @@ def story_lines(story: Story) -> Iterator[str]:
         yield f"  cut       {size(cut.bytes)} in {cut.parts:,} part{'s' * (cut.parts > 1)} ({cut.method}){where}"
     if len(story.cuts) > MAX_CUTS:
         yield f"            and more, kept by {len(story.cuts) - MAX_CUTS:,} other documents"
+    if story.findings:
+        yield f"  scrubbed  {', '.join(f'{count:,} × {entity}' for entity, count in story.findings.items())}"
     for item in story.items[:MAX_CUTS]:
         yield f"  holds     {item}"
     if story.tokens:
