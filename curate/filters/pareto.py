@@ -19,7 +19,9 @@ def draws(ids: pl.Series, *, name: str, seed: int) -> pl.Series:
     import xxhash
 
     key = xxhash.xxh3_64_intdigest(name.encode(), seed=seed)
-    hashes = np.fromiter((xxhash.xxh3_64_intdigest(each.encode(), seed=key) for each in ids), dtype=np.uint64, count=len(ids))
+    hashes = np.fromiter(
+        (xxhash.xxh3_64_intdigest(each.encode(), seed=key) for each in ids), dtype=np.uint64, count=len(ids)
+    )
     return pl.Series((hashes >> np.uint64(11)) / 2**53, dtype=pl.Float64)
 
 

@@ -57,9 +57,9 @@ def classifier(
     model: then it is the one that the model was trained to find. With no threshold the step only measures, for a later
     `where`. `curate classifier train` makes such models.
 
-    `pareto`: instead of, or beside, a threshold, the choice that GPT-3 made with 9: a document of the score s stays with
-    a probability of (2 − s) ** −`pareto`, by a hash of its id (signal `<name>_draw`, Float64, 0–1), so that the same
-    documents stay in each run.
+    `pareto`: instead of, or beside, a threshold, the choice that GPT-3 made with 9: a document of the score s stays
+    with a probability of (2 − s) ** −`pareto`, by a hash of its id (signal `<name>_draw`, Float64, 0–1), so that the
+    same documents stay in each run.
 
     Raises:
         UsageError: the model cannot be loaded, has no such label, or needs one; `name` cannot be a column's.
