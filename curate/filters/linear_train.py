@@ -21,6 +21,8 @@ from curate.filters.linear_features import FeatureKinds, Rows, collect_features
 from curate.filters.linear_file import LinearTables
 from curate.filters.linear_fit import Curve, SparseRows, fit_curve, fit_weights, margins_of
 
+LAYOUT = FeatureKinds(min_part=0, max_part=0, layout=True, shapes=4, passage=1500)
+"""For what a text looks like rather than what it is about: so the shipped model of quality is made."""
 BATCH_BYTES = 4 << 20
 STEPS = 127
 """An int8's, on each side of 0."""

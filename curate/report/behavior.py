@@ -114,9 +114,7 @@ def _judges(source: str, trial: Trial) -> Iterator[Remark]:
         )
         others = f" and {shown.height - 12} more" if shown.height > 12 else ""
         by = f"by {name}" if name else "by nothing, so they stay"
-        yield Remark(
-            False, f"{source}, {trial.step.name}", f"{group['len'].sum():,} documents are judged {by}: {told}{others}"
-        )
+        yield Remark(False, f"{source}, {trial.step.name}", f"judged {by}: {told}{others}")
 
 
 def _raised(source: str, trial: Trial, max_errors: float) -> Iterator[Remark]:
