@@ -64,12 +64,29 @@ def _crawl(data: Path) -> Iterator[Text]:
         main = text_of(page, main=True)[:MOST_CHARACTERS]
         if menu := without_lines(whole, main):
             yield Text(menu[:MOST_CHARACTERS], False, "menu", page.host, is_test)
+            yield Text(some_lines(menu, dice), False, "piece of a menu", page.host, is_test)
         if is_running_text(main):
             yield Text(main, True, "manual", page.host, is_test)
             name, spoil = SPOILS[number % len(SPOILS)]
             yield Text(spoil(main, dice), False, name, page.host, is_test)
+            yield from _paragraph(main, dice, page.host, is_test=is_test)
         else:
             yield from _toc(page, main, is_test=is_test)
+
+
+def _paragraph(text: str, dice: random.Random, origin: str, *, is_test: bool) -> Iterator[Text]:
+    """A paragraph or a few sentences of it, and the same spoiled: short texts can be either."""
+    paragraphs = [line for line in text.splitlines() if len(line) > 100]
+    if paragraphs:
+        paragraph = " ".join(re.split(r"(?<=[.!?])\s+", dice.choice(paragraphs))[: dice.randrange(1, 5)])
+        yield Text(paragraph, True, "paragraph", origin, is_test)
+        yield Text(dice.choice(SPOILS)[1](paragraph, dice), False, "spoiled paragraph", origin, is_test)
+
+
+def some_lines(text: str, dice: random.Random) -> str:
+    lines = text.splitlines()
+    start = dice.randrange(len(lines))
+    return "\n".join(lines[start : start + dice.randrange(1, 8)])
 
 
 def _toc(page: Page, main: str, *, is_test: bool) -> Iterator[Text]:
@@ -103,6 +120,10 @@ def _books(data: Path) -> Iterator[Text]:
             at += len(piece) * (1 if "sotu" in name else 3)
             yield Text(piece, True, "book", stem, is_test)
             if dice.random() < 0.3:
+                joined = re.sub(r"(?<!\n)\n(?!\n)", " ", piece)  # lines are wrapped there
+                yield Text(joined, True, "book", stem, is_test)
+                yield from _paragraph(joined, dice, stem, is_test=is_test)
+            if dice.random() < 0.3:
                 spoil_name, spoil = dice.choice(SPOILS)
                 yield Text(spoil(piece, dice), False, spoil_name, stem, is_test)
 
@@ -135,6 +156,9 @@ def gold_texts(data: Path) -> Iterator[Text]:
             around = without_gold(whole, page.reference)
             origin = f"{folder}/{page.name}"
             yield Text(page.reference[:MOST_CHARACTERS], True, "web article", origin, True)
+            dice = random.Random(share_of(page.name))
+            for part in _paragraph(page.reference, dice, origin, is_test=True):
+                yield part._replace(kind=f"web {part.kind}")
             if len(around) >= FEWEST_CHARACTERS:
                 yield Text(around[:MOST_CHARACTERS], False, "around a web article", origin, True)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import Parser, add_command, add_force, add_json, count, new_file, positive
+from curate.commands.arguments import Parser, add_command, add_force, add_json, add_run, count, new_file, positive
 from curate.commands.plain import FORMATS, tell_unread
 from curate.terminal import say, say_json, show
 
@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
     _add_train(actions)
     _add_evaluate(actions)
     _add_apply(actions)
+    _add_threshold(actions)
 
 
 def _add_train(actions: Any) -> None:
@@ -119,6 +120,25 @@ def _add_apply(actions: Any) -> None:
     words = f"id, label and score of every row with a text ({FORMATS})"
     command.add_argument("--out", type=new_file, required=True, metavar="FILE", help=words)
     add_force(command)
+    add_json(command)
+
+
+def _add_threshold(actions: Any) -> None:
+    command = add_command(
+        actions,
+        "threshold",
+        "find the threshold by which a finished run would keep the best share of each source, exactly",
+        threshold,
+        about="The run's step needs no threshold itself: without one it only measures. DCLM keeps the top tenth.",
+        examples=["curate classifier threshold runs/scored --top 0.1 --name quality"],
+    )
+    add_run(command)
+    words = "the share of the documents to keep, those with the highest scores"
+    command.add_argument("--top", type=float, required=True, metavar="SHARE", help=words)
+    words = 'the name of the step\'s signal, without "_score" (default: classifier)'
+    command.add_argument("--name", default="classifier", metavar="NAME", help=words)
+    words = "a threshold for each language of a source"
+    command.add_argument("--by-language", action="store_true", help=words)
     add_json(command)
 
 
@@ -240,6 +260,23 @@ def apply(options: argparse.Namespace) -> int:
     else:
         say(f"{made.path}: {made.rows:,} rows.")
     return code
+
+
+def threshold(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from curate.report.score_threshold import score_thresholds
+    from curate.run_folder import RunFolder
+
+    run = RunFolder(options.run)
+    found = score_thresholds(run, top=options.top, name=options.name, by_language=options.by_language)
+    if options.json:
+        say_json([asdict(each) for each in found])
+        return 0
+    for each in found:
+        place = each.source if each.language is None else f"{each.source}, {each.language}"
+        say(f"{place}: {each.step}.min_score = {each.min_score!r} keeps {each.kept:,} of {each.documents:,} documents")
+    return 0
 
 
 def _show_card(card: Mapping[str, Any]) -> None:

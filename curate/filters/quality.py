@@ -7,6 +7,7 @@ text ─▶ model ─▶ probability of the label ─▶ <name>_score ─┬▶ 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import polars as pl
 
@@ -79,7 +80,7 @@ def quality(*, min_score: Share | None = 0.5, name: str = "quality", pareto: Amo
     other than those in its card (docs/quality-card.md) by their layout only. `pareto` is that of the step `classifier`.
     """
     found = shipped_model("quality")
-    return _scoring(found, found.labels[1], name, min_score, None, pareto)
+    return replace(_scoring(found, found.labels[1], name, min_score, None, pareto), is_cheap=True)
 
 
 def _scoring(
