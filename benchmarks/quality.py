@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from quality_data import Text, gold_texts, texts
+from quality_data import FEWEST_CHARACTERS, Text, gold_texts, texts
 
 from curate.filters.fasttext_model import load_model
 from curate.filters.fasttext_train import Training, save, train, write_lines
@@ -92,8 +92,10 @@ def show_kinds(test: list[Text], scores: dict[str, Floats]) -> None:
     for kind in sorted({*kinds[is_prose]}):
         high = (scores["quality"][kinds == kind] >= 0.5).mean()
         print(f"{kind + ' (prose)':<30}{(kinds == kind).sum():>8,}{high:>13.1%}")
-    is_web = np.array(["web article" in text.kind for text in test])
-    for name, chosen in (("web articles and around", is_web), ("all", np.ones(len(test), dtype=bool))):
+    is_web = np.array([text.kind.endswith("web article") for text in test])
+    is_long = np.array([len(text.text) >= FEWEST_CHARACTERS for text in test])
+    groups = (("web articles and around", is_web), ("300 characters and more", is_long), ("all", is_long | ~is_long))
+    for name, chosen in groups:
         areas = "".join(f"{area(found[chosen], is_prose[chosen]):>32.4f}" for found in scores.values())
         print(f"{name:<30}{chosen.sum():>8,}{'':>13}{areas}")
 
