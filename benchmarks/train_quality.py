@@ -20,7 +20,7 @@ from toxicity_data import share_of
 from curate.filters.linear_file import linear_bytes
 from curate.filters.linear_train import LAYOUT, LinearTraining, train_linear
 
-TRAINING = LinearTraining(features=LAYOUT, cost=0.2, balance=True)
+TRAINING = LinearTraining(features=LAYOUT._replace(bits=16), cost=1.0, balance=True)
 
 
 def main() -> None:
