@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import base64
 import collections
+import hashlib
 import json
 import random
 import resource
@@ -23,10 +24,15 @@ from pathlib import Path
 from pydoc_data import topics
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from curate.errors import UsageError
 from curate.filters.fasttext_model import load_model
+from curate.filters.linear_features import FeatureKinds
+from curate.filters.linear_file import DIGEST, linear_bytes
+from curate.filters.linear_model import load_linear
+from curate.filters.linear_train import LinearTraining, train_linear
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.train import train_bpe
 from curate.tokenize.vocabulary import byte_alphabet
@@ -73,6 +79,13 @@ def use_fasttext(path: Path) -> None:
     load_model(str(path)).predict(pl.Series(TEXTS), 2)
 
 
+def use_linear(path: Path) -> None:
+    """With a digest that is right, as whoever writes a wrong model might have it."""
+    content = path.read_bytes()[:-DIGEST]
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    load_linear(str(path)).predict(pl.Series(TEXTS), 2)
+
+
 def kinds() -> list[Kind]:
     """Every kind of file that a recipe can name; fastText's library, where it is installed, trains the models."""
     trained = train_bpe(list(topics.topics.values())[:10], vocab_size=600)
@@ -80,6 +93,7 @@ def kinds() -> list[Kind]:
         Kind("tokenizer.json", trained.encode(), use_tokenizer),
         *(Kind("tokenizer.json", json.dumps(table).encode(), use_tokenizer) for table in _small_tables()),
         Kind("cl100k.tiktoken", _ranks(trained), use_tokenizer),
+        Kind("linear.bin", _linear_model(), use_linear),
         *_fasttext_models(),
     ]
 
@@ -126,6 +140,13 @@ def _ranks(trained: str) -> bytes:
     vocabulary = json.loads(trained)["model"]["vocab"]
     pieces = {number: bytes(byte_of[letter] for letter in token) for token, number in vocabulary.items() if number}
     return b"".join(base64.b64encode(pieces[number]) + b" %d\n" % (number - 1) for number in sorted(pieces))
+
+
+def _linear_model() -> bytes:
+    texts = pl.Series([f"{'good fine' if n % 2 else 'bad poor'} word{n % 40}" for n in range(200)])
+    training = LinearTraining(features=FeatureKinds(bits=10), epochs=3)
+    sides, folds = np.arange(200) % 2 == 1, np.arange(200) // 2 % 3
+    return linear_bytes(train_linear(texts, sides, ("bad", "good"), training, folds=folds))
 
 
 def _fasttext_models() -> Iterator[Kind]:

@@ -144,6 +144,9 @@ class Filter:
     """Rules that take so much that no later step measures what they drop: most of a crawl is in other languages."""
     published: PublishedRate | None = None
     """Of all its rules together."""
+    judge: str = ""
+    """The String column that says what judged each document, null where nothing could: `curate check` counts them by
+    language."""
     hope: pl.Expr | None = None
     """The greatest chance that another extractor's text of a page passes where this one is dropped, by the signals
     measured on this one: 0 where the rules ask nothing of the text. None: nobody knows."""

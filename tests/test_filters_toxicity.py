@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import re
 import tarfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from curate.errors import UsageError
 from curate.filters.expressions import compile_expressions, count_expressions
 from curate.filters.quality import fasttext
+from curate.filters.shipped_models import MODELS, shipped_model, shipped_names
 from curate.filters.toxicity import WORD_LISTS, known_lists, measure_words, toxicity
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -158,3 +160,54 @@ def test_a_label_that_the_model_lacks_is_refused(classifier: str) -> None:
         toxicity(model=classifier, label="__label__toxi")
     with pytest.raises(UsageError, match="small letters"):
         fasttext(model=classifier, label="fine", name="My Score")
+
+
+def test_each_language_is_judged_by_its_model_or_its_list_and_the_rest_is_said_to_be_unjudged() -> None:
+    step = toxicity(by="model", max_score=0.5)
+    assert step.measure is not None
+    texts = ["you stupid bitch, shut up", "what a lovely day", "du dumme Fotze", "hijo de puta", "salve, amice"]
+    batch = step.measure(pl.DataFrame({"text": [*texts, None], "language": ["en", "en", "de", "es", "la", None]}))
+    assert batch[step.judge].to_list() == ["model", "model", "model", "words", None, None]
+    assert batch.select(step.rules[0].keep).to_series().to_list() == [False, True, False, False, None, None]
+    assert {"toxicity-en.bin", "wordlists/es.txt"} <= {file.name for file in step.files}
+
+
+def test_the_shipped_models_are_those_of_their_sums_and_their_notice() -> None:
+    for language in shipped_names("toxicity"):
+        model = shipped_model(f"toxicity-{language}")
+        assert model.labels == ("plain", "toxic")
+        assert model.tables.facts["language"] == language
+        assert f"toxicity-{language}.bin" in (MODELS / "NOTICE.md").read_text(encoding="utf-8")
+
+
+def test_a_hidden_word_is_found_by_the_list_and_by_the_model_that_looks_behind_disguises() -> None:
+    batch = pl.DataFrame({"text": ["you sh1tty b1tch", "s h i t", "mp3 files at 5 pm"]})
+    for by in ("words", "model"):
+        plain, keen = (toxicity(by=by, disguises=is_keen).measure for is_keen in (False, True))  # type: ignore[arg-type]
+        assert plain is not None
+        assert keen is not None
+        before, after = plain(batch)["toxicity_score"].to_list(), keen(batch)["toxicity_score"].to_list()
+        assert before[0] < 0.5 < after[0]
+        assert before[1] < 0.5 < after[1]
+        assert before[2] == pytest.approx(after[2], abs=0.2)
+        assert after[2] < 0.5
+
+
+def test_tweets_that_the_model_has_not_seen_are_flagged_and_novels_are_not() -> None:
+    tweets = SHARED / "labelled" / "tweets.csv.gz"
+    if not tweets.exists():
+        pytest.skip("the shared data (labeled tweets) is not here")
+    table = pl.read_csv(gzip.decompress(tweets.read_bytes()))
+    is_test = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >= 2**63 for text in table["tweet"]]
+    unseen = table.filter(pl.Series(is_test))
+    flagged = shipped_model("toxicity-en").scores(unseen["tweet"]).mean > 0.5
+    is_toxic = (unseen["class"] != 2).to_numpy()
+    right = (flagged & is_toxic).sum()
+    assert 2 * right / (flagged.sum() + is_toxic.sum()) >= 0.9
+    assert flagged[~is_toxic].mean() < 0.1
+    with tarfile.open(SHARED / "books.tar.gz") as archive:
+        novel = archive.extractfile("books/jane-austen/emma.txt")
+        assert novel is not None
+        text = novel.read().decode("utf-8")
+    pages = pl.Series([text[start : start + 2000] for start in range(0, len(text), 2000)])
+    assert (shipped_model("toxicity-en").scores(pages).mean > 0.5).mean() < 0.02

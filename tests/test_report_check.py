@@ -231,3 +231,18 @@ def test_a_source_of_which_nothing_is_read_gives_exit_1(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["check", str(tmp_path / "recipe.toml")])
     assert ended.value.code == 1
+
+
+def test_languages_that_nothing_judges_are_counted(tmp_path: Path) -> None:
+    rows = [("en", "What a lovely day it was."), ("la", "Gallia est omnis divisa."), ("es", "Hace buen tiempo.")]
+    (tmp_path / "in.jsonl").write_text(
+        "".join(json.dumps({"text": text, "language": code}) + "\n" for code, text in rows)
+    )
+    (tmp_path / "recipe.toml").write_text(
+        'name = "x"\n[[source]]\nname = "web"\nread = "tables"\npaths = ["in.jsonl"]\n'
+        'columns = { language = "language" }\nsteps = [{ use = "toxicity", by = "model" }]\n'
+    )
+    told = [finding.sentence for finding in check(tmp_path / "recipe.toml").findings]
+    assert "judged by nothing, so they stay: la 1" in told
+    assert "judged by model: en 1" in told
+    assert "judged by words: es 1" in told

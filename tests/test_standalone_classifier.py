@@ -201,7 +201,7 @@ def test_the_command_trains_judges_and_applies(
             main(["classifier", *words])
         assert exit.value.code == 0
     told = capsys.readouterr().out
-    assert 'use = "fasttext", model = "n.bin", label = "northanger_abbey"' in told
+    assert 'use = "classifier", model = "n.bin", label = "northanger_abbey"' in told
     assert told.count("precision") == 2
     assert "s.parquet: " in told
 

@@ -19,7 +19,7 @@ from curate.text.signals import text_signals
 
 BOOKS = Path(curate.__file__).parent / "recipes" / "quickstart" / "books"
 CHAIN = ("gopher_repetition", "gopher_quality", "c4", "refinedweb", "madlad", "redpajama_v2", "fineweb2", "code")
-CHAIN += ("license", "toxicity", "fineweb", "url", "books")
+CHAIN += ("license", "toxicity", "quality", "fineweb", "url", "books")
 LENIENT = {"c4": {"min_sentences": 1}, "license": {"keep_unknown": True}, "madlad": {"min_sentences": 1}}
 
 
@@ -46,7 +46,7 @@ def steps(names: tuple[str, ...] = CHAIN) -> tuple[BoundStep, ...]:
 
 
 def test_every_built_in_step_that_needs_no_file_is_in_the_chain() -> None:
-    assert set(BUILT_IN) - set(CHAIN) == {"language", "fasttext", "where"}
+    assert set(BUILT_IN) - set(CHAIN) == {"language", "fasttext", "classifier", "where"}
 
 
 @pytest.mark.parametrize("name", CHAIN)

@@ -25,6 +25,7 @@ from curate.text.signals import text_signals
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "language": {"keep": ("en", "de")},
     "fasttext": {"model": str(LID_176), "label": "en", "min_score": 0.1},
+    "classifier": {"model": str(LID_176), "label": "en", "pareto": 2.0},
     "where": {"expression": "word_count >= 0"},
     "license": {"allowed": ("MIT",)},
 }

@@ -82,7 +82,7 @@ def behavior(source: str, trials: Sequence[Trial], max_errors: float) -> list[Re
     ):
         told = f"its steps leave nothing of the sample, which has {trials[0].documents.height:,}"
         found.append(Remark(True, source, f"{told} document{'s' * (trials[0].documents.height > 1)}"))
-    return [*found, *_undecided(source, trials)]
+    return [*found, *_undecided(source, trials), *(remark for trial in trials for remark in _judges(source, trial))]
 
 
 def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Remark]:
@@ -98,6 +98,23 @@ def _undecided(source: str, trials: Sequence[Trial]) -> Iterator[Remark]:
                 idle.append(f"{trial.step.name}.{rule.name}")
     if idle:
         yield Remark(False, source, f"dropped nothing of the sample: {', '.join(idle)}")
+
+
+def _judges(source: str, trial: Trial) -> Iterator[Remark]:
+    """What judged the documents of each language, where a step has not the same for all; no language passes unseen."""
+    judge = trial.step.filter.judge
+    if not judge or judge not in trial.documents.columns:
+        return
+    language = pl.col("language") if "language" in trial.documents.columns else pl.lit(None, pl.String)
+    counts = trial.documents.select(language.alias("language"), judge).group_by(judge, "language").len()
+    for (name,), group in counts.sort(judge).group_by([judge], maintain_order=True):
+        shown = group.sort("len", "language", descending=[True, False])
+        told = ", ".join(
+            f"{code or 'unknown'} {count:,}" for code, count in shown.select("language", "len").head(12).rows()
+        )
+        others = f" and {shown.height - 12} more" if shown.height > 12 else ""
+        by = f"by {name}" if name else "by nothing, so they stay"
+        yield Remark(False, f"{source}, {trial.step.name}", f"judged {by}: {told}{others}")
 
 
 def _raised(source: str, trial: Trial, max_errors: float) -> Iterator[Remark]:

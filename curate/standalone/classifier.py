@@ -1,7 +1,7 @@
 """A classifier of one's own: trained on labeled tables, judged on rows that it has not seen, described in a card.
 
-tables ─▶ label, text ─┬─ to train on ─▶ fastText ─▶ model ─▶ our kernels
-                       └─ held out ─────────────────────────────▶ precision and recall of each label ─▶ card
+tables ─▶ label, text ─┬─ to train on ─▶ fastText, or a linear model ─▶ file ─▶ our kernels
+                       └─ held out ──────────────────────────────────────────────▶ standalone/judged.py ─▶ card
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from curate.engine.whole import target_of, write_file
 from curate.errors import UsageError
-from curate.filters.fasttext_model import PREFIX, FastTextModel, file_sha256, load_model
+from curate.filters.classifiers import load_classifier
+from curate.filters.fasttext_model import file_sha256
 from curate.filters.fasttext_train import Training, library, library_version, save, train, write_lines
-from curate.standalone.labeled import LABEL, LabeledTables, is_held_out, open_tables
+from curate.filters.linear_file import linear_bytes
+from curate.filters.linear_model import load_linear
+from curate.filters.linear_train import LinearTraining
+from curate.standalone.judged import JudgedText, judge, leak, predicted
+from curate.standalone.labeled import LABEL, ORIGIN, HeldOut, HeldOutBy, LabeledTables, open_sides, open_tables
+from curate.standalone.linear_classifier import learn_linear, strongest_words
 from curate.standalone.outputs import check_places
 from curate.standalone.tables import Unread
 from curate.standalone.writing import write_frame
@@ -31,17 +37,7 @@ DEFAULT_SHARE = 0.1
 DEFAULT_QUANTIZED_BYTES = 2_000_000
 SCORED = {"id": pl.String, "label": pl.String, "score": pl.Float32}
 
-
-@dataclass(frozen=True, slots=True)
-class JudgedText:
-    """How a model did on `rows` texts: the likeliest label of each beside the true one.
-
-    `labels` has for each, without `__label__`: rows, predicted, precision, recall and f1 (null where undefined).
-    """
-
-    rows: int
-    accuracy: float
-    labels: Mapping[str, Mapping[str, float | int | None]]
+Kind = Literal["fasttext", "linear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,46 +68,56 @@ class Applied:
 
 
 def train_classifier(
-    files: Sequence[str | Path],
+    files: Sequence[str | Path] = (),
     *,
-    label: str,
     out: str | Path,
+    label: str | None = None,
+    positive: Sequence[str | Path] = (),
+    negative: Sequence[str | Path] = (),
+    kind: Kind = "fasttext",
+    target: str | None = None,
     text: str = "text",
     validation: float | Sequence[str | Path] = DEFAULT_SHARE,
-    training: Training | None = None,
+    hold_out: HeldOutBy = "text",
+    training: Training | LinearTraining | None = None,
     max_bytes: int | None = None,
     force: bool = False,
 ) -> Trained:
-    """Train a fastText classifier on JSON Lines or Parquet files with a column of labels, and write it to `out`.
+    """Train a classifier and write it to `out`: on JSON Lines or Parquet files with a column `label`, or on
+    `positive` and `negative` files, or folders of finished runs, whose documents are all of one side.
 
-    `validation` is the share of the texts that is held out, chosen by a hash of the text; or files of their own. An
-    `out` that ends in `.ftz` is quantized to `max_bytes` (2 MB) or less. Beside it comes a card, `out` + `.json`. The
-    same files and options give the same bytes. A recipe's step `fasttext` asks the model.
+    A `linear` model tells two labels apart and finds `target` (by default the one that sorts last, or "positive");
+    `fasttext` any number of them. `validation` is the share that is held out, chosen by a hash of the text, or of its
+    `origin` (the host of its URL, or its file), so that no text of a held-out origin is learned from; or files with
+    labels. An `out` that ends in `.ftz` is quantized to `max_bytes` (2 MB) or less. Beside it comes a card, `out` +
+    `.json`. The same files and options give the same bytes. A recipe's step `classifier` asks the model.
 
     Raises:
-        UsageError: fastText is not installed; a file or column is missing; there are fewer than two labels; nothing
-            is held out; `out` exists and `force` is not given, or is one of the files.
+        UsageError: fastText is wanted and not installed; a file or column is missing; the labels are too few, or too
+            many; nothing is held out; `out` exists and `force` is not given, or is one of the files.
     """
-    library()
-    training, target = training or Training(), Path(out)
-    tables = open_tables(files, text=text, label=label)
+    training = _training(kind, training)
+    tables, target_file = _open(files, label, positive, negative, text), Path(out)
     share = float(validation) if isinstance(validation, int | float) else None
-    tests = tables if isinstance(validation, int | float) else open_tables(validation, text=text, label=label)
-    limit = _quantized_bytes(target, max_bytes)
-    for path in (target, card_path(target)):
+    tests = tables if isinstance(validation, int | float) else open_tables(validation, text=text, label=label or LABEL)
+    limit = _quantized_bytes(target_file, max_bytes, kind)
+    for path in (target_file, card_path(target_file)):
         _check_target(path, tables.paths() | tests.paths(), force)
     if share is not None and not 0 < share < 1:
         raise UsageError(f"the share that is held out is {share}; it lies between 0 and 1")
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target_of(target).parent) as scratch:
-        lines, part = Path(scratch) / "lines.txt", Path(scratch) / target.name
-        counts = _write_training(lines, tables, share, training.seed)
-        save(train(lines, training), lines, part, max_bytes=limit)
-        judged = _judge(load_model(str(part)), tests.labeled(held_out=share, seed=training.seed))
-        card = _card(part, tables, tests, share, training, counts, judged)
+    held_out = None if share is None else HeldOut(share, training.seed, hold_out)
+    with tempfile.TemporaryDirectory(prefix=f".{target_file.name}.", dir=target_of(target_file).parent) as scratch:
+        part = Path(scratch) / target_file.name
+        learned = _learn(part, tables, held_out, training, target, limit)
+        judged, pairs = judge(load_classifier(str(part)), tests.labeled(held_out))
+        known = leak(pairs, learned.origins)
+        facts = {"options": asdict(training), "columns": tables.columns(), "data": tables.files()}
+        held = {"share": share, "by": hold_out} if share is not None else {"data": tests.files()}
+        card = _card(part, kind, learned) | facts | {"held_out": held | asdict(judged) | {"leak": asdict(known)}}
         text_of_card = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        write_file(target_of(card_path(target)), text_of_card.encode())
-        os.replace(part, target_of(target))
-    return Trained(target, card, judged, _unread(tables, tests))
+        write_file(target_of(card_path(target_file)), text_of_card.encode())
+        os.replace(part, target_of(target_file))
+    return Trained(target_file, card, judged, _unread(tables, tests))
 
 
 def evaluate_classifier(
@@ -121,13 +127,13 @@ def evaluate_classifier(
     label: str,
     text: str = "text",
 ) -> Evaluated:
-    """How a supervised fastText model, of whatever origin, does on labeled files.
+    """How a linear or supervised fastText model, of whatever origin, does on labeled files.
 
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing, or no row has a label.
     """
     tables = open_tables(files, text=text, label=label)
-    judged = _judge(load_model(str(model)), tables.labeled())
+    judged, _ = judge(load_classifier(str(model)), tables.labeled())
     return Evaluated(judged, _unread(tables))
 
 
@@ -146,11 +152,11 @@ def apply_classifier(
     Raises:
         UsageError: the model cannot be loaded, a file or column is missing; `out` exists and `force` is not given.
     """
-    classifier, target = load_model(str(model)), Path(out)
+    classifier, target = load_classifier(str(model)), Path(out)
     tables = open_tables(files, text=text, label=None)
-    check_places({"--out": target}, patterns=tables.source.paths, inputs=map(str, tables.paths()))
+    check_places({"--out": target}, patterns=tables.patterns(), inputs=map(str, tables.paths()))
     _check_target(target, tables.paths(), force)
-    parts = [frame.select("id").hstack(_predicted(classifier, frame["text"])) for frame in tables.frames()]
+    parts = [frame.select("id").hstack(predicted(classifier, frame["text"])) for frame in tables.frames()]
     scores = pl.concat(parts) if parts else pl.DataFrame(schema=SCORED)
     write_frame(scores, target)
     return Applied(target, scores.height, _unread(tables))
@@ -164,7 +170,11 @@ def card_path(model: Path) -> Path:
     return model.with_name(model.name + ".json")
 
 
-def _quantized_bytes(target: Path, max_bytes: int | None) -> int | None:
+def _quantized_bytes(target: Path, max_bytes: int | None, kind: Kind) -> int | None:
+    if kind == "linear":
+        if target.suffix != ".bin" or max_bytes is not None:
+            raise UsageError(f"{target}: a linear model's name ends in .bin; its size is 2 ** bits bytes and a little")
+        return None
     if target.suffix not in (".bin", ".ftz"):
         raise UsageError(f"{target}: a model's name ends in .bin or, quantized, in .ftz")
     if target.suffix == ".bin" and max_bytes is not None:
@@ -181,75 +191,90 @@ def _check_target(path: Path, inputs: set[Path], force: bool) -> None:
         raise UsageError(f"{path} exists; --force writes over it")
 
 
-def _write_training(lines: Path, tables: LabeledTables, share: float | None, seed: int) -> Counter[str]:
-    """The rows that are not held out, as fastText reads them; how many there are of each label."""
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """How many rows of each label were learned from, of which origins; the words that weigh most in a linear model."""
+
+    counts: Mapping[str, int]
+    origins: set[str]
+    words: Mapping[str, list[str]] | None = None
+
+
+def _training(kind: Kind, training: Training | LinearTraining | None) -> Training | LinearTraining:
+    if kind == "fasttext":
+        library()
+    wanted = LinearTraining if kind == "linear" else Training
+    if training is not None and not isinstance(training, wanted):
+        raise UsageError(f"a {kind} model is trained with {wanted.__name__}, not with {type(training).__name__}")
+    return training or wanted()
+
+
+def _open(
+    files: Sequence[str | Path],
+    label: str | None,
+    positive: Sequence[str | Path],
+    negative: Sequence[str | Path],
+    text: str,
+) -> LabeledTables:
+    if not positive and not negative:
+        if label is None:
+            raise UsageError("say which column has the labels (--label), or give --positive and --negative files")
+        return open_tables(files, text=text, label=label)
+    if files or label is not None:
+        raise UsageError("files with a column of labels, or --positive and --negative ones: not both at once")
+    return open_sides(positive, negative, text=text)
+
+
+def _learn(
+    part: Path,
+    tables: LabeledTables,
+    held_out: HeldOut | None,
+    training: Training | LinearTraining,
+    target: str | None,
+    limit: int | None,
+) -> Learned:
+    """Write the model to `part`."""
     counts: Counter[str] = Counter()
+    origins: set[str] = set()
 
-    def rows() -> Iterator[tuple[str, str]]:
-        for frame in tables.labeled():
-            kept = frame if share is None else frame.filter(~is_held_out(frame["text"], share, seed))
-            counts.update(kept[LABEL])
-            yield from kept.select(LABEL, "text").iter_rows()
+    def frames() -> Iterator[pl.DataFrame]:
+        for frame in tables.labeled(held_out, rest=True):
+            counts.update(frame[LABEL])
+            origins.update(frame[ORIGIN])
+            yield frame
 
-    write_lines(lines, rows())
+    if isinstance(training, LinearTraining):
+        found = [*frames()]
+        _require_labels(counts, tables)
+        linear = learn_linear(iter(found), training, target)
+        part.write_bytes(linear_bytes(linear))
+        return Learned(counts, origins, strongest_words(iter(found), load_linear(str(part)).tables))
+    lines = part.with_name("lines.txt")
+    write_lines(lines, (row for frame in frames() for row in frame.select(LABEL, "text").iter_rows()))
+    _require_labels(counts, tables)
+    save(train(lines, training), lines, part, max_bytes=limit)
+    return Learned(counts, origins)
+
+
+def _require_labels(counts: Counter[str], tables: LabeledTables) -> None:
     if len(counts) < 2:
-        columns = tables.source.columns
+        columns = tables.columns()
         found = (
             f"there is only {next(iter(counts))!r}" if counts else f"no row has a text in {columns['text']!r} and one"
         )
-        raise UsageError(f"a classifier tells two labels or more apart, and {found} in {columns[LABEL]!r}")
-    return counts
+        place = f" in {columns[LABEL]!r}" if LABEL in columns else ""
+        raise UsageError(f"a classifier tells two labels or more apart, and {found}{place}")
 
 
-def _judge(model: FastTextModel, frames: Iterator[pl.DataFrame]) -> JudgedText:
-    pairs = [
-        frame.select(LABEL).hstack(_predicted(model, frame["text"]).rename({LABEL: "predicted"}))
-        for frame in frames
-        if not frame.is_empty()
-    ]
-    if not pairs:
-        raise UsageError("no row with a label is held out: nothing to judge by; hold more out, or give files")
-    table = pl.concat(pairs).select(LABEL, "predicted", is_right=pl.col(LABEL).eq_missing(pl.col("predicted")))
-    names = sorted({*table[LABEL], *(name.removeprefix(PREFIX) for name in model.labels)})
-    return JudgedText(table.height, round(table["is_right"].mean(), 4), {name: _scores(table, name) for name in names})  # type: ignore[arg-type]
-
-
-def _predicted(model: FastTextModel, texts: pl.Series) -> pl.DataFrame:
-    """`label`, without its prefix, and `score`; null where the model knows no word of a text."""
-    best = [found[0] if found else (None, None) for found in model.predict(texts, 1)] if len(texts) else []
-    labels = [label and label.removeprefix(PREFIX) for label, _ in best]
-    return pl.DataFrame(
-        {LABEL: labels, "score": [score for _, score in best]}, schema={LABEL: pl.String, "score": pl.Float32}
-    )
-
-
-def _scores(table: pl.DataFrame, name: str) -> dict[str, float | int | None]:
-    true, named = table.filter(pl.col(LABEL) == name), table.filter(pl.col("predicted") == name)
-    right = int(true["is_right"].sum())
-    precision = round(right / named.height, 4) if named.height else None
-    recall = round(right / true.height, 4) if true.height else None
-    f1 = round(2 * right / (true.height + named.height), 4) if true.height + named.height else None
-    return {"rows": true.height, "predicted": named.height, "precision": precision, "recall": recall, "f1": f1}
-
-
-def _card(
-    model: Path,
-    tables: LabeledTables,
-    tests: LabeledTables,
-    share: float | None,
-    training: Training,
-    counts: Mapping[str, int],
-    judged: JudgedText,
-) -> dict[str, Any]:
+def _card(model: Path, kind: Kind, learned: Learned) -> dict[str, Any]:
     """Nothing of when and where: the same data and options give the same card."""
+    made_with = {"curate": __version__} | ({"fastText": library_version()} if kind == "fasttext" else {})
+    rows = {"rows": sum(learned.counts.values()), "labels": dict(sorted(learned.counts.items()))}
     return {
         "model": model.name,
+        "kind": kind,
         "bytes": model.stat().st_size,
         "sha256": file_sha256(str(model), what="model"),
-        "made_with": {"curate": __version__, "fastText": library_version()},
-        "options": asdict(training),
-        "data": tables.files(),
-        "columns": dict(tables.source.columns),
-        "trained_on": {"rows": sum(counts.values()), "labels": dict(sorted(counts.items()))},
-        "held_out": {"share": share} | ({} if share is not None else {"data": tests.files()}) | asdict(judged),
-    }
+        "made_with": made_with,
+        "trained_on": rows | {"origins": len(learned.origins)},
+    } | ({"strongest_words": dict(learned.words)} if learned.words else {})

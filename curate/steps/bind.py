@@ -43,6 +43,8 @@ BUILT_IN: Mapping[str, str] = {
     "redpajama_v2": "curate.filters.redpajama:redpajama_v2",
     "toxicity": "curate.filters.toxicity:toxicity",
     "fasttext": "curate.filters.quality:fasttext",
+    "classifier": "curate.filters.quality:classifier",
+    "quality": "curate.filters.quality:quality",
     "where": "curate.filters.where:where",
 }
 

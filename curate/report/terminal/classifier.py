@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from curate.report.terminal.columns import add_column
-from curate.standalone.classifier import JudgedText
+from curate.standalone.judged import JudgedText
 
 
 def scores_table(judged: JudgedText, trained: Mapping[str, int]) -> Table:
