@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
     from curate.standalone.extractor import train_extractor
+    from curate.standalone.perplexity import convert_perplexity, score_perplexity, train_perplexity
     from curate.standalone.subset import subset
     from curate.typed import Range
 
@@ -57,6 +58,7 @@ __all__ = [
     "__version__",
     "apply_classifier",
     "check",
+    "convert_perplexity",
     "decontaminate_files",
     "dedup_files",
     "dedup_texts",
@@ -68,12 +70,14 @@ __all__ = [
     "reader",
     "recipes",
     "run",
+    "score_perplexity",
     "signal",
     "signals",
     "subset",
     "train",
     "train_classifier",
     "train_extractor",
+    "train_perplexity",
     "transform",
     "try_step",
     "verify",
@@ -90,6 +94,7 @@ _HOMES = {
     "Run": "curate.api",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
+    "convert_perplexity": "curate.standalone.perplexity",
     "decontaminate_files": "curate.standalone.decontaminate",
     "dedup_files": "curate.standalone.dedup",
     "dedup_texts": "curate.standalone.dedup",
@@ -101,12 +106,14 @@ _HOMES = {
     "reader": "curate.readers.custom",
     "recipes": "curate.api",
     "run": "curate.api",
+    "score_perplexity": "curate.standalone.perplexity",
     "signal": "curate.filters.custom",
     "signals": "curate.api",
     "subset": "curate.standalone.subset",
     "train": "curate.api",
     "train_classifier": "curate.standalone.classifier",
     "train_extractor": "curate.standalone.extractor",
+    "train_perplexity": "curate.standalone.perplexity",
     "transform": "curate.filters.custom",
     "try_step": "curate.api",
     "verify": "curate.api",

@@ -36,6 +36,7 @@ PYTHON = {
     "decontaminate": "decontaminate_files",
     "classifier": "train_classifier",
     "extractor": "train_extractor",
+    "perplexity": "train_perplexity",
     "show": "Run.show",
     "why": "Run.why",
     "retune": "Run.retune",

@@ -43,6 +43,7 @@ BUILT_IN: Mapping[str, str] = {
     "redpajama_v2": "curate.filters.redpajama:redpajama_v2",
     "toxicity": "curate.filters.toxicity:toxicity",
     "fasttext": "curate.filters.quality:fasttext",
+    "perplexity": "curate.filters.perplexity:perplexity",
     "where": "curate.filters.where:where",
 }
 
