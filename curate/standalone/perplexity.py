@@ -200,12 +200,12 @@ def card_path(model: Path) -> Path:
 
 def _count(reference: Reference, order: int, units: Units, *, with_seen: bool, spelled: bool) -> NgramCounts:
     counts = NgramCounts(order, units=units, with_seen=with_seen)
+    if spelled and units in UNKNOWN_BITS:
+        raise UsageError(f"{units} are numbers: a model of them is not written as an ARPA file")
     for piece in reference.pieces(units, "train", places=spelled):
         counts.add(piece.stream, piece.texts if spelled else None)
     if not counts.tokens:
         raise UsageError("there is no word to learn from in what was given")
-    if spelled and units == "tokens":
-        raise UsageError("tokens are numbers: a model of them is not written as an ARPA file")
     return counts
 
 

@@ -108,11 +108,11 @@ def _sections(data: bytes, path: str | Path) -> tuple[list[int], list[bytes]]:
 def _parse(section: bytes, length: int, is_last: bool, path: str | Path) -> tuple[KeyedNgrams, Hashes]:
     """The n-grams of one length, and their words: uint64[n-grams, length]."""
     schema = {"probability": pl.Float32, "ngram": pl.String} | ({} if is_last else {"backoff": pl.Float32})
+    header = "\t".join(schema).encode()  # says how many columns there are, of which any line may have fewer
     try:
         frame = pl.read_csv(
-            io.BytesIO(section.strip(b"\n") + b"\n"),
+            io.BytesIO(header + b"\n" + section.strip(b"\n") + b"\n"),
             separator="\t",
-            has_header=False,
             quote_char=None,
             schema=schema,
             truncate_ragged_lines=is_last,  # some write back-offs there, too

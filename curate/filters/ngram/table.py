@@ -66,7 +66,8 @@ def build_table(trie: NgramTrie, estimates: Estimates) -> NgramTable:
     """The table of all n-grams that were not pruned."""
     keys = np.zeros(len(trie.nodes), dtype=np.uint64)
     _key_nodes(trie.nodes.ravel(), trie.hashes, keys, powers(trie.order))
-    kept = np.flatnonzero(estimates.lengths)
+    kept = np.argsort(estimates.lengths, kind="stable")  # as an ARPA file has them
+    kept = kept[np.count_nonzero(estimates.lengths == 0) :]
     ngrams = KeyedNgrams(keys[kept], estimates.lengths[kept], estimates.probabilities[kept], estimates.backoffs[kept])
     return table_of(ngrams, trie.order)
 

@@ -98,8 +98,6 @@ def token_stream(tokens: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]) 
 
 def spellings(texts: TextBuffers, units: Units, stream: WordStream, places: npt.NDArray[np.int64]) -> list[str]:
     """How the words at these places of a stream are spelled once they are folded."""
-    if units == "bytes":
-        return [f"{texts.data[start]:02x}" for start in stream.starts[places]]
     codes = np.empty(int((stream.ends - stream.starts)[places].sum()), dtype=np.uint32)
     offsets = np.zeros(len(places) + 1, dtype=np.int64)
     _spell(texts.data, word_table(units), stream.starts[places], stream.ends[places], codes, offsets)
