@@ -6,6 +6,7 @@ path ─▶ sha256 ─▶ tables ─▶ NgramModel;  texts ─▶ words ─▶ �
 from __future__ import annotations
 
 import functools
+import math
 import os
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -24,7 +25,7 @@ from curate.text.buffers import TextBuffers, text_buffers
 
 Bucket = Literal["head", "middle", "tail"]
 BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
-BITS = np.log2(10)
+BITS = math.log2(10)
 """In a base-10 logarithm of 1."""
 PIECE_BYTES = 1 << 22
 """Of texts whose words are held at a time."""
