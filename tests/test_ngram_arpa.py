@@ -121,7 +121,7 @@ def test_an_arpa_file_of_another_toolkit_answers_as_it_says(tmp_path: Path) -> N
         ("-1\tword word", "-1 word word", "cannot be read"),
         ("-1\tword word", "-1\tword other", "lacks the last 1 words of 1 2-grams"),
         ("-1\tword word", "-1\tother word", "lacks the first 1 words of 1 2-grams"),
-        ("-1\tword word", "-1\t<s> word", "is there twice"),
+        ("-1\tword word", "-1\t<s> word", "has a 2-gram twice"),
         ("-1\tword word", "nan\tword word", "logarithms are no numbers"),
         ("0\t<s>", "0\t<t>", "no <s> or no </s>"),
     ],

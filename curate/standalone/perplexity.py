@@ -24,7 +24,7 @@ from curate.filters.fasttext_model import file_sha256
 from curate.filters.ngram.arpa import read_arpa, write_arpa
 from curate.filters.ngram.counts import NgramCounts
 from curate.filters.ngram.file import KENLM_BINARY, MAGIC, Borders, NgramTables, read_tables, write_tables
-from curate.filters.ngram.kneser_ney import Estimates, cutoffs_of, estimate
+from curate.filters.ngram.kneser_ney import cutoffs_of, estimate
 from curate.filters.ngram.model import BITS, NgramModel, load_ngram_model, perplexities_of, terciles
 from curate.filters.ngram.table import build_table
 from curate.filters.ngram.words import Units
@@ -115,19 +115,11 @@ def train_perplexity(
     others = [card_path(target), *([Path(arpa)] if arpa else [])]
     read = reference.paths() | tests.paths() | (sample.paths() if sample else set())
     _check_targets([target, *others], read, force)
-    counts = _count(reference, order, units, with_seen=any(cutoffs), spelled=arpa is not None)
-    trie = counts.trie()
-    estimates = estimate(trie, prune)
-    if arpa is not None:
-        with _part(Path(arpa)) as part, part.open("wb") as file:
-            write_arpa(file, trie, estimates, counts.words)
-    lengths = tuple(np.bincount(estimates.lengths, minlength=order + 1)[1:].tolist())
-    tables = NgramTables(build_table(trie, estimates), units, lengths, {})
+    tables, facts = _learn(reference, order, units, cutoffs, None if arpa is None else Path(arpa))
     with _part(target) as part:
         tables = _write(part, tables, sample)
         model = load_ngram_model(str(part))
         judged = _judge(model, tests, "validation" if tests is reference else None)
-        facts = _facts(reference, counts, estimates, cutoffs)
         held_out = {"share": share} if tests is reference else {"data": tests.files()}
         card = _card(target, model, sample) | facts | {"seed": seed, "held_out": held_out | asdict(judged)}
     _write_card(target, card)
@@ -196,6 +188,27 @@ def score_perplexity(
 
 def card_path(model: Path) -> Path:
     return model.with_name(model.name + ".json")
+
+
+def _learn(
+    reference: Reference, order: int, units: Units, cutoffs: Sequence[int], arpa: Path | None
+) -> tuple[NgramTables, dict[str, Any]]:
+    """The model, and what its card says of how it came about; what was counted is gone when this is done."""
+    counts = _count(reference, order, units, with_seen=any(cutoffs), spelled=arpa is not None)
+    trie = counts.trie()
+    estimates = estimate(trie, cutoffs)
+    if arpa is not None:
+        with _part(arpa) as part, part.open("wb") as file:
+            write_arpa(file, trie, estimates, counts.words)
+    lengths = tuple(np.bincount(estimates.lengths, minlength=order + 1)[1:].tolist())
+    facts = {
+        "prune": list(cutoffs),
+        "data": reference.files(),
+        "trained_on": {"words": counts.tokens, "sentences": counts.sentences},
+        "discounts": [[round(float(value), 6) for value in row[1:]] for row in estimates.discounts[1:]],
+        "discounts_fell_back": list(estimates.fell_back),
+    }
+    return NgramTables(build_table(trie, estimates), units, lengths, {}), facts
 
 
 def _count(reference: Reference, order: int, units: Units, *, with_seen: bool, spelled: bool) -> NgramCounts:
@@ -288,16 +301,6 @@ def _judge(model: NgramModel, reference: Reference, part: Part | None) -> Judged
         round(10 ** (-logarithm / words), 4) if words else None,
         round(bits / size, 6) if size and model.units in UNKNOWN_BITS else None,
     )
-
-
-def _facts(reference: Reference, counts: NgramCounts, estimates: Estimates, cutoffs: Sequence[int]) -> dict[str, Any]:
-    return {
-        "prune": list(cutoffs),
-        "data": reference.files(),
-        "trained_on": {"words": counts.tokens, "sentences": counts.sentences},
-        "discounts": [[round(float(value), 6) for value in row[1:]] for row in estimates.discounts[1:]],
-        "discounts_fell_back": list(estimates.fell_back),
-    }
 
 
 def _card(target: Path, model: NgramModel, sample: Reference | None) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def read_arpa(path: str | Path) -> tuple[NgramTable, tuple[int, ...]]:
         ngrams, hashes = _parse(section, length, length == order, path)
         if len(ngrams.keys) != count:
             raise UsageError(f"{path} has {len(ngrams.keys):,} {length}-grams where it says {count:,}: it is damaged")
+        if len(np.unique(ngrams.keys)) != count:
+            raise UsageError(f"{path} has a {length}-gram twice")
         if length == 1:
             ngrams = _with_unknown(ngrams, path)
         else:

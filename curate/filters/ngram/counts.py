@@ -76,9 +76,10 @@ class NgramCounts:
 
     def trie(self) -> NgramTrie:
         """What was counted so far. The index is given up: nothing can be added after this."""
-        self._index = self._index[:0]
+        self._index = np.empty(0, dtype=np.int32)
+        self._nodes.resize((self._used, FIELDS), refcheck=False)
         seen = self._seen[: self._used] if len(self._seen) else self._seen
-        return NgramTrie(self._nodes[: self._used], seen, self._hashes, self.order)
+        return NgramTrie(self._nodes, seen, self._hashes, self.order)
 
     def _make_room(self) -> None:
         """For the n-grams of some words more, and for an index at most half full."""
@@ -93,10 +94,10 @@ class NgramCounts:
             if len(self._seen):
                 self._seen.resize(room, refcheck=False)
         if 2 * (self._used + 2 * self.order) > len(self._index):
-            index = np.zeros(2 * len(self._index), dtype=np.int32)
-            self._index = self._index[:0]
-            _index_nodes(self._nodes, index, self._used)
-            self._index = index
+            slots = 2 * len(self._index)
+            self._index = np.empty(0, dtype=np.int32)  # two of them need not be there at once
+            self._index = np.zeros(slots, dtype=np.int32)
+            _index_nodes(self._nodes, self._index, self._used)
 
 
 class _Vocabulary:

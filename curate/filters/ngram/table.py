@@ -45,7 +45,7 @@ class NgramTable(NamedTuple):
 
 
 class KeyedNgrams(NamedTuple):
-    """One entry an n-gram: key uint64, length int8, log10 probability and back-off float32."""
+    """One entry an n-gram: key uint64, length int8 (0: no n-gram), log10 probability and back-off float32."""
 
     keys: npt.NDArray[np.uint64]
     lengths: npt.NDArray[np.int8]
@@ -66,26 +66,23 @@ def build_table(trie: NgramTrie, estimates: Estimates) -> NgramTable:
     """The table of all n-grams that were not pruned."""
     keys = np.zeros(len(trie.nodes), dtype=np.uint64)
     _key_nodes(trie.nodes.ravel(), trie.hashes, keys, powers(trie.order))
-    kept = np.argsort(estimates.lengths, kind="stable")  # as an ARPA file has them
-    kept = kept[np.count_nonzero(estimates.lengths == 0) :]
-    ngrams = KeyedNgrams(keys[kept], estimates.lengths[kept], estimates.probabilities[kept], estimates.backoffs[kept])
-    return table_of(ngrams, trie.order)
+    return table_of(KeyedNgrams(keys, estimates.lengths, estimates.probabilities, estimates.backoffs), trie.order)
 
 
 def table_of(ngrams: KeyedNgrams, order: int) -> NgramTable:
-    """The table of n-grams by their keys; the unknown word is among them.
+    """The table of n-grams by their keys, the unknown word among them; the shorter ones are placed first.
 
     Raises:
-        UsageError: there are more than a table can have, or one is there twice.
+        UsageError: there are more than a table can have.
     """
-    size = max(len(ngrams.keys) * 3 // 2, 16)
+    count = int(np.count_nonzero(ngrams.lengths))
+    size = max(count * 3 // 2, 16)
     if size >= MOST_SLOTS:
-        raise UsageError(f"{len(ngrams.keys):,} n-grams are more than a model can hold; prune them, or lower the order")
+        raise UsageError(f"{count:,} n-grams are more than a model can hold; prune them, or lower the order")
     scales, slots = _scales(ngrams, order), np.zeros(size, dtype=np.uint64)
-    twice = _place(*ngrams, scales, slots)
-    if twice >= 0:
-        raise UsageError(f"an n-gram of {ngrams.lengths[twice]} words is there twice")
-    unknown = ngrams.probabilities[ngrams.keys == UNKNOWN]
+    for length in range(1, order + 1):
+        _place(*ngrams, length, scales[length], slots)
+    unknown = ngrams.probabilities[(ngrams.keys == UNKNOWN) & (ngrams.lengths == 1)]
     return NgramTable(slots, scales, float(unknown[0]), order)
 
 
@@ -130,22 +127,23 @@ def _key_nodes(nodes, hashes, keys, powers):
 
 
 @kernel
-def _place(keys, lengths, probabilities, backoffs, scales, slots):
-    """Put all n-grams into their slots; returns the first that was there before, or -1."""
+def _place(keys, lengths, probabilities, backoffs, length, scale, slots):
+    """Put the n-grams of one length into their slots."""
     table, size = pointer(slots), np.uint64(len(slots))
     for at in range(len(keys)):
-        scale = scales[lengths[at]]
-        code = np.uint64(min(max(round((probabilities[at] - scale[LOW]) / scale[SIZE]), 0), CODES - 1))
-        backoff = np.uint64(0)
-        if backoffs[at] != 0:
-            backoff = np.uint64(
-                1 + min(max(round((backoffs[at] - scale[BACKOFF_LOW]) / scale[BACKOFF_SIZE]), 0), CODES - 2)
-            )
-        slot, found = _find(table, size, keys[at])
-        if found != EMPTY:
-            return at
-        table[slot] = _fingerprint(keys[at]) << KEY_BITS | code << CODE_BITS | backoff
-    return -1
+        if lengths[at] == length:
+            code = _step(probabilities[at], scale[LOW], scale[SIZE], CODES - 1)
+            backoff = EMPTY
+            if backoffs[at] != 0:
+                backoff = ONE + _step(backoffs[at], scale[BACKOFF_LOW], scale[BACKOFF_SIZE], CODES - 2)
+            slot, found = _find(table, size, keys[at])
+            if found == EMPTY:  # else one of a million million is taken for another
+                table[slot] = _fingerprint(keys[at]) << KEY_BITS | code << CODE_BITS | backoff
+
+
+@inner
+def _step(value, low, size, most):
+    return np.uint64(min(max(round((value - low) / size), 0), most))
 
 
 @inner
