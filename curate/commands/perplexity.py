@@ -32,7 +32,7 @@ def _add_train(actions: Any) -> None:
         "train",
         "train a language model with interpolated modified Kneser-Ney smoothing",
         train,
-        about="All n-grams are counted in memory: some 60 MB for each million words of prose, at order 5.",
+        about="All n-grams are counted in memory: some 130 MB for each million words of prose, at order 5.",
         examples=[
             "curate perplexity train wiki.parquet --out wiki.clm --terciles crawl.parquet",
             "curate perplexity train runs/mini --units tokens --out baseline.clm",

@@ -23,14 +23,15 @@ from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
 from curate.filters.ngram.arpa import read_arpa, write_arpa
 from curate.filters.ngram.counts import NgramCounts
-from curate.filters.ngram.file import KENLM_BINARY, MAGIC, Borders, NgramTables, read_tables, write_tables
+from curate.filters.ngram.file import KENLM_BINARY, MAGIC, NgramTables, read_tables, write_tables
 from curate.filters.ngram.kneser_ney import cutoffs_of, estimate
-from curate.filters.ngram.model import BITS, NgramModel, load_ngram_model, perplexities_of, terciles
-from curate.filters.ngram.table import build_table
+from curate.filters.ngram.model import NgramModel, load_ngram_model, perplexities_of
+from curate.filters.ngram.table import Scores, build_table
 from curate.filters.ngram.words import Units
 from curate.run_files import Part
 from curate.standalone.labeled import LABEL
 from curate.standalone.outputs import check_places
+from curate.standalone.perplexity_judged import UNKNOWN_BITS, JudgedModel, TotalScores, find_borders, judge
 from curate.standalone.reference import Reference, open_reference
 from curate.standalone.tables import Unread
 from curate.standalone.writing import write_frame
@@ -38,24 +39,7 @@ from curate.version import __version__
 
 DEFAULT_ORDER = 5
 DEFAULT_SHARE = 0.02
-MIN_DOCUMENTS = 30
-"""Of a language, in a sample, for borders of its own."""
-UNKNOWN_BITS = {"bytes": 8, "tokens": 32}
-"""What a byte or token that was never seen costs besides the probability of all of these together: any may be it."""
 SCORED = {"id": pl.String, "perplexity": pl.Float32, "bucket": pl.String, "words": pl.Int64, "unknown": pl.Int64}
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedModel:
-    """How well a model predicts texts: `words` (ends of sentences, too), how many of them it does not know (`unknown`),
-    and the perplexity of all; `bits_per_byte` where it predicts all that a text is, of bytes or tokens."""
-
-    documents: int
-    words: int
-    unknown: int
-    bytes: int
-    perplexity: float | None
-    bits_per_byte: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +103,7 @@ def train_perplexity(
     with _part(target) as part:
         tables = _write(part, tables, sample)
         model = load_ngram_model(str(part))
-        judged = _judge(model, tests, "validation" if tests is reference else None)
+        judged = judge(model, tests, "validation" if tests is reference else None)
         held_out = {"share": share} if tests is reference else {"data": tests.files()}
         card = _card(target, model, sample) | facts | {"seed": seed, "held_out": held_out | asdict(judged)}
     _write_card(target, card)
@@ -176,14 +160,17 @@ def score_perplexity(
     asked = load_ngram_model(str(model))
     reference = open_reference(inputs, text=text, label=language, share=float(part == "validation"))
     if out is None:
-        return ScoredFiles(None, _judge(asked, reference, part), _unread(reference))
+        return ScoredFiles(None, judge(asked, reference, part), _unread(reference))
     target = Path(out)
     check_places({"--out": target}, patterns=[*map(str, inputs)], inputs=map(str, reference.paths()))
     _check_targets([target], reference.paths(), force)
-    scored = [_scored(asked, frame) for frame in reference.frames(part)]
-    table = pl.concat([pl.DataFrame(schema=SCORED), *scored])
-    write_frame(table, target)
-    return ScoredFiles(target, _judge(asked, reference, part), _unread(reference))
+    rows, totals = [pl.DataFrame(schema=SCORED)], TotalScores()
+    for frame in reference.frames(part):
+        scores = asked.scores(frame["text"])
+        rows.append(_scored(asked, frame, scores))
+        totals.add(scores, int(frame["text"].str.len_bytes().sum()))
+    write_frame(pl.concat(rows), target)
+    return ScoredFiles(target, totals.judged(asked.units), _unread(reference))
 
 
 def card_path(model: Path) -> Path:
@@ -244,63 +231,17 @@ def _write(part: Path, tables: NgramTables, sample: Reference | None) -> NgramTa
         write_tables(file, tables)
     if sample is None:
         return tables
-    tables = replace(tables, borders=_borders(load_ngram_model(str(part)), sample))
+    tables = replace(tables, borders=find_borders(load_ngram_model(str(part)), sample))
     with part.open("wb") as file:
         write_tables(file, tables)
     return tables
 
 
-def _borders(model: NgramModel, sample: Reference) -> Borders:
-    """Of all documents together, and of each language of which there are enough."""
-    empty = pl.DataFrame(schema={"value": pl.Float64, "language": pl.String})
-    frames = [
-        pl.DataFrame(
-            {
-                "value": _exact(model, frame["text"]),
-                "language": frame[LABEL].cast(pl.String) if LABEL in frame.columns else [None] * frame.height,
-            },
-            schema=empty.schema,
-        )
-        for frame in sample.frames()
-    ]
-    table = pl.concat([empty, *frames]).drop_nulls("value")
-    if table.height < MIN_DOCUMENTS:
-        raise UsageError(f"terciles need {MIN_DOCUMENTS} texts or more, and there are {table.height}")
-    groups = {"": table}
-    for name in table["language"].drop_nulls().unique().sort():
-        groups[name] = table.filter(pl.col("language") == name)
-    return {name: terciles(rows["value"].to_numpy()) for name, rows in groups.items() if rows.height >= MIN_DOCUMENTS}
-
-
-def _exact(model: NgramModel, texts: pl.Series) -> pl.Series:
-    return perplexities_of(model.scores(texts)).cast(pl.Float64)
-
-
-def _scored(model: NgramModel, rows: pl.DataFrame) -> pl.DataFrame:
-    scores = model.scores(rows["text"])
+def _scored(model: NgramModel, rows: pl.DataFrame, scores: Scores) -> pl.DataFrame:
     values = perplexities_of(scores)
     languages = rows[LABEL].cast(pl.String) if LABEL in rows.columns else None
     found = (rows["id"], values, model.buckets(values, languages), scores.words, scores.unknown)
     return pl.DataFrame(dict(zip(SCORED, found, strict=True)), schema=SCORED)
-
-
-def _judge(model: NgramModel, reference: Reference, part: Part | None) -> JudgedModel:
-    documents = words = unknown = size = 0
-    logarithm = 0.0
-    for piece in reference.pieces(model.units, part):
-        scores = model.scores_of(piece.stream)
-        documents, size = documents + len(scores.words), size + piece.bytes
-        words, unknown = words + int(scores.words.sum()), unknown + int(scores.unknown.sum())
-        logarithm += float(scores.logarithms.sum())
-    bits = -logarithm * BITS + unknown * UNKNOWN_BITS.get(model.units, 0)
-    return JudgedModel(
-        documents,
-        words,
-        unknown,
-        size,
-        round(10 ** (-logarithm / words), 4) if words else None,
-        round(bits / size, 6) if size and model.units in UNKNOWN_BITS else None,
-    )
 
 
 def _card(target: Path, model: NgramModel, sample: Reference | None) -> dict[str, Any]:

@@ -5,8 +5,9 @@ stream ─▶ ids of words ─▶ trie: (n-gram without its last word, last word
 A node's `suffix` is the n-gram without its first word. Of the longest n-grams, and of those that begin a sentence, the
 count is how often they were seen; of all others how many different words stand before them: the adjusted counts of
 Kneser and Ney. They come without a second pass: only where an n-gram is new has its suffix a new neighbor.
-The n-grams are compared themselves, not by hashes. Each needs 16 bytes and 8 to 16 in the index, so that a million
-words of prose need about 60 MB at order 5, and a billion much more than a machine has.
+The n-grams are compared themselves, not by hashes. Each needs 24 to 40 bytes while it is counted and some 45 while it
+is estimated. Of order 5 a million words of prose have three million, and need 130 MB; a billion words need pruned
+texts, a lower order, or a larger machine.
 """
 
 from __future__ import annotations

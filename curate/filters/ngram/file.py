@@ -80,7 +80,7 @@ def read_tables(path: str) -> NgramTables:
         raise UsageError(f"the language model {path} is damaged: its header is not the one that was written")
     try:
         return _tables(json.loads(head), data, PREAMBLE.size + size, path)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"the language model {path} is damaged: {error}") from error
 
 
