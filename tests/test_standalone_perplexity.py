@@ -115,6 +115,22 @@ def test_a_model_of_a_runs_tokens_has_the_bits_per_byte_of_its_validation_part(f
         score_perplexity(tokens, [finished], out=tmp_path / "s.parquet")
 
 
+def test_a_recipes_sources_are_learned_from_as_their_steps_leave_them(novels: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(
+        f'name = "r"\n[[source]]\nname = "s"\nread = "tables"\npaths = ["{novels}"]\n'
+        'steps = [{ where = "novel = \'persuasion\'" }]\n[tokenize]\ntokenizer = "bytes"\n',
+        encoding="utf-8",
+    )
+    rows = map(json.loads, novels.read_text(encoding="utf-8").splitlines())
+    lines = [json.dumps(row) for row in rows if row["novel"] == "persuasion"]
+    (tmp_path / "kept.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    made = curate.train_perplexity([tmp_path / "recipe.toml"], out=tmp_path / "recipe.clm")
+    same = curate.train_perplexity([tmp_path / "kept.jsonl"], out=tmp_path / "kept.clm")
+    assert made.model.read_bytes() == same.model.read_bytes()
+    assert made.held_out == same.held_out
+    assert [entry.get("source") for entry in made.card["data"]] == [None, "s"]
+
+
 def test_what_cannot_be_trained_is_refused_in_one_sentence(novels: Path, tmp_path: Path) -> None:
     taken, empty = tmp_path / "taken.clm", tmp_path / "empty.jsonl"
     taken.write_bytes(b"mine")

@@ -102,7 +102,8 @@ def _add_convert(actions: Any) -> None:
 
 
 def _add_inputs(command: argparse.ArgumentParser) -> None:
-    words = "Parquet or JSON Lines (.gz, .zst), folders of them, or runs that are done"
+    words = "Parquet or JSON Lines (.gz, .zst), folders of them, runs that are done, or recipes (.toml): what their "
+    words += "sources keep"
     command.add_argument("inputs", nargs="+", metavar="INPUT", help=words)
     command.add_argument("--text", default="text", metavar="COLUMN", help='the column of texts (default: "text")')
 

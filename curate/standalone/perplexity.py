@@ -76,7 +76,7 @@ def train_perplexity(
     seed: int = 17,
     force: bool = False,
 ) -> TrainedModel:
-    """Train an n-gram model on tables of texts, and on runs, and write it to `out`, with a card, `out` + `.json`.
+    """Train an n-gram model on tables of texts, what recipes keep, and runs; write it, and a card, `out` + `.json`.
 
     `prune` says, for each length, how often an n-gram may have been seen and is left out: (0, 0, 1) leaves out those of
     three words and more that stand once. Of tables the share `validation` of the texts is held out, chosen by a hash of

@@ -1,32 +1,42 @@
-"""What a language model is trained on or asked about: tables of texts, and runs with their documents or tokens.
+"""What a language model is trained on or asked about: tables, sources of recipes, runs with their documents or tokens.
 
-tables ─▶ by a hash of the text ─┬▶ train ──────┐
-runs ─▶ as the run divided them ─┴▶ validation ─┴▶ pieces: a stream of words, the texts, how many bytes
+tables, recipes ─▶ by a hash of the text ─┬▶ train ──────┐
+runs ─▶ as the run divided them ──────────┴▶ validation ─┴▶ pieces: a stream of words, the texts, how many bytes
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from curate.engine.plan import Plan
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
 from curate.filters.ngram.model import pieces
 from curate.filters.ngram.words import Units, WordStream, token_stream, word_stream
+from curate.pipeline.check import check_recipe
+from curate.pipeline.planning import make_plan
 from curate.pipeline.tokenizer import keyed_share
+from curate.recipe import Recipe
+from curate.recipe_file import load
 from curate.run_files import DOCUMENTS, MANIFEST, PLAN, Part, shards
 from curate.run_folder import RunFolder
 from curate.standalone.labeled import LabeledTables, is_held_out, open_tables
+from curate.standalone.tables import inputs_of
+from curate.steps.bind import resolve
+from curate.steps.kept import kept_documents
 from curate.text.buffers import TextBuffers, text_buffers
 from curate.tokenize.shards import Shard, open_shard
 
 COLUMNS = ["id", "text"]
 SHARD_FILES = "*.bin"
+RECIPE_SUFFIX = ".toml"
 
 
 class Piece(NamedTuple):
@@ -39,10 +49,11 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Inputs that were found; `share` of the texts in tables is held out for validation."""
+    """Inputs that were found; `share` of the texts in tables and recipes' sources is held out for validation."""
 
     tables: LabeledTables | None
     runs: tuple[RunFolder, ...]
+    recipes: tuple[tuple[Recipe, Plan], ...]
     share: float
     seed: int
 
@@ -50,9 +61,9 @@ class Reference:
         """`id` and `text` of one part, or of all; of tables that were opened with a label also this."""
         for run in self.runs:
             yield from _documents(run, part)
-        if self.tables is not None:
-            for rows in self.tables.frames():
-                yield rows if part is None else rows.filter(self._is_of(part, rows["text"]))
+        kept = (kept_documents(recipe, source, plan) for recipe, plan in self.recipes for source in recipe.sources)
+        for rows in chain(*kept, self.tables.frames() if self.tables is not None else ()):
+            yield rows if part is None else rows.filter(self._is_of(part, rows["text"]))
 
     def pieces(self, units: Units, part: Part | None = None, *, places: bool = False) -> Iterator[Piece]:
         """One part cut into words, in the order of the files; with the `places` of words in the texts.
@@ -76,18 +87,26 @@ class Reference:
             }
             for run in self.runs
         ]
-        return [*runs, *(self.tables.files() if self.tables else [])]
+        read = [
+            {"source": name, "name": file.name, "bytes": file.size, "sha256": file_sha256(file.uri, what="input")}
+            for _, plan in self.recipes
+            for name, files in plan.inputs().items()
+            for file in files
+        ]
+        recipes = [{"recipe": recipe.name, "digest": plan.recipe} for recipe, plan in self.recipes]
+        return [*runs, *recipes, *read, *(self.tables.files() if self.tables else [])]
 
     def paths(self) -> set[Path]:
-        return self.tables.paths() if self.tables else set()
+        read = {Path(uri).resolve() for _, plan in self.recipes for uri in inputs_of(plan.splits) if "://" not in uri}
+        return read | (self.tables.paths() if self.tables else set())
 
     def _is_of(self, part: Part, texts: pl.Series) -> pl.Series:
         held_out = is_held_out(texts, self.share, self.seed)
         return held_out if part == "validation" else ~held_out
 
     def _tokens(self, part: Part | None) -> Iterator[Piece]:
-        if self.tables is not None:
-            raise UsageError("only a run has tokens; name the folders of runs, and no tables")
+        if self.tables is not None or self.recipes:
+            raise UsageError("only a run has tokens; name the folders of runs, and nothing else")
         for run in self.runs:
             for name in (part,) if part else ("train", "validation"):
                 for source in run.recipe.sources:
@@ -98,18 +117,29 @@ class Reference:
 def open_reference(
     inputs: Sequence[str | Path], *, text: str = "text", label: str | None = None, share: float = 0.0, seed: int = 17
 ) -> Reference:
-    """The inputs: folders of runs that are done, and tables (JSON Lines or Parquet, or folders of them).
+    """The inputs: folders of runs that are done, recipes (`.toml`: what the steps of their sources keep), and tables
+    (JSON Lines or Parquet, or folders of them).
 
     Raises:
         UsageError: no such file, none is given, or a run is not done.
+        RecipeError: a recipe cannot run.
     """
     folders = [Path(one) for one in inputs if (Path(one) / PLAN).is_file()]
     runs = tuple(RunFolder(folder) for folder in folders)
     for run in runs:
         if not run.is_complete:
             raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
-    others = [one for one in inputs if Path(one) not in folders]
-    return Reference(open_tables(others, text=text, label=label) if others or not runs else None, runs, share, seed)
+    recipes = tuple(_opened(one) for one in inputs if Path(one).suffix == RECIPE_SUFFIX)
+    others = [one for one in inputs if Path(one) not in folders and Path(one).suffix != RECIPE_SUFFIX]
+    needed = others or not (runs or recipes)
+    tables = open_tables(others, text=text, label=label) if needed else None
+    return Reference(tables, runs, recipes, share, seed)
+
+
+def _opened(path: str | Path) -> tuple[Recipe, Plan]:
+    recipe = resolve(load(path))
+    check_recipe(recipe)
+    return recipe, make_plan(recipe)
 
 
 def _documents(run: RunFolder, part: Part | None) -> Iterator[pl.DataFrame]:
