@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import base64
 import collections
+import io
 import json
 import random
 import resource
@@ -27,6 +28,14 @@ import polars as pl
 
 from curate.errors import UsageError
 from curate.filters.fasttext_model import load_model
+from curate.filters.ngram.arpa import read_arpa, write_arpa
+from curate.filters.ngram.counts import NgramCounts
+from curate.filters.ngram.file import NgramTables, write_tables
+from curate.filters.ngram.kneser_ney import estimate
+from curate.filters.ngram.model import load_ngram_model
+from curate.filters.ngram.table import build_table, score
+from curate.filters.ngram.words import word_stream
+from curate.text.buffers import text_buffers
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.train import train_bpe
 from curate.tokenize.vocabulary import byte_alphabet
@@ -73,6 +82,18 @@ def use_fasttext(path: Path) -> None:
     load_model(str(path)).predict(pl.Series(TEXTS), 2)
 
 
+def use_ngrams(path: Path) -> None:
+    """As the step `perplexity` does."""
+    model = load_ngram_model(str(path))
+    model.buckets(model.perplexities(pl.Series(TEXTS)))
+
+
+def use_arpa(path: Path) -> None:
+    """As `curate perplexity convert` does."""
+    table, _ = read_arpa(path)
+    score(word_stream(text_buffers(pl.Series(TEXTS)), "words"), table)
+
+
 def kinds() -> list[Kind]:
     """Every kind of file that a recipe can name; fastText's library, where it is installed, trains the models."""
     trained = train_bpe(list(topics.topics.values())[:10], vocab_size=600)
@@ -81,7 +102,20 @@ def kinds() -> list[Kind]:
         *(Kind("tokenizer.json", json.dumps(table).encode(), use_tokenizer) for table in _small_tables()),
         Kind("cl100k.tiktoken", _ranks(trained), use_tokenizer),
         *_fasttext_models(),
+        *_ngram_models(),
     ]
+
+
+def _ngram_models() -> Iterator[Kind]:
+    texts = text_buffers(pl.Series(list(topics.topics.values())[:10]))
+    counts = NgramCounts(3)
+    counts.add(word_stream(texts, "words", places=True), texts)
+    trie, model, arpa = counts.trie(), io.BytesIO(), io.BytesIO()
+    estimates = estimate(trie)
+    write_arpa(arpa, trie, estimates, counts.words)
+    write_tables(model, NgramTables(build_table(trie, estimates), "words", (1, 1, 1), {"": (2.0, 3.0)}))
+    yield Kind("model.clm", model.getvalue(), use_ngrams)
+    yield Kind("model.arpa", arpa.getvalue(), use_arpa)
 
 
 def _small_tables() -> Iterator[dict[str, Any]]:
