@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -19,14 +19,14 @@ import polars as pl
 from curate.errors import UsageError
 from curate.filters.ngram.counts import MAX_ORDER, PARENT, WORD, NgramTrie
 from curate.filters.ngram.kneser_ney import Estimates
-from curate.filters.ngram.table import KeyedNgrams, NgramTable, powers, table_of
+from curate.filters.ngram.suffixes import SpelledNgrams, keys_of, with_suffixes
+from curate.filters.ngram.table import KeyedNgrams, NgramTable, joined_ngrams, table_of
 from curate.filters.ngram.words import BEGIN, END, UNKNOWN, word_stream
 from curate.text.buffers import text_buffers
 
 ROWS = 1 << 20
 UNKNOWN_MISSING = -100.0
 """The log10 probability of unknown words where a model has none for them; KenLM takes the same."""
-Hashes = npt.NDArray[np.uint64]
 
 
 def write_arpa(file: IO[bytes], trie: NgramTrie, estimates: Estimates, words: Sequence[str]) -> None:
@@ -64,25 +64,25 @@ def read_arpa(path: str | Path) -> tuple[NgramTable, tuple[int, ...]]:
     caller's to say.
 
     Raises:
-        UsageError: it is none, ends too early, or lacks the shorter n-grams of a longer one.
+        UsageError: it is none, ends too early, or lacks the contexts of an n-gram.
     """
     counts, sections = _sections(_read(Path(path)), path)
     order = len(counts)
-    parts, before = [], np.empty(0, dtype=np.uint64)
+    parts: list[SpelledNgrams] = []
     for length, (count, section) in enumerate(zip(counts, sections, strict=True), 1):
-        ngrams, hashes = _parse(section, length, length == order, path)
-        if len(ngrams.keys) != count:
-            raise UsageError(f"{path} has {len(ngrams.keys):,} {length}-grams where it says {count:,}: it is damaged")
-        if len(np.unique(ngrams.keys)) != count:
+        part = _parse(section, length, length == order, path)
+        keys = part.ngrams.keys
+        if len(keys) != count:
+            raise UsageError(f"{path} has {len(keys):,} {length}-grams where it says {count:,}: it is damaged")
+        if len(np.unique(keys)) != count:
             raise UsageError(f"{path} has a {length}-gram twice")
         if length == 1:
-            ngrams = _with_unknown(ngrams, path)
+            part = _with_unknown(part, path)
         else:
-            _check_shorter(hashes, before, length, path)
-        parts.append(ngrams)
-        before = ngrams.keys
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return table_of(KeyedNgrams(*columns), order), tuple(len(part.keys) for part in parts)
+            _check_contexts(part, parts[-1], length, path)
+        parts.append(part)
+    whole = [part.ngrams for part in with_suffixes(parts)]
+    return table_of(joined_ngrams(whole), order), tuple(len(ngrams.keys) for ngrams in whole)
 
 
 def _read(path: Path) -> bytes:
@@ -107,8 +107,7 @@ def _sections(data: bytes, path: str | Path) -> tuple[list[int], list[bytes]]:
     return counts, rest
 
 
-def _parse(section: bytes, length: int, is_last: bool, path: str | Path) -> tuple[KeyedNgrams, Hashes]:
-    """The n-grams of one length, and their words: uint64[n-grams, length]."""
+def _parse(section: bytes, length: int, is_last: bool, path: str | Path) -> SpelledNgrams:
     schema = {"probability": pl.Float32, "ngram": pl.String} | ({} if is_last else {"backoff": pl.Float32})
     header = "\t".join(schema).encode()  # says how many columns there are, of which any line may have fewer
     try:
@@ -124,37 +123,29 @@ def _parse(section: bytes, length: int, is_last: bool, path: str | Path) -> tupl
     stream = word_stream(text_buffers(frame["ngram"]), "spaces", may_spell_special=True)
     if (np.diff(stream.offsets) != length + 1).any() or frame["probability"].is_null().any():
         raise UsageError(f"{path} has {length}-grams that do not have {length} words, with a tab before them")
-    hashes = stream.hashes.reshape(-1, length + 1)[:, :length]
+    words = stream.hashes.reshape(-1, length + 1)[:, :length]
     backoffs = frame["backoff"].fill_null(0).to_numpy() if not is_last else np.zeros(len(frame), dtype=np.float32)
     lengths = np.full(len(frame), length, dtype=np.int8)
     probabilities = frame["probability"].to_numpy()
     if not (np.isfinite(probabilities).all() and np.isfinite(backoffs).all()):
         raise UsageError(f"{path} has {length}-grams whose logarithms are no numbers")
-    return KeyedNgrams(_keys(hashes), lengths, probabilities, backoffs), hashes
+    return SpelledNgrams(KeyedNgrams(keys_of(words), lengths, probabilities, backoffs), words)
 
 
-def _keys(hashes: Hashes) -> Hashes:
-    keys: Hashes = (hashes * powers(MAX_ORDER)[: hashes.shape[1]]).sum(axis=1, dtype=np.uint64)
-    return keys
-
-
-def _with_unknown(ngrams: KeyedNgrams, path: str | Path) -> KeyedNgrams:
-    if not np.isin([BEGIN, END], ngrams.keys).all():
+def _with_unknown(part: SpelledNgrams, path: str | Path) -> SpelledNgrams:
+    if not np.isin([BEGIN, END], part.ngrams.keys).all():
         raise UsageError(f"{path} has no <s> or no </s>: it is no model of sentences")
-    if UNKNOWN in ngrams.keys:
-        return ngrams
-    more: Iterator[tuple[npt.NDArray[np.generic], float | np.uint64]] = zip(
-        ngrams, (UNKNOWN, 1, UNKNOWN_MISSING, 0.0), strict=True
-    )
-    return KeyedNgrams(*(np.append(column, np.array([value], dtype=column.dtype)) for column, value in more))
+    if UNKNOWN in part.ngrams.keys:
+        return part
+    nothing = np.zeros(1, dtype=np.float32)
+    more = KeyedNgrams(np.array([UNKNOWN]), np.ones(1, dtype=np.int8), nothing + UNKNOWN_MISSING, nothing)
+    return SpelledNgrams(joined_ngrams((part.ngrams, more)), np.append(part.words, [[UNKNOWN]], axis=0))
 
 
-def _check_shorter(hashes: Hashes, before: Hashes, length: int, path: str | Path) -> None:
-    """A text is scored word by word, from the shortest n-gram to the longest that is there."""
-    for part, name in ((hashes[:, :-1], "first"), (hashes[:, 1:], "last")):
-        missing = int((~np.isin(_keys(part), before)).sum())
-        if missing:
-            raise UsageError(
-                f"{path} lacks the {name} {length - 1} words of {missing:,} {length}-grams, as SRILM leaves them out "
-                "when it prunes; models whose shorter n-grams are all there can be read, as lmplz writes them"
-            )
+def _check_contexts(part: SpelledNgrams, shorter: SpelledNgrams, length: int, path: str | Path) -> None:
+    missing = int((~np.isin(keys_of(part.words[:, :-1]), shorter.ngrams.keys)).sum())
+    if missing:
+        raise UsageError(
+            f"{path} lacks the first {length - 1} words of {missing:,} {length}-grams, of which an ARPA file has the "
+            "back-offs: it is damaged"
+        )

@@ -107,6 +107,8 @@ def _tables(header: Mapping[str, Any], data: mmap.mmap, end: int, path: str) -> 
     start = end + -end % ALIGNMENT
     if len(data) != start + 8 * count:
         raise ValueError(f"it has {len(data):,} bytes where {start + 8 * count:,} are right")
+    if data[end:start].strip(b"\0"):
+        raise ValueError("there is something between its header and its table")
     slots = np.frombuffer(data, dtype="<u8", count=count, offset=start)
     if hashlib.sha256(slots.data).hexdigest() != header["slots"]["sha256"]:
         raise ValueError("its table is not the one that was written")

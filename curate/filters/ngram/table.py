@@ -12,6 +12,7 @@ that a logarithm is off by at most 0.001 (base 10), and a perplexity by far less
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +85,11 @@ def table_of(ngrams: KeyedNgrams, order: int) -> NgramTable:
         _place(*ngrams, length, scales[length], slots)
     unknown = ngrams.probabilities[(ngrams.keys == UNKNOWN) & (ngrams.lengths == 1)]
     return NgramTable(slots, scales, float(unknown[0]), order)
+
+
+def joined_ngrams(parts: Iterable[KeyedNgrams]) -> KeyedNgrams:
+    """One part behind the other."""
+    return KeyedNgrams(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def score(stream: WordStream, table: NgramTable) -> Scores:
