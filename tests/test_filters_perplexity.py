@@ -149,6 +149,19 @@ def test_a_run_keeps_head_and_middle_and_can_say_why_and_be_retuned(folder: Path
     assert 0 < sum(is_kept.values()) < kept.height
 
 
+def test_a_recipe_names_a_model_for_each_language_in_its_own_folder(folder: Path) -> None:
+    step = '{ use = "perplexity", models = { en = "novels.clm", de = "novels.clm" }, min_perplexity = 150 }'
+    lines = RECIPE.replace("rows.jsonl", "sample.parquet").splitlines()
+    text = "\n".join(f"steps = [{step}]" if line.startswith("steps") else line for line in lines)
+    (folder / "languages.toml").write_text(text, encoding="utf-8")
+    ledger = curate.run(folder / "languages.toml", out=folder / "languages", workers=0).ledger().collect()
+    assert ledger["perplexity"].null_count() == 0
+    is_kept = ledger["outcome"] == "kept"
+    assert (is_kept == (ledger["perplexity"] >= 150)).all()
+    assert set(ledger["reason"].drop_nulls()) == {"min_perplexity"}
+    assert 0 < is_kept.sum() < ledger.height
+
+
 def test_a_check_of_a_recipe_shows_what_the_step_takes(folder: Path) -> None:
     found = curate.check(folder / "recipe.toml")
     assert "perplexity" in str(found)
