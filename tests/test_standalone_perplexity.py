@@ -138,6 +138,7 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(novels: Path, tmp_pat
     for inputs, changed, sentence in (
         ([novels], {"out": taken}, "exists; --force writes over it"),
         ([novels], {"out": novels, "force": True}, "one of the files that are read"),
+        ([novels], {"arpa": tmp_path / "m.clm"}, "is written twice"),
         ([novels], {"order": 9}, "1 to 8 words"),
         ([novels], {"prune": (1,)}, "one number for each length"),
         ([novels], {"units": "tokens"}, "only a run has tokens"),

@@ -279,6 +279,8 @@ def _part(target: Path) -> Iterator[Path]:
 
 
 def _check_targets(paths: Sequence[Path], inputs: set[Path], force: bool) -> None:
+    if len({target_of(path) for path in paths}) < len(paths):
+        raise UsageError(f"{paths[-1]} is written twice: name two files")
     for path in paths:
         if path.resolve() in inputs:
             raise UsageError(f"{path} is one of the files that are read; choose another name")

@@ -25,6 +25,8 @@ from curate.text.compiled import kernel, pointer
 FALLBACK = (0.5, 1.0, 1.5)
 """The discounts where a small or odd corpus gives none, as lmplz has them under `--discount_fallback`."""
 MOST_DISCOUNTED = 3
+PIECE = 1 << 20
+"""Values that are turned into logarithms at a time."""
 
 
 class Estimates(NamedTuple):
@@ -70,9 +72,17 @@ def estimate(trie: NgramTrie, prune: Sequence[int] = ()) -> Estimates:
     np.divide(spared, totals, out=backoffs, where=totals > 0, casting="same_kind")
     del totals, spared
     for values in (probabilities, backoffs):
-        np.log10(values, out=values, where=values > 0)
+        _to_logarithms(values)
     probabilities[BEGIN_NODE] = 0
     return Estimates(lengths, probabilities, backoffs, discounts, fell_back)
+
+
+def _to_logarithms(values: npt.NDArray[np.float32]) -> None:
+    """In double precision first, in which processors differ by far less than is left of it."""
+    for first in range(0, len(values), PIECE):
+        piece = values[first : first + PIECE]
+        is_positive = piece > 0
+        piece[is_positive] = np.log10(piece[is_positive].astype(np.float64))
 
 
 def _discounts(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], tuple[bool, ...]]:

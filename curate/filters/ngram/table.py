@@ -4,7 +4,7 @@ n-gram ─▶ 64-bit key ─▶ slot: 40 bits of the key │ 12 bits of probabil
 stream of words ─▶ for each the longest n-gram that the table has, and the back-offs of those it lacks ─▶ Σ log10 p
 
 Keys are polynomials in the words' hashes, the last word first, so that each word before it takes one multiplication. An
-n-gram that the table lacks is taken for one that it has with a chance of 1e-11 or less. Of slots a third is free: an
+n-gram that the table lacks is taken for one that it has with a chance of 1e-10 or less. Of slots a third is free: an
 n-gram needs 12 bytes. Probabilities of each length have 4096 steps of equal size between the least and the greatest
 logarithm, back-offs 4095 and one that says 0 exactly: a step is 0.002 where they span eight orders of magnitude, so
 that a logarithm is off by at most 0.001 (base 10), and a perplexity by far less, as errors cancel out.
