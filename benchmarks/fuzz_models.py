@@ -11,6 +11,7 @@ import argparse
 import base64
 import collections
 import hashlib
+import io
 import json
 import random
 import resource
@@ -33,6 +34,14 @@ from curate.filters.linear_features import FeatureKinds
 from curate.filters.linear_file import DIGEST, linear_bytes
 from curate.filters.linear_model import load_linear
 from curate.filters.linear_train import LinearTraining, train_linear
+from curate.filters.ngram.arpa import read_arpa, write_arpa
+from curate.filters.ngram.counts import NgramCounts
+from curate.filters.ngram.file import NgramTables, write_tables
+from curate.filters.ngram.kneser_ney import estimate
+from curate.filters.ngram.model import load_ngram_model
+from curate.filters.ngram.table import build_table, score
+from curate.filters.ngram.words import word_stream
+from curate.text.buffers import text_buffers
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.train import train_bpe
 from curate.tokenize.vocabulary import byte_alphabet
@@ -86,6 +95,18 @@ def use_linear(path: Path) -> None:
     load_linear(str(path)).predict(pl.Series(TEXTS), 2)
 
 
+def use_ngrams(path: Path) -> None:
+    """As the step `perplexity` does."""
+    model = load_ngram_model(str(path))
+    model.buckets(model.perplexities(pl.Series(TEXTS)))
+
+
+def use_arpa(path: Path) -> None:
+    """As `curate perplexity convert` does."""
+    table, _ = read_arpa(path)
+    score(word_stream(text_buffers(pl.Series(TEXTS)), "words"), table)
+
+
 def kinds() -> list[Kind]:
     """Every kind of file that a recipe can name; fastText's library, where it is installed, trains the models."""
     trained = train_bpe(list(topics.topics.values())[:10], vocab_size=600)
@@ -95,7 +116,20 @@ def kinds() -> list[Kind]:
         Kind("cl100k.tiktoken", _ranks(trained), use_tokenizer),
         Kind("linear.bin", _linear_model(), use_linear),
         *_fasttext_models(),
+        *_ngram_models(),
     ]
+
+
+def _ngram_models() -> Iterator[Kind]:
+    texts = text_buffers(pl.Series(list(topics.topics.values())[:10]))
+    counts = NgramCounts(3)
+    counts.add(word_stream(texts, "words", places=True), texts)
+    trie, model, arpa = counts.trie(), io.BytesIO(), io.BytesIO()
+    estimates = estimate(trie)
+    write_arpa(arpa, trie, estimates, counts.words)
+    write_tables(model, NgramTables(build_table(trie, estimates), "words", (1, 1, 1), {"": (2.0, 3.0)}))
+    yield Kind("model.clm", model.getvalue(), use_ngrams)
+    yield Kind("model.arpa", arpa.getvalue(), use_arpa)
 
 
 def _small_tables() -> Iterator[dict[str, Any]]:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from curate.standalone.dedup import dedup_files, dedup_texts
     from curate.standalone.export import export
     from curate.standalone.extractor import train_extractor
+    from curate.standalone.perplexity import convert_perplexity, score_perplexity, train_perplexity
     from curate.standalone.scrub import scrub_files
     from curate.standalone.subset import subset
     from curate.tokenize.torch_dataset import torch_dataset
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "apply_classifier",
     "check",
+    "convert_perplexity",
     "decontaminate_files",
     "dedup_files",
     "dedup_texts",
@@ -73,6 +75,7 @@ __all__ = [
     "reader",
     "recipes",
     "run",
+    "score_perplexity",
     "scrub_files",
     "signal",
     "signals",
@@ -81,6 +84,7 @@ __all__ = [
     "train",
     "train_classifier",
     "train_extractor",
+    "train_perplexity",
     "transform",
     "try_step",
     "verify",
@@ -98,6 +102,7 @@ _HOMES = {
     "Scrub": "curate.recipe",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
+    "convert_perplexity": "curate.standalone.perplexity",
     "decontaminate_files": "curate.standalone.decontaminate",
     "dedup_files": "curate.standalone.dedup",
     "dedup_texts": "curate.standalone.dedup",
@@ -110,6 +115,7 @@ _HOMES = {
     "reader": "curate.readers.custom",
     "recipes": "curate.api",
     "run": "curate.api",
+    "score_perplexity": "curate.standalone.perplexity",
     "scrub_files": "curate.standalone.scrub",
     "signal": "curate.filters.custom",
     "signals": "curate.api",
@@ -118,6 +124,7 @@ _HOMES = {
     "train": "curate.api",
     "train_classifier": "curate.standalone.classifier",
     "train_extractor": "curate.standalone.extractor",
+    "train_perplexity": "curate.standalone.perplexity",
     "transform": "curate.filters.custom",
     "try_step": "curate.api",
     "verify": "curate.api",

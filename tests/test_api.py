@@ -37,6 +37,7 @@ PYTHON = {
     "scrub": "scrub_files",
     "classifier": "train_classifier",
     "extractor": "train_extractor",
+    "perplexity": "train_perplexity",
     "show": "Run.show",
     "why": "Run.why",
     "retune": "Run.retune",

@@ -83,6 +83,10 @@ def short(place: str) -> str:
         ["subset", "folder", "--to"],
         ["classifier", "train", "notes.jsonl", "--label", "id", "--out"],
         ["classifier", "apply", "file", "notes.jsonl", "--out"],
+        ["perplexity", "train", "notes.jsonl", "--out"],
+        ["perplexity", "train", "notes.jsonl", "--out", "m.clm", "--arpa"],
+        ["perplexity", "score", "file", "notes.jsonl", "--out"],
+        ["perplexity", "convert", "file", "--out"],
     ],
     ids=lambda words: f"{words[0]} {words[-1]}",
 )

@@ -16,6 +16,7 @@ SOURCE = '[[source]]\nname = "notes"\nread = "tables"\npaths = ["notes.jsonl"]\n
 STEPS = {
     "model": '{{ use = "language", keep = ["en"], model = "{}" }}',
     "classifier": '{{ use = "fasttext", label = "__label__x", model = "{}" }}',
+    "perplexity": '{{ use = "perplexity", model = "{}" }}',
     "blocklists": '{{ use = "url", blocklists = ["{}"] }}',
     "patterns": '{{ use = "madlad", patterns = "{}" }}',
     "table": '{{ use = "fineweb2", table = "{}" }}',

@@ -45,6 +45,7 @@ BUILT_IN: Mapping[str, str] = {
     "fasttext": "curate.filters.quality:fasttext",
     "classifier": "curate.filters.quality:classifier",
     "quality": "curate.filters.quality:quality",
+    "perplexity": "curate.filters.perplexity:perplexity",
     "where": "curate.filters.where:where",
 }
 
