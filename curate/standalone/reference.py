@@ -27,7 +27,7 @@ from curate.recipe import Recipe
 from curate.recipe_file import load
 from curate.run_files import DOCUMENTS, MANIFEST, PLAN, Part, shards
 from curate.run_folder import RunFolder
-from curate.standalone.labeled import LabeledTables, is_held_out, open_tables
+from curate.standalone.labeled import HeldOut, LabeledTables, open_tables
 from curate.standalone.tables import inputs_of
 from curate.steps.bind import resolve
 from curate.steps.kept import kept_documents
@@ -101,7 +101,7 @@ class Reference:
         return read | (self.tables.paths() if self.tables else set())
 
     def _is_of(self, part: Part, texts: pl.Series) -> pl.Series:
-        held_out = is_held_out(texts, self.share, self.seed)
+        held_out = HeldOut(self.share, self.seed).is_in(texts.rename("text").to_frame())
         return held_out if part == "validation" else ~held_out
 
     def _tokens(self, part: Part | None) -> Iterator[Piece]:
