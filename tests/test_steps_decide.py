@@ -46,7 +46,7 @@ def steps(names: tuple[str, ...] = CHAIN) -> tuple[BoundStep, ...]:
 
 
 def test_every_built_in_step_that_needs_no_file_is_in_the_chain() -> None:
-    assert set(BUILT_IN) - set(CHAIN) == {"language", "fasttext", "classifier", "where"}
+    assert set(BUILT_IN) - set(CHAIN) == {"language", "fasttext", "classifier", "perplexity", "where"}
 
 
 @pytest.mark.parametrize("name", CHAIN)

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from curate.engine.clock import Clock
 from curate.errors import UsageError
 from curate.filters.language import LID_176
+from curate.filters.ngram.file import NgramTables, write_tables
+from curate.filters.ngram.table import NgramTable
 from curate.recipe import Decontaminate, OwnColumn, Recipe, Scrub, Source, Step
 from curate.recipe_dedup import Dedup
 from curate.steps.bind import BUILT_IN, bind, resolve
@@ -64,10 +67,22 @@ def a_batch(source: Source) -> pl.DataFrame:
     return batch.hstack(text_signals(batch["text"]).drop("byte_count"))
 
 
+@pytest.fixture(scope="module")
+def parameters(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
+    """Those that steps need, with a language model that knows no word."""
+    path = tmp_path_factory.mktemp("models") / "empty.clm"
+    table = NgramTable(np.zeros(16, dtype=np.uint64), np.zeros((2, 4)), -1.0, 1)
+    with path.open("wb") as file:
+        write_tables(file, NgramTables(table, "words", (0,), {"": (5.0, 20.0)}))
+    return {**PARAMETERS, "perplexity": {"model": str(path), "keep": ("head", "middle")}}
+
+
 @pytest.mark.parametrize("use", BUILT_IN)
 @pytest.mark.parametrize("read", ["warc", "tables"])
-def test_every_step_measures_the_columns_that_were_expected(use: str, read: str) -> None:
-    steps = (LANGUAGE, Step(use, PARAMETERS.get(use, {}))) if use != "language" else (LANGUAGE,)
+def test_every_step_measures_the_columns_that_were_expected(
+    use: str, read: str, parameters: Mapping[str, Mapping[str, Any]]
+) -> None:
+    steps = (LANGUAGE, Step(use, parameters.get(use, {}))) if use != "language" else (LANGUAGE,)
     source = Source("s", read, ("x",), steps=steps, own=())  # type: ignore[arg-type]
     recipe = resolve(Recipe("r", sources=(source,)))
     bound = bind(recipe.sources[0], recipe)
