@@ -29,6 +29,17 @@ MOST_CHARACTERS = 6000
 FEWEST_CHARACTERS = 300
 BOOK_PIECES = (700, 1500, 3000, 5000)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+ENDS = ("txt", "tar.gz", "zip", "html", "pdf", "jpg", "py", "deb", "iso", "log", "conf", "tar.xz", "mp3", "csv")
+HEADS = ("Name  Last modified  Size  Description", "Name\tSize\tDate", "../", "Filename | Size | Modified")
+# fmt: off
+NAMES = (
+    "file", "data", "image", "report", "kernel", "readme", "index", "backup", "photo", "video", "music", "letter",
+    "invoice", "manual", "guide", "notes", "draft", "final", "archive", "release", "source", "project", "test", "old",
+    "new", "summer", "holiday", "budget", "plan", "model", "table", "chapter", "paper", "user", "home", "local",
+    "linux", "debian", "windows", "driver", "font", "icon", "logo", "screen", "page", "site", "server", "client",
+    "network", "system", "package", "library", "config",
+)
+# fmt: on
 MENU = ("Home", "About", "Contact", "Login", "Products", "Services", "Blog", "News", "Help", "FAQ", "Terms", "Search")
 
 
@@ -252,19 +263,35 @@ SPOILS: tuple[tuple[str, Callable[[str, random.Random], str]], ...] = (
 
 def _machines(dice: random.Random, name: str, *, is_test: bool) -> Iterator[Text]:
     """Directory listings, logs, tables of numbers, encoded data, price lists: what programs write."""
-    for number in range(500 if not is_test else 200):
+    for number in range(2000 if not is_test else 200):
         kind, make = MACHINES[number % len(MACHINES)]
-        lines = [make(dice) for _ in range(dice.randrange(12, 80))]
+        lines = [make(dice) for _ in range(dice.randrange(3, 80))]
+        if kind in ("files", "folders") and dice.random() < 0.4:
+            lines = [f"Index of /{_stem(dice)}/{_stem(dice)}", dice.choice(HEADS), "Parent Directory", *lines]
         yield Text("\n".join(lines), False, kind, f"{name} {number}", is_test)
 
 
 def _stem(dice: random.Random) -> str:
+    if dice.random() < 0.6:
+        return dice.choice(NAMES)
     return "".join(dice.choice("bcdfghklmnprstvw") + dice.choice("aeiou") for _ in range(dice.randrange(1, 4)))
 
 
 def _file(dice: random.Random) -> str:
-    ends = ("txt", "tar.gz", "zip", "html", "pdf", "jpg", "py", "deb", "iso", "log", "conf")
-    return f"{_stem(dice)}{dice.choice('-_.')}{_stem(dice)}{dice.randrange(100)}.{dice.choice(ends)}"
+    return f"{_stem(dice)}{dice.choice('-_.')}{_stem(dice)}{dice.randrange(100)}.{dice.choice(ENDS)}"
+
+
+def _folder(dice: random.Random) -> str:
+    """One format after another: what stands in them is the same."""
+    name = dice.choice((_file(dice), f"{_stem(dice)}/", f"{_stem(dice)}-{dice.randrange(100):03}.{dice.choice(ENDS)}"))
+    size = dice.choice((f"{dice.randrange(10**6)}", f"{dice.randrange(900)}K", f"{dice.randrange(90) / 10}M", "-"))
+    year, month, day = dice.randrange(1998, 2026), dice.randrange(1, 13), dice.randrange(1, 29)
+    date = dice.choice(
+        (f"{year}-{month:02}-{day:02}", f"{day:02}-{dice.choice(MONTHS)}-{year}", f"{month}/{day}/{year}")
+    )
+    return dice.choice(("  ", "\t", " | ", "   ")).join(
+        dice.choice(((name, date, size), (date, size, name), (name, size)))
+    )
 
 
 def _date(dice: random.Random) -> str:
@@ -309,6 +336,7 @@ def _linked(dice: random.Random) -> str:
 
 MACHINES: tuple[tuple[str, Callable[[random.Random], str]], ...] = (
     ("files", _listed),
+    ("folders", _folder),
     ("log", _logged),
     ("numbers", _counted),
     ("encoded", _encoded),
