@@ -29,7 +29,7 @@ def completed(*words: str) -> list[str]:
         (["curate", "tr"], ["try", "train"]),
         (["curate", "run", "quick"], ["quickstart"]),
         (["curate", "run", "recipe.toml", "--ke"], ["--keep-intermediate"]),
-        (["curate", "classifier", ""], ["train", "evaluate", "apply"]),
+        (["curate", "classifier", ""], ["train", "evaluate", "apply", "threshold"]),
         (["curate", "classifier", "evaluate", "m.bin", "--la"], ["--label"]),
         (["curate", "completion", "z"], ["zsh"]),
         (["curate", "dedup", ""], []),
