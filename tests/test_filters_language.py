@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import codecs
+import inspect
 import re
 import shutil
 import zipfile
@@ -14,7 +17,7 @@ import pytest
 from curate.batch import Filter
 from curate.errors import UsageError
 from curate.filters.fasttext_model import load_model
-from curate.filters.language import LID_176, LID_176_SHA256, language, load_lid
+from curate.filters.language import CURATE_SHA256, LID_176, LID_176_SHA256, language, load_lid
 from curate.filters.language_codes import iso_639_3, labels_of
 from curate.filters.language_lines import cut_blocks
 from curate.text.buffers import text_buffers
@@ -80,6 +83,62 @@ def test_the_shipped_model_is_the_published_one_and_stands_in_the_files() -> Non
     assert (file.name, file.sha256, file.license) == ("lid.176.ftz", LID_176_SHA256, "CC-BY-SA-3.0")
 
 
+def test_shipped_models_are_named_as_files_are_wherever_the_recipe_lies(tmp_path: Path) -> None:
+    assert load_lid(str(tmp_path / "lid.176")).file == load_lid().file
+    assert load_lid(str(tmp_path / "curate")).file.sha256 == CURATE_SHA256
+    shutil.copyfile(LID_176, tmp_path / "curate")
+    assert load_lid(str(tmp_path / "curate")).file.sha256 == LID_176_SHA256  # a file of this name is meant
+
+
+def own(*texts: str) -> list[str | None]:
+    step = language(model="curate")
+    assert step.measure is not None
+    return step.measure(pl.DataFrame({"text": texts}))["language"].to_list()
+
+
+PROSE = (
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it "
+    "was the epoch of belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness."
+)
+
+
+def test_what_is_no_language_is_told_from_text() -> None:
+    none = {
+        codecs.encode(PROSE, "rot13"): "und",
+        codecs.encode(GERMAN, "rot13"): "und",
+        "asdf jklö asdfj kljh sdfg hjkl asdkj fhskdjf hsdf lkjh asdfjkl dfgh jkhg fdsa": "und",
+        base64.b64encode(PROSE.encode()).decode(): "zxx",
+        "\n".join(f"{number}\t{number * 37 % 1009}\t{number / 7:.3f}" for number in range(40)): "zxx",
+        inspect.getsource(pairwise_distances) * 2: "zxx",
+    }
+    assert [answer in ("und", "zxx") for answer in own(*none)] == [True] * len(none)
+    assert own(PROSE, GERMAN, PROSE.upper()) == ["en", "de", "en"]
+
+
+def pairwise_distances(rows: list[list[float]]) -> list[list[float]]:
+    result = [[0.0] * len(rows) for _ in rows]
+    for i, a in enumerate(rows):
+        for j in range(i + 1, len(rows)):
+            result[i][j] = result[j][i] = sum((x - y) ** 2 for x, y in zip(a, rows[j], strict=True)) ** 0.5
+    return result
+
+
+def test_close_languages_are_told_apart_by_our_own_model() -> None:
+    texts = {
+        "Eg veit ikkje kva dei gjer, men me skal sjå nokre bilete frå ei lita øy heime hjå oss.": "nn",
+        "Jeg vet ikke hva de gjør, men vi skal se noen bilder fra en liten øy hjemme hos oss.": "no",
+        "Jeg ved ikke, hvad de laver, men vi skal se nogle billeder fra en lille ø hjemme hos os.": "da",
+        "Non sei o que fan, pero imos ver algunhas imaxes dunha illa pequena preto da nosa casa.": "gl",
+        "No sé qué hacen, pero vamos a ver unas imágenes de una isla pequeña cerca de nuestra casa.": "es",
+        "No sé què fan, però veurem algunes imatges d'una illa petita a prop de casa nostra.": "ca",
+        "Neviem, čo robia, ale pozrieme sa na niekoľko obrázkov z malého ostrova pri našom dome.": "sk",
+        "Ma nafx x'qed jagħmlu, imma se naraw xi ritratti ta' gżira żgħira ħdejn id-dar tagħna.": "mt",
+        "Prošlog tjedna je tisuću ljudi u Europi vidjelo izvješće o povijesti kazališta i glazbe.": "hr",
+        "Prošle nedelje je hiljadu ljudi u Evropi videlo izveštaj o istoriji pozorišta i muzike.": "sr",
+    }
+    assert own(*texts) == [*texts.values()]
+
+
 def test_a_truncated_model_is_refused(tmp_path: Path) -> None:
     cut = tmp_path / "lid.176.ftz"
     shutil.copyfile(LID_176, cut)
@@ -115,7 +174,9 @@ def kept(step: Filter, *texts: str) -> list[bool]:
 
 def test_without_keep_it_only_measures() -> None:
     step = language()
-    assert not step.rules and not step.unwanted and step.hope is None
+    assert not step.rules
+    assert not step.unwanted
+    assert step.hope is None
     assert kept(step, ENGLISH, "") == [True, True]
 
 

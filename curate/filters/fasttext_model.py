@@ -85,9 +85,7 @@ class FastTextModel:
         raise UsageError(f'the model {self.file.path} has no label "{label}"{nearest(label, self.labels)}')
 
 
-def best_labels(
-    chances: npt.NDArray[np.float64], top: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def best_labels(chances: npt.NDArray[np.float64], top: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """The numbers of the `top` likeliest labels of each text, the likeliest first, and how likely they are."""
     best = np.argpartition(-chances, min(top, chances.shape[1]) - 1, axis=1)[:, :top]
     order = np.lexsort((best, -np.take_along_axis(chances, best, axis=1)))

@@ -18,8 +18,16 @@ from curate.filters.language_measure import Asked, language_names, measure_langu
 from curate.recipe_path import RecipePath
 from curate.typed import Positive, Share
 
-LID_176 = Path(__file__).parent / "models" / "lid.176.ftz"
+MODELS = Path(__file__).parent / "models"
+LID_176, CURATE = MODELS / "lid.176.ftz", MODELS / "curate.ftz"
 LID_176_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
+CURATE_SHA256 = "CURATE_HASH"
+SHIPPED = {
+    "lid.176": (LID_176, LID_176_SHA256, "CC-BY-SA-3.0"),
+    "curate": (CURATE, CURATE_SHA256, "CC-BY-SA-4.0"),
+}
+DEFAULT = "lid.176"
+"""The thresholds of CCNet and FineWeb are those of its scores."""
 
 
 def language(
@@ -35,9 +43,9 @@ def language(
 ) -> Filter:
     """Keep documents in one of the languages `keep`, recognized with a score of at least `min_score`.
 
-    Without `keep` the step only measures, and `min_scores`, a table such as `{ de = 0.7 }`, holds for the languages that
-    it names; with `keep` it says where another threshold than `min_score` holds. Languages are named by ISO 639-1 or
-    639-3 ("de", "deu"), or as the model does ("deu_Latn").
+    Without `keep` the step only measures, and `min_scores`, a table such as `{ de = 0.7 }`, holds for the languages
+    that it names; with `keep` it says where another threshold than `min_score` holds. Languages are named by ISO 639-1
+    or 639-3 ("de", "deu"), or as the model does ("deu_Latn").
 
     Signals: `language` (String, the model's own label such as "en" or "eng_Latn"; replaces what the source said),
     `language_score` (Float32, 0–1), `language_top` (the `top` likeliest with their scores), `language_iso` (String, ISO
@@ -45,13 +53,15 @@ def language(
     most letters are capitals, and the text in lower case got the better score, which counts; not with
     `lower_capitals = false`). An empty text gets null and 0.
 
-    With `line_shares`, also `language_line_shares`: the languages of the lines and their shares of the text's bytes, the
-    largest first; short lines are asked together with those that follow. `min_line_share` is the least share that the
-    languages `keep` must have together there.
+    With `line_shares`, also `language_line_shares`: the languages of the lines and their shares of the text's bytes,
+    the largest first; short lines are asked together with those that follow. `min_line_share` is the least share that
+    the languages `keep` must have together there.
 
     The whole text is read, as CCNet, RefinedWeb and FineWeb do, line breaks as spaces; cost grows with the length,
-    at some 50 MB/s. The shipped model is lid.176.ftz; `model` names another supervised fastText model. The threshold
-    0.65 is CCNet's and FineWeb's; thresholds by language are FineWeb-2's idea.
+    at some 50 MB/s. `model` is "lid.176", fastText's own, which is the default; "curate", ours, which is better among
+    close languages and answers `und` and `zxx` to what is no language (docs/language-card.md); or the path of another
+    supervised fastText model. The threshold 0.65 is CCNet's and FineWeb's, for lid.176; thresholds by language are
+    FineWeb-2's idea.
 
     Raises:
         UsageError: `keep` or `min_scores` names a language that the model does not know; `min_line_share` has no `keep`
@@ -68,7 +78,7 @@ def language(
         _rules(keep, kept, min_score, _by_label(min_scores or {}, lid), min_line_share),
         measure=lambda batch: measure_language(batch, lid, asked),
         files=(lid.file,),
-        is_cheap=model is None,  # other models may be a thousand times larger
+        is_cheap=shipped_name(model) is not None,  # other models may be a thousand times larger
         unwanted=("keep",) if keep else (),
         published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5") if keep else None,
         hope=_greatest_chance(kept) if keep else None,
@@ -76,10 +86,18 @@ def language(
 
 
 def load_lid(model: str | None = None) -> FastTextModel:
-    """The model of this name, or the shipped one, whose checksum is verified."""
-    if model is not None:
-        return load_model(model)
-    return load_model(str(LID_176), sha256=LID_176_SHA256, license="CC-BY-SA-3.0")
+    """The model in this file, or the shipped one of this name, whose checksum is verified."""
+    name = shipped_name(model)
+    if name is None:
+        return load_model(str(model))
+    path, sha256, license = SHIPPED[name]
+    return load_model(str(path), sha256=sha256, license=license)
+
+
+def shipped_name(model: str | None) -> str | None:
+    """Which of the shipped models is meant; None for a file. A recipe's folder stands before every name in a recipe."""
+    name = Path(model).name if model else DEFAULT
+    return name if name in SHIPPED and not (model and Path(model).exists()) else None
 
 
 def kept_labels(keep: tuple[str, ...], lid: FastTextModel) -> tuple[str, ...]:

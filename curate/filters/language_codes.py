@@ -27,7 +27,10 @@ uk:ukr ur:urd uz:uzb ve:ven vi:vie vo:vol wa:wln wo:wol xh:xho yi:yid yo:yor za:
 """
 """ISO 639-1 and ISO 639-3, from Debian's iso-codes 4.15."""
 
-MAIN_OF_MACRO = "arb:ara azj:aze bho:bih ekk:est pes:fas gug:grn kmr:kur lvs:lav plt:mlg khk:mon zsm:msa npi:nep nob:nor ory:ori pbt:pus quy:que als:sqi swh:swa fil:tgl uzn:uzb ydd:yid cmn:zho"
+MAIN_OF_MACRO = """
+arb:ara azj:aze bho:bih ekk:est pes:fas gug:grn kmr:kur lvs:lav plt:mlg khk:mon zsm:msa npi:nep nob:nor ory:ori
+pbt:pus quy:que als:sqi swh:swa fil:tgl uzn:uzb ydd:yid cmn:zho
+"""
 """The language that most texts of a macrolanguage are in, which some models name instead: one here. lid.176's "no" is
 Bokmål."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +60,10 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> p
     names = language_names(lid)
     best, scores = best_labels(chances, asked.top)
     language = pl.Series(names, dtype=pl.String).gather(best[:, 0]).zip_with(pl.Series(scores[:, 0] > 0), _NONE)
-    columns = {
+    columns: dict[str, Any] = {
         "language": language,
         "language_score": scores[:, 0].astype(np.float32),
-        "language_top": _lists(names, "score", *_positive(best, scores)),
+        "language_top": _lists(names, "score", best, scores),
         "language_iso": _of_label(language, {name: iso_639_3(name) for name in names}),
         "language_script": _of_label(language, {name: script_of_label(name) for name in names}),
         "language_lowered": lowered,
@@ -103,23 +104,15 @@ def _with_lowered(
     return chances, lowered
 
 
-def _positive(best: npt.NDArray[np.int64], scores: Chances) -> tuple[npt.NDArray[np.int64], ...]:
-    """Of each row what has a chance at all: how many, which, and how likely."""
-    has_chance = scores > 0
-    return has_chance.sum(axis=1), best[has_chance], scores[has_chance]
+def _lists(names: list[str], field: str, labels: npt.NDArray[np.int64], numbers: Chances) -> pl.Series:
+    """A list of structs for each row, of what is more than 0 there.
 
-
-def _lists(
-    names: list[str],
-    field: str,
-    sizes: npt.NDArray[np.int64],
-    labels: npt.NDArray[np.int64],
-    numbers: npt.NDArray[np.float64],
-) -> pl.Series:
-    """Three arrays in one: of Python's lists polars makes a series each, which takes half as long as predicting."""
-    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64))
-    languages = pl.Series(names, dtype=pl.String).gather(labels).to_arrow()
-    fields = pa.StructArray.from_arrays([languages, pa.array(numbers, pa.float32())], ["language", field])
+    Three arrays in one: of Python's lists polars makes a series each, which takes half as long as predicting.
+    """
+    is_some = numbers > 0
+    offsets = pa.array(np.concatenate([[0], np.cumsum(is_some.sum(axis=1))]).astype(np.int64))
+    languages = pl.Series(names, dtype=pl.String).gather(labels[is_some]).to_arrow()
+    fields = pa.StructArray.from_arrays([languages, pa.array(numbers[is_some], pa.float32())], ["language", field])
     return pl.Series(pa.LargeListArray.from_arrays(offsets, fields))
 
 
@@ -139,4 +132,4 @@ def _line_shares(texts: pl.Series, lid: FastTextModel) -> pl.Series:
     np.add.at(shares, (owners[is_known], found[is_known]), sizes[is_known])
     shares /= np.maximum(np.bincount(owners, sizes, len(texts)), 1)[:, None]
     order = np.argsort(-shares, axis=1, kind="stable")
-    return _lists(names, "share", *_positive(order, np.take_along_axis(shares, order, axis=1))).cast(LINE_SHARES)
+    return _lists(names, "share", order, np.take_along_axis(shares, order, axis=1)).cast(LINE_SHARES)

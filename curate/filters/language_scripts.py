@@ -17,8 +17,8 @@ from curate.text.characters import END_OF_LETTERS, LETTER, LOWER, UPPER, charact
 from curate.text.compiled import kernel, pointer
 
 RANGES = """
-Latn 41-5A 61-7A AA BA C0-D6 D8-F6 F8-2B8 1D00-1D25 1D2C-1D5C 1D6B-1D77 1D79-1DBE 1E00-1EFF 2C60-2C7F A722-A7FF AB30-AB64
-Latn FB00-FB06 FF21-FF3A FF41-FF5A
+Latn 41-5A 61-7A AA BA C0-D6 D8-F6 F8-2B8 1D00-1D25 1D2C-1D5C 1D6B-1D77 1D79-1DBE 1E00-1EFF 2C60-2C7F A722-A7FF
+Latn AB30-AB64 FB00-FB06 FF21-FF3A FF41-FF5A
 Grek 370-3E1 3F0-3FF 1F00-1FFF
 Cyrl 400-52F 1C80-1C8A 2DE0-2DFF A640-A69F
 Armn 531-58F FB13-FB17
@@ -70,7 +70,8 @@ MIN_KANA = 0.1
 
 
 class Letters(NamedTuple):
-    """`scripts` int64[texts, KINDS] counts letters; `capitals` and `smalls` int64[texts] those that have another case."""
+    """`scripts` int64[texts, KINDS] counts letters; `capitals` and `smalls` int64[texts] those with
+    another case."""
 
     scripts: npt.NDArray[np.int64]
     capitals: npt.NDArray[np.int64]
