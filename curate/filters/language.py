@@ -21,7 +21,7 @@ from curate.typed import Positive, Share
 MODELS = Path(__file__).parent / "models"
 LID_176, CURATE = MODELS / "lid.176.ftz", MODELS / "curate.ftz"
 LID_176_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
-CURATE_SHA256 = "CURATE_HASH"
+CURATE_SHA256 = "5c76b20a9ce557b058845c705c1a278689ecf17dc2d1de0d8d7f2159ebe78fff"
 SHIPPED = {
     "lid.176": (LID_176, LID_176_SHA256, "CC-BY-SA-3.0"),
     "curate": (CURATE, CURATE_SHA256, "CC-BY-SA-4.0"),
@@ -97,7 +97,7 @@ def load_lid(model: str | None = None) -> FastTextModel:
 def shipped_name(model: str | None) -> str | None:
     """Which of the shipped models is meant; None for a file. A recipe's folder stands before every name in a recipe."""
     name = Path(model).name if model else DEFAULT
-    return name if name in SHIPPED and not (model and Path(model).exists()) else None
+    return name if name in SHIPPED and not (model and Path(model).is_file()) else None
 
 
 def kept_labels(keep: tuple[str, ...], lid: FastTextModel) -> tuple[str, ...]:
