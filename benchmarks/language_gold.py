@@ -126,7 +126,8 @@ def by_language(contestants: Mapping[str, Ask], folder: Path) -> None:
             for language in names
             if language != "me"
         }
-        print(f"{name:<20}{1e6 * spent / len(gold):>8.1f} µs a sentence")
+        if name != "py3langid":  # its process is another
+            print(f"{name:<20}{1e6 * spent / len(gold):>8.1f} µs of CPU a sentence")
     print(f"\n{len(gold):,} web sentences, {len(anti):,} lines that are not in the language named")
     show("accuracy", accuracy)
     show("precision", precision)
@@ -171,6 +172,13 @@ def rejection(contestants: Mapping[str, Ask], data: Path) -> None:
         "web sentences: lost": [text for _, text in read_gold(data / "language" / "web-gold.tsv.gz")],
     }
     shouted = "\n".join(prose).upper()[:40_000]
+    long = ["\n".join(prose[start : start + 80]) for start in range(0, len(prose), 80)]
+    for name, ask in contestants.items():
+        if name != "py3langid":
+            started = time.process_time()
+            ask(long)
+            speed = sum(map(len, long)) / 1e6 / (time.process_time() - started)
+            print(f"{name:<20}{speed:>8.1f} MB of books a CPU second, {len(long)} texts")
     print(f"\n{'no language':<22}{'texts':>7}" + "".join(f"{name:>20}" for name in contestants))
     for kind, texts in kinds.items():
         shares = [fmean(answer in NO_LANGUAGE for answer in ask(texts)) for ask in contestants.values()]
