@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import inspect
+import json
 import re
 import shutil
 import zipfile
@@ -20,6 +21,7 @@ from curate.filters.fasttext_model import load_model
 from curate.filters.language import CURATE_SHA256, LID_176, LID_176_SHA256, language, load_lid
 from curate.filters.language_codes import iso_639_3, labels_of
 from curate.filters.language_lines import cut_blocks
+from curate.pipeline.run import run
 from curate.text.buffers import text_buffers
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -228,6 +230,22 @@ def test_lines_in_other_languages_are_counted_by_their_bytes() -> None:
     for least, result in ((0.7, True), (0.9, False)):
         assert kept(language(keep=("en",), min_score=0, min_line_share=least), text) == [result]
     assert kept(language(keep=("en", "de"), min_score=0, min_line_share=0.99), text) == [True]
+    assert kept(language(keep=("en",), min_score=0, min_line_share=0.9), (ENGLISH + "\n").upper() * 4) == [True]
+
+
+def test_a_run_tells_the_shares_by_which_a_document_went(tmp_path: Path) -> None:
+    rows = [{"text": "\n".join([ENGLISH] * 6 + [GERMAN] * 2)}, {"text": ENGLISH * 3}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (tmp_path / "r.toml").write_text(
+        'name = "lines"\n[[source]]\nname = "x"\nread = "tables"\npaths = ["in.jsonl"]\n'
+        'steps = [{ use = "language", keep = ["eng"], min_score = 0.1, min_line_share = 0.9 }]\n',
+        encoding="utf-8",
+    )
+    run(tmp_path / "r.toml", out=tmp_path / "run", workers=0)
+    ledger = pl.read_parquet(tmp_path / "run" / "ledger" / "**" / "*.parquet").sort("id")
+    assert sorted(ledger["outcome"]) == ["dropped", "kept"]
+    value = ledger.filter(outcome="dropped")["value"].item()
+    assert re.fullmatch(r"en 0\.\d+, de 0\.\d+", value)
 
 
 def test_blocks_tile_the_texts_and_only_the_last_is_short() -> None:

@@ -71,6 +71,7 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> p
     added = [pl.Series(name, columns[name], dtype=dtype) for name, dtype in SCHEMA.items()]
     measured = batch.with_columns(added).with_columns(pl.col("language_script").fill_null(main_scripts(letters)))
     if asked.line_shares:
+        texts = texts.str.to_lowercase().zip_with(pl.Series(lowered), texts) if lowered.any() else texts
         measured = measured.with_columns(_line_shares(texts, lid).alias("language_line_shares"))
     return measured
 
