@@ -211,6 +211,9 @@ def _plural(hint: Any) -> str:
         return _one(hint, None, "")
     if get_origin(hint) is tuple:
         return f"lists of {_plural(get_args(hint)[0])}"
+    if get_origin(hint) is Annotated:
+        bounds = next(((note.low, note.high) for note in get_args(hint)[1:] if isinstance(note, Range)), None)
+        return _plural(get_args(hint)[0]) + (_between(bounds) if bounds else "")
     return PLURALS[hint]
 
 

@@ -53,25 +53,21 @@ class FastTextModel:
 
         0 where fastText would not name a label, which it does from a probability of about 1e-5 on.
         """
-        lines = texts.str.replace_all(END_MARK, " ", literal=True)  # fastText would stop there
-        return self._probabilities(text_buffers(lines))
+        return self.probabilities_in(text_buffers(without_end_marks(texts)))
 
     def probabilities_of(self, text: str) -> npt.NDArray[np.float64]:
         """float64[labels]: the same for one text."""
-        return self._probabilities(text_buffer(text.replace(END_MARK, " "))).ravel()
+        return self.probabilities_in(text_buffer(text.replace(END_MARK, " "))).ravel()
 
-    def _probabilities(self, buffers: TextBuffers) -> npt.NDArray[np.float64]:
+    def probabilities_in(self, buffers: TextBuffers) -> npt.NDArray[np.float64]:
+        """The same for texts without fastText's mark of an end."""
         if not buffers.documents:  # asked so for the columns alone, by a check that has no use for kernels
             return np.zeros((0, len(self.labels)))
         return label_probabilities(*add_features(buffers, self.opened.lookup), self.opened.output)
 
     def predict(self, texts: pl.Series, top: int) -> list[list[Prediction]]:
         """For each text the `top` likeliest labels with their probabilities, the likeliest first."""
-        chances = self.probabilities(texts)
-        best = np.argpartition(-chances, min(top, chances.shape[1]) - 1, axis=1)[:, :top]
-        order = np.lexsort((best, -np.take_along_axis(chances, best, axis=1)))
-        best = np.take_along_axis(best, order, axis=1)
-        rows = zip(best.tolist(), np.take_along_axis(chances, best, axis=1).tolist(), strict=True)
+        rows = zip(*(array.tolist() for array in best_labels(self.probabilities(texts), top)), strict=True)
         return [
             [(self.labels[label], chance) for label, chance in zip(labels, found, strict=True) if chance > 0]
             for labels, found in rows
@@ -87,6 +83,19 @@ class FastTextModel:
             if name in self.labels:
                 return name
         raise UsageError(f'the model {self.file.path} has no label "{label}"{nearest(label, self.labels)}')
+
+
+def best_labels(chances: npt.NDArray[np.float64], top: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The numbers of the `top` likeliest labels of each text, the likeliest first, and how likely they are."""
+    best = np.argpartition(-chances, min(top, chances.shape[1]) - 1, axis=1)[:, :top]
+    order = np.lexsort((best, -np.take_along_axis(chances, best, axis=1)))
+    best = np.take_along_axis(best, order, axis=1)
+    return best, np.take_along_axis(chances, best, axis=1)
+
+
+def without_end_marks(texts: pl.Series) -> pl.Series:
+    """fastText would stop there."""
+    return texts.str.replace_all(END_MARK, " ", literal=True)
 
 
 def load_model(path: str, *, sha256: str | None = None, license: str = "") -> FastTextModel:

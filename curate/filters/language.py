@@ -1,120 +1,154 @@
-"""The language of a document by fastText's lid.176, one label and one score for the whole text.
+"""The language of a document, by a fastText model: the likeliest with their scores, the script, and lines in others.
 
-text ─▶ one line ─▶ lid.176 ─▶ language, language_score, language_top ─▶ keep? score high enough?
+text ─▶ `measure_language` ─▶ language, language_score, … ─▶ in `keep`? score high enough? enough of the lines?
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
-import pyarrow as pa
-from polars._typing import PolarsDataType
 
 from curate.batch import Filter, PublishedRate, Rule
-from curate.errors import UsageError, nearest
-from curate.filters.fasttext_model import PREFIX, FastTextModel, Prediction, load_model
+from curate.errors import UsageError
+from curate.filters.fasttext_model import FastTextModel, load_model
+from curate.filters.language_codes import labels_of
+from curate.filters.language_measure import Asked, language_names, measure_language
 from curate.recipe_path import RecipePath
 from curate.typed import Positive, Share
 
-LID_176 = Path(__file__).parent / "models" / "lid.176.ftz"
+MODELS = Path(__file__).parent / "models"
+LID_176, CURATE = MODELS / "lid.176.ftz", MODELS / "curate.ftz"
 LID_176_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
-
-SCHEMA: Mapping[str, PolarsDataType] = {
-    "language": pl.String,
-    "language_score": pl.Float32,
-    "language_top": pl.List(pl.Struct({"language": pl.String, "score": pl.Float32})),
+CURATE_SHA256 = "5c76b20a9ce557b058845c705c1a278689ecf17dc2d1de0d8d7f2159ebe78fff"
+SHIPPED = {
+    "lid.176": (LID_176, LID_176_SHA256, "CC-BY-SA-3.0"),
+    "curate": (CURATE, CURATE_SHA256, "CC-BY-SA-4.0"),
 }
+DEFAULT = "lid.176"
+"""The thresholds of CCNet and FineWeb are those of its scores."""
 
 
 def language(
-    *, keep: tuple[str, ...], min_score: Share = 0.65, model: RecipePath | None = None, top: Positive = 3
+    *,
+    keep: tuple[str, ...] = (),
+    min_score: Share = 0.65,
+    min_scores: Mapping[str, Share] | None = None,
+    model: RecipePath | None = None,
+    top: Positive = 3,
+    lower_capitals: bool = True,
+    line_shares: bool = False,
+    min_line_share: Share | None = None,
 ) -> Filter:
     """Keep documents in one of the languages `keep`, recognized with a score of at least `min_score`.
 
-    Signals: `language` (String, a code of the model's such as "en"; replaces what the source said), `language_score`
-    (Float32, 0–1), `language_top` (the `top` likeliest with their scores). A text without letters or digits to speak
-    of still gets some language with a low score; an empty one gets null and 0.
+    Without `keep` the step only measures, and `min_scores`, a table such as `{ de = 0.7 }`, holds for the languages
+    that it names; with `keep` it says where another threshold than `min_score` holds. Languages are named by ISO 639-1
+    or 639-3 ("de", "deu"), or as the model does ("deu_Latn").
+
+    Signals: `language` (String, the model's own label such as "en" or "eng_Latn"; replaces what the source said),
+    `language_score` (Float32, 0–1), `language_top` (the `top` likeliest with their scores), `language_iso` (String, ISO
+    639-3), `language_script` (String, ISO 15924: of the label, else that of most letters), `language_lowered` (Boolean:
+    most letters are capitals, and the text in lower case got the better score, which counts; not with
+    `lower_capitals = false`). An empty text gets null and 0.
+
+    With `line_shares`, also `language_line_shares`: the languages of the lines and their shares of the text's bytes,
+    the largest first; short lines are asked together with those that follow. `min_line_share` is the least share that
+    the languages `keep` must have together there.
 
     The whole text is read, as CCNet, RefinedWeb and FineWeb do, line breaks as spaces; cost grows with the length,
-    at some 50 MB/s. The shipped model is lid.176.ftz; `model` names another supervised fastText model. The threshold
-    0.65 is CCNet's and FineWeb's.
+    at some 50 MB/s. `model` is "lid.176", fastText's own, which is the default; "curate", ours, which is better among
+    close languages and answers `und` and `zxx` to what is no language (docs/language-card.md); or the path of another
+    supervised fastText model. The threshold 0.65 is CCNet's and FineWeb's, for lid.176; thresholds by language are
+    FineWeb-2's idea.
 
     Raises:
-        UsageError: `keep` is empty or names a language that the model does not know; `model` cannot be loaded.
+        UsageError: `keep` or `min_scores` names a language that the model does not know; `min_line_share` has no `keep`
+            to hold for; `model` cannot be loaded.
     """
-    if not keep:
-        raise UsageError('"keep" names no language: say which to keep, for example keep = ["en"]')
     if top < 1:
         raise UsageError(f"top is {top}; at least the likeliest language is needed (1 or more)")
+    if min_line_share is not None and not keep:
+        raise UsageError('min_line_share is a share of the languages in "keep", which names none')
     lid = load_lid(model)
-    _check_known(keep, lid)
-    rules = (
-        Rule("keep", "language", pl.col("language").is_in(keep), threshold=keep),
-        Rule("min_score", "language_score", pl.col("language_score") >= min_score, threshold=min_score),
-    )
+    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None)
+    kept = kept_labels(keep, lid)
     return Filter(
-        rules,
-        measure=lambda batch: measure_language(batch, lid, top),
+        _rules(keep, kept, min_score, _by_label(min_scores or {}, lid), min_line_share),
+        measure=lambda batch: measure_language(batch, lid, asked),
         files=(lid.file,),
-        is_cheap=model is None,  # other models may be a thousand times larger
-        unwanted=("keep",),
-        published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5"),
-        hope=_greatest_chance(keep),
+        is_cheap=shipped_name(model) is not None,  # other models may be a thousand times larger
+        unwanted=("keep",) if keep else (),
+        published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5") if keep else None,
+        hope=_greatest_chance(kept) if keep else None,
     )
-
-
-def _greatest_chance(keep: tuple[str, ...]) -> pl.Expr:
-    """The probability, 0–1, that is left to the languages `keep` by the likeliest others."""
-    one = pl.element().struct
-    others = pl.when(one.field("language").is_in(keep)).then(0.0).otherwise(one.field("score"))
-    return 1 - pl.col("language_top").list.eval(others).list.sum()
 
 
 def load_lid(model: str | None = None) -> FastTextModel:
-    """The model of this name, or the shipped one, whose checksum is verified."""
-    if model is not None:
-        return load_model(model)
-    return load_model(str(LID_176), sha256=LID_176_SHA256, license="CC-BY-SA-3.0")
+    """The model in this file, or the shipped one of this name, whose checksum is verified."""
+    name = shipped_name(model)
+    if name is None:
+        return load_model(str(model))
+    path, sha256, license = SHIPPED[name]
+    return load_model(str(path), sha256=sha256, license=license)
 
 
-def measure_language(batch: pl.DataFrame, lid: FastTextModel, top: int) -> pl.DataFrame:
-    """Add `SCHEMA`'s columns."""
-    predictions = _identify(batch["text"], lid, top)
-    columns: dict[str, Any] = {
-        "language": [found[0][0] if found else None for found in predictions],
-        "language_score": [found[0][1] if found else 0.0 for found in predictions],
-        "language_top": _lists(predictions),
-    }
-    return batch.with_columns(pl.Series(name, columns[name], dtype=dtype) for name, dtype in SCHEMA.items())
+def shipped_name(model: str | None) -> str | None:
+    """Which of the shipped models is meant; None for a file. A recipe's folder stands before every name in a recipe."""
+    name = Path(model).name if model else DEFAULT
+    return name if name in SHIPPED and not (model and Path(model).is_file()) else None
 
 
-def _lists(predictions: list[list[Prediction]]) -> pa.ListArray:
-    """Three arrays in one: of Python's lists polars makes a series each, which takes half as long as predicting."""
-    offsets = np.cumsum([0, *map(len, predictions)], dtype=np.int32)
-    names = pa.array([name for found in predictions for name, _ in found], pa.string())
-    scores = pa.array([score for found in predictions for _, score in found], pa.float32())
-    return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays([names, scores], ["language", "score"]))
+def kept_labels(keep: tuple[str, ...], lid: FastTextModel) -> tuple[str, ...]:
+    """The model's labels, without their prefix, of some languages.
+
+    Raises:
+        UsageError: the model does not know one.
+    """
+    return tuple(label for code in keep for label in labels_of(code, language_names(lid)))
 
 
 def language_chance(text: str, lid: FastTextModel, keep: tuple[str, ...]) -> float:
     """The probability, 0–1, that the text is in one of the languages `keep`."""
-    wanted = [label.removeprefix(PREFIX) in keep for label in lid.labels]
+    kept = kept_labels(keep, lid)
+    wanted = [name in kept for name in language_names(lid)]
     return float(lid.probabilities_of(text)[wanted].sum())
 
 
-def _identify(texts: pl.Series, lid: FastTextModel, top: int) -> list[list[Prediction]]:
-    return [
-        [(label.removeprefix(PREFIX), score) for label, score in found] if text and not text.isspace() else []
-        for text, found in zip(texts, lid.predict(texts, top), strict=True)
-    ]
+def _rules(
+    keep: tuple[str, ...],
+    kept: tuple[str, ...],
+    min_score: float,
+    min_scores: Mapping[str, float],
+    min_line_share: float | None,
+) -> tuple[Rule, ...]:
+    rules = []
+    if keep:
+        rules.append(Rule("keep", "language", pl.col("language").is_in(kept), threshold=keep))
+    if min_scores:
+        default = min_score if keep else None  # null keeps
+        threshold = pl.col("language").replace_strict(min_scores, default=default, return_dtype=pl.Float64)
+        told = ", ".join(f"{label} {score:g}" for label, score in min_scores.items())
+        told += f", else {min_score:g}" if keep else ""
+        rules.append(Rule("min_score", "language_score", pl.col("language_score") >= threshold, threshold=told))
+    elif keep:
+        rules.append(Rule("min_score", "language_score", pl.col("language_score") >= min_score, threshold=min_score))
+    if min_line_share is not None:
+        share = _sum_of("language_line_shares", "share", pl.element().struct.field("language").is_in(kept))
+        rules.append(Rule("min_line_share", "language_line_shares", share >= min_line_share, threshold=min_line_share))
+    return tuple(rules)
 
 
-def _check_known(keep: tuple[str, ...], lid: FastTextModel) -> None:
-    known = [label.removeprefix(PREFIX) for label in lid.labels]
-    for code in keep:
-        if code not in known:
-            raise UsageError(f'the language model knows no "{code}"{nearest(code, known)}')
+def _by_label(min_scores: Mapping[str, float], lid: FastTextModel) -> dict[str, float]:
+    return {label: score for code, score in min_scores.items() for label in kept_labels((code,), lid)}
+
+
+def _greatest_chance(kept: tuple[str, ...]) -> pl.Expr:
+    """The probability, 0–1, that is left to the languages `kept` by the likeliest others."""
+    return 1 - _sum_of("language_top", "score", ~pl.element().struct.field("language").is_in(kept))
+
+
+def _sum_of(column: str, field: str, which: pl.Expr) -> pl.Expr:
+    """Of a number in those structs of a list that are meant."""
+    return pl.col(column).list.eval(pl.when(which).then(pl.element().struct.field(field)).otherwise(0.0)).list.sum()

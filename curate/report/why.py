@@ -178,7 +178,7 @@ def _checks(run: RunFolder, row: pl.DataFrame, facts: dict[str, Any]) -> Iterato
         seen = as_seen(row, steps, index)
         is_known = not was_taken or is_known_of_dropped(row, steps, index)
         for rule in step.filter.rules:
-            value = seen[rule.signal].item() if is_known and rule.signal in seen.columns else None
+            value = seen[rule.signal].to_list()[0] if is_known and rule.signal in seen.columns else None
             result = _result(rule, seen, was_taken) if is_known else "not measured"
             if was_taken and step.filter.measure is None and _lacks_a_value(rule, seen, always):
                 result = "not measured"

@@ -7,6 +7,9 @@ decides nothing (see `reach`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -177,4 +180,14 @@ def _shown(batch: pl.DataFrame, signal: str, rows: npt.NDArray[np.intp]) -> pl.S
     if signal not in batch.columns:
         return pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
     values = batch[signal][rows]
+    if values.dtype == pl.List(pl.Struct):
+        return pl.Series("value", map(_told, values.to_list()), dtype=pl.String)
     return (values.round(6) if values.dtype.is_float() else values).cast(pl.String).alias("value")
+
+
+def _told(items: list[Mapping[str, Any]] | None) -> str | None:
+    """A list of names with numbers, such as the languages of lines: "en 0.6, de 0.4"."""
+    if items is None:
+        return None
+    words = [[f"{each:.6g}" if isinstance(each, float) else str(each) for each in item.values()] for item in items]
+    return ", ".join(map(" ".join, words))

@@ -73,10 +73,10 @@ def page_extractors(source: Source, recipe: Recipe) -> dict[str, Extract]:
         return extractors
     step = next((step for step in source.steps if step.use == "language"), None)
     first = source.extractors[0]
-    if step is None or source.extractors in QUICK_ALONE:
+    parameters = parameters_of(step, recipe) if step else {}
+    if not parameters.get("keep") or source.extractors in QUICK_ALONE:
         raise _useless(source, recipe)
     if first == "trafilatura":
-        parameters = parameters_of(step, recipe)
         chance = partial(language_chance, lid=load_lid(parameters["model"]), keep=parameters["keep"])
         extractors[first] = partial(_extract_hopeful, extract=extractors[first], chance=chance, source=source)
     return extractors  # where another is the first, the step "language" itself tells whether the next is asked

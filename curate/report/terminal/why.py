@@ -119,6 +119,8 @@ def _printed(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, dict):
+        return " ".join(map(_printed, value.values()))
     if isinstance(value, tuple | list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_printed, value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
