@@ -38,9 +38,10 @@ def make(root: Path, paths: list[str]) -> None:
 
 
 def standard_glob(root: Path, pattern: str) -> set[str]:
-    """Files alone; `**` matches folders at any depth, and at an end all files below."""
+    """Files alone; `**` matches folders at any depth, and at an end all files below. Of a file "a" the library's "a/**"
+    finds "a/", as if it were a folder."""
     found = glob.glob(pattern, root_dir=root, recursive=True, include_hidden=True)
-    return {path for path in found if (root / path).is_file()}
+    return {path for path in found if (root / path).is_file() and not path.endswith("/")}
 
 
 @settings(deadline=None, max_examples=100)
