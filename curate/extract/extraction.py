@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import polars as pl
+
+from curate.recipe import PageFact
 
 TextFormat = Literal["text", "markdown"]
 PAGE_SIGNALS: Mapping[str, Any] = {
@@ -20,22 +22,9 @@ have; and how much of the page's text, 0 to 1, was left out."""
 
 LINKS = "page_links"
 PAGE_FACTS: Mapping[str, Any] = {
-    f"page_{fact}": pl.String
-    for fact in (
-        "title",
-        "description",
-        "author",
-        "published",
-        "modified",
-        "language",
-        "canonical",
-        "site",
-        "keywords",
-        "robots",
-        "license",
-        "tdm_reservation",
-    )
-} | {LINKS: pl.List(pl.Struct({"url": pl.String, "text": pl.String}))}
+    f"page_{fact}": pl.List(pl.Struct({"url": pl.String, "text": pl.String})) if fact == "links" else pl.String
+    for fact in get_args(PageFact)
+}
 """What a page says of itself, as columns: its first statement of each, as it is written, and null where it makes none;
 and its links, with their targets as the page writes them."""
 
