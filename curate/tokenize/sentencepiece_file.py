@@ -29,7 +29,7 @@ VARINT, FIXED64, BLOCK, FIXED32 = 0, 1, 2, 5
 """Kinds of fields on the wire."""
 
 
-class Piece(NamedTuple):
+class VocabularyPiece(NamedTuple):
     """A piece of the vocabulary; `at` is where in the file its kind stands, -1 where it has the default."""
 
     text: str
@@ -87,21 +87,21 @@ def _open(content: bytes, path: Path) -> Any:
         return model
 
 
-def _pieces(content: bytes) -> Iterator[Piece]:
+def _pieces(content: bytes) -> Iterator[VocabularyPiece]:
     """The vocabulary of a ModelProto: what is needed of it, as the library does not tell kinds by their place."""
     for field, kind, begin, end in _fields(content, 0, len(content)):
         if field == 1 and kind == BLOCK:
             yield _piece(content, begin, end)
 
 
-def _piece(content: bytes, begin: int, end: int) -> Piece:
+def _piece(content: bytes, begin: int, end: int) -> VocabularyPiece:
     text, sort, at = "", NORMAL, -1
     for field, kind, first, last in _fields(content, begin, end):
         if field == 1 and kind == BLOCK:
             text = content[first:last].decode()
         elif field == 3 and kind == VARINT:
             sort, at = content[first], first
-    return Piece(text, sort, at)
+    return VocabularyPiece(text, sort, at)
 
 
 def _fields(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
@@ -137,7 +137,9 @@ def _varint(content: bytes, at: int) -> tuple[int, int]:
     raise ValueError("a number of more than ten bytes")
 
 
-def _end_of_text(named: str | None, config: Mapping[str, Any], found: list[Piece], model: Any, path: Path) -> int:
+def _end_of_text(
+    named: str | None, config: Mapping[str, Any], found: list[VocabularyPiece], model: Any, path: Path
+) -> int:
     """The id of the piece that the recipe names, else `eos_token` of the file beside it, else the model's own."""
     declared = config.get("eos_token")
     token = named or (declared.get("content") if isinstance(declared, Mapping) else declared)
@@ -168,7 +170,7 @@ def _special_tokens(config: Mapping[str, Any]) -> set[str]:
     return {text for text in texts if isinstance(text, str)}
 
 
-def _as_control(content: bytes, found: list[Piece], special: Collection[str]) -> bytes:
+def _as_control(content: bytes, found: list[VocabularyPiece], special: Collection[str]) -> bytes:
     """The model with its special pieces as control pieces, which no text becomes; a kind is one byte of the file."""
     changed = bytearray(content)
     for piece in found:
@@ -177,7 +179,7 @@ def _as_control(content: bytes, found: list[Piece], special: Collection[str]) ->
     return bytes(changed)
 
 
-def _bytes_of(piece: Piece, special: Collection[str]) -> bytes:
+def _bytes_of(piece: VocabularyPiece, special: Collection[str]) -> bytes:
     if piece.kind in (UNKNOWN, CONTROL, UNUSED) or piece.text in special:
         return NO_BYTES
     if piece.kind == BYTE and (byte := BYTE_PIECE.fullmatch(piece.text)):

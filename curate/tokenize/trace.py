@@ -17,7 +17,7 @@ from curate.tokenize.mix import Draw
 from curate.tokenize.shards import TokenArray
 
 
-class Rows(Protocol):
+class SampleRows(Protocol):
     """A training sequence: rows of `row_length` tokens and the one that follows, each of one ring of tokens."""
 
     row_length: int
