@@ -86,6 +86,25 @@ BENCHMARKS = {
         "DATA/web/prose.warc.gz",
         "The same model here and by the fastText library, on the same pages.",
     ),
+    "language_gold": Benchmark(
+        "Languages told right",
+        "language_gold.py",
+        "DATA",
+        "lid.176 and the model of our own on sentences that people judged, on the Declaration of Human Rights, and on "
+        "what is no language: accuracy, precision, what is rejected and what of real text is lost, and what it costs.",
+    ),
+    "scrub": Benchmark(
+        "Personal data by patterns",
+        "scrub.py",
+        "DATA",
+        "Labeled sentences, speed on code and books, and what Presidio finds otherwise.",
+    ),
+    "toxicity": Benchmark(
+        "Toxic language",
+        "toxicity.py",
+        "DATA",
+        "The shipped models and the word lists: held-out labels, false alarms on prose, HateCheck by functionality.",
+    ),
     "plan_scale": Benchmark(
         "A plan of 700,000 splits",
         "plan_scale.py",
