@@ -217,6 +217,21 @@ def disturb(process: subprocess.Popen[bytes], victim: str) -> None:
         process.wait(timeout=120)
 
 
+def test_half_a_record_of_a_killed_worker_is_not_in_the_run(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    """The run itself goes on, so nothing is resumed that could take it away."""
+    recipe, folder = finished
+    out = tmp_path / "run"
+    left = out / "done" / "filter" / "web-00000.json.4711.part"
+
+    def leave(progress: object) -> None:
+        if left.parent.is_dir():
+            left.write_bytes(b"{")
+
+    run(recipe, out=out, workers=0, show=leave)
+    assert not left.exists()
+    assert digests(out) == digests(folder)
+
+
 @pytest.mark.parametrize("victim", ["worker", "all", "interrupt"])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     finished: tuple[Path, Path], tmp_path: Path, victim: str

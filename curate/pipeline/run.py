@@ -165,6 +165,7 @@ def _work(supervisor: Supervisor, recipe: Recipe, plan: Plan, keep_intermediate:
     store.tidy()
     with _timed(supervisor):
         _do_and_mend(supervisor, recipe, plan)
+    store.tidy()  # a worker killed in the midst of a record leaves half of it, and the manifest names all that is there
     # Outside of the clock, whose account is written before it: the manifest is the last file, and says all is there.
     write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)])
     if not keep_intermediate:
