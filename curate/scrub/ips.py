@@ -23,6 +23,20 @@ IPV6 = r"(?i:[0-9a-f]{0,4}(?::[0-9a-f.]*){2,})"
 IPV4 = r"[0-9]+(?:\.[0-9]+){3,}"
 """Longest runs that may be an address; `ipaddress` decides on them."""
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+SPECIAL_V4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/29", "192.0.0.170/31", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+            *("203.0.113.0/24", "240.0.0.0/4"),
+        ),
+    )
+)
+SPECIAL_V6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32")))
+"""Networks that the registries of IANA set apart (RFC 6890), of version 6 among global unicast. Written down, as the
+`is_global` of `ipaddress` is another one in Python 3.13, and what is found is not to depend on that: 2002::/16 holds
+somebody's address of version 4."""
 
 MAX_SMALL = 49
 RESOLVERS = frozenset({"1.0.0.1", "1.1.1.1", "8.8.4.4", "8.8.8.8", "9.9.9.9"})
@@ -92,9 +106,17 @@ def _public(candidate: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address |
         return None
     if isinstance(address, ipaddress.IPv6Address):
         mapped = address.ipv4_mapped
-        is_public = mapped.is_global if mapped else address.is_global and address in GLOBAL_UNICAST
+        is_public = _is_public_v4(mapped) if mapped else _is_public_v6(address)
         return address if is_public else None
-    return address if address.is_global else None
+    return address if _is_public_v4(address) else None
+
+
+def _is_public_v4(address: ipaddress.IPv4Address) -> bool:
+    return not any(address in network for network in SPECIAL_V4)
+
+
+def _is_public_v6(address: ipaddress.IPv6Address) -> bool:
+    return address in GLOBAL_UNICAST and not any(address in network for network in SPECIAL_V6)
 
 
 def _is_address(data: bytes, start: int, end: int, address: ipaddress.IPv4Address) -> bool:

@@ -42,7 +42,7 @@ def scrub_texts(
     """A frame with `text` (String) and a count `pii_<entity>` (UInt32, name in lower case) for each entity.
 
     "patterns" knows EMAIL_ADDRESS (under a known top-level domain) and IP_ADDRESS: valid public addresses, version 4 or
-    6 (`ipaddress.is_global`; of version 6, global unicast, so that `a::b` in code stays). What stands around both
+    6 (by IANA's registries; of version 6, global unicast, so that `a::b` in code stays). What stands around both
     decides as well, so that "lodash@4.17.21" and "version 4.10.2.1" stay (docs/scrub.md). "presidio" finds these two
     in the same way, and the other entities by Presidio's pattern recognizers, and calls `pulse` while it works on a
     long text; names it finds by `model`, the folder of a model of spaCy (`curate.scrub.names.find_model`).
