@@ -16,7 +16,8 @@ from curate.filters.linear_features import FeatureKinds
 from curate.filters.linear_model import load_linear
 from curate.filters.linear_train import LinearTraining
 from curate.filters.quality import quality
-from curate.standalone.classifier import apply_classifier, card_path, evaluate_classifier
+from curate.standalone.classifier import apply_classifier, evaluate_classifier
+from curate.standalone.model_files import card_path
 
 BOOKS = Path(curate.__file__).parent / "recipes" / "quickstart" / "books"
 SMALL = LinearTraining(features=FeatureKinds(bits=14), epochs=6)

@@ -15,7 +15,8 @@ import curate
 from curate.cli import main
 from curate.errors import UsageError
 from curate.filters.ngram.file import read_tables
-from curate.standalone.perplexity import card_path, score_perplexity
+from curate.standalone.model_files import card_path
+from curate.standalone.perplexity import score_perplexity
 
 BOOKS = Path(curate.__file__).parent / "recipes" / "quickstart" / "books"
 

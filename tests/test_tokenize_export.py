@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import curate
+from curate.engine.whole import second_name
 from curate.errors import UsageError
 from curate.standalone.export import export
 from curate.tokenize.exports.formats import FORMATS
-from curate.tokenize.exports.payload import link
 from curate.tokenize.shards import open_shards
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
@@ -224,7 +224,7 @@ def test_a_link_never_writes_over_a_file(tmp_path: Path) -> None:
     one.write_bytes(b"1")
     other.write_bytes(b"2")
     with pytest.raises(FileExistsError):
-        link(one, other)
+        second_name(one, other)
     assert other.read_bytes() == b"2"
 
 

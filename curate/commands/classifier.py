@@ -172,7 +172,8 @@ LINEAR = ("bits", "cost", "layout")
 
 
 def train(options: argparse.Namespace) -> int:
-    from curate.standalone.classifier import card_path, train_classifier
+    from curate.standalone.classifier import train_classifier
+    from curate.standalone.model_files import card_path
 
     made = train_classifier(
         options.files,

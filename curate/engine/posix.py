@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.engine.store import Stamp
-from curate.engine.whole import PART, sync, write_file
+from curate.engine.whole import PART, second_name, sync, write_file
 from curate.errors import RunLocked
 from curate.run_files import DONE, LOCK, WORK
 
@@ -78,7 +78,7 @@ class PosixStore:
         for name, origin in names.items():
             if origin is not None:
                 (workspace / name).parent.mkdir(parents=True, exist_ok=True)
-                _link(self.root / origin, workspace / name)
+                second_name(self.root / origin, workspace / name)
             sync(workspace / name)  # content before names: after a power cut no name stands for less than its file
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (workspace / name).replace(self.root / name)
@@ -122,11 +122,3 @@ class PosixStore:
 def open_folder(place: str) -> PosixStore:
     """The store at an address of the scheme "file"."""
     return PosixStore(Path(place))
-
-
-def _link(origin: Path, target: Path) -> None:
-    """A second name for the same bytes; a copy where the file system has no links."""
-    try:
-        os.link(origin, target)
-    except OSError:
-        shutil.copyfile(origin, target)

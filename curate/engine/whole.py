@@ -9,11 +9,13 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+COPIED_AT_ONCE = 1 << 22
 PART = ".part"
 """How the names of files end that are not whole yet."""
 
@@ -51,6 +53,21 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def second_name(origin: Path, target: Path) -> None:
+    """The same bytes under a new name; a copy where the file system has no such names, or it is another one.
+
+    Raises:
+        FileExistsError: the name is taken: writing into that file would change whatever else has its bytes.
+    """
+    try:
+        os.link(origin, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        with origin.open("rb") as content, target.open("xb") as copy:
+            shutil.copyfileobj(content, copy, COPIED_AT_ONCE)
 
 
 def file_digest(path: Path) -> str:

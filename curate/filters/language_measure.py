@@ -51,8 +51,9 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> p
     """Add `SCHEMA`'s columns, and `language_line_shares` where they are asked for."""
     texts = without_end_marks(batch["text"])
     is_text = _is_text(texts)
-    letters = count_letters(text_buffers(texts))
-    chances = lid.probabilities(texts)
+    buffers = text_buffers(texts)
+    letters = count_letters(buffers)
+    chances = lid.probabilities_in(buffers)
     lowered = np.zeros(len(texts), dtype=bool)
     if asked.lower_capitals:
         chances, lowered = _with_lowered(texts, chances, letters.mostly_capitals() & is_text, lid)

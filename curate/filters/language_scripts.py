@@ -14,7 +14,7 @@ import polars as pl
 
 from curate.text.buffers import TextBuffers
 from curate.text.characters import END_OF_LETTERS, LETTER, LOWER, UPPER, character_classes
-from curate.text.compiled import kernel, pointer
+from curate.text.compiled import inner, kernel, pointer
 
 RANGES = """
 Latn 41-5A 61-7A AA BA C0-D6 D8-F6 F8-2B8 1D00-1D25 1D2C-1D5C 1D6B-1D77 1D79-1DBE 1E00-1EFF 2C60-2C7F A722-A7FF
@@ -123,13 +123,26 @@ def _kinds() -> npt.NDArray[np.uint8]:
     return kinds
 
 
+BLOCK = 32
+LATIN_A = 0x41
+
+
 @kernel
 def _count(data, offsets, kinds, counts, capitals, smalls):
     text, table, totals = pointer(data), pointer(kinds), pointer(counts)
+    latin = table[LATIN_A] & (KINDS - 1)
     for document in range(len(offsets) - 1):
         row = document * KINDS
-        at, end, upper, lower = offsets[document], offsets[document + 1], 0, 0
+        at, end, upper, lower, ascii_upper, ascii_lower = offsets[document], offsets[document + 1], 0, 0, 0, 0
         while at < end:
+            # Most text is ASCII: a loop of known length over it compiles to vector instructions.
+            if at + BLOCK <= end and _is_ascii(text, at):
+                for step in range(BLOCK):
+                    byte = text[at + step]
+                    ascii_upper += 0x41 <= byte <= 0x5A
+                    ascii_lower += 0x61 <= byte <= 0x7A
+                at += BLOCK
+                continue
             code = np.int64(text[at])
             at += 1
             if code >= 0x80:
@@ -144,5 +157,14 @@ def _count(data, offsets, kinds, counts, capitals, smalls):
             totals[row + (kind & (KINDS - 1))] += 1
             upper += (kind & CAPITAL) != 0
             lower += (kind & SMALL) != 0
+        totals[row + latin] += ascii_upper + ascii_lower
         totals[row] = 0  # digits, signs and spaces came here, too
-        capitals[document], smalls[document] = upper, lower
+        capitals[document], smalls[document] = upper + ascii_upper, lower + ascii_lower
+
+
+@inner
+def _is_ascii(text, at):
+    signs = text[at]
+    for step in range(1, BLOCK):
+        signs |= text[at + step]
+    return signs < 0x80

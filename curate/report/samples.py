@@ -19,7 +19,8 @@ from curate.run_files import CHECKPOINTS, MIXED, MIXTURE, shards
 from curate.run_folder import RunFolder
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.encode import Tokenizer, load_tokenizer
-from curate.tokenize.mix import Draw, MixtureRecord, read_mixture
+from curate.tokenize.mix import MixtureRecord, read_mixture
+from curate.tokenize.run_rows import open_rows
 from curate.tokenize.shards import TokenArray, open_shards
 from curate.tokenize.trace import DocumentSpan, InOrder, Tracer
 from curate.train_min.config import configure
@@ -128,7 +129,7 @@ def samples_at(run: RunFolder, positions: Sequence[int], sequence: SequenceOf) -
     if min(positions, default=0) < 0:
         raise UsageError(f"there is no position {min(positions)}; the first is 0")
     record = read_mixture(run.folder / MIXTURE)
-    tracer, tokenizer = _tracer(run, record, sequence), _tokenizer(run, record)
+    tracer, tokenizer = _tracer(run, sequence), _tokenizer(run, record)
     spans = [span for position in positions for span in tracer.spans(position)]
     return Samples(sequence, tracer.rows.rows, tuple(_parts(tracer, tokenizer, spans)))
 
@@ -140,7 +141,7 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
         UsageError: no training tokens of the run are of this document.
     """
     record = read_mixture(run.folder / MIXTURE)
-    tracer, tokenizer = _tracer(run, record, sequence), _tokenizer(run, record)
+    tracer, tokenizer = _tracer(run, sequence), _tokenizer(run, record)
     source = MIXED if sequence.is_mixed else id.partition("/")[0]
     numbers = _numbers(run.folder / shards("train", source), id) if source in tracer.arrays else []
     if not numbers:
@@ -155,18 +156,13 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
     return Samples(sequence, tracer.rows.rows, tuple(_parts(tracer, tokenizer, sorted(spans))))
 
 
-def _tracer(run: RunFolder, record: MixtureRecord, sequence: SequenceOf) -> Tracer:
+def _tracer(run: RunFolder, sequence: SequenceOf) -> Tracer:
     if sequence.is_mixed:
         if not (folder := run.folder / shards("train", MIXED)).is_dir():
             raise UsageError(f"{run.folder} has no materialized mixture: materialize = true in [mix] writes one")
         mixed = open_shards(folder)
         return Tracer(InOrder(MIXED, len(mixed), sequence.row_length), {MIXED: mixed})
-    drawn = [share.name for share in record.mixture.shares if share.tokens]
-    if not drawn:
-        raise UsageError(f"{run.folder} holds no tokens: its steps kept no document")
-    arrays = {name: open_shards(run.folder / shards("train", name)) for name in drawn}
-    held = {name: len(array) for name, array in arrays.items()}
-    return Tracer(Draw(record.mixture, seed=sequence.seed, row_length=sequence.row_length, held=held), arrays)
+    return Tracer(*open_rows(run.folder, row_length=sequence.row_length, seed=sequence.seed))
 
 
 def _tokenizer(run: RunFolder, record: MixtureRecord) -> Tokenizer:

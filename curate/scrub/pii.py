@@ -41,11 +41,10 @@ def scrub_texts(
 ) -> pl.DataFrame:
     """A frame with `text` (String) and a count `pii_<entity>` (UInt32, name in lower case) for each entity.
 
-    "patterns" knows EMAIL_ADDRESS (under a known top-level domain) and IP_ADDRESS: valid public addresses, version 4 or
-    6 (by IANA's registries; of version 6, global unicast, so that `a::b` in code stays). What stands around both
-    decides as well, so that "lodash@4.17.21" and "version 4.10.2.1" stay (docs/scrub.md). "presidio" finds these two
-    in the same way, and the other entities by Presidio's pattern recognizers, and calls `pulse` while it works on a
-    long text; names it finds by `model`, the folder of a model of spaCy (`curate.scrub.names.find_model`).
+    What counts as an entity, by its form, its check digits and what stands around it, is in docs/scrub.md; those that
+    patterns find take one scan together. "presidio" leaves to Presidio's pattern recognizers what these know, finds
+    the others as "patterns" does, and calls `pulse` while it works on a long text; names it finds by `model`,
+    the folder of a model of spaCy (`curate.scrub.names.find_model`).
 
     `mode` says what takes a finding's place; pseudonyms follow from `seed` and from a document's id (`ids`, String; by
     default its text stands for it), hashes from `seed`. What is found, and how often, is the same in every mode.

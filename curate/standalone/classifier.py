@@ -6,9 +6,6 @@ tables ─▶ label, text ─┬─ to train on ─▶ fastText, or a linear mod
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +14,6 @@ from typing import Any, Literal
 
 import polars as pl
 
-from curate.engine.whole import target_of, write_file
 from curate.errors import UsageError
 from curate.filters.classifiers import load_classifier
 from curate.filters.fasttext_model import file_sha256
@@ -28,6 +24,7 @@ from curate.filters.linear_train import LinearTraining
 from curate.standalone.judged import JudgedText, judge, leak, predicted
 from curate.standalone.labeled import LABEL, ORIGIN, HeldOut, HeldOutBy, LabeledTables, open_sides, open_tables
 from curate.standalone.linear_classifier import learn_linear, strongest_words
+from curate.standalone.model_files import card_path, check_target, model_part, write_card
 from curate.standalone.outputs import check_places
 from curate.standalone.tables import Unread
 from curate.standalone.writing import write_frame
@@ -102,21 +99,18 @@ def train_classifier(
     tests = tables if isinstance(validation, int | float) else open_tables(validation, text=text, label=label or LABEL)
     limit = _quantized_bytes(target_file, max_bytes, kind)
     for path in (target_file, card_path(target_file)):
-        _check_target(path, tables.paths() | tests.paths(), force)
+        check_target(path, inputs=tables.paths() | tests.paths(), force=force)
     if share is not None and not 0 < share < 1:
         raise UsageError(f"the share that is held out is {share}; it lies between 0 and 1")
     held_out = None if share is None else HeldOut(share, training.seed, hold_out)
-    with tempfile.TemporaryDirectory(prefix=f".{target_file.name}.", dir=target_of(target_file).parent) as scratch:
-        part = Path(scratch) / target_file.name
+    with model_part(target_file) as part:
         learned = _learn(part, tables, held_out, training, target, limit)
         judged, pairs = judge(load_classifier(str(part)), tests.labeled(held_out))
         known = leak(pairs, learned.origins)
         facts = {"options": asdict(training), "columns": tables.columns(), "data": tables.files()}
         held = {"share": share, "by": hold_out} if share is not None else {"data": tests.files()}
         card = _card(part, kind, learned) | facts | {"held_out": held | asdict(judged) | {"leak": asdict(known)}}
-        text_of_card = json.dumps(card, indent=2, ensure_ascii=False) + "\n"
-        write_file(target_of(card_path(target_file)), text_of_card.encode())
-        os.replace(part, target_of(target_file))
+        write_card(target_file, card)
     return Trained(target_file, card, judged, _unread(tables, tests))
 
 
@@ -155,7 +149,7 @@ def apply_classifier(
     classifier, target = load_classifier(str(model)), Path(out)
     tables = open_tables(files, text=text, label=None)
     check_places({"--out": target}, patterns=tables.patterns(), inputs=map(str, tables.paths()))
-    _check_target(target, tables.paths(), force)
+    check_target(target, inputs=tables.paths(), force=force)
     parts = [frame.select("id").hstack(predicted(classifier, frame["text"])) for frame in tables.frames()]
     scores = pl.concat(parts) if parts else pl.DataFrame(schema=SCORED)
     write_frame(scores, target)
@@ -164,10 +158,6 @@ def apply_classifier(
 
 def _unread(*tables: LabeledTables) -> tuple[Unread, ...]:
     return tuple(sorted(set[Unread]().union(*(part.unread for part in tables))))
-
-
-def card_path(model: Path) -> Path:
-    return model.with_name(model.name + ".json")
 
 
 def _quantized_bytes(target: Path, max_bytes: int | None, kind: Kind) -> int | None:
@@ -180,15 +170,6 @@ def _quantized_bytes(target: Path, max_bytes: int | None, kind: Kind) -> int | N
     if target.suffix == ".bin" and max_bytes is not None:
         raise UsageError(f"{target}: only a quantized model has a greatest size; its name ends in .ftz")
     return None if target.suffix == ".bin" else max_bytes or DEFAULT_QUANTIZED_BYTES
-
-
-def _check_target(path: Path, inputs: set[Path], force: bool) -> None:
-    if path.resolve() in inputs:
-        raise UsageError(f"{path} is one of the files that are read; choose another name")
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"{path} is a folder" if path.is_dir() else f"there is no folder {path.parent}")
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists; --force writes over it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _write_all(format: Format, units: list[Unit], wanted: Wanted, folder: Path, 
     for unit in units:
         place = folder if len(units) == 1 else folder / unit.name
         place.mkdir(exist_ok=True)
-        told = [*format.write(place, unit, wanted)]
+        told = format.write(place, unit, wanted)
         notes += told if len(units) == 1 else [f"{unit.name}: {note}" for note in told]
         snippet = snippet_of(format, wanted, [part for part in PARTS if unit.shards(part)])
         (place / SNIPPET).write_text(snippet, encoding="utf-8")
@@ -167,15 +167,17 @@ def _open(folder: Path) -> tuple[Shard, ...]:
 
 
 def _texts(run: Path, unit: Unit, part: Part) -> Iterator[pl.Series]:
-    """The texts of a unit's documents in the order of its shards, a shard at a time."""
-    for shard in unit.shards(part):
-        wanted = shard.documents().select("id", "bytes")
-        owners = sorted(set(wanted["id"].str.split("/").list.first()))  # an id begins with its source
-        files = [file for name in owners for file in sorted((run / DOCUMENTS / name).glob("*.parquet"))]
-        found = (
-            pl.scan_parquet(files, glob=False).select("id", "text").filter(pl.col("id").is_in(wanted["id"].implode()))
-        )
-        rows = wanted.join(found.collect(), on="id", how="left", maintain_order="left").select("text", "bytes")
+    """The texts of a unit's documents in the order of its shards, a shard at a time. Which file holds which document is
+    looked up once: a shard of a source is of one file, and all files would else be read for each."""
+    shards = unit.shards(part)
+    owners = sorted({id.partition("/")[0] for shard in shards for id in shard.documents()["id"]})  # an id begins so
+    files = [file for name in owners for file in sorted((run / DOCUMENTS / name).glob("*.parquet"))]
+    index = pl.scan_parquet(files, glob=False, include_file_paths="file").select("id", "file").collect()
+    for shard in shards:
+        wanted = shard.documents().select("id", "bytes").join(index, on="id", how="left", maintain_order="left")
+        held = pl.scan_parquet(wanted["file"].unique().sort().to_list(), glob=False).select("id", "text")
+        found = held.filter(pl.col("id").is_in(wanted["id"].unique().implode())).collect()
+        rows = wanted.join(found, on="id", how="left", maintain_order="left").select("text", "bytes")
         yield pl.Series("text", [_piece(text, size, part) for text, size in rows.iter_rows()], dtype=pl.String)
 
 

@@ -6,7 +6,6 @@ golds ─▶ pages ─▶ scanned and labeled, page by page ─▶ trained ─�
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from curate.extract.judge.fit import library
 from curate.extract.judge.golds import read_golds
 from curate.extract.judge.model import model_bytes
 from curate.extract.judge.train import DEFAULT_SEED, JudgeTraining, make_example, train_judge
+from curate.standalone.model_files import card_path, check_target, write_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ def train_extractor(
             `force` is not given.
     """
     library()
-    target, card_path = Path(out), Path(f"{out}.json")
-    for path in (target, card_path):
-        _check_target(path, force)
+    target = Path(out)
+    for path in (target, card_path(target)):
+        check_target(path, force=force)
     pages = read_golds([_existing(Path(gold)) for gold in golds])
     examples = [make_example(page) for page in pages]
     model = train_judge(examples, replace(training or JudgeTraining(), seed=seed), tell)
     data = model_bytes(model)
     card = {"model": target.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), **model.facts}
     write_file(target_of(target), data)
-    write_file(target_of(card_path), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+    write_card(target, card)
     return TrainedExtractor(target, card)
 
 
@@ -65,10 +65,3 @@ def _existing(path: Path) -> Path:
     if not path.exists():
         raise UsageError(f"there is no gold {path}")
     return path
-
-
-def _check_target(path: Path, force: bool) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"{path} is a folder" if path.is_dir() else f"there is no folder {path.parent}")
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists; --force writes over it")

@@ -6,11 +6,7 @@ tables, runs ─▶ n-grams ─▶ Kneser–Ney ─▶ model ─┬▶ perplexit
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate.engine.whole import target_of, write_file
+from curate.engine.whole import target_of
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
 from curate.filters.ngram.arpa import read_arpa, write_arpa
@@ -30,6 +26,7 @@ from curate.filters.ngram.table import Scores, build_table
 from curate.filters.ngram.words import Units
 from curate.run_files import Part
 from curate.standalone.labeled import LABEL
+from curate.standalone.model_files import card_path, check_target, model_part, write_card
 from curate.standalone.outputs import check_places
 from curate.standalone.perplexity_judged import UNKNOWN_BITS, JudgedModel, TotalScores, find_borders, judge
 from curate.standalone.reference import Reference, open_reference
@@ -100,13 +97,13 @@ def train_perplexity(
     read = reference.paths() | tests.paths() | (sample.paths() if sample else set())
     _check_targets([target, *others], read, force)
     tables, facts = _learn(reference, order, units, cutoffs, None if arpa is None else Path(arpa))
-    with _part(target) as part:
+    with model_part(target) as part:
         tables = _write(part, tables, sample)
         model = load_ngram_model(str(part))
         judged = judge(model, tests, "validation" if tests is reference else None)
         held_out = {"share": share} if tests is reference else {"data": tests.files()}
         card = _card(target, model, sample) | facts | {"seed": seed, "held_out": held_out | asdict(judged)}
-    _write_card(target, card)
+    write_card(target, card)
     return TrainedModel(target, card, judged, _unread(reference, tests, sample))
 
 
@@ -130,11 +127,11 @@ def convert_perplexity(
     if units not in ("words", "spaces"):
         raise UsageError(f'an ARPA file has words: units is "{units}"; "spaces" or "words" would be right')
     tables = _tables_of(Path(file), units)
-    with _part(target) as part:
+    with model_part(target) as part:
         _write(part, tables, sample)
         made_of = {"name": Path(file).name, "sha256": file_sha256(str(file), what="model")}
         card = _card(target, load_ngram_model(str(part)), sample) | {"made_of": made_of}
-    _write_card(target, card)
+    write_card(target, card)
     return TrainedModel(target, card, JudgedModel(0, 0, 0, 0, None, None), _unread(sample))
 
 
@@ -173,10 +170,6 @@ def score_perplexity(
     return ScoredFiles(target, totals.judged(asked.units), _unread(reference))
 
 
-def card_path(model: Path) -> Path:
-    return model.with_name(model.name + ".json")
-
-
 def _learn(
     reference: Reference, order: int, units: Units, cutoffs: Sequence[int], arpa: Path | None
 ) -> tuple[NgramTables, dict[str, Any]]:
@@ -185,7 +178,7 @@ def _learn(
     trie = counts.trie()
     estimates = estimate(trie, cutoffs)
     if arpa is not None:
-        with _part(arpa) as part, part.open("wb") as file:
+        with model_part(arpa) as part, part.open("wb") as file:
             write_arpa(file, trie, estimates, counts.words)
     lengths = tuple(np.bincount(estimates.lengths, minlength=order + 1)[1:].tolist())
     facts = {
@@ -260,31 +253,13 @@ def _card(target: Path, model: NgramModel, sample: Reference | None) -> dict[str
     } | ({"terciles": sample.files()} if sample else {})
 
 
-def _write_card(target: Path, card: Mapping[str, Any]) -> None:
-    write_file(target_of(card_path(target)), (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
-
-
 def _unread(*references: Reference | None) -> tuple[Unread, ...]:
     tables = [reference.tables for reference in references if reference is not None]
     return tuple(sorted(set[Unread]().union(*(one.unread for one in tables if one is not None))))
-
-
-@contextmanager
-def _part(target: Path) -> Iterator[Path]:
-    """A place beside a file, which becomes it at the end."""
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target_of(target).parent) as scratch:
-        part = Path(scratch) / target.name
-        yield part
-        os.replace(part, target_of(target))
 
 
 def _check_targets(paths: Sequence[Path], inputs: set[Path], force: bool) -> None:
     if len({target_of(path) for path in paths}) < len(paths):
         raise UsageError(f"{paths[-1]} is written twice: name two files")
     for path in paths:
-        if path.resolve() in inputs:
-            raise UsageError(f"{path} is one of the files that are read; choose another name")
-        if path.is_dir() or not path.parent.is_dir():
-            raise UsageError(f"{path} is a folder" if path.is_dir() else f"there is no folder {path.parent}")
-        if path.exists() and not force:
-            raise UsageError(f"{path} exists; --force writes over it")
+        check_target(path, inputs=inputs, force=force)

@@ -5,6 +5,7 @@ tokens of each document ─▶ NNNNN.bin.index: uint64, little-endian, cumulativ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +30,16 @@ def read_ends(path: Path) -> npt.NDArray[np.uint64]:
     if len(ends) and (ends[0] == 0 or (ends[1:] <= ends[:-1]).any()):
         raise CheckFailed(f"{path} has document ends that do not rise: it is damaged")
     return ends
+
+
+def whole_runs(ends: npt.NDArray[np.int64], max_tokens: int) -> Iterator[tuple[int, int]]:
+    """Documents, by their numbers, as many at a time as hold so many tokens; at least one, however long it is."""
+    first = 0
+    while first < len(ends):
+        begin = int(ends[first - 1]) if first else 0
+        last = max(int(np.searchsorted(ends, begin + max_tokens, side="right")), first + 1)
+        yield first, last
+        first = last
 
 
 def _write(file: BinaryIO, documents: ShardDocuments) -> None:

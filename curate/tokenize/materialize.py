@@ -18,6 +18,7 @@ import polars as pl
 from curate.engine.whole import OpenFile, plain_file
 from curate.errors import UsageError
 from curate.tokenize.choose import MIN_TOKENS, choose_tokens, hash_ids, take_head
+from curate.tokenize.document_ends import whole_runs
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
 from curate.tokenize.shards import TokenArray
@@ -153,13 +154,7 @@ def _repeat(source: int, array: TokenArray, hashes: npt.NDArray[np.uint64], targ
 
 def _cut(sequence: Sequence, max_shard_tokens: int) -> Iterator[Sequence]:
     """Pieces of whole documents of at most `max_shard_tokens`; a longer document is a piece of its own."""
-    ends = np.cumsum(sequence.tokens)
-    first = 0
-    while first < len(ends):
-        before = ends[first - 1] if first else 0
-        last = max(int(np.searchsorted(ends, before + max_shard_tokens, side="right")), first + 1)
-        yield sequence[first:last]
-        first = last
+    return (sequence[first:last] for first, last in whole_runs(np.cumsum(sequence.tokens), max_shard_tokens))
 
 
 def _write(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from curate.recipe import Mix, MixStage
-from curate.tokenize.mix import DrawnStage, Mixture, Share, fill, plan_mixture
+from curate.tokenize.mix import DrawnStage, Mixture, Share, check_weights, fill, plan_mixture
 
 
 def plan_mix(available: Mapping[str, int], mix: Mix) -> Mixture:
@@ -29,6 +29,7 @@ def plan_mix(available: Mapping[str, int], mix: Mix) -> Mixture:
     stages: list[DrawnStage] = []
     notes: list[str] = []
     for stage in mix.stage:
+        check_weights(available, stage.weights)
         asked = _asked(stage, available)
         given = fill(asked, left, stage.tokens)
         left = {name: left[name] - given[name] for name in available}

@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from curate.errors import UsageError
-from curate.run_files import MIXTURE, shards
-from curate.tokenize.mix import Draw, read_mixture
-from curate.tokenize.shards import TokenArray, open_shards
+from curate.run_files import MIXTURE
+from curate.tokenize.mix import Draw
+from curate.tokenize.run_rows import open_rows
+from curate.tokenize.shards import TokenArray
 
 
 class Sample(TypedDict):
@@ -39,14 +40,7 @@ class SampleDataset(Dataset[Sample]):
 
     @cached_property
     def _opened(self) -> tuple[Draw, list[TokenArray]]:
-        record = read_mixture(self._run / MIXTURE)
-        names = [share.name for share in record.mixture.shares if share.tokens]
-        if not names:
-            raise UsageError(f"{self._run} holds no tokens: its steps kept no document")
-        arrays = {name: open_shards(self._run / shards("train", name)) for name in names}
-        held = {name: len(array) for name, array in arrays.items()}
-        seed = record.seed if self._seed is None else self._seed
-        draw = Draw(record.mixture, seed=seed, row_length=self._row_length, held=held)
+        draw, arrays = open_rows(self._run, row_length=self._row_length, seed=self._seed)
         return draw, [arrays[name] for name in draw.sources]
 
     def __getstate__(self) -> dict[str, Any]:

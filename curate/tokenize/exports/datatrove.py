@@ -3,27 +3,27 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
+from curate.engine.whole import second_name
 from curate.tokenize.document_ends import DOCUMENT_ENDS
 from curate.tokenize.exports.format import PARTS, Format, Unit, Wanted
-from curate.tokenize.exports.payload import link
 
 UNITS = ("", "K", "M", "B", "T")
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part in PARTS:
         (folder / part).mkdir()
         for number, shard in enumerate(unit.shards(part)):
             target = folder / part / f"{number:05}.ds"
-            link(shard.path, target)
-            link(DOCUMENT_ENDS.beside(shard.path), target.with_name(f"{target.name}.index"))
+            second_name(shard.path, target)
+            second_name(DOCUMENT_ENDS.beside(shard.path), target.with_name(f"{target.name}.index"))
             lines = (f"{wanted.vocabulary.tokenizer}|{shard.tokens.dtype.itemsize}", len(shard.tokens))
             text = f"{lines[0]}\n{lines[1]}\n{_told(lines[1])}"
             target.with_name(f"{target.name}.metadata").write_text(text, encoding="utf-8")
-    yield from ()
+    return ()
 
 
 def _told(tokens: int) -> str:

@@ -49,7 +49,7 @@ class Format:
 
     name: str
     about: str
-    write: Callable[[Path, Unit, Wanted], Iterator[str]]
+    write: Callable[[Path, Unit, Wanted], Sequence[str]]
     """Into an existing, empty folder; sentences on what is not in the files, and why.
 
     Raises:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.tokenize.document_ends import whole_runs
 from curate.tokenize.exports.format import PARTS, Format, Unit, Wanted
 from curate.tokenize.shards import Shard
 
@@ -17,32 +18,22 @@ TOKENS_OF_GROUP = 1 << 22
 """About so many tokens stand in one row group."""
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part in PARTS:
         for number, shard in enumerate(shards := unit.shards(part)):
             _write_shard(shard, folder / f"{part}-{number:05}-of-{len(shards):05}.parquet")
-    yield from ()
+    return ()
 
 
 def _write_shard(shard: Shard, path: Path) -> None:
     ids, ends = shard.documents()["id"].to_arrow().cast(pa.string()), shard.ends.astype(np.int64)
     with pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=3) as writer:
-        for first, last in _groups(ends):
+        for first, last in whole_runs(ends, TOKENS_OF_GROUP):
             begin = int(ends[first - 1]) if first else 0
             tokens = pa.array(shard.tokens[begin : int(ends[last - 1])].astype(np.int32))
             borders = np.concatenate([[begin], ends[first:last]]) - begin
             lists = pa.ListArray.from_arrays(pa.array(borders.astype(np.int32)), tokens)
             writer.write_table(pa.Table.from_arrays([ids.slice(first, last - first), lists], schema=SCHEMA))
-
-
-def _groups(ends: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Documents, by their numbers, whose tokens stand in one row group: whole ones, at least one."""
-    first = 0
-    while first < len(ends):
-        begin = int(ends[first - 1]) if first else 0
-        last = max(int(np.searchsorted(ends, begin + TOKENS_OF_GROUP, side="right")), first + 1)
-        yield first, last
-        first = last
 
 
 SNIPPET = """\

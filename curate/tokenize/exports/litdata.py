@@ -6,12 +6,13 @@ number of items │ n + 1 offsets, uint32 │ tokens            A chunk has unde
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from curate.tokenize.document_ends import whole_runs
 from curate.tokenize.exports.format import PARTS, Format, Unit, Wanted
 from curate.tokenize.shards import Shard
 
@@ -22,12 +23,13 @@ SPECIFICATION = '[1, {"type": null, "context": null, "children_spec": []}]'
 """torch's description of an item that is one array."""
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part in PARTS:
         (folder / part).mkdir()
         chunks: list[dict[str, Any]] = []
         for shard in unit.shards(part):
-            for first, last in _chunks(shard):
+            most = MAX_CHUNK_BYTES // shard.tokens.dtype.itemsize
+            for first, last in whole_runs(shard.ends.astype(np.int64), most):
                 path = folder / part / f"chunk-0-{len(chunks)}.bin"
                 tokens = _write_chunk(shard, first, last, path)
                 about = {"chunk_bytes": path.stat().st_size, "chunk_size": last - first, "dim": tokens}
@@ -43,18 +45,9 @@ def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
         }
         content = json.dumps({"chunks": chunks, "config": config}, sort_keys=True)
         (folder / part / "index.json").write_text(content, encoding="utf-8")
-    yield f"blocks of TokensLoader never cross chunks: up to {wanted.row_length} tokens at the end of each are not seen"
-
-
-def _chunks(shard: Shard) -> Iterator[tuple[int, int]]:
-    """Documents, by their numbers, that stand in one chunk: whole ones, at least one."""
-    ends, most = shard.ends.astype(np.int64), MAX_CHUNK_BYTES // shard.tokens.dtype.itemsize
-    first = 0
-    while first < len(ends):
-        begin = int(ends[first - 1]) if first else 0
-        last = max(int(np.searchsorted(ends, begin + most, side="right")), first + 1)
-        yield first, last
-        first = last
+    return (
+        f"blocks of TokensLoader never cross chunks: up to {wanted.row_length} tokens at each one's end are not seen",
+    )
 
 
 def _write_chunk(shard: Shard, first: int, last: int, path: Path) -> int:

@@ -5,7 +5,7 @@ d1 E d2 E ─▶ header │ E d1 E d2          uint16: GPT-2's header; uint32: t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,11 @@ MAX_TOKENS = 2**31 - 1
 NAMES = {"train": "train", "validation": "val"}
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part, name in NAMES.items():
         for number, shard in enumerate(unit.train if part == "train" else unit.validation):
             _write_shard(shard, folder / f"{unit.name}_{name}_{number:06}.bin", wanted.vocabulary.end_of_text)
-    yield "llm.c wants at least batch x length + 1 tokens in each file, and leaves what is beyond the last whole batch"
+    return ("llm.c wants at least batch x length + 1 tokens in each file, and leaves what fills no whole batch",)
 
 
 def _write_shard(shard: Shard, path: Path, end_of_text: int) -> None:

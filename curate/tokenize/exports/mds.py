@@ -6,7 +6,7 @@ number of samples │ n + 1 offsets, uint32 │ the columns as JSON │ samples:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ SIZE_LIMIT = 1 << 26
 """Bytes of a shard file, as the library's own writer has it."""
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
-    columns = _columns(wanted.row_length)
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
+    columns, told = _columns(wanted.row_length), []
     for part in PARTS:
         (folder / part).mkdir()
         shards: list[dict[str, Any]] = []
@@ -35,7 +35,8 @@ def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
         content = json.dumps({"shards": shards, "version": 2}, sort_keys=True)
         (folder / part / "index.json").write_text(content, encoding="utf-8")
         if left := count(unit.shards(part)) - written:
-            yield f"{left:,} tokens at the end of {part} do not fill a sample of {wanted.row_length}"
+            told.append(f"{left:,} tokens at the end of {part} do not fill a sample of {wanted.row_length}")
+    return told
 
 
 def _columns(length: int) -> dict[str, Any]:
@@ -53,16 +54,13 @@ def _columns(length: int) -> dict[str, Any]:
 
 def _files(matrices: Iterator[npt.NDArray[Any]], size: int) -> Iterator[npt.NDArray[Any]]:
     """The same rows, so many at a time."""
-    held: list[npt.NDArray[Any]] = []
-    for matrix in matrices:
-        for start in range(0, len(matrix), size):
-            held.append(matrix[start : start + size])
-            if sum(map(len, held)) >= size:
-                whole = np.concatenate(held)
-                yield whole[:size]
-                held = [whole[size:]]
-    if whole_rows := sum(map(len, held)):
-        yield np.concatenate(held)[:whole_rows]
+    held = next(matrices, None)
+    while held is not None and len(held):
+        if len(held) < size and (more := next(matrices, None)) is not None:
+            held = np.concatenate([held, more])
+            continue
+        yield held[:size]
+        held = held[size:]
 
 
 def _write_file(path: Path, matrix: npt.NDArray[Any], columns: dict[str, Any]) -> None:

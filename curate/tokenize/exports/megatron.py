@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
+from curate.engine.whole import second_name
 from curate.tokenize.exports.format import PARTS, Format, Unit, Wanted
-from curate.tokenize.exports.payload import link
 from curate.tokenize.megatron import MEGATRON as INDEX
 from curate.tokenize.views import PAYLOAD
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part in PARTS:
         (folder / part).mkdir()
         for number, shard in enumerate(unit.shards(part)):
             payload = folder / part / f"{number:05}{PAYLOAD}"
-            link(shard.path, payload)
-            link(INDEX.beside(shard.path), INDEX.beside(payload))
-    if wanted.vocabulary.dtype == "uint32":
-        yield "Megatron's index has no code for uint32: ids are read as int32, which below 2^31 is the same"
+            second_name(shard.path, payload)
+            second_name(INDEX.beside(shard.path), INDEX.beside(payload))
+    told = "Megatron's index has no code for uint32: ids are read as int32, which below 2^31 is the same"
+    return (told,) if wanted.vocabulary.dtype == "uint32" else ()
 
 
 SNIPPET = """\

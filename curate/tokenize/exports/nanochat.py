@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +17,7 @@ ROWS_OF_FILE = 53_248
 SCHEMA = pa.schema([("text", pa.string())])
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     number = 0
     for texts in _files(wanted.texts(unit, "train"), ROWS_OF_FILE):
         _write_file(folder / f"shard_{number:05}.parquet", texts)
@@ -25,8 +25,8 @@ def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
     held_out = [*wanted.texts(unit, "validation")]
     if held_out:
         _write_file(folder / f"shard_{number:05}.parquet", pl.concat(held_out))
-    else:
-        yield "the last file is training text: the run holds no validation documents of it"
+        return ()
+    return ("the last file is training text: the run holds no validation documents of it",)
 
 
 def _files(texts: Iterator[pl.Series], size: int) -> Iterator[pl.Series]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from curate.errors import UsageError
@@ -14,7 +14,7 @@ PICKLE_PROTOCOL = 4
 """One that stays, so that equal content is equal bytes."""
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     vocabulary = wanted.vocabulary
     if vocabulary.dtype != "uint16":
         raise UsageError(
@@ -24,8 +24,7 @@ def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
     join(unit.train, folder / "train.bin")
     join(unit.validation, folder / "val.bin")
     (folder / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": vocabulary.size}, protocol=PICKLE_PROTOCOL))
-    if not unit.validation:
-        yield "val.bin is empty: the run holds no validation documents of it"
+    return () if unit.validation else ("val.bin is empty: the run holds no validation documents of it",)
 
 
 SNIPPET = """\

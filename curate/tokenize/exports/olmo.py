@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from curate.engine.whole import second_name
 from curate.tokenize.exports.format import PARTS, Format, Unit, Wanted
-from curate.tokenize.exports.payload import link
 from curate.tokenize.shards import Shard
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part in PARTS:
         (folder / part).mkdir()
         for number, shard in enumerate(unit.shards(part)):
             target = folder / part / f"part-{number:05}.npy"
-            link(shard.path, target)
+            second_name(shard.path, target)
             _write_documents(shard, target.with_suffix(".csv.gz"), target.name)
-    yield from ()
+    return ()
 
 
 def _write_documents(shard: Shard, path: Path, payload: str) -> None:

@@ -5,7 +5,7 @@ documents ─▶ pieces ─▶ best-fit packing ─▶ rows shuffled ─▶ rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,8 @@ SHUFFLE = np.uint64(0x7061636B)
 """A key of its own: rows are built longest documents first, and a trainer reads them in order."""
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
+    told = []
     for part in PARTS:
         (folder / part).mkdir()
         if shards := unit.shards(part):
@@ -31,7 +32,8 @@ def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
             packing = _shuffled(pack(pieces.length, wanted.row_length))
             _write_rows(folder / part / "rows.npy", TokenArray(shards), pieces, packing, wanted)
             _write_pieces(folder / part / "pieces.npy", pieces, packing)
-            yield _told(part, tokens, packing, wanted.row_length)
+            told.append(_told(part, tokens, packing, wanted.row_length))
+    return told
 
 
 def _shuffled(packing: Packing) -> Packing:

@@ -1,12 +1,11 @@
 """The payload of a run's shards under another name, or several of them as one file.
 
-NNNNN.bin ─┬─▶ link (another file system: copy)          NNNNN.bin, NNNNN.bin, … ─▶ join ─▶ one file
-           └─▶ rows(length): windows over all of them
+NNNNN.bin, NNNNN.bin, … ─┬─▶ join ─▶ one file
+                         └─▶ rows(length): windows over all of them
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,30 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.engine.whole import COPIED_AT_ONCE, second_name
 from curate.tokenize.shards import Shard
 
 TOKENS_AT_ONCE = 1 << 22
-COPIED_AT_ONCE = 1 << 22
-
-
-def link(file: Path, target: Path) -> None:
-    """A second name of the same file, or a copy where the file systems are two, or theirs has no such names.
-
-    Never over a file that is there: through a second name that would write into the run.
-    """
-    try:
-        os.link(file, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        with file.open("rb") as content, target.open("xb") as copy:
-            shutil.copyfileobj(content, copy, COPIED_AT_ONCE)
 
 
 def join(shards: Sequence[Shard], target: Path) -> None:
     """The tokens of all shards in one file: of a single shard a link."""
     if len(shards) == 1:
-        link(shards[0].path, target)
+        second_name(shards[0].path, target)
         return
     with target.open("xb") as whole:
         for shard in shards:

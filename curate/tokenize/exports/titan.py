@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,13 @@ from curate.tokenize.exports.format import PARTS, Format, Unit, Wanted
 from curate.tokenize.exports.payload import document_ends, join
 
 
-def _write(folder: Path, unit: Unit, wanted: Wanted) -> Iterator[str]:
+def _write(folder: Path, unit: Unit, wanted: Wanted) -> Sequence[str]:
     for part in PARTS:
         (folder / part).mkdir()
         shards = unit.shards(part)
         join(shards, folder / part / "tokens.bin")
         np.save(folder / part / "document_offsets.npy", np.concatenate([[0], document_ends(shards)]).astype(np.int64))
-    yield from ()
+    return ()
 
 
 SNIPPET = """\
