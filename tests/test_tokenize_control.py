@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from curate.errors import UsageError
-from curate.tokenize.encode import Tokenizer, load_tokenizer
+from curate.tokenize.encode import Tokenizer, end_of_text_of, load_tokenizer
 from curate.tokenize.json_file import JsonFile
 
 CONTROL = ["<pad>", "</s>", "<s>", "[CLS]", "[SEP]", "<｜end▁of▁sentence｜>", "<|endoftext|>"]
@@ -240,8 +240,9 @@ def test_the_files_say_what_ends_a_text(
     tmp_path: Path, special: list[str], processor: Any, config: dict[str, Any] | None, expected: str
 ) -> None:
     path = write(tmp_path, table_with(special, processor), config)
-    assert load_tokenizer(path).end_of_text_token == expected
+    assert load_tokenizer(path).end_of_text_token == end_of_text_of(path) == expected
     assert load_tokenizer(path, end_of_text="</s>").end_of_text == 2
+    assert end_of_text_of(path, named="</s>") == "</s>"
 
 
 @pytest.mark.parametrize(
@@ -257,8 +258,9 @@ def test_the_files_say_what_ends_a_text(
 )
 def test_a_choice_is_left_to_the_recipe(tmp_path: Path, special: list[str], config: Any, message: str) -> None:
     path = write(tmp_path, table_with(special), config)
-    with pytest.raises(UsageError, match=message):
-        load_tokenizer(path)
+    for ask in (load_tokenizer, end_of_text_of):
+        with pytest.raises(UsageError, match=message):
+            ask(path)
 
 
 def test_padding_that_the_file_declares_is_no_end_of_text(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from curate.steps.deciding_files import check_as_planned, tokenizer_files
 from curate.steps.scrub import has_too_many, scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
-from curate.tokenize.encode import Tokenizer, load_tokenizer
+from curate.tokenize.encode import Tokenizer, end_of_text_of, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.train import train_bpe
 
@@ -77,7 +77,7 @@ def tokenizer_run(job: Job) -> Made:
     elif choice != "bytes":
         check_as_planned(job.plan, tokenizer_files(recipe))
         _copy(recipe.base / choice, outputs, tokenizer_name(recipe))
-        end_of_text = load_tokenizer(recipe.base / choice, end_of_text=recipe.tokenize.end_of_text).end_of_text_token
+        end_of_text = end_of_text_of(recipe.base / choice, named=recipe.tokenize.end_of_text)
     return Made(outputs, {"file": tokenizer_name(recipe), "end_of_text": end_of_text})
 
 

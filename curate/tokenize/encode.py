@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from curate.errors import DocumentError, UsageError
 from curate.tokenize.backends import Backend, Bytes, library_errors
-from curate.tokenize.json_file import JsonFile
+from curate.tokenize.json_file import JsonFile, declared_end_of_text
 from curate.tokenize.rank_file import RankFile, is_rank_file
 from curate.tokenize.sentencepiece_file import SentencePieceFile, is_sentencepiece
 
@@ -117,6 +117,14 @@ def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Token
     return Tokenizer(path.name, hashlib.sha256(content).hexdigest(), _backend(content, path, end_of_text))
 
 
+def end_of_text_of(path: Path, *, named: str | None = None) -> str:
+    """The token that ends a text in the vocabulary of a file that `load_tokenizer` opens, `named` or declared there."""
+    content = _read(path)
+    if _is_json(content):
+        return declared_end_of_text(content.decode("utf-8", "replace"), path, named)
+    return _backend(content, path, named).end_of_text_token
+
+
 def _read(path: Path) -> bytes:
     if not path.is_file():
         known = "a tokenizer.json, tiktoken file or SentencePiece model"
@@ -131,13 +139,17 @@ def _read(path: Path) -> bytes:
 
 def _backend(content: bytes, path: Path, end_of_text: str | None) -> Backend:
     """By what the file holds; a name alone says little: Llama 3's `tokenizer.model` is a tiktoken file."""
-    if content.lstrip()[:1] == b"{":
+    if _is_json(content):
         return JsonFile(content.decode("utf-8", "replace"), path, end_of_text)
     if is_rank_file(content) or path.suffix == ".tiktoken":
         return RankFile(content, path, end_of_text)
     if is_sentencepiece(content):
         return SentencePieceFile(content, path, end_of_text)
     raise UsageError(f"{path} is neither a tokenizer.json, a tiktoken file nor a SentencePiece model")
+
+
+def _is_json(content: bytes) -> bool:
+    return content.lstrip()[:1] == b"{"
 
 
 def token_bytes_file(tokenizer: Tokenizer) -> bytes:

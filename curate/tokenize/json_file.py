@@ -18,7 +18,7 @@ from curate.errors import UsageError
 from curate.tokenize.backends import Encoded, bounds, flat, library_errors, printable
 from curate.tokenize.control import control_tokens, is_text, without_control
 from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
-from curate.tokenize.vocabulary import SPELLING, bytes_of_ids, read_table
+from curate.tokenize.vocabulary import SPELLING, bytes_of_ids, ids_of, read_table
 
 LIBRARY_BATCH_CHARACTERS = 1 << 20
 """The reference library takes about 100 bytes of memory a byte of text; it gets no more at a time."""
@@ -29,6 +29,16 @@ PROBE = (
 )
 PROBED_TOKENS = 300
 """Added tokens whose spelling is in the probe as well, in the order of the file."""
+
+
+def declared_end_of_text(content: str, place: Path, named: str | None = None) -> str:
+    """The token that ends a text, from the file alone: in a tenth of the time that an encoder of it takes to make.
+
+    Raises:
+        UsageError: the file is no tokenizer.json, or names none or several.
+    """
+    table = read_table(content, place)
+    return choose_end_of_text(named, table, read_config(place), ids_of(table), place)
 
 
 class JsonFile:

@@ -39,6 +39,14 @@ def read_table(content: str, place: Path) -> dict[str, Any]:
     return table
 
 
+def ids_of(table: Mapping[str, Any]) -> dict[str, int]:
+    """By token, the id that a table writes down for it, added tokens included."""
+    vocab = table["model"]["vocab"]
+    # A Unigram model's is a list of pieces with their scores; a piece's id is its place.
+    known = vocab if isinstance(vocab, dict) else {piece[0]: number for number, piece in enumerate(vocab)}
+    return {**known, **{added["content"]: added.get("id", 0) for added in table.get("added_tokens") or ()}}
+
+
 def _check_added(added: Any, size: int, place: Path) -> None:
     entries = added if isinstance(added, list) else [] if added is None else [added]
     for entry in entries:
