@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -12,9 +13,11 @@ import torch.nn.functional as F  # noqa: E402
 
 from curate.errors import UsageError  # noqa: E402
 from curate.settings import parse_settings  # noqa: E402
-from curate.train_min.config import PRESETS, ModelConfig, TrainConfig, configure  # noqa: E402
-from curate.train_min.model import GPT, norm, rotary_table, rotate  # noqa: E402
+from curate.train_min.config import ModelConfig, TrainConfig  # noqa: E402
+from curate.train_min.layers import Norm, rotary_table, rotate  # noqa: E402
+from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.optim import learning_rate, make_optimizer  # noqa: E402
+from curate.train_min.presets import PRESETS, configure  # noqa: E402
 
 SHAPE = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70)
 
@@ -80,7 +83,7 @@ def test_rotation_turns_a_pair_by_position_times_rate() -> None:
 def test_the_fused_loss_and_its_gradients_equal_plain_autograd(
     tied: bool, softcap: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("curate.train_min.model.CHUNK_ELEMENTS", {"cpu": 1})  # several chunks, the last one short
+    monkeypatch.setattr("curate.train_min.head_loss.CHUNK_ELEMENTS", {"cpu": 1})  # several chunks, the last one short
     config = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70, tied=tied, softcap=softcap)
     model, tokens = make_model(config), random_tokens(5, 17)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
@@ -103,10 +106,49 @@ def test_attention_equals_softmax_over_the_past() -> None:
     x = torch.randn(1, 6, 32, generator=torch.Generator().manual_seed(2))
     cos, sin = rotary_table(6, 16, base=10_000.0)
     q, k, v = (part.view(1, 6, 2, 16).transpose(1, 2) for part in attention.qkv(x).split(32, dim=-1))
+    norm = Norm("plain", 16, 1e-7)
     scores = norm(rotate(q, cos, sin)) @ norm(rotate(k, cos, sin)).transpose(-1, -2) / 4
     scores = scores.masked_fill(torch.ones(6, 6).triu(1).bool(), -torch.inf)
     expected = attention.out((scores.softmax(-1) @ v).transpose(1, 2).reshape(1, 6, 32))
-    torch.testing.assert_close(attention(x, cos, sin), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(attention(x, (cos, sin)), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["own", "gpt2", "llama", "qwen3"])
+def test_documents_that_are_kept_apart_have_the_logits_that_each_has_alone(name: str) -> None:
+    start = SHAPE if name == "own" else dataclasses.replace(PRESETS[name].model, layers=2, width=32, heads=2)
+    small = {"kv_heads": 1, "head_width": 16, "hidden": 64} if name in ("llama", "qwen3") else {}
+    config = dataclasses.replace(start, context=16, vocab_size=70, documents=True, **small)
+    model, tokens = make_model(config), random_tokens(2, 16)
+    model.end_of_text = 69
+    tokens[tokens == 69] = 68
+    tokens[0, 4] = tokens[0, 5] = tokens[0, 11] = tokens[1, 15] = 69  # one of a single token, one that fills a row
+    together = model(tokens)
+    for row, first, last in ((0, 0, 5), (0, 5, 6), (0, 6, 12), (0, 12, 16), (1, 0, 16)):
+        alone = model(tokens[row : row + 1, first:last])
+        torch.testing.assert_close(together[row, first:last], alone[0], atol=2e-5, rtol=1e-4)
+
+
+def test_a_window_hides_what_is_farther_back() -> None:
+    config = dataclasses.replace(SHAPE, layers=1, window=4)
+    model, tokens = make_model(config), random_tokens(1, 16)
+    changed = tokens.clone()
+    changed[0, 5] = (changed[0, 5] + 1) % 70
+    moved = (model(tokens) != model(changed))[0].any(dim=1).nonzero().ravel().tolist()
+    assert moved == [5, 6, 7, 8]
+
+
+def test_heads_that_share_keys_are_those_whose_keys_stand_twice() -> None:
+    shared = make_model(dataclasses.replace(SHAPE, heads=4, kv_heads=2))
+    own = make_model(dataclasses.replace(SHAPE, heads=4))
+    state = shared.state_dict()
+    for number in range(SHAPE.layers):
+        name = f"blocks.{number}.attention.qkv.weight"
+        query, key, value = state[name].split([32, 16, 16])
+        twice = [part.view(2, 8, 32).repeat_interleave(2, dim=0).reshape(32, 32) for part in (key, value)]
+        state[name] = torch.cat((query, *twice))
+    own.load_state_dict(state)
+    tokens = random_tokens(2, 16)
+    torch.testing.assert_close(shared(tokens), own(tokens), atol=1e-5, rtol=1e-5)
 
 
 def test_padding_of_the_vocabulary_is_never_predicted() -> None:
@@ -166,9 +208,11 @@ def test_the_rate_before_the_fall_does_not_depend_on_the_number_of_steps() -> No
 def test_every_preset_is_whole(preset: str) -> None:
     config = configure(preset, vocab_size=32_768)
     assert config.batch_rows % config.micro_rows == 0
-    matrices = config.model.layers * 12 * config.model.width**2
-    low, high = {"nano": (0.3e6, 2e6), "t2-20m": (15e6, 25e6), "d12": (80e6, 130e6)}[preset]
-    assert low <= matrices <= high
+    with torch.device("meta"):
+        matrices = sum(weight.numel() for weight in GPT(config.model).blocks.parameters())
+    sizes = {"nano": 0.4e6, "t1": 3.1e6, "t2-20m": 19e6, "t3-60m": 59e6, "d12": 85e6, "d24": 302e6}
+    sizes |= {"gpt2": 85e6, "llama": 74e6, "qwen3": 94e6}
+    assert matrices == pytest.approx(sizes[preset], rel=0.03)
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ from curate.errors import CurateError, Interrupted, MachineError, RunConflict, U
 from curate.tokenize.mix import Held, MixtureRecord, Vocabulary, mixture_json, plan_mixture  # noqa: E402
 from curate.tokenize.shards import write_shard  # noqa: E402
 from curate.train_min.checkpoint import latest_checkpoint, load_model, read_state  # noqa: E402
-from curate.train_min.config import configure  # noqa: E402
 from curate.train_min.evaluate import bits, evaluate, unigram_nats  # noqa: E402
 from curate.train_min.generate import generate  # noqa: E402
 from curate.train_min.loader import Loader, open_tokens  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
+from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.train import StepReport, TrainResult, train  # noqa: E402
 
 END = 256
@@ -241,7 +241,7 @@ def test_a_process_killed_while_saving_leaves_a_checkpoint_that_loads(tmp_path: 
 import dataclasses, itertools, sys, torch
 from pathlib import Path
 from curate.train_min.checkpoint import State, save_checkpoint
-from curate.train_min.config import configure
+from curate.train_min.presets import configure
 from curate.train_min.model import GPT
 from curate.train_min.optim import make_optimizer
 config = configure("nano", vocab_size=257, settings={"layers": 1, "width": 32})
@@ -250,7 +250,7 @@ optimizer = make_optimizer(model, config)
 for step in itertools.count(1):
     with torch.no_grad():
         model.embed.weight.fill_(step)
-    state = State(step, dataclasses.asdict(config), {}, {}, {})
+    state = State(step, dataclasses.asdict(config), {"end_of_text": 256}, {}, {})
     save_checkpoint(Path(sys.argv[1]), state, model=model, optimizer=optimizer, tokenizer=None)
 """
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])

@@ -19,6 +19,7 @@ from curate.commands import (
     extractor,
     fertility,
     generate,
+    model,
     perplexity,
     plan,
     recipes,
@@ -63,6 +64,7 @@ COMMANDS = (
     extractor,
     train,
     generate,
+    model,
     completion,
 )
 

@@ -23,7 +23,7 @@ from curate.tokenize.mix import MixtureRecord, read_mixture
 from curate.tokenize.run_rows import open_rows
 from curate.tokenize.shards import TokenArray, open_shards
 from curate.tokenize.trace import DocumentSpan, InOrder, Tracer
-from curate.train_min.config import configure
+from curate.train_min.presets import configure
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,9 @@ def read_state(checkpoint: Path) -> State:
 
 def load_model(checkpoint: Path) -> GPT:
     """The model alone, on the CPU."""
-    model = GPT(ModelConfig(**read_state(checkpoint).config["model"]))
+    state = read_state(checkpoint)
+    model = GPT(ModelConfig(**state.config["model"]))
+    model.end_of_text = state.vocabulary["end_of_text"]
     model.load_state_dict(load_file(checkpoint / "model.safetensors"))
     return model
 

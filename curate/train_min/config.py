@@ -1,19 +1,18 @@
-"""The settings of a training run as frozen dataclasses, and the presets that name whole sets of them."""
+"""The settings of a training run as frozen dataclasses, and which of them go together."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Literal
 
-from curate.errors import UsageError, nearest
-from curate.typed import Mismatch, convert
+from curate.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of the transformer. `width` is a multiple of `heads`, and a head has an even number of channels."""
+    """The shape of the transformer. `heads` divide `width` where `head_width` is not given, and a head has an even
+    number of channels. The presets `gpt2`, `llama` and `qwen3` have what those models have, so that others load them
+    (see `exchange`)."""
 
     layers: int
     width: int
@@ -27,6 +26,44 @@ class ModelConfig:
     softcap: float | None = None
     """Logits are squeezed into (-softcap, softcap) by a tanh; it costs three passes over the logits."""
     rope_base: float = 10_000.0
+    kv_heads: int | None = None
+    """Heads of keys and values, of which each serves several of `heads` (Ainslie et al. 2023); None: one each."""
+    head_width: int | None = None
+    """Channels of a head; None: width / heads."""
+    hidden: int | None = None
+    """Channels inside an MLP; None: four times `width`, of which SwiGLU has two thirds for each of its two sides."""
+    activation: Literal["relu2", "swiglu", "gelu"] = "relu2"
+    """ReLU² (So et al. 2021), SwiGLU (Shazeer 2020), or GELU by its tanh form, as GPT-2 has it."""
+    norm: Literal["plain", "rms", "layer"] = "plain"
+    """RMSNorm without weights, RMSNorm with a weight for each channel, or LayerNorm."""
+    norm_eps: float = 1.1920929e-07
+    """Added to a mean square; the least step of a float32 at 1 by default."""
+    qk_norm: Literal["plain", "rms", "none"] = "plain"
+    """Of queries and keys, over the channels of a head; it keeps their products bounded."""
+    positions: Literal["rotary", "learned"] = "rotary"
+    bias: bool = False
+    """Of all matrices inside the blocks."""
+    embed_norm: bool = True
+    """Embeddings are normalized before the first block."""
+    window: int | None = None
+    """Tokens back that attention sees, its own included; None: all."""
+    documents: bool = False
+    """Attention sees nothing behind the beginning of a document."""
+
+    @property
+    def key_heads(self) -> int:
+        return self.kv_heads or self.heads
+
+    @property
+    def channels(self) -> int:
+        """Of one head."""
+        return self.head_width or self.width // self.heads
+
+    @property
+    def inner(self) -> int:
+        """Channels inside an MLP; those of SwiGLU in whole sixty-fours, which matrix units like."""
+        gated = -(-8 * self.width // (3 * 64)) * 64
+        return self.hidden or (gated if self.activation == "swiglu" else 4 * self.width)
 
     @property
     def padded_vocab_size(self) -> int:
@@ -73,93 +110,19 @@ class TrainConfig:
         return self.batch_rows * self.model.context
 
 
-PRESETS: Mapping[str, TrainConfig] = {
-    # For two CPU cores and two minutes: 0.4 M parameters beside the embedding, small steps and many of them.
-    "nano": TrainConfig(
-        preset="nano",
-        model=ModelConfig(layers=2, width=128, heads=2, context=128, tied=True),
-        steps=200,
-        batch_rows=8,
-        micro_rows=8,
-        learning_rate=4e-3,
-        evaluate_tokens=4096,
-        last_evaluate_tokens=32_768,
-    ),
-    # 19 M beside the embedding, 500 M tokens: the smallest size at which rankings of corpora carry over to 1 B
-    # parameters (DataDecide, Magnusson et al. 2025).
-    "t2-20m": TrainConfig(
-        preset="t2-20m",
-        model=ModelConfig(layers=8, width=448, heads=7, context=1024, softcap=15.0),
-        steps=3_800,
-        batch_rows=128,
-        micro_rows=64,
-        learning_rate=2e-3,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=500,
-    ),
-    # The shape and batch of GPT-2 124M as the speed records train it, with heads of 128 channels; 2.5 B tokens.
-    "d12": TrainConfig(
-        preset="d12",
-        model=ModelConfig(layers=12, width=768, heads=6, context=1024, softcap=15.0),
-        steps=4_800,
-        batch_rows=512,
-        micro_rows=32,
-        learning_rate=1.5e-3,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=250,
-    ),
-}
-
-
-def configure(preset: str, *, vocab_size: int, settings: Mapping[str, Any] | None = None) -> TrainConfig:
-    """A preset with single settings replaced: names of `TrainConfig` ("steps") or of `ModelConfig` ("width").
-
-    Raises:
-        UsageError: an unknown preset or setting, or values that do not go together.
-    """
-    if preset not in PRESETS:
-        raise UsageError(f'there is no preset "{preset}"{nearest(preset, PRESETS)}')
-    start = PRESETS[preset]
-    of_model = {field.name for field in dataclasses.fields(ModelConfig)} - {"vocab_size"}
-    of_run = {field.name for field in dataclasses.fields(TrainConfig)} - {"model", "preset"}
-    settings = settings or {}
-    for name in settings:
-        if name not in of_model | of_run:
-            raise UsageError(f'there is no training setting "{name}"{nearest(name, of_model | of_run)}')
-    shape = {name: _typed(value, name, ModelConfig) for name, value in settings.items() if name in of_model}
-    rest = {name: _typed(value, name, TrainConfig) for name, value in settings.items() if name in of_run}
-    model = dataclasses.replace(start.model, vocab_size=vocab_size, **shape)
-    config = dataclasses.replace(start, model=model, **rest)
-    if "batch_rows" in rest and "micro_rows" not in rest:
-        config = dataclasses.replace(config, micro_rows=_largest_divisor(config.batch_rows, start.micro_rows))
-    _check(config)
-    return config
-
-
-def _typed(value: Any, name: str, kind: type[ModelConfig] | type[TrainConfig]) -> Any:
-    try:
-        return convert(value, get_type_hints(kind)[name], (name,))
-    except Mismatch as mismatch:
-        raise UsageError(f'training setting "{name}": {mismatch}') from None
-
-
-def _largest_divisor(number: int, limit: int) -> int:
-    return next(divisor for divisor in range(min(number, limit), 0, -1) if number % divisor == 0)
-
-
-def _check(config: TrainConfig) -> None:
+def check_config(config: TrainConfig) -> None:
     model = config.model
     for name in ("steps", "batch_rows", "micro_rows", "report_every", "evaluate_every", "save_every"):
         if getattr(config, name) < 1:
             raise UsageError(f"{name} is {getattr(config, name)}; it must be at least 1")
     if config.batch_rows % config.micro_rows:
         raise UsageError(f"batch_rows {config.batch_rows} is not a multiple of micro_rows {config.micro_rows}")
-    if model.width % (2 * model.heads):
+    if (model.head_width is None and model.width % (2 * model.heads)) or model.channels % 2:
         raise UsageError(f"width {model.width} does not divide into {model.heads} heads of an even number of channels")
+    if model.heads % model.key_heads:
+        raise UsageError(f"{model.heads} heads are not so many for each of kv_heads {model.kv_heads}")
+    if model.window is not None and model.window < 1:
+        raise UsageError(f"the window of attention is {model.window}; a token sees itself at least")
     if not 0 <= config.warmup + config.cooldown <= 1:
         raise UsageError(
             f"warmup {config.warmup} and cooldown {config.cooldown} are shares of the steps, together <= 1"

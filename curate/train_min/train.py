@@ -35,11 +35,12 @@ from curate.train_min.checkpoint import (
     restore,
     save_checkpoint,
 )
-from curate.train_min.config import TrainConfig, configure
+from curate.train_min.config import TrainConfig
 from curate.train_min.evaluate import SourceScore, evaluate, unigram_nats
 from curate.train_min.loader import Loader, TokenData, open_tokens
 from curate.train_min.model import GPT
 from curate.train_min.optim import learning_rate, make_optimizer, set_learning_rate
+from curate.train_min.presets import configure
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
@@ -207,6 +208,7 @@ def _open_session(
     loader = Loader(data, context=config.model.context, seed=config.seed, device=device)
     model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed)).to(device)
     model.compute_dtype = _compute_dtype(config, device)
+    model.end_of_text = data.record.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
     count = len(loader.sources)
     progress = TrainProgress(0, [0] * count, [0] * count, [0.0] * count)

@@ -1,0 +1,78 @@
+"""`curate model`: a trained model given to other libraries, and one of theirs taken."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from curate.commands.arguments import Parser, add_command
+from curate.terminal import say
+
+
+def add(commands: Any) -> None:
+    command = add_command(
+        commands,
+        "model",
+        "give a trained model to other libraries in their layout, or take one of theirs",
+        give,
+        about="Layouts are those of GPT-2, Llama and Qwen 3, as transformers loads them: a training with the preset of "
+        "that name has such a shape.",
+        examples=[
+            "curate train runs/mini --preset llama",
+            "curate model export runs/mini/train/llama --out llama-mini",
+            "curate model import llama-mini --out ours",
+        ],
+    )
+    actions = command.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
+    _add_export(actions)
+    _add_import(actions)
+
+
+def _add_export(actions: Any) -> None:
+    command = add_command(
+        actions,
+        "export",
+        "write a checkpoint as model.safetensors, config.json and the tokenizer's files",
+        give,
+        about="transformers.AutoModelForCausalLM.from_pretrained(FOLDER) then has the same logits.",
+        examples=["curate model export runs/mini/train/llama --out llama-mini"],
+    )
+    words = "a checkpoint, or the folder of a training, whose newest is taken"
+    command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=words)
+    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
+
+
+def _add_import(actions: Any) -> None:
+    command = add_command(
+        actions,
+        "import",
+        "read such a folder into a checkpoint",
+        take,
+        about="curate generate goes on from it. Weights in several files are not read.",
+        examples=["curate model import llama-mini --out ours", "curate generate ours 'It was'"],
+    )
+    words = "a folder with config.json and model.safetensors"
+    command.add_argument("folder", type=Path, metavar="MODEL", help=words)
+    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
+
+
+def give(options: argparse.Namespace) -> int:
+    from curate.pipeline.check import require_torch
+
+    require_torch()
+    from curate.train_min.exchange import export_model
+
+    layout = export_model(options.checkpoint, options.out)
+    say(f"{options.out}: written in the layout of {layout}.")
+    return 0
+
+
+def take(options: argparse.Namespace) -> int:
+    from curate.pipeline.check import require_torch
+
+    require_torch()
+    from curate.train_min.exchange import import_model
+
+    say(f"{import_model(options.folder, options.out)}: written.")
+    return 0
