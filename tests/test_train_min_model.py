@@ -16,7 +16,7 @@ from curate.settings import parse_settings  # noqa: E402
 from curate.train_min.config import ModelConfig, TrainConfig  # noqa: E402
 from curate.train_min.layers import Norm, rotary_table, rotate  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
-from curate.train_min.optim import learning_rate, make_optimizer  # noqa: E402
+from curate.train_min.optim import Muon, make_optimizer, orthogonal, rate_share  # noqa: E402
 from curate.train_min.presets import PRESETS, configure  # noqa: E402
 
 SHAPE = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70)
@@ -192,16 +192,48 @@ def test_only_matrices_of_the_blocks_decay() -> None:
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:
     config = configure("nano", vocab_size=70, settings={"steps": 100, "warmup": 0.1, "cooldown": 0.4})
-    rates = [learning_rate(step, config) / config.learning_rate for step in range(100)]
+    rates = [rate_share(step, config) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10:60] == [1.0] * 50
     assert rates[60:] == pytest.approx([1 - step / 40 for step in range(40)])
 
 
+def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest() -> None:
+    model = make_model()
+    config = configure("nano", vocab_size=70, settings={"optimizer": "muon"})
+    groups = make_optimizer(model, config).param_groups
+    with_rows = {id(group["params"][0]): group["rows"] for group in groups if "rows" in group}
+    assert set(with_rows) == {id(weight) for weight in model.blocks.parameters()}
+    assert with_rows[id(model.blocks[0].attention.qkv.weight)] == [32, 32, 32]
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+
+
+def test_an_update_of_muon_has_singular_values_near_one() -> None:
+    for shape in ((40, 40), (20, 60), (60, 20)):
+        matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        values = torch.linalg.svdvals(orthogonal(matrix).float()) / max(1.0, shape[0] / shape[1]) ** 0.5
+        assert 0.6 < values.min() < values.max() < 1.3
+
+
+def test_muon_of_whole_matrices_is_torchs() -> None:
+    generator = torch.Generator().manual_seed(2)
+    ours, theirs = (torch.nn.Parameter(torch.ones(24, 16)) for _ in range(2))
+    own = Muon([{"params": [ours], "rows": [24]}], momentum=0.9, weight_decay=0.1)
+    peer = torch.optim.Muon([theirs], lr=0.05, weight_decay=0.1, momentum=0.9)
+    for group in own.param_groups:
+        group["lr"] = 0.05
+    for _ in range(5):
+        ours.grad = torch.randn(24, 16, generator=generator)
+        theirs.grad = ours.grad.clone()
+        own.step()
+        peer.step()
+    torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=0)  # both compute in bfloat16
+
+
 def test_the_rate_before_the_fall_does_not_depend_on_the_number_of_steps() -> None:
     short = configure("nano", vocab_size=70, settings={"steps": 100, "warmup": 0.0})
     long = configure("nano", vocab_size=70, settings={"steps": 1000, "warmup": 0.0})
-    assert [learning_rate(s, short) for s in range(50)] == [learning_rate(s, long) for s in range(50)]
+    assert [rate_share(s, short) for s in range(50)] == [rate_share(s, long) for s in range(50)]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

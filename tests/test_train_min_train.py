@@ -153,6 +153,29 @@ def test_a_crash_between_report_and_save_resumes_to_the_same_bits(run: Path, who
     assert read_log(tmp_path) == read_log(whole)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "muon"},
+        {"optimizer": "muon", "precision": "bfloat16"},
+        {"precision": "bfloat16"},
+        {"documents": True, "window": 8, "activation": "swiglu", "kv_heads": 1},
+    ],
+)
+def test_every_kind_of_training_resumes_to_the_same_bits(run: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    def crash(report: StepReport) -> None:
+        if report.step == 6:
+            raise RuntimeError("power cut")
+
+    settings = {**SHORT, **changes}
+    train_short(run, tmp_path / "whole", settings=settings)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train_short(run, tmp_path / "cut", settings=settings, report=crash)
+    train_short(run, tmp_path / "cut", settings=settings)
+    assert same_weights(tmp_path / "whole", tmp_path / "cut")
+    assert read_log(tmp_path / "whole") == read_log(tmp_path / "cut")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_the_step_saves_and_resumes_to_the_same_bits(
     run: Path, whole: Path, tmp_path: Path, number: signal.Signals

@@ -17,13 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from curate.errors import CheckFailed, MachineError, RunConflict, UsageError
 from curate.train_min.config import ModelConfig, TrainConfig
 from curate.train_min.model import GPT
+from curate.train_min.optim import Optimizers
 
 NAME = re.compile(r"checkpoint-(\d{8})")
 HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every")
@@ -48,9 +48,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return max(found, default=None)
 
 
-def save_checkpoint(
-    folder: Path, state: State, *, model: GPT, optimizer: torch.optim.Optimizer, tokenizer: Path | None
-) -> Path:
+def save_checkpoint(folder: Path, state: State, *, model: GPT, optimizer: Optimizers, tokenizer: Path | None) -> Path:
     """Save and return the new checkpoint; older ones are deleted after it is complete.
 
     Raises:
@@ -108,13 +106,14 @@ def load_model(checkpoint: Path) -> GPT:
     return model
 
 
-def restore(checkpoint: Path, *, model: GPT, optimizer: torch.optim.Optimizer) -> None:
+def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers) -> None:
     """Put the saved weights and moments into a model and an optimizer of the same shape, on their device."""
     model.load_state_dict(load_file(checkpoint / "model.safetensors"))
     saved = load_file(checkpoint / "optimizer.safetensors")
     for name, weight in model.named_parameters():
         kinds = [key.partition("/")[0] for key in saved if key.partition("/")[2] == name]
-        optimizer.state[weight] = {kind: saved[f"{kind}/{name}"].to(weight.device) for kind in kinds}
+        if kinds:
+            optimizer.set_state(weight, {kind: saved[f"{kind}/{name}"].to(weight.device) for kind in kinds})
 
 
 def check_same_run(state: State, config: TrainConfig, fingerprint: Mapping[str, str], *, checkpoint: Path) -> None:
@@ -133,11 +132,9 @@ def check_same_run(state: State, config: TrainConfig, fingerprint: Mapping[str, 
         )
 
 
-def _optimizer_tensors(model: GPT, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(model: GPT, optimizer: Optimizers) -> dict[str, Tensor]:
     names: dict[Tensor, str] = {weight: name for name, weight in model.named_parameters()}
-    return {
-        f"{kind}/{names[weight]}": value for weight, kinds in optimizer.state.items() for kind, value in kinds.items()
-    }
+    return {f"{kind}/{names[weight]}": value for weight, kinds in optimizer.states() for kind, value in kinds.items()}
 
 
 def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -83,7 +83,14 @@ class TrainConfig:
     micro_rows: int
     """Rows that go through the model at once; it divides `batch_rows`, and gradients add up over the rest."""
     learning_rate: float
+    """The most that AdamW has."""
     seed: int = 17
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """Of the matrices inside the blocks; the embedding, the head and vectors have AdamW in any case."""
+    matrix_learning_rate: float = 0.02
+    """The most that Muon has; what it adds to a matrix has one length whatever the gradient's."""
+    momentum: float = 0.95
+    """Of Muon."""
     weight_decay: float = 0.1
     """Of the matrices inside the blocks alone."""
     beta1: float = 0.9

@@ -1,41 +1,135 @@
-"""AdamW over the parameters of a GPT, and the learning rate of each step."""
+"""The optimizers of a GPT and the learning rate of each step: AdamW alone, or Muon for the matrices inside the blocks.
+
+parameters ─▶ those that Muon takes │ those that decay │ the others ─▶ Optimizers: one step for all of them
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor
 
 from curate.train_min.config import TrainConfig
+from curate.train_min.model import GPT
+
+STEPS = 5
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+"""Of the quintic that pulls singular values towards 1, steepest at 0 (Jordan et al. 2024)."""
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019); only matrices inside the blocks decay, embedding, head and vectors do not."""
+class Muon(torch.optim.Optimizer):
+    """Steps along the nearest orthogonal matrix of Nesterov's momentum (Jordan et al. 2024), so that every direction of
+    a matrix is learned at one pace.
+
+    A group holds one matrix and `rows`, the parts that it is made of: queries, keys and values stand in one matrix, and
+    are three.
+    """
+
+    def __init__(self, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float) -> None:
+        super().__init__(groups, {"lr": 0.0, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # there is no loss to give back
+        """One step; `closure` is of torch's interface, and not used."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                held = state["momentum_buffer"]
+                held.lerp_(weight.grad, 1 - group["momentum"])
+                ahead = weight.grad.lerp(held, group["momentum"])
+                turned = torch.cat([orthogonal(part) for part in ahead.split(group["rows"])])
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(turned.to(weight.dtype), alpha=-group["lr"])
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """bfloat16: nearly the orthogonal matrix next to one, by five steps of Newton and Schulz, and longer by the root of
+    rows / columns where that is over 1, so that a tall one moves its outputs as much."""
+    a, b, c = COEFFICIENTS
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.bfloat16()
+    x = x.T if tall else x  # the smaller of the two products of a matrix with itself
+    x = x / x.norm().clamp(min=1e-7)  # no singular value is over 1
+    for _ in range(STEPS):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    turned: Tensor = (x.T if tall else x) * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+    return turned
+
+
+class Optimizers:
+    """Several of them that step together; each group's rate is its own `most` times the share of the step."""
+
+    def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+        self._each = tuple(optimizers)
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        return [*chain.from_iterable(one.param_groups for one in self._each)]
+
+    def states(self) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        """The moments of every weight that has some."""
+        yield from chain.from_iterable(one.state.items() for one in self._each)
+
+    def set_state(self, weight: Tensor, kinds: dict[str, Tensor]) -> None:
+        for one in self._each:
+            if any(weight is held for group in one.param_groups for held in group["params"]):
+                one.state[weight] = kinds
+
+    def step(self, share: float) -> None:
+        for group in self.param_groups:
+            group["lr"] = group["most"] * share
+        for one in self._each:
+            one.step()
+            one.zero_grad(set_to_none=True)
+
+
+def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
+    """AdamW (Loshchilov & Hutter 2019), or beside it Muon for the matrices inside the blocks. Only those decay;
+    embedding, head and vectors do not."""
     named = list(model.named_parameters())
-    decaying = [weight for name, weight in named if _decays(name, weight)]
-    others = [weight for name, weight in named if not _decays(name, weight)]
-    groups = [
-        {"params": decaying, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    betas = (config.beta1, config.beta2)
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=config.learning_rate, betas=betas, fused=True)
+    matrices = {name: weight for name, weight in named if name.startswith("blocks.") and weight.ndim == 2}
+    others = [weight for name, weight in named if name not in matrices]
+    groups: list[dict[str, Any]] = [{"params": others, "weight_decay": 0.0, "most": config.learning_rate}]
+    if config.optimizer == "muon":
+        parts = [
+            {"params": [weight], "rows": _rows(name, weight, model), "most": config.matrix_learning_rate}
+            for name, weight in matrices.items()
+        ]
+        return Optimizers(
+            [Muon(parts, momentum=config.momentum, weight_decay=config.weight_decay), _adamw(groups, config)]
+        )
+    decaying = {"params": [*matrices.values()], "weight_decay": config.weight_decay, "most": config.learning_rate}
+    return Optimizers([_adamw([decaying, *groups], config)])
 
 
-def _decays(name: str, weight: torch.Tensor) -> bool:
-    return name.startswith("blocks.") and weight.ndim >= 2
+def _adamw(groups: Sequence[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Of step 0, 1, …: a linear rise, a plateau, a linear fall to 0 ("warm-up, stable, decay").
+def _rows(name: str, weight: Tensor, model: GPT) -> list[int]:
+    """The parts of a matrix that several were put into."""
+    config = model.config
+    if name.endswith("qkv.weight"):
+        return [config.channels * heads for heads in (config.heads, config.key_heads, config.key_heads)]
+    if name.endswith("up.weight") and config.activation == "swiglu":
+        return [config.inner, config.inner]
+    return [len(weight)]
+
+
+def rate_share(step: int, config: TrainConfig) -> float:
+    """Of step 0, 1, …: a linear rise, a plateau, a linear fall to 0 ("warm-up, stable, decay"), as a share of the most.
 
     Not a cosine: until the fall begins, the rate does not depend on the number of steps, so that runs of several
     lengths, or falls over several corpora, can start from one trunk (Hägele et al. 2024 find no loss in quality).
     """
     rise = (step + 1) / max(1.0, config.warmup * config.steps)
     fall = (config.steps - step) / max(1.0, config.cooldown * config.steps)
-    return config.learning_rate * min(1.0, rise, fall)
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    return min(1.0, rise, fall)

@@ -1,6 +1,6 @@
 """The training loop: from the tokens of a run folder to a checkpoint and a table of bits per byte.
 
-    Loader ─▶ micro-batches ─▶ gradients add up ─▶ clip ─▶ AdamW ─▶ every so often: report, evaluate, save
+    Loader ─▶ micro-batches ─▶ gradients add up ─▶ clip ─▶ optimizer ─▶ every so often: report, evaluate, save
                                        OUT/log.jsonl ◀─┘      └─▶ OUT/checkpoint-NNNNNNNN ─▶ resume
 
 A run that is interrupted and resumed gives the weights of one that was not, bit for bit, on a CPU with the same number
@@ -39,7 +39,7 @@ from curate.train_min.config import TrainConfig
 from curate.train_min.evaluate import SourceScore, evaluate, unigram_nats
 from curate.train_min.loader import Loader, TokenData, open_tokens
 from curate.train_min.model import GPT
-from curate.train_min.optim import learning_rate, make_optimizer, set_learning_rate
+from curate.train_min.optim import Optimizers, make_optimizer, rate_share
 from curate.train_min.presets import configure
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -96,7 +96,7 @@ class _Session:
     data: TokenData
     loader: Loader
     model: GPT
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizers
     progress: TrainProgress
     out: Path
     report: Callable[[StepReport], None] | None
@@ -235,11 +235,11 @@ def _loop(session: _Session, note: Note) -> None:
     unigram = unigram_nats(session.data)
     clock = time.perf_counter()
     while progress.step < config.steps:
-        rate = learning_rate(progress.step, config)
-        _train_step(session, rate)
+        share = rate_share(progress.step, config)
+        _train_step(session, share)
         last = progress.step == config.steps
         if last or progress.step % config.evaluate_every == 0 or progress.step % config.report_every == 0:
-            _report(session, rate, time.perf_counter() - clock, unigram)
+            _report(session, config.learning_rate * share, time.perf_counter() - clock, unigram)
             clock = time.perf_counter()  # evaluation is no time of training
         if last or progress.step % config.save_every == 0 or note.number:
             _save(session)
@@ -248,7 +248,7 @@ def _loop(session: _Session, note: Note) -> None:
             raise Interrupted(told, note.number)
 
 
-def _train_step(session: _Session, rate: float) -> None:
+def _train_step(session: _Session, share: float) -> None:
     """One step of the optimizer, over one batch in micro-batches."""
     config, model, progress = session.config, session.model, session.progress
     count = len(session.loader.sources)
@@ -264,9 +264,7 @@ def _train_step(session: _Session, rate: float) -> None:
         nats.index_add_(0, rows.sources, costs.sum(dim=1, dtype=torch.float64))
         drawn.index_add_(0, rows.sources, torch.ones_like(rows.sources))
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
-    set_learning_rate(session.optimizer, rate)
-    session.optimizer.step()
-    session.optimizer.zero_grad(set_to_none=True)
+    session.optimizer.step(share)
     progress.step += 1
     # The one wait for a GPU in a step: all before was only put into its queue.
     for index, (rows_drawn, cost) in enumerate(zip(drawn.tolist(), nats.tolist(), strict=True)):
