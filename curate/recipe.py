@@ -253,6 +253,8 @@ class TrainTokenizer:
     """Ids, with those of the 256 bytes and of the end of a text."""
     sample_bytes: int = field(default=50_000_000, metadata={"range": (1, 10_000_000_000)})
     """Of text that it is trained on, drawn from all sources as the mixture weighs them."""
+    sample_weights: Mapping[str, float] = field(default_factory=dict)
+    """By source, its share of that text, where it is another one than the mixture's."""
 
 
 @dataclass(frozen=True, slots=True)

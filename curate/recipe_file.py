@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Mix, Recipe, Source, SourceLine, SourceLines, Step, nearest_place, recipe_error
+from curate.recipe import (
+    Mix,
+    Recipe,
+    Source,
+    SourceLine,
+    SourceLines,
+    Step,
+    TokenizerChoice,
+    nearest_place,
+    recipe_error,
+)
 from curate.run_files import MIXED
 from curate.toml_lines import value_lines
 from curate.toml_text import NotToml, decode_toml, parse_toml
@@ -276,14 +286,21 @@ def _check_names(recipe: Recipe) -> None:
         if folded[number] == MIXED:
             message = f'"{name}" is the folder of the mixed sequence, so no source can have this name'
             raise Mismatch(("source", number, "name"), message)
-    _check_mix(recipe.mix, names)
+    check_mix(recipe.mix, names)
+    if isinstance(recipe.tokenize.tokenizer, TokenizerChoice):
+        place = ("tokenize", "tokenizer", "train", "sample_weights")
+        _check_weights(recipe.tokenize.tokenizer.train.sample_weights, place, names)
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:
                 raise Mismatch(("dedup", key, number), f'unknown source "{name}"{nearest(name, names)}')
 
 
-def _check_mix(mix: Mix, sources: Sequence[str]) -> None:
+def check_mix(mix: Mix, sources: Sequence[str]) -> None:
+    """
+    Raises:
+        Mismatch: a weight of an unknown source, or values that exclude one another.
+    """
     _check_weights(mix.weights, ("mix", "weights"), sources)
     if mix.weights and mix.temperature != 1:
         raise Mismatch(("mix", "temperature"), "a temperature makes weights of sizes, and here are weights already")

@@ -14,6 +14,8 @@ RECIPE = "recipe.toml"
 PLAN = "plan.json"
 SPLITS, SPLIT_ENDS = "splits.jsonl", "splits.ends"
 MANIFEST = "manifest.json"
+NEXT_RECIPE, FORMER_MANIFEST = "recipe.next.toml", "manifest.former.json"
+"""While `curate mix --apply` is at work: what the run is to be, and what it was."""
 TIMING = "timing.json"
 REPORT = "report.html"
 PROFILE = "profile"
@@ -38,6 +40,9 @@ MIXTURE = "tokens/mixture.json"
 TOKEN_BYTES = "tokens/token_bytes.bin"
 MIXED = "mixed"
 """The folder of the mixed sequence, beside those of the sources: no source can be called so."""
+
+PORTIONS = "work/mix"
+"""How much of each document is needed, and which final shard each split becomes."""
 
 Filtered = Literal["documents", "signatures", "ledger"]
 Part = Literal["train", "validation"]
@@ -86,12 +91,12 @@ def tokenized(part: str, source: str, number: int, suffix: str = "") -> str:
 
 def portion(key: str) -> str:
     """How much of each document of a split is needed, where that is not all."""
-    return f"work/mix/{key}.parquet"
+    return f"{PORTIONS}/{key}.parquet"
 
 
 def numbering(part: str, source: str) -> str:
     """Which final shard each split of a source becomes, int32 by the split's number."""
-    return f"work/mix/{part}.{source}.numbers"
+    return f"{PORTIONS}/{part}.{source}.numbers"
 
 
 def shard(part: str, source: str, number: int, suffix: str = "") -> str:

@@ -42,6 +42,7 @@ PYTHON = {
     "why": "Run.why",
     "retune": "Run.retune",
     "tokens": "Run.tokens",
+    "mix": "Run.mix",
     "fertility": "Run.fertility",
 }
 """What is called otherwise: a word of Python's own, a room of the package, or a question to a run."""

@@ -149,18 +149,18 @@ def _made(
     outputs.table(ledger_file(split.source, split.number), conformed(ledger, types_named(job.plan.ledger)))
     outputs.table(documents_file(split.source, split.number), conformed(documents, types_named(job.plan.documents)))
     views = views_of(job.recipe)
-    tokens = {part: _write_part(outputs, split, part, batches, tokenizer, views) if batches else 0 for part in PARTS}
+    tokens = {part: write_part(outputs, split, part, batches, tokenizer, views) if batches else 0 for part in PARTS}
     pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
     counts = count_outcomes(ledger, step_names(job.recipe.source(split.source)))
     check_account(counts, split.key)
     return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
 
 
-def _write_part(
+def write_part(
     outputs: Outputs,
     split: Split,
     part: str,
-    batches: list[Encoded],
+    batches: Sequence[Encoded],
     tokenizer: Tokenizer,
     views: Sequence[View],
 ) -> int:
