@@ -161,7 +161,7 @@ def test_documents_that_go_in_several_times_are_encoded_as_often(tmp_path: Path)
     with (tmp_path / "in" / "web.jsonl").open("a", encoding="utf-8") as file:
         file.writelines(json.dumps({"text": text}) + "\n" for text in TEXTS[5:9])
     run = curate.run(path, out=tmp_path / "run", workers=0)
-    assert run.documents("web").collect()["times"].to_list().count(2) == 4
+    assert run.documents("web").collect()["times"].to_list().count(2) >= 4
     run.mix(NEW, apply=True, encode=True, workers=0)
     again = curate.run(recipe(tmp_path / "in", NEW_TOML, rest), out=tmp_path / "fresh", workers=0)
     assert files(run) == files(again)
