@@ -84,24 +84,43 @@ def documents(source: str, number: int) -> str:
     return f"{DOCUMENTS}/{source}/{number:05}.parquet"
 
 
-def tokenized(part: str, source: str, number: int, suffix: str = "") -> str:
+def pool(source: str, bucket: str | None) -> str:
+    """What the mixture draws from: a source, or a bucket of one. No name of a source has such a sign."""
+    return source if bucket is None else f"{source}@{bucket}"
+
+
+def source_of(pool: str) -> str:
+    return pool.partition("@")[0]
+
+
+def bucket_of(pool: str) -> str | None:
+    """None where a pool is a whole source."""
+    return pool.partition("@")[2] or None
+
+
+def tokenized(part: str, pool: str, number: int, suffix: str = "") -> str:
     """The shard of one split, or one of its views, before the mixture is known."""
-    return f"work/tokens/{part}/{source}/{number:05}{suffix}"
+    return f"work/tokens/{part}/{pool}/{number:05}{suffix}"
 
 
-def portion(key: str) -> str:
+def portion(key: str, pool: str) -> str:
     """How much of each document of a split is needed, where that is not all."""
-    return f"{PORTIONS}/{key}.parquet"
+    return f"{PORTIONS}/{key}{pool.removeprefix(source_of(pool))}.parquet"
 
 
-def numbering(part: str, source: str) -> str:
-    """Which final shard each split of a source becomes, int32 by the split's number."""
-    return f"{PORTIONS}/{part}.{source}.numbers"
+def numbering(part: str, pool: str) -> str:
+    """Which final shard each split of a pool becomes, int32 by the split's number."""
+    return f"{PORTIONS}/{part}.{pool}.numbers"
 
 
-def shard(part: str, source: str, number: int, suffix: str = "") -> str:
+def shard(part: str, pool: str, number: int, suffix: str = "") -> str:
     """A final shard, or one of its views."""
-    return f"{shards(part, source)}/{number:05}{suffix}"
+    return f"{shards(part, pool)}/{number:05}{suffix}"
+
+
+def pool_of_shard(name: str, part: str) -> str | None:
+    """Of the name of a final shard or of its view; None where it is of another part."""
+    return name.split("/")[2] if name.startswith(f"{TOKENS}/{part}/") else None
 
 
 def is_shard(name: str, suffix: str) -> bool:
@@ -109,6 +128,6 @@ def is_shard(name: str, suffix: str) -> bool:
     return name.startswith(f"{TOKENS}/") and name.count("/") == 3 and name.endswith(suffix)
 
 
-def shards(part: str, source: str) -> str:
-    """The folder of a source's final shards."""
-    return f"{TOKENS}/{part}/{source}"
+def shards(part: str, pool: str) -> str:
+    """The folder of the final shards of a source, or of a bucket of one."""
+    return f"{TOKENS}/{part}/{pool}"

@@ -30,7 +30,7 @@ from curate.pipeline.manifest import write_manifest
 from curate.pipeline.retokenized import bring_back, lacking_shards
 from curate.pipeline.run import do_and_mend, engine_of, silent, stages, timed
 from curate.pipeline.tokenizer import sample_weights
-from curate.recipe import Mix, Recipe, TokenizerChoice
+from curate.recipe import Mix, MixBy, Recipe, TokenizerChoice
 from curate.recipe_file import check_mix, load
 from curate.recipe_form import digest, to_toml
 from curate.run_files import FORMER_MANIFEST, MANIFEST, MIXTURE, NEXT_RECIPE, PORTIONS, RECIPE, TOKENS, WORK
@@ -90,7 +90,11 @@ def remix(run: RunFolder, mix: Mix) -> Remix:
 
     A tokenizer that the run has trained stays: what its sample's texts weighed is written into the recipe, where the
     new weights would have drawn another sample.
+
+    Raises:
+        UsageError: buckets are asked for that the run has not made; their weights may be others.
     """
+    _check_buckets(run.recipe.mix, mix)
     recipe = _with_tokenizer(run.store, run.recipe, mix)
     before = read_mixture(run.folder / MIXTURE).mixture
     available = {share.name: share.available for share in before.shares}
@@ -98,6 +102,20 @@ def remix(run: RunFolder, mix: Mix) -> Remix:
     # Behind what the mixture itself says stands what was held out of each source, which no mixture changes.
     notes = (*mixture.notes, *before.notes[len(old.notes) :])
     return Remix(recipe, replace(mixture, notes=notes), lacking_shards(run.store, run.plan))
+
+
+def _check_buckets(old: Mix, new: Mix) -> None:
+    for source in {**old.by, **new.by}:
+        before, after = ((by.column, by.edges, [*by.buckets]) if by else None for by in _both(source, old, new))
+        if before != after:
+            raise UsageError(
+                f"mix.by.{source}: the run has other buckets, into which documents go as they are tokenized; their "
+                "weights can be changed here, and other buckets need a new run"
+            )
+
+
+def _both(source: str, old: Mix, new: Mix) -> tuple[MixBy | None, MixBy | None]:
+    return old.by.get(source), new.by.get(source)
 
 
 def _with_tokenizer(store: Store, recipe: Recipe, mix: Mix) -> Recipe:

@@ -27,7 +27,6 @@ from curate.pipeline.tokenizer import run_tokenizer
 from curate.run_files import WORK
 from curate.run_files import documents as documents_file
 from curate.tokenize.encode import Tokenizer
-from curate.tokenize.own_views import views_of
 
 ENCODE = "encode"
 """The stage, which no run has: its records go once the files are there."""
@@ -80,9 +79,9 @@ def encode_split(job: Job) -> Made:
     with job.clock("encode"):
         batches = [_encoded(batch, tokenizer) for batch in documents.iter_slices(MAX_BATCH_DOCUMENTS)]
     with job.clock("write"):
-        outputs, views = job.outputs(), views_of(recipe)
+        outputs = job.outputs()
         for part in PARTS:
-            write_part(outputs, split, part, batches, tokenizer, views)
+            write_part(outputs, split, part, batches, tokenizer, recipe)
     if outputs.entries != dict(_expected(store, split)):
         raise CheckFailed(f"the documents of {split.key} give other tokens than the run has counted: curate verify")
     return Made(outputs, {})

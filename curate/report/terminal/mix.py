@@ -23,7 +23,7 @@ def mix_table(found: Mixing) -> Table:
     names = ("source", "held", "requested", "drawn", "tokens", "epochs", *(("before", "epochs ") if before else ()))
     for name in names:
         add_column(table, name, is_text=name == "source")
-    for share in asked.shares:
+    for share in (share for share in asked.shares if share.available or share.requested):  # no empty buckets
         table.add_row(*_cells(share), *_before(before.get(share.name)), style=_style(share, before.get(share.name)))
     return table
 
