@@ -136,9 +136,9 @@ class Run(RunFolder):
 
         With `apply` the run becomes what it would be if it had been run so, byte for byte, and nothing is tokenized
         again: final shards, mixture.json, the materialized sequence, recipe, plan and manifest are made anew. A run
-        without `keep_intermediate` has of sources under one epoch only the tokens that were drawn; `encode` allows to
-        make the others again from its documents. One that was interrupted goes on with the same call. `workers` and
-        `show` as in `curate.run`.
+        without `keep_intermediate` has of sources under one epoch only the tokens that were drawn; where more of them
+        is taken, `encode` allows to make the others again from its documents. One that was interrupted goes on with
+        the same call. `workers` and `show` as in `curate.run`.
 
         Raises:
             UsageError: the run is not complete, a value cannot be, or tokens are lacking and `encode` is not allowed.

@@ -41,6 +41,8 @@ TOKEN_BYTES = "tokens/token_bytes.bin"
 MIXED = "mixed"
 """The folder of the mixed sequence, beside those of the sources: no source can be called so."""
 
+FORMERS = "work/former"
+"""Final shards of the former mixture, where a run is mixed anew."""
 PORTIONS = "work/mix"
 """How much of each document is needed, and which final shard each split becomes."""
 
@@ -103,6 +105,11 @@ def tokenized(part: str, pool: str, number: int, suffix: str = "") -> str:
     return f"work/tokens/{part}/{pool}/{number:05}{suffix}"
 
 
+def former(part: str, pool: str, number: int, suffix: str = "") -> str:
+    """The final shard of one split, or one of its views, in a run that is mixed anew."""
+    return f"{FORMERS}/{part}/{pool}/{number:05}{suffix}"
+
+
 def portion(key: str, pool: str) -> str:
     """How much of each document of a split is needed, where that is not all."""
     return f"{PORTIONS}/{key}{pool.removeprefix(source_of(pool))}.parquet"
@@ -116,6 +123,12 @@ def numbering(part: str, pool: str) -> str:
 def shard(part: str, pool: str, number: int, suffix: str = "") -> str:
     """A final shard, or one of its views."""
     return f"{shards(part, pool)}/{number:05}{suffix}"
+
+
+def place_of_tokenized(name: str) -> tuple[str, str]:
+    """Part and pool of what `tokenized` has named."""
+    _, _, part, pool, _ = name.split("/")
+    return part, pool
 
 
 def pool_of_shard(name: str, part: str) -> str | None:

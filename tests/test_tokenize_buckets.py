@@ -296,6 +296,9 @@ def test_the_weights_of_buckets_change_without_tokenizing_again(folder: Path, tm
     path = write(folder, toml)
     path.write_text(path.read_text().replace("200_000", "150_000"))
     assert files(run) == files(curate.run(path, out=tmp_path / "fresh", workers=2))
+    run.mix({"tokens": 90_000}, apply=True, workers=0)
+    path.write_text(path.read_text().replace("150_000", "90_000"))
+    assert files(run) == files(curate.run(path, out=tmp_path / "less", workers=0))
     assert curate.verify(run).is_sound
     with pytest.raises(UsageError, match=r"mix.by.web: the run has other buckets.*need a new run"):
         run.mix({"by": {}})

@@ -25,6 +25,7 @@ from curate.engine.outputs import Origin, Outputs
 from curate.engine.plan import Plan, Split
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
+from curate.pipeline.former import former_origin, is_former
 from curate.pipeline.portions import (
     Portions,
     has_tokens,
@@ -197,9 +198,7 @@ def _place(
     """One final shard: a portion of what `tokenize` wrote, or all of it under a second name."""
     rows = _portion_of(store, split.key, pool)
     if rows is not None and (part == "train" or rows["tail"].sum() > 0):
-        # The document whose end is held out may itself stand among those held out, where no other was left.
-        origin = open_tokenized(store, split, "train", pool) or open_tokenized(store, split, "validation", pool)
-        assert origin is not None, "a part is taken of something"
+        origin, rows = _origin(store, split, part, pool, rows)
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
         write_portion(outputs, shard(part, pool, number), origin, rows, part, sizes, views)
         return
@@ -207,6 +206,16 @@ def _place(
     for suffix in suffixes(views):
         whole = Origin("tokenize", split.key, tokenized(part, pool, split.number, suffix))
         outputs.repeat(shard(part, pool, number, suffix), whole, written[whole.name])
+
+
+def _origin(store: Store, split: Split, part: str, pool: str, rows: pl.DataFrame) -> tuple[Path, pl.DataFrame]:
+    """The shard of which a portion is taken, and how much of each of its documents."""
+    if has_tokens(store, split, "train", pool) and is_former(store, split, pool):
+        return former_origin(store, split, pool, part, rows)
+    # The document whose end is held out may itself stand among those held out, where no other was left.
+    origin = open_tokenized(store, split, "train", pool) or open_tokenized(store, split, "validation", pool)
+    assert origin is not None, "a part is taken of something"
+    return origin, rows
 
 
 def _portion_of(store: Store, key: str, pool: str) -> pl.DataFrame | None:

@@ -7,9 +7,10 @@ A document that is cut has end-of-text at the end of either part; `documents/` k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan, Split
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
+from curate.pipeline.former import counted_documents, former_tail, is_former
 from curate.recipe import Recipe
 from curate.run_files import source_of, tokenized
 from curate.tokenize.backends import Backend
@@ -87,12 +89,19 @@ def _rows(store: Store, plan: Plan, pool: str, part: str) -> pl.DataFrame:
     """The documents that `tokenize` put into a part, in the order of the splits."""
     frames = [pl.DataFrame(schema=COLUMNS)]
     for split in plan.of(source_of(pool)):
-        path = open_tokenized(store, split, part, pool)
-        if path is not None:
-            table = pl.read_parquet(DOCUMENT_TABLE.beside(path), columns=["id", "tokens"])
+        table = _counted(store, split, part, pool)
+        if table is not None:
             here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
             frames.append(table.with_columns(*here, pl.Series("row", np.arange(table.height), dtype=pl.Int64)))
     return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
+
+
+def _counted(store: Store, split: Split, part: str, pool: str) -> pl.DataFrame | None:
+    """`id` and `tokens` of the documents of a shard; None where there is none."""
+    if part == "train" and has_tokens(store, split, part, pool) and is_former(store, split, pool):
+        return counted_documents(store, split, pool)
+    path = open_tokenized(store, split, part, pool)
+    return None if path is None else pl.read_parquet(DOCUMENT_TABLE.beside(path), columns=["id", "tokens"])
 
 
 def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Backend) -> Portions:
@@ -104,10 +113,7 @@ def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Rec
         return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
     row = documents.row(number, named=True)
-    path = open_tokenized(store, plan.split(row["split"]), row["part"], pool)
-    assert path is not None, "the row was read beside it"
-    shard = open_shard(path)
-    tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
+    tail = _tail(store, plan.split(row["split"]), pool, row, wanted, backend)
     is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
     is_it = pl.int_range(pl.len()) == number
     documents = documents.with_columns(
@@ -117,6 +123,15 @@ def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Rec
     )
     note = f"{pool} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
     return Portions(documents, is_cut=True, note=note)
+
+
+def _tail(store: Store, split: Split, pool: str, row: Mapping[str, Any], wanted: int, backend: Backend) -> int:
+    """How many tokens are at the end of the document that is held out."""
+    if row["part"] == "train" and is_former(store, split, pool):
+        return former_tail(store, split, pool)
+    path = open_tokenized(store, split, row["part"], pool)
+    assert path is not None, "the row was read beside it"
+    return cut_tail(open_shard(path).document(row["row"]), wanted, backend.pieces)
 
 
 def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:

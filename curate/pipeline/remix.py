@@ -25,7 +25,8 @@ from curate.engine.records import committed, forget_stage
 from curate.engine.sealed import opened
 from curate.engine.store import Store
 from curate.engine.supervisor import Show, Supervisor
-from curate.errors import RunConflict, UsageError
+from curate.errors import CheckFailed, RottenFile, RunConflict, UsageError
+from curate.pipeline.former import is_enough
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.retokenized import bring_back, lacking_shards
 from curate.pipeline.run import do_and_mend, engine_of, silent, stages, timed
@@ -33,7 +34,7 @@ from curate.pipeline.tokenizer import sample_weights
 from curate.recipe import Mix, MixBy, Recipe, TokenizerChoice
 from curate.recipe_file import check_mix, load
 from curate.recipe_form import digest, to_toml
-from curate.run_files import FORMER_MANIFEST, MANIFEST, MIXTURE, NEXT_RECIPE, PORTIONS, RECIPE, TOKENS, WORK
+from curate.run_files import FORMER_MANIFEST, FORMERS, MANIFEST, MIXTURE, NEXT_RECIPE, PORTIONS, RECIPE, TOKENS, WORK
 from curate.run_folder import RunFolder
 from curate.steps.deciding_files import check_as_planned, view_files
 from curate.tokenize.mix import Mixture, read_mixture
@@ -101,7 +102,14 @@ def remix(run: RunFolder, mix: Mix) -> Remix:
     mixture, old = plan_mix(available, mix), plan_mix(available, run.recipe.mix)
     # Behind what the mixture itself says stands what was held out of each source, which no mixture changes.
     notes = (*mixture.notes, *before.notes[len(old.notes) :])
-    return Remix(recipe, replace(mixture, notes=notes), lacking_shards(run.store, run.plan))
+    lacking = lacking_shards(run.store, run.plan, _enough(before, mixture))
+    return Remix(recipe, replace(mixture, notes=notes), lacking)
+
+
+def _enough(before: Mixture, then: Mixture) -> set[str]:
+    """The pools of which the run's final shards hold all that another mixture takes."""
+    shares = {share.name: share for share in then.shares}
+    return {share.name for share in before.shares if is_enough(share, shares[share.name])}
 
 
 def _check_buckets(old: Mix, new: Mix) -> None:
@@ -163,11 +171,16 @@ def _begin(store: Store, recipe: Recipe, encode: bool) -> None:
         if store.read(NEXT_RECIPE) != wanted:
             raise RunConflict("another new mixture was begun and is not done: curate mix RUN --apply goes on with that")
         return
-    lacking = lacking_shards(store, plan)
+    lacking = lacking_shards(store, plan, _enough_for(store, recipe.mix))
     if lacking and not encode:
         raise UsageError(lacking_sentence(lacking))
     store.write(FORMER_MANIFEST, store.read(MANIFEST))
     store.write(NEXT_RECIPE, wanted)
+
+
+def _enough_for(store: Store, mix: Mix) -> set[str]:
+    before = read_mixture(store.fetch(MIXTURE)).mixture
+    return _enough(before, plan_mix({share.name: share.available for share in before.shares}, mix))
 
 
 def lacking_sentence(lacking: Mapping[str, tuple[int, int]]) -> str:
@@ -188,22 +201,30 @@ def _go_on(supervisor: Supervisor) -> None:
         store.remove(MANIFEST)
         store.tidy()
         with timed(supervisor):
-            bring_back(supervisor, plan)
             if not is_switched:
+                if store.stamp(MIXTURE) is not None:
+                    bring_back(supervisor, plan, _enough_for(store, load(store.fetch(NEXT_RECIPE)).mix))
                 _switch(store, plan)
             recipe, plan = open_run(store)
-            do_and_mend(supervisor, recipe, plan, [stage for stage in stages(recipe) if stage.name in AFTER])
+            _do(supervisor, recipe, plan)
         store.tidy()
         models = opened(store.read(FORMER_MANIFEST), FORMER_MANIFEST)["models"]
         write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)], models=models)
-    if not is_kept:
-        store.remove(WORK)
+    store.remove(FORMERS if is_kept else WORK)
     store.remove(FORMER_MANIFEST)
     store.remove(NEXT_RECIPE)
 
 
+def _do(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
+    try:
+        do_and_mend(supervisor, recipe, plan, [stage for stage in stages(recipe) if stage.name in AFTER])
+    except RottenFile as rotten:  # of what the stages before have left, which are not done again here
+        raise CheckFailed(f"{rotten}; a run with another --out makes it anew") from rotten
+
+
 def _switch(store: Store, plan: Plan) -> None:
     """What the old mixture decided goes, and the run's papers ask for the new one; the plan last, as it says so."""
+    store.remove(MIXTURE)  # first: it says that final shards are whole, and work/ need not have all of them yet
     for stage in AFTER:
         forget_stage(store, stage)
     for name in (TOKENS, PORTIONS):

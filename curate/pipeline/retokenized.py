@@ -2,13 +2,15 @@
 
 done/tokenize/<split> ─▶ its files in work/, by size and SHA-256 ─┬▶ still there: the run kept them
                                                                   ├▶ a final shard of the split: a second name
-                                                                  └▶ nowhere as a whole: encoded anew from documents/
+                                                                  ├▶ a part of them, and no more is needed: work/former/
+                                                                  └▶ nowhere: encoded anew from documents/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import polars as pl
@@ -24,7 +26,7 @@ from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
 from curate.pipeline.tokenize import MAX_BATCH_DOCUMENTS, PARTS, Encoded, write_part
 from curate.pipeline.tokenizer import run_tokenizer
-from curate.run_files import WORK
+from curate.run_files import WORK, former, place_of_tokenized, pool_of_shard
 from curate.run_files import documents as documents_file
 from curate.tokenize.encode import Tokenizer
 
@@ -34,28 +36,30 @@ ENCODE = "encode"
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Of one split. `repeated`: by the name that a file is to have, the final shard's that has its content; `lacking`:
-    the names of those whose content nobody has."""
+    """Of the files of one split. `repeated`: by the name that a file is to have, that of a final shard with its content
+    or, where that is enough, with what the former mixture has drawn. `lacking`: names whose content nobody has."""
 
     repeated: Mapping[str, str]
     lacking: tuple[str, ...]
 
 
-def lacking_shards(store: Store, plan: Plan) -> dict[str, tuple[int, int]]:
-    """By source that lacks some: of how many of its splits, and how many it has; by names and sizes."""
+def lacking_shards(store: Store, plan: Plan, enough: Set[str]) -> dict[str, tuple[int, int]]:
+    """By source that lacks some: of how many of its splits, and how many it has; by names and sizes. Of the pools in
+    `enough` what was drawn of training documents is enough."""
     counts: dict[str, tuple[int, int]] = {}
     for split in plan.splits:
         lacks, splits = counts.get(split.source, (0, 0))
-        counts[split.source] = (lacks + bool(_find(store, split).lacking), splits + 1)
+        counts[split.source] = (lacks + bool(_find(store, split, enough).lacking), splits + 1)
     return {source: found for source, found in counts.items() if found[0]}
 
 
-def bring_back(supervisor: Supervisor, plan: Plan) -> None:
-    """Every file of `tokenize` in work/ is there again, and as it was written: what is nowhere is encoded anew."""
+def bring_back(supervisor: Supervisor, plan: Plan, enough: Set[str]) -> None:
+    """Every file of `tokenize` in work/ is there again, and as it was written, or in `enough` pools what was drawn of
+    them beside: what is nowhere is encoded anew."""
     store = supervisor.store
     anew = []
     for split in plan.splits:
-        found = _find(store, split, closely=True)
+        found = _find(store, split, enough, closely=True)
         if found.repeated:
             store.put(store.workspace(f"{ENCODE}.{split.key}"), found.repeated)
         if found.lacking:
@@ -92,20 +96,38 @@ def _encoded(documents: pl.DataFrame, tokenizer: Tokenizer) -> Encoded:
     return Encoded(documents, np.asarray(tokens), offsets, documents.clear())
 
 
-def _find(store: Store, split: Split, *, closely: bool = False) -> Whereabouts:
+def _find(store: Store, split: Split, enough: Set[str], *, closely: bool = False) -> Whereabouts:
     """`closely`: by a look at all content, and not at names and sizes only."""
-    repeated, lacking = {}, []
+    repeated: dict[str, str] = {}
+    lacking: list[str] = []
     final = read_one(store, "shards", split.key)
-    shards = final.outputs if final else {}
+    shards = {
+        name: entry for name, entry in (final.outputs if final else {}).items() if _has(store, name, entry, closely)
+    }
     for name, entry in _expected(store, split):
         if _has(store, name, entry, closely):
             continue
-        same = (other for other, its in shards.items() if its == entry and _has(store, other, entry, closely))
-        if (other := next(same, None)) is not None:
-            repeated[name] = other
+        if (same := next((other for other, its in shards.items() if its == entry), None)) is not None:
+            repeated[name] = same
         else:
             lacking.append(name)
+    places = {place_of_tokenized(name) for name in lacking}
+    is_damaged = any(store.stamp(name) for name in lacking)
+    if final and not is_damaged and all(part == "train" and pool in enough for part, pool in places):
+        # Either all of a shard or nothing: a view alone, which happens to be the same, would be half a shard.
+        return Whereabouts(_formers(split, {pool for _, pool in places}, repeated, final.outputs), ())
     return Whereabouts(repeated, tuple(lacking))
+
+
+def _formers(split: Split, pools: Set[str], repeated: Mapping[str, str], final: Iterable[str]) -> dict[str, str]:
+    """With the final shards of some pools under the names that they have as those of the former mixture."""
+    names = {name: other for name, other in repeated.items() if place_of_tokenized(name)[1] not in pools}
+    names |= {name: other for name, other in repeated.items() if place_of_tokenized(name)[0] == "validation"}
+    for name, part in product(final, PARTS):
+        pool, file = pool_of_shard(name, part), name.rpartition("/")[2]
+        if pool is not None and pool in pools:
+            names[former(part, pool, split.number, file[file.index(".") :])] = name
+    return names
 
 
 def _expected(store: Store, split: Split) -> Iterator[tuple[str, Entry]]:
