@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import curate
+from curate.cli import main
 from curate.errors import RecipeError, UsageError
 from curate.recipe import Mix, MixBy, MixStage
 from curate.recipe_file import load
@@ -226,7 +227,7 @@ def test_shares_of_sources_stay_and_epochs_follow_the_weights(ran: curate.Run, c
     assert epochs["web@middle"] / epochs["web@low"] == pytest.approx(5, rel=1e-3)
     assert epochs["books@from_500.0"] / epochs["books@below_500.0"] == pytest.approx(2, rel=1e-3)
     with pytest.raises(SystemExit):
-        curate.cli.main(["mix", str(ran.folder)])
+        main(["mix", str(ran.folder)])
     shown = capsys.readouterr().out
     assert "web@high" in shown
     assert "books@other" not in shown
