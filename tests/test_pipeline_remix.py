@@ -141,11 +141,13 @@ LESS_TOML = "tokens = 120_000\nweights = { web = 0.75, books = 0.2, notes = 0.05
 
 
 def test_less_of_every_source_is_taken_of_what_was_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of many splits, also of sources of which the end of a document is held out: nothing is encoded."""
+    """Of many splits, also of sources of which the end of a document is held out: nothing is encoded, no input read."""
     monkeypatch.setattr("curate.engine.plan.MIN_SPLIT_BYTES", 40_000)
     run = curate.run(recipe(tmp_path / "in", OLD), out=tmp_path / "run", workers=0)
     assert len(run.plan.splits) > 7
+    (tmp_path / "in").rename(tmp_path / "elsewhere")
     found = run.mix(LESS, apply=True, workers=2)
+    (tmp_path / "elsewhere").rename(tmp_path / "in")
     again = curate.run(recipe(tmp_path / "in", LESS_TOML), out=tmp_path / "fresh", workers=0)
     assert files(run) == files(again)
     assert "encode" not in json.loads((run.folder / "timing.json").read_text())["stages"]

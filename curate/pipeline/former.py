@@ -45,14 +45,12 @@ def is_former(store: Store, split: Split, pool: str) -> bool:
 def counted_documents(store: Store, split: Split, pool: str) -> pl.DataFrame:
     """`id` and `tokens` of the training documents, as the shard that `tokenize` wrote had them."""
     path = intact(store, "tokenize", split.key, documents_file(split.source, split.number))
-    documents = pl.read_parquet(path, columns=["id", "part", "token_count"])
-    more = [name for name in ("times", BUCKET) if name in pl.read_parquet_schema(path)]
-    if more:
-        documents = documents.hstack(pl.read_parquet(path, columns=more))
-    documents = documents.filter(pl.col("part") == "train")
+    there = pl.read_parquet_schema(path)
+    columns = [name for name in ("id", "part", "token_count", "times", BUCKET) if name in there]
+    documents = pl.read_parquet(path, columns=columns).filter(pl.col("part") == "train")
     if (bucket := bucket_of(pool)) is not None:
         documents = documents.filter(pl.col(BUCKET) == bucket)
-    if "times" in more:
+    if "times" in columns:
         documents = documents[repeated_order(documents["times"].to_numpy())]
     return documents.select("id", tokens="token_count")
 
