@@ -67,7 +67,7 @@ def main() -> None:
     options = parse_options()
     with tempfile.TemporaryDirectory(prefix="curate-faults-") as temporary:
         work = Path(temporary)
-        recipe = make_recipe(work / "in", options.files)
+        recipe = make_recipe(work / "in", options.files, options.documents)
         expected = digests(curate.run(recipe, out=work / "quiet", workers=1).folder)
         print(f"quiet run: {len(expected)} files", flush=True)
         bad = 0
@@ -87,16 +87,17 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--full-disks", type=int, default=5, help="trials on a file system of random size (needs root)")
     parser.add_argument("--flips", type=int, default=20, help="trials with a bit flipped between stages")
     parser.add_argument("--files", type=int, default=4, help="inputs, which are small, and the splits of large ones")
+    parser.add_argument("--documents", type=int, default=700, help="of all files; a kill has many taken one at a time")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
-def make_recipe(folder: Path, files: int) -> Path:
-    """Paragraphs of novels, some of them twice, over several files."""
+def make_recipe(folder: Path, files: int, documents: int) -> Path:
+    """Paragraphs of novels, a tenth of them twice, over several files."""
     folder.mkdir()
     texts = [" ".join(part.split()) for novel in NOVELS for part in novel.read_text(encoding="utf-8").split("\n\n")]
-    texts = [text for text in texts if len(text) > 100]
-    texts += texts[:200]
+    texts = [text for text in texts if len(text) > 100][: documents * 10 // 11]
+    texts += texts[: documents // 11]
     for number in range(files):
         rows = [json.dumps({"text": f"{text} Write to me@example.org."}) for text in texts[number::files]]
         (folder / f"{number}.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")

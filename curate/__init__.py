@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from curate.standalone.perplexity import convert_perplexity, score_perplexity, train_perplexity
     from curate.standalone.scrub import scrub_files
     from curate.standalone.subset import subset
+    from curate.standalone.tokenize import tokenize_files
     from curate.tokenize.torch_dataset import torch_dataset
     from curate.typed import Range
 
@@ -80,6 +81,7 @@ __all__ = [
     "signal",
     "signals",
     "subset",
+    "tokenize_files",
     "torch_dataset",
     "train",
     "train_classifier",
@@ -120,6 +122,7 @@ _HOMES = {
     "signal": "curate.filters.custom",
     "signals": "curate.api",
     "subset": "curate.standalone.subset",
+    "tokenize_files": "curate.standalone.tokenize",
     "torch_dataset": "curate.tokenize.torch_dataset",
     "train": "curate.api",
     "train_classifier": "curate.standalone.classifier",

@@ -40,7 +40,7 @@ FLOORS = [
 KERNELS = {"kernel", "part", "inner"}
 """The decorators of `curate.text.compiled`."""
 
-TRAINER_MAY_USE = {"curate.tokenize.shards", "curate.tokenize.mix", "curate.tokenize.encode"}
+TRAINER_MAY_USE = {f"curate.tokenize.{name}" for name in ("shards", "mix", "run_rows", "encode")}
 
 
 def modules() -> Iterator[Path]:

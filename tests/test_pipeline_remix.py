@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import curate
 from curate.cli import main
 from curate.engine.store import Store
-from curate.errors import Interrupted, RunConflict, UsageError
+from curate.errors import CheckFailed, Interrupted, RunConflict, UsageError
 from curate.pipeline import remix
 from curate.pipeline.former import is_enough
 from curate.pipeline.retokenized import lacking_shards
@@ -199,6 +199,22 @@ weights = { books = 1.0 }
     assert curate.verify(run).is_sound
     run.mix(recipe=recipe(folder, OLD), apply=True, workers=0)
     assert files(run) == files(kept)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_where_tokens_cannot_be_made_again_the_run_stays_as_it_was(
+    bare: curate.Run, tmp_path: Path, workers: int
+) -> None:
+    run = copy(bare, tmp_path)
+    path = run.folder / "documents/notes/00000.parquet"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(bytes(content))
+    before = files(run)
+    with pytest.raises(CheckFailed, match=r"notes.* is damaged.*; the run stays as it was"):
+        run.mix(NEW, apply=True, encode=True, workers=workers)
+    assert files(run) == before
+    assert not (run.folder / "work").exists()
 
 
 def test_documents_that_go_in_several_times_are_encoded_as_often(tmp_path: Path) -> None:

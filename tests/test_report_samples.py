@@ -11,7 +11,8 @@ import pytest
 
 import curate
 from curate.errors import UsageError
-from curate.tokenize.mix import Draw, read_mixture
+from curate.tokenize.mix import read_mixture
+from curate.tokenize.run_rows import RunRows
 from curate.tokenize.shards import open_shards
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
@@ -50,15 +51,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> curate.Run:
 def test_a_row_is_what_the_draw_gives_and_its_documents_say_so(run: curate.Run) -> None:
     record = read_mixture(run.folder / "tokens" / "mixture.json")
     arrays = {name: open_shards(run.folder / "tokens" / "train" / name) for name in ("news", "tales")}
-    draw = Draw(record.mixture, seed=3, row_length=64, held={name: len(array) for name, array in arrays.items()})
+    rows = RunRows(record.mixture, arrays, row_length=64, seed=3)
     ids = {name: array.documents()["id"].to_list() for name, array in arrays.items()}
     found = run.tokens(position=range(50), row_length=64, seed=3)
-    assert found.rows == draw.rows
+    assert found.rows == rows.rows
     for position in range(50):
-        source, epoch, start = (int(each[0]) for each in draw.locate(np.array([position])))
-        [row] = arrays[draw.sources[source]].gather(np.array([start]), 65)
+        [source], [row] = rows.gather(np.array([position], dtype=np.int64))
         parts = [part for part in found.parts if part.position == position]
-        assert {(part.source, part.epoch) for part in parts} == {(draw.sources[source], epoch)}
+        assert {(part.source, part.epoch) for part in parts} == {(rows.sources[source], rows.locate(position).epoch)}
         held = [arrays[part.source].document(ids[part.source].index(part.id))[part.begin : part.end] for part in parts]
         assert np.array_equal(np.concatenate(held), row)
         assert [(part.first, part.last) for part in parts] == [

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.tokenize.draw import assign_sources, derive, permute
-from curate.tokenize.mix import Draw, plan_mixture
+from curate.tokenize.mix import plan_mixture
+from curate.tokenize.run_rows import RunRows
+from curate.tokenize.shards import Shard, TokenArray
 from curate.tokenize.trace import InOrder
 from curate.tokenize.undraw import unassign_sources, unpermute
 
@@ -34,28 +38,44 @@ def test_a_row_is_found_at_the_position_that_it_was_drawn_for(rows: int, parts: 
         assert np.array_equal(found, positions[mine])
 
 
-HELD = {"web": 5_003, "books": 640, "code": 97}
+SIZES = {"web": [37, 5, 210] * 20, "books": [600, 40], "code": [97]}
 
 
-def draw(row_length: int, tokens: int) -> Draw:
-    mixture = plan_mixture(HELD, weights={"web": 0.5, "books": 0.4, "code": 0.1}, tokens=tokens, max_epochs=8)
-    return Draw(mixture, seed=5, row_length=row_length, held=HELD)
+def array_of(sizes: list[int], first: int) -> TokenArray:
+    """Documents of so many tokens, none of which stands twice."""
+    tokens = np.arange(first, first + sum(sizes), dtype=np.uint16)
+    return TokenArray((Shard(Path("00000.bin"), tokens, np.cumsum(sizes).astype(np.uint64)),))
+
+
+def rows_of(row_length: int, tokens: int) -> RunRows:
+    arrays = {name: array_of(sizes, 10_000 * number) for number, (name, sizes) in enumerate(SIZES.items())}
+    held = {name: len(array) for name, array in arrays.items()}
+    mixture = plan_mixture(held, weights={"web": 0.5, "books": 0.4, "code": 0.1}, tokens=tokens, max_epochs=8)
+    return RunRows(mixture, arrays, row_length=row_length, seed=5)
 
 
 @pytest.mark.parametrize("row_length", [1, 7, 64, 97, 500])
 def test_a_token_is_found_where_rows_show_it_and_nowhere_else(row_length: int) -> None:
-    drawn = draw(row_length, 6_000)
-    source, _, start = drawn.locate(np.arange(drawn.rows, dtype=np.int64))
+    drawn = rows_of(row_length, 6_000)
+    source, tokens = drawn.gather(np.arange(drawn.rows, dtype=np.int64))
     for number, name in enumerate(drawn.sources):
-        held = HELD[name]
+        held = sum(SIZES[name])
         for first, last in ((0, 1), (held - 1, held), (held // 3, held // 3 + 40), (0, held)):
-            wanted = np.arange(first, last)
-            expected = [
-                position
-                for position in np.flatnonzero(source == number).tolist()
-                if np.isin((start[position] + np.arange(row_length + 1)) % held, wanted).any()
-            ]
-            assert drawn.find(number, first, last).tolist() == expected
+            wanted = 10_000 * number + np.arange(first, last)
+            expected = np.flatnonzero((source == number) & np.isin(tokens, wanted).any(axis=1))
+            assert drawn.find(number, first, last).tolist() == expected.tolist()
+
+
+def test_a_located_row_is_what_is_gathered_beyond_the_end_of_the_plan_too() -> None:
+    drawn = rows_of(64, 6_000)
+    for position in (0, 5, drawn.rows - 1, drawn.rows, 3 * drawn.rows + 7):
+        [source], [tokens] = drawn.gather(np.array([position], dtype=np.int64))
+        located = drawn.locate(position)
+        runs = [
+            start + np.arange(length) for start, length in zip(located.runs.starts, located.runs.lengths, strict=True)
+        ]
+        assert located.source == source
+        assert np.array_equal(10_000 * source + np.concatenate(runs), tokens)
 
 
 @given(st.integers(1, 400), st.integers(1, 50), st.data())
@@ -65,6 +85,6 @@ def test_a_sequence_in_order_shows_a_token_in_its_row_and_as_the_target_of_the_o
     rows = InOrder("mixed", tokens, row_length)
     first = data.draw(st.integers(0, tokens - 1))
     last = data.draw(st.integers(first + 1, tokens))
-    _, _, start = rows.locate(np.arange(rows.rows, dtype=np.int64))
-    expected = [row for row, at in enumerate(start.tolist()) if at < last and at + row_length >= first]
+    starts = [int(rows.locate(row).runs.starts[0]) for row in range(rows.rows)]
+    expected = [row for row, at in enumerate(starts) if at < last and at + row_length >= first]
     assert rows.find(0, first, last).tolist() == expected

@@ -118,7 +118,7 @@ def same_weights(one: Path, other: Path) -> bool:
 def test_training_beats_the_unigram_baseline_on_held_out_text(run: Path, tmp_path: Path) -> None:
     settings = {**TINY, "width": 48, "context": 64, "batch_rows": 8, "micro_rows": 8, "evaluate_every": 1000}
     reports: list[StepReport] = []
-    result = train_short(run, tmp_path, steps=50, settings=settings, report=reports.append)
+    result = train_short(run, tmp_path, steps=100, settings=settings, report=reports.append)
     scores = {score.source: score for score in result.scores}
     assert scores["prose"].bits_per_byte < 0.95 * scores["prose"].unigram_bits_per_byte
     assert 4 < scores["prose"].unigram_bits_per_byte < 5.5

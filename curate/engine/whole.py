@@ -55,6 +55,21 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder beside it, which becomes it at the end; where anything fails nothing is left of it."""
+    part = target.with_name(f".{target.name}{PART}")
+    shutil.rmtree(part, ignore_errors=True)  # of one that was killed
+    part.mkdir()
+    try:
+        yield part
+        if target.exists():
+            target.rmdir()
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def second_name(origin: Path, target: Path) -> None:
     """The same bytes under a new name; a copy where the file system has no such names, or it is another one.
 

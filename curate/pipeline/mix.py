@@ -49,12 +49,11 @@ from curate.run_files import (
     tokenized,
 )
 from curate.tokenize.buckets import pools_of
-from curate.tokenize.encode import Tokenizer, token_bytes_file
+from curate.tokenize.encode import token_bytes_file, vocabulary_of
 from curate.tokenize.materialize import materialize
 from curate.tokenize.mix import (
     Mixture,
     MixtureRecord,
-    Vocabulary,
     mixture_json,
     read_mixture,
     read_token_bytes,
@@ -80,7 +79,7 @@ def mix_run(job: Job) -> Made:
         mixture = _mixture(recipe, whole)
         portions = {share.name: up_to_share(whole[share.name], share, recipe.seed) for share in mixture.shares}
         held = {name: portion.held for name, portion in portions.items()}
-        record = MixtureRecord(mixture, recipe.seed, _vocabulary(tokenizer, recipe), held)
+        record = MixtureRecord(mixture, recipe.seed, vocabulary_of(tokenizer, tokenizer_name(recipe)), held)
     with clock("write"):
         outputs = job.outputs()
         outputs.write(MIXTURE, mixture_json(record).encode())
@@ -157,17 +156,6 @@ def _mixture(recipe: Recipe, portions: Mapping[str, Portions]) -> Mixture:
     mixture = plan_mix(available, recipe.mix)
     notes = [portion.note for portion in portions.values() if portion.note]
     return replace(mixture, notes=(*mixture.notes, *notes))
-
-
-def _vocabulary(tokenizer: Tokenizer, recipe: Recipe) -> Vocabulary:
-    return Vocabulary(
-        size=tokenizer.vocab_size,
-        end_of_text=tokenizer.end_of_text,
-        end_of_text_token=tokenizer.end_of_text_token,
-        dtype="uint16" if tokenizer.dtype == np.uint16 else "uint32",
-        fingerprint=tokenizer.fingerprint,
-        tokenizer=tokenizer_name(recipe),
-    )
 
 
 def _places(

@@ -202,17 +202,33 @@ def _go_on(supervisor: Supervisor) -> None:
         store.tidy()
         with timed(supervisor):
             if not is_switched:
-                if store.stamp(MIXTURE) is not None:
-                    bring_back(supervisor, plan, _enough_for(store, load(store.fetch(NEXT_RECIPE)).mix))
+                _prepare(supervisor, plan, is_kept)
                 _switch(store, plan)
             recipe, plan = open_run(store)
             _do(supervisor, recipe, plan)
         store.tidy()
         models = opened(store.read(FORMER_MANIFEST), FORMER_MANIFEST)["models"]
         write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)], models=models)
+    _clear(store, is_kept)
+
+
+def _prepare(supervisor: Supervisor, plan: Plan, is_kept: bool) -> None:
+    """All tokens are back in work/, or the run is what it was."""
+    store = supervisor.store
+    if store.stamp(MIXTURE) is None:
+        return  # they are: see `_switch`
+    try:
+        bring_back(supervisor, plan, _enough_for(store, load(store.fetch(NEXT_RECIPE)).mix))
+    except (CheckFailed, RottenFile) as error:
+        store.write(MANIFEST, store.read(FORMER_MANIFEST))
+        _clear(store, is_kept)
+        raise CheckFailed(f"{error}; the run stays as it was") from error
+
+
+def _clear(store: Store, is_kept: bool) -> None:
     store.remove(FORMERS if is_kept else WORK)
     store.remove(FORMER_MANIFEST)
-    store.remove(NEXT_RECIPE)
+    store.remove(NEXT_RECIPE)  # last: while it is there, the same call goes on
 
 
 def _do(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:

@@ -64,9 +64,11 @@ def bring_back(supervisor: Supervisor, plan: Plan, enough: Set[str]) -> None:
             store.put(store.workspace(f"{ENCODE}.{split.key}"), found.repeated)
         if found.lacking:
             anew.append(Task(ENCODE, split.key, "curate.pipeline.retokenized:encode_split", split.size))
-    forget_stage(store, ENCODE)  # of one that was interrupted: what it has made was found, or is made again
-    supervisor.run_stage(anew)
-    forget_stage(store, ENCODE)
+    forget_stage(store, ENCODE)  # of one that was killed: what it has made was found, or is made again
+    try:
+        supervisor.run_stage(anew)
+    finally:
+        forget_stage(store, ENCODE)
 
 
 def encode_split(job: Job) -> Made:

@@ -163,7 +163,8 @@ def _tracer(run: RunFolder, sequence: SequenceOf) -> Tracer:
             raise UsageError(f"{run.folder} has no materialized mixture: materialize = true in [mix] writes one")
         mixed = open_shards(folder)
         return Tracer(InOrder(MIXED, len(mixed), sequence.row_length), {MIXED: mixed})
-    return Tracer(*open_rows(run.folder, row_length=sequence.row_length, seed=sequence.seed))
+    rows = open_rows(run.folder, row_length=sequence.row_length, seed=sequence.seed)
+    return Tracer(rows, rows.arrays)
 
 
 def _tokenizer(run: RunFolder, record: MixtureRecord) -> Tokenizer:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import polars as pl
 
-from curate.engine.whole import PART
+from curate.engine.whole import PART, whole_folder
 from curate.errors import UsageError, nearest
 from curate.run_files import DOCUMENTS, MIXED, MIXTURE, TOKEN_BYTES, TOKENS, shards, source_of
 from curate.run_folder import RunFolder
+from curate.standalone.outputs import check_new_folder
 from curate.tokenize.exports.format import PARTS, Format, Part, Unit, Wanted, snippet_of
 from curate.tokenize.exports.formats import find_format
 from curate.tokenize.exports.payload import count
@@ -69,7 +70,7 @@ def export(
         raise UsageError(f"the length of a row is {row_length}; it has at least one token")
     _check_target(target, run.folder)
     record = read_mixture(run.folder / MIXTURE)
-    with _whole_folder(target) as part, _units(run, record, sources, mixture, part) as units:
+    with whole_folder(target) as part, _units(run, record, sources, mixture, part) as units:
         wanted = Wanted(record.vocabulary, row_length, lambda unit, which: _texts(run.folder, unit, which))
         return _write_all(format, units, wanted, part, target)
 
@@ -90,25 +91,7 @@ def _write_all(format: Format, units: list[Unit], wanted: Wanted, folder: Path, 
 def _check_target(target: Path, run: Path) -> None:
     if run.resolve() in (target.resolve(), *target.resolve().parents):
         raise UsageError(f"{target} lies inside the run, whose files are its own; choose another --out")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} exists and is not an empty folder; name a new one")
-    if not target.parent.is_dir():
-        raise UsageError(f'there is no folder "{target.parent}" to write "{target.name}" into')
-
-
-@contextmanager
-def _whole_folder(target: Path) -> Iterator[Path]:
-    """A folder beside it, which becomes it at the end; where anything fails nothing is left of it."""
-    part = target.with_name(f".{target.name}{PART}")
-    shutil.rmtree(part, ignore_errors=True)  # of one that was killed
-    part.mkdir()
-    try:
-        yield part
-        if target.exists():
-            target.rmdir()
-        part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    check_new_folder(target)
 
 
 @contextmanager

@@ -43,6 +43,14 @@ def check_places(
             raise UsageError(f"{option} and {other} are one file, {path}; name two")
 
 
+def check_new_folder(target: Path) -> None:
+    """Raises UsageError where a folder that is to be written as a whole holds something, or has nowhere to stand."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} exists and is not an empty folder; name a new one")
+    if not target.parent.is_dir():
+        raise UsageError(f'there is no folder "{target.parent}" to write "{target.name}" into')
+
+
 def check_index(index: str | Path, *, patterns: Sequence[str], inputs: Iterable[str]) -> None:
     """Raises UsageError where a folder for an index is, or holds, something else."""
     folder = Path(index)

@@ -22,11 +22,11 @@ WEIGHT_BITS = 30
 
 
 class DrawnRows(NamedTuple):
-    """Where the rows at some positions come from: index of the source, epoch, first token."""
+    """Which rows stand at some positions: index of the source, epoch, number of the row in it (see `epoch_order`)."""
 
     source: npt.NDArray[np.int32]
     epoch: Int64s
-    start: Int64s
+    row: Int64s
 
 
 def count_rows(weights: Int64s, positions: Int64s) -> Int64s:
@@ -66,17 +66,15 @@ def assign_sources(positions: Int64s, *, rows: int, block: int, weights: Int64s,
     return source, turn * whole[source] + before[which, source] + slot - lower
 
 
-def place_rows(drawn: Int64s, *, held: Int64s, row_length: int, keys: Keys) -> tuple[Int64s, Int64s]:
-    """Epoch and first token of row number `drawn` of a source that holds `held` tokens: each row once an epoch.
+def rows_of_epoch(held: int, row_length: int) -> int:
+    """How many rows an epoch has: less than a row is left out of it, other tokens in each."""
+    return max(held // row_length, 1)
 
-    The source is a ring; an epoch cuts it at stride `row_length` from a starting point of its own, and shuffles.
-    """
-    epoch_rows = np.maximum(held // row_length, 1)
+
+def place_rows(drawn: Int64s, *, epoch_rows: Int64s, keys: Keys) -> tuple[Int64s, Int64s]:
+    """Epoch and row of row number `drawn` of a source whose epochs have `epoch_rows`: each row once an epoch."""
     epoch, number = np.divmod(drawn, epoch_rows)
-    epoch_keys = derive(keys, epoch)
-    row = permute(number, epoch_rows, epoch_keys)
-    phase = (scramble(epoch_keys ^ GOLDEN) % held.astype(U64)).astype(np.int64)
-    return epoch, (phase + row * row_length) % held  # less than a row is left out of an epoch, elsewhere in each
+    return epoch, permute(number, epoch_rows, derive(keys, epoch))
 
 
 def permute(index: Int64s, size: Int64s, keys: Keys) -> Int64s:

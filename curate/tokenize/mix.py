@@ -22,7 +22,7 @@ import numpy.typing as npt
 import xxhash
 
 from curate.errors import CheckFailed, UsageError, nearest
-from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, place_rows
+from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, place_rows, rows_of_epoch
 from curate.tokenize.rounding import round_to
 from curate.tokenize.staged_draw import assign_staged, row_stages, unassign_staged
 from curate.tokenize.undraw import unplace_rows
@@ -154,9 +154,9 @@ def _notes(
 class Draw:
     """The training sequence: position -> a row of `row_length` + 1 tokens of one source.
 
-    Rows overlap in one token: the last of a row is predicted in it, and given in the next. Shares hold to the row at
+    Shares hold to the row at
     the end of every block of rows (16, or 4 / smallest weight); within a source every row is drawn once an epoch, in
-    another order and cut at other places each time. Stages have weights of their own, and go on in each source where
+    another order each time. Stages have weights of their own, and go on in each source where
     the stage before has stopped.
     """
 
@@ -179,27 +179,30 @@ class Draw:
         stages = mixture.stages or (DrawnStage("", {share.name: share.tokens for share in drawn}),)
         key = np.uint64(xxhash.xxh3_64_intdigest(b"draw", seed=seed))
         self.stages = tuple(row_stages(stages, self.sources, self.rows, row_length, key))
-        self._held = np.array([held[name] for name in self.sources], dtype=np.int64)
+        self._epoch_rows = np.array([rows_of_epoch(held[name], row_length) for name in self.sources], dtype=np.int64)
         names = [xxhash.xxh3_64_intdigest(f"source/{name}".encode(), seed=seed) for name in self.sources]
-        self._source_keys = np.array(names, dtype=np.uint64)
+        self.source_keys = np.array(names, dtype=np.uint64)
+        """What rows of a source, and the documents in them, are shuffled by."""
 
     def locate(self, positions: npt.NDArray[np.int64]) -> DrawnRows:
-        """Of each position (int64[n]): index into `sources` int32[n], epoch int64[n], first token int64[n].
-
-        A row is `open_shards(…).gather([start], row_length + 1)`: the source is a ring, so every start is a valid one.
-        """
+        """Of each position (int64[n]): index into `sources` int32[n], epoch int64[n], row of that epoch int64[n]."""
         source, drawn = assign_staged(positions, self.stages)
-        held, keys = self._held[source], self._source_keys[source]
-        epoch, start = place_rows(drawn, held=held, row_length=self.row_length, keys=keys)
-        return DrawnRows(source.astype(np.int32), epoch, start)
+        epoch, row = place_rows(drawn, epoch_rows=self._epoch_rows[source], keys=self.source_keys[source])
+        return DrawnRows(source.astype(np.int32), epoch, row)
 
-    def find(self, source: int, first: int, last: int) -> npt.NDArray[np.int64]:
-        """The positions of the plan, in order, whose rows hold one of the tokens [first, last) of a source (by its
-        index in `sources`), inputs or last target."""
-        drawn = int(sum(stage.counts[source] for stage in self.stages))
-        held, key = int(self._held[source]), self._source_keys[source]
-        numbers, _ = unplace_rows(first, last, drawn=drawn, held=held, row_length=self.row_length, key=key)
-        return np.sort(unassign_staged(source, numbers, self.stages))
+    def epochs(self, source: int) -> int:
+        """How many epochs of a source, by its index in `sources`, the plan has; the last may be drawn in part."""
+        return -(-self._drawn(source) // int(self._epoch_rows[source]))
+
+    def find(self, source: int, epoch: npt.NDArray[np.int64], row: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The positions of the plan, in order, at which rows of epochs of a source stand; not all need be drawn."""
+        key, epoch_rows = self.source_keys[source], int(self._epoch_rows[source])
+        numbers = unplace_rows(epoch, row, epoch_rows=epoch_rows, key=key)
+        return np.sort(unassign_staged(source, numbers[numbers < self._drawn(source)], self.stages))
+
+    def _drawn(self, source: int) -> int:
+        """How many rows of a source the plan has."""
+        return int(sum(stage.counts[source] for stage in self.stages))
 
 
 @dataclass(frozen=True, slots=True)

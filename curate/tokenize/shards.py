@@ -20,6 +20,7 @@ from curate.engine.whole import OpenFile, plain_file
 from curate.errors import CheckFailed, UsageError
 from curate.tokenize.document_ends import DOCUMENT_ENDS, read_ends
 from curate.tokenize.document_table import DOCUMENT_TABLE, read_documents
+from curate.tokenize.epoch_order import TokenRuns
 from curate.tokenize.view import ShardDocuments, Tokens, View
 from curate.tokenize.views import PAYLOAD, VIEWS, write_views
 
@@ -157,6 +158,15 @@ class TokenArray:
         for row, start in zip(rows, starts, strict=True):
             self._copy(row, int(start) % len(self))
         return rows
+
+    def gather_runs(self, runs: TokenRuns, length: int) -> npt.NDArray[np.int64]:
+        """Row i is the tokens of its runs one after the other, `length` in all, as int64[n, length]."""
+        tokens = np.empty((len(runs.bounds) - 1) * length, dtype=np.int64)
+        filled = 0
+        for start, count in zip(runs.starts.tolist(), runs.lengths.tolist(), strict=True):
+            self._copy(tokens[filled : filled + count], start)
+            filled += count
+        return tokens.reshape(-1, length)
 
     def _copy(self, row: npt.NDArray[np.int64], start: int) -> None:
         filled = 0

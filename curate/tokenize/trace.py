@@ -1,7 +1,7 @@
 """From a training sample to the documents it is made of, and from a document to the samples that show it.
 
-position ─▶ Sequence.locate ─▶ tokens of a source ─▶ spans of documents
-document ─▶ its tokens ─▶ Sequence.find ─▶ positions, every epoch
+position ─▶ SampleRows.locate ─▶ runs of tokens of a source ─▶ spans of documents
+document ─▶ its tokens ─▶ SampleRows.find ─▶ positions, every epoch
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from curate.tokenize.mix import Draw
+from curate.tokenize.epoch_order import TokenRuns
+from curate.tokenize.run_rows import LocatedRow
 from curate.tokenize.shards import TokenArray
 
 
 class SampleRows(Protocol):
-    """A training sequence: rows of `row_length` tokens and the one that follows, each of one ring of tokens."""
+    """A training sequence: rows of so many tokens and the one that follows, each of one source's tokens."""
 
-    row_length: int
-    sources: Sequence[str]
+    @property
+    def sources(self) -> Sequence[str]: ...
 
-    def locate(self, positions: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
-        """Of each position: index into `sources`, epoch, first token."""
+    @property
+    def rows(self) -> int:
+        """Of the whole plan."""
         ...
+
+    def locate(self, position: int) -> LocatedRow: ...
 
     def find(self, source: int, first: int, last: int) -> npt.NDArray[np.int64]:
         """The positions whose rows hold one of the tokens [first, last) of a source, in order."""
@@ -39,9 +43,10 @@ class InOrder:
         self.sources, self.row_length = (name,), row_length
         self.rows = max(tokens // row_length, 1)
 
-    def locate(self, positions: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
-        epoch, row = np.divmod(positions, self.rows)
-        return np.zeros_like(epoch), epoch, row * self.row_length
+    def locate(self, position: int) -> LocatedRow:
+        epoch, row = divmod(position, self.rows)
+        whole = TokenRuns(np.array([row * self.row_length]), np.array([self.row_length + 1]), np.array([0, 1]))
+        return LocatedRow(0, epoch, whole)
 
     def find(self, source: int, first: int, last: int) -> npt.NDArray[np.int64]:
         low, high = -(-(first - self.row_length) // self.row_length), (last - 1) // self.row_length
@@ -66,24 +71,27 @@ class DocumentSpan(NamedTuple):
 class Tracer:
     """A training sequence and the tokens that it is of."""
 
-    rows: Draw | InOrder
+    rows: SampleRows
     arrays: Mapping[str, TokenArray]
 
     def spans(self, position: int) -> Iterator[DocumentSpan]:
         """The documents of which a row has tokens, in its order; the last token is the target of the one before."""
-        sources, epochs, starts = self.rows.locate(np.array([position], dtype=np.int64))
-        name = self.rows.sources[int(sources[0])]
-        array, at, filled = self.arrays[name], int(starts[0]), 0
-        length = self.rows.row_length + 1
-        while filled < length:
-            document = int(np.searchsorted(array.ends, at, side="right"))
+        source, epoch, runs = self.rows.locate(position)
+        name, filled = self.rows.sources[source], 0
+        for start, length in zip(runs.starts.tolist(), runs.lengths.tolist(), strict=True):
+            for document, begin, end in self._parts(self.arrays[name], start, length):
+                yield DocumentSpan(position, name, epoch, document, filled, filled + end - begin, begin, end)
+                filled += end - begin
+
+    def _parts(self, array: TokenArray, start: int, length: int) -> Iterator[tuple[int, int, int]]:
+        """The documents of a run of tokens: the number of each, and which of its tokens are there."""
+        while length:
+            document = int(np.searchsorted(array.ends, start, side="right"))
             begin = int(array.ends[document - 1]) if document else 0
-            taken = min(int(array.ends[document]) - at, length - filled)
-            yield DocumentSpan(
-                position, name, int(epochs[0]), document, filled, filled + taken, at - begin, at - begin + taken
-            )
-            filled += taken
-            at = (at + taken) % len(array)
+            taken = min(int(array.ends[document]) - start, length)
+            yield document, start - begin, start - begin + taken
+            length -= taken
+            start = (start + taken) % len(array)
 
     def positions(self, source: str, document: int) -> npt.NDArray[np.int64]:
         """Where a document is seen, once for every row of every epoch that has a token of it."""

@@ -1,6 +1,6 @@
-"""The draw backwards: at which positions of the training sequence a token of a source is seen.
+"""The draw backwards: at which positions of the training sequence rows of a source are seen.
 
-source, tokens [first, last) ─▶ rows of each epoch that hold one ─▶ numbers of drawn rows ─▶ block, slot ─▶ positions
+source, rows of epochs ─▶ numbers of drawn rows ─▶ block, slot ─▶ positions
 """
 
 from __future__ import annotations
@@ -8,49 +8,18 @@ from __future__ import annotations
 import numpy as np
 
 from curate.tokenize.draw import (
-    GOLDEN,
     ROUNDS,
     U64,
     Int64s,
     Keys,
     count_rows,
     derive,
-    scramble,
 )
 
 
-def unplace_rows(first: int, last: int, *, drawn: int, held: int, row_length: int, key: U64) -> tuple[Int64s, Int64s]:
-    """Of the `drawn` first rows of a source, the numbers of those that hold one of its tokens [first, last), and the
-    epoch of each; a row holds `row_length` tokens and the one that follows.
-
-    `place_rows` cuts the source, a ring, at another place in every epoch; what is of one epoch is computed at once.
-    """
-    epoch_rows = max(held // row_length, 1)
-    epochs = np.arange(-(-drawn // epoch_rows), dtype=np.int64)
-    keys = derive(key, epochs)
-    phases = (scramble(keys ^ GOLDEN) % U64(held)).astype(np.int64)
-    parts = [
-        _rows_over((first - phase) % held, last - first, held, row_length, epoch_rows) for phase in phases.tolist()
-    ]
-    epoch = np.repeat(epochs, [*map(len, parts)])
-    row = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-    number = epoch * epoch_rows + unpermute(row, np.full(len(row), epoch_rows, dtype=np.int64), keys[epoch])
-    is_drawn = number < drawn  # the last epoch may be drawn in part
-    return number[is_drawn], epoch[is_drawn]
-
-
-def _rows_over(begin: int, length: int, held: int, row_length: int, epoch_rows: int) -> Int64s:
-    """The rows of an epoch over a part of the ring, which begins `begin` tokens behind the epoch's first row."""
-    found: set[int] = set()
-    # A row's last token is the first of the next one; and behind the ring's end comes its beginning.
-    for start, stop in (
-        (begin, begin + length),
-        (begin - held, begin + length - held),
-        (begin + held, begin + length + held),
-    ):
-        low, high = max(-(-(start - row_length) // row_length), 0), min((stop - 1) // row_length, epoch_rows - 1)
-        found.update(range(low, high + 1))
-    return np.array(sorted(found), dtype=np.int64)
+def unplace_rows(epoch: Int64s, row: Int64s, *, epoch_rows: int, key: U64) -> Int64s:
+    """The numbers of the drawn rows that are these rows of these epochs: `place_rows` gives both back."""
+    return epoch * epoch_rows + unpermute(row, np.full(len(row), epoch_rows, dtype=np.int64), derive(key, epoch))
 
 
 def unassign_sources(source: int, drawn: Int64s, *, rows: int, block: int, weights: Int64s, key: U64) -> Int64s:

@@ -1,6 +1,6 @@
 """What a run folder gives a trainer: its tokens, and the rows of every step as a pure function of the position.
 
-    RUN/tokens/mixture.json ─▶ Draw ─▶ positions [i, i + n) ─▶ source, start ─▶ Rows(inputs, targets, sources)
+    RUN/tokens/mixture.json ─▶ RunRows ─▶ positions [i, i + n) ─▶ TrainRows(inputs, targets, sources)
 
 Nothing is remembered between calls, so batches are the same after a resume and for any split into micro-batches.
 """
@@ -20,7 +20,8 @@ from torch import Tensor
 
 from curate.errors import CheckFailed, UsageError
 from curate.run_files import MIXTURE, TOKEN_BYTES, shards
-from curate.tokenize.mix import Draw, MixtureRecord, read_mixture, read_token_bytes
+from curate.tokenize.mix import MixtureRecord, read_mixture, read_token_bytes
+from curate.tokenize.run_rows import RunRows
 from curate.tokenize.shards import TokenArray, open_shards
 
 
@@ -67,20 +68,14 @@ class Loader:
     """Rows of the training sequence by position; step s of batches of B rows is positions [s·B, (s + 1)·B)."""
 
     def __init__(self, data: TokenData, *, context: int, seed: int, device: torch.device) -> None:
-        held = {name: len(tokens) for name, tokens in data.train.items()}
-        self._draw = Draw(data.record.mixture, seed=seed, row_length=context, held=held)
-        self._arrays = [data.train[name] for name in self._draw.sources]
-        self._length = context + 1  # inputs, and the target of the last of them
+        self._rows = RunRows(data.record.mixture, data.train, row_length=context, seed=seed)
         self._vocab_size = data.record.vocabulary.size
         self._device = device
-        self.sources = self._draw.sources
+        self.sources = self._rows.sources
 
     def rows(self, first: int, count: int) -> TrainRows:
         """The rows at positions [first, first + count), on the device."""
-        source, _, start = self._draw.locate(np.arange(first, first + count, dtype=np.int64))
-        tokens = np.empty((count, self._length), dtype=np.int64)
-        for index in np.unique(source):
-            tokens[source == index] = self._arrays[index].gather(start[source == index], self._length)
+        source, tokens = self._rows.gather(np.arange(first, first + count, dtype=np.int64))
         check_ids(tokens, self._vocab_size)
         moved = move(tokens, self._device)
         return TrainRows(moved[:, :-1], moved[:, 1:], move(source.astype(np.int64), self._device))
