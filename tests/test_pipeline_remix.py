@@ -21,6 +21,7 @@ from curate.errors import CheckFailed, Interrupted, RunConflict, UsageError
 from curate.pipeline import remix
 from curate.pipeline.former import is_enough
 from curate.pipeline.retokenized import lacking_shards
+from curate.report.terminal.mix import mix_lines
 from curate.tokenize.choose import choose_tokens
 from curate.tokenize.mix import Share
 
@@ -194,6 +195,7 @@ weights = { books = 1.0 }
     run.mix(recipe=path, apply=True, workers=0)
     staged = curate.run(path, out=tmp_path / "staged", workers=0)
     assert files(run) == files(staged)
+    assert "Stage anneal, 30,000 tokens: books 100.00%" in [*mix_lines(run.mix())]
     run.mix({"materialize": False}, apply=True, workers=0)
     assert not (run.folder / "tokens/train/mixed").exists()
     assert curate.verify(run).is_sound
