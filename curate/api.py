@@ -1,6 +1,6 @@
 """What the command line can, as functions with the same names: they return values, print nothing, and never exit.
 
-recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · concerns
+recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · mix · concerns
                                            └─▶ verify · train ─▶ generate
 
 Each loads what it needs when it is called, so that `curate.Run(folder)` costs no more than to open the folder.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from curate.report.concerns import Concern
     from curate.report.fertility import Fertilities
     from curate.report.losses import Loss
+    from curate.report.mix import Mixing
     from curate.report.plan import Planned
     from curate.report.retune import Retuning
     from curate.report.samples import Samples
@@ -119,6 +120,34 @@ class Run(RunFolder):
         if step is not None:
             position = range(step * sequence.batch_rows, (step + 1) * sequence.batch_rows)
         return samples_at(self, [position] if isinstance(position, int) else [*(position or ())], sequence)
+
+    def mix(
+        self,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        recipe: str | Path | Recipe | None = None,
+        apply: bool = False,
+        encode: bool = False,
+        workers: int | None = None,
+        show: Show | None = None,
+    ) -> Mixing:
+        """How often the mixture draws each source; with `changes` to [mix], `{"tokens": 10**9}`, or the [mix] of
+        another `recipe`, what that would draw of the same tokens.
+
+        With `apply` the run becomes what it would be if it had been run so, byte for byte, and nothing is tokenized
+        again: final shards, mixture.json, the materialized sequence, recipe, plan and manifest are made anew. A run
+        without `keep_intermediate` has of sources under one epoch only the tokens that were drawn; where more of them
+        is taken, `encode` allows to make the others again from its documents. One that was interrupted goes on with
+        the same call. `workers` and `show` as in `curate.run`.
+
+        Raises:
+            UsageError: the run is not complete, a value cannot be, or tokens are lacking and `encode` is not allowed.
+            RunConflict: the run was made by another version, or another new mixture was begun and is not done.
+            RunLocked, MachineError, Interrupted: as in `curate.run`.
+        """
+        from curate.report.mix import mixing
+
+        return mixing(self, changes, recipe=recipe, apply=apply, encode=encode, workers=workers, show=show)
 
     def fertility(self, others: Sequence[str | Path] = (), *, sample_bytes: int = 1_000_000) -> Fertilities:
         """Bytes of text per token, by source and language, in the run's tokenizer and in others by their files."""

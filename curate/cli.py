@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-RESUMABLE = ("run", "train")
+RESUMABLE = ("run", "train", "mix")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -212,6 +213,34 @@ class MixStage:
 
 
 @dataclass(frozen=True, slots=True)
+class MixBy:
+    """How the share of a source is shared out among its documents: by the value of a column. Each value is a bucket
+    that is seen more or less often, as in Dolma 3's quality-aware upsampling."""
+
+    column: str
+    """Of documents/, or a signal of the ledger; text, whole numbers, true and false, or with `edges` any number."""
+    weights: Mapping[str, float] | tuple[float, ...]
+    """By value, how often its documents are seen beside the others: `{ high = 3, middle = 1, low = 0.2 }`; with `edges`
+    a list, one more than there are edges."""
+    edges: tuple[float, ...] = ()
+    """Numbers that rise, where buckets of numbers meet; a value on an edge is in the upper one."""
+    other: float = field(default=1.0, metadata={"range": (0.0, 1e9)})
+    """The weight of documents without a value, or with one that `weights` does not name."""
+
+    @property
+    def buckets(self) -> Mapping[str, float]:
+        """What the documents of each bucket weigh, by its name: a value, "0.2_to_0.5", or "other"."""
+        if isinstance(self.weights, Mapping):
+            return {**self.weights, OTHER_BUCKET: self.other}
+        names = [f"{low!r}_to_{high!r}" for low, high in pairwise(self.edges)]
+        ends = (f"below_{self.edges[0]!r}", f"from_{self.edges[-1]!r}")
+        return dict(zip((ends[0], *names, ends[1], OTHER_BUCKET), (*self.weights, self.other), strict=True))
+
+
+OTHER_BUCKET = "other"
+
+
+@dataclass(frozen=True, slots=True)
 class Mix:
     """Shares of tokens. Without `tokens`, as many are drawn as the sources hold; without `weights`, in proportion."""
 
@@ -231,6 +260,8 @@ class Mix:
     stage: tuple[MixStage, ...] = ()
     """Instead of `tokens` and `weights`: stages of the sequence, each a table `[[mix.stage]]` with its own. No source
     begins anew in a later stage: its epochs count on, and `max_epochs` holds for all stages together."""
+    by: Mapping[str, MixBy] = field(default_factory=dict)
+    """By source, a table `[mix.by.web]`: some of its documents are seen more often than others, within its share."""
 
     @property
     def overall_weights(self) -> Mapping[str, float]:
@@ -253,6 +284,8 @@ class TrainTokenizer:
     """Ids, with those of the 256 bytes and of the end of a text."""
     sample_bytes: int = field(default=50_000_000, metadata={"range": (1, 10_000_000_000)})
     """Of text that it is trained on, drawn from all sources as the mixture weighs them."""
+    sample_weights: Mapping[str, float] = field(default_factory=dict)
+    """By source, its share of that text, where it is another one than the mixture's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,24 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Mix, Recipe, Source, SourceLine, SourceLines, Step, nearest_place, recipe_error
+from curate.recipe import (
+    OTHER_BUCKET,
+    Mix,
+    MixBy,
+    Recipe,
+    Source,
+    SourceLine,
+    SourceLines,
+    Step,
+    TokenizerChoice,
+    nearest_place,
+    recipe_error,
+)
 from curate.run_files import MIXED
 from curate.toml_lines import value_lines
 from curate.toml_text import NotToml, decode_toml, parse_toml
@@ -276,15 +289,26 @@ def _check_names(recipe: Recipe) -> None:
         if folded[number] == MIXED:
             message = f'"{name}" is the folder of the mixed sequence, so no source can have this name'
             raise Mismatch(("source", number, "name"), message)
-    _check_mix(recipe.mix, names)
+    check_mix(recipe.mix, names)
+    if isinstance(recipe.tokenize.tokenizer, TokenizerChoice):
+        place = ("tokenize", "tokenizer", "train", "sample_weights")
+        _check_weights(recipe.tokenize.tokenizer.train.sample_weights, place, names)
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:
                 raise Mismatch(("dedup", key, number), f'unknown source "{name}"{nearest(name, names)}')
 
 
-def _check_mix(mix: Mix, sources: Sequence[str]) -> None:
+def check_mix(mix: Mix, sources: Sequence[str]) -> None:
+    """
+    Raises:
+        Mismatch: a weight of an unknown source, or values that exclude one another.
+    """
     _check_weights(mix.weights, ("mix", "weights"), sources)
+    for name, by in mix.by.items():
+        if name not in sources:
+            raise Mismatch(("mix", "by", name), f'buckets of the unknown source "{name}"{nearest(name, sources)}')
+        _check_by(by, ("mix", "by", name))
     if mix.weights and mix.temperature != 1:
         raise Mismatch(("mix", "temperature"), "a temperature makes weights of sizes, and here are weights already")
     if not mix.stage:
@@ -299,6 +323,33 @@ def _check_mix(mix: Mix, sources: Sequence[str]) -> None:
         if not stage.weights:
             raise Mismatch(place, f'the stage "{stage.name}" has no weights: which sources does it draw from?')
         _check_weights(stage.weights, (*place, "weights"), sources)
+
+
+def _check_by(by: MixBy, place: tuple[str | int, ...]) -> None:
+    """Edges rise and part as many buckets as there are weights; names of buckets can be those of folders."""
+    if isinstance(by.weights, Mapping) != (not by.edges):
+        told = "edges go with a list of weights, and values with a table of them"
+        raise Mismatch((*place, "weights"), f"{told}, found {describe(by.weights)} and edges {describe([*by.edges])}")
+    if not isinstance(by.weights, Mapping) and len(by.weights) != len(by.edges) + 1:
+        told = f"{len(by.edges)} edges part {len(by.edges) + 1} buckets"
+        raise Mismatch((*place, "weights"), f"{told}, found {len(by.weights)} weights")
+    if not all(low < high for low, high in pairwise((-math.inf, *by.edges, math.inf))):
+        raise Mismatch((*place, "edges"), f"edges are numbers that rise, found {describe([*by.edges])}")
+    if OTHER_BUCKET in by.weights:
+        told = f'of all values that are not named the weight is "{OTHER_BUCKET} = …" beside "column"'
+        raise Mismatch((*place, "weights", OTHER_BUCKET), told)
+    for name, weight in by.buckets.items():
+        if not (name.isprintable() and name.strip() == name and name and "/" not in name and len(name) <= MAX_NAME):
+            told = f'the value of a bucket names a folder: up to {MAX_NAME} characters without "/"'
+            raise Mismatch((*place, "weights"), f"{told}, found {describe(name)}")
+        if not 0 <= weight < math.inf:
+            raise Mismatch((*place, "weights", name), f"a weight is a number of at least 0, found {weight}")
+    if len({name.lower() for name in by.buckets}) < len(by.buckets):
+        raise Mismatch(
+            (*place, "weights"), "two values differ in capitals only, which folders of some file systems don't"
+        )
+    if not any(by.buckets.values()):
+        raise Mismatch((*place, "weights"), "the weights are all zero")
 
 
 def _check_weights(weights: Mapping[str, float], place: tuple[str | int, ...], sources: Sequence[str]) -> None:

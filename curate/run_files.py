@@ -14,6 +14,8 @@ RECIPE = "recipe.toml"
 PLAN = "plan.json"
 SPLITS, SPLIT_ENDS = "splits.jsonl", "splits.ends"
 MANIFEST = "manifest.json"
+NEXT_RECIPE, FORMER_MANIFEST = "recipe.next.toml", "manifest.former.json"
+"""While `curate mix --apply` is at work: what the run is to be, and what it was."""
 TIMING = "timing.json"
 REPORT = "report.html"
 PROFILE = "profile"
@@ -38,6 +40,11 @@ MIXTURE = "tokens/mixture.json"
 TOKEN_BYTES = "tokens/token_bytes.bin"
 MIXED = "mixed"
 """The folder of the mixed sequence, beside those of the sources: no source can be called so."""
+
+FORMERS = "work/former"
+"""Final shards of the former mixture, where a run is mixed anew."""
+PORTIONS = "work/mix"
+"""How much of each document is needed, and which final shard each split becomes."""
 
 Filtered = Literal["documents", "signatures", "ledger"]
 Part = Literal["train", "validation"]
@@ -79,24 +86,54 @@ def documents(source: str, number: int) -> str:
     return f"{DOCUMENTS}/{source}/{number:05}.parquet"
 
 
-def tokenized(part: str, source: str, number: int, suffix: str = "") -> str:
+def pool(source: str, bucket: str | None) -> str:
+    """What the mixture draws from: a source, or a bucket of one. No name of a source has such a sign."""
+    return source if bucket is None else f"{source}@{bucket}"
+
+
+def source_of(pool: str) -> str:
+    return pool.partition("@")[0]
+
+
+def bucket_of(pool: str) -> str | None:
+    """None where a pool is a whole source."""
+    return pool.partition("@")[2] or None
+
+
+def tokenized(part: str, pool: str, number: int, suffix: str = "") -> str:
     """The shard of one split, or one of its views, before the mixture is known."""
-    return f"work/tokens/{part}/{source}/{number:05}{suffix}"
+    return f"work/tokens/{part}/{pool}/{number:05}{suffix}"
 
 
-def portion(key: str) -> str:
+def former(part: str, pool: str, number: int, suffix: str = "") -> str:
+    """The final shard of one split, or one of its views, in a run that is mixed anew."""
+    return f"{FORMERS}/{part}/{pool}/{number:05}{suffix}"
+
+
+def portion(key: str, pool: str) -> str:
     """How much of each document of a split is needed, where that is not all."""
-    return f"work/mix/{key}.parquet"
+    return f"{PORTIONS}/{key}{pool.removeprefix(source_of(pool))}.parquet"
 
 
-def numbering(part: str, source: str) -> str:
-    """Which final shard each split of a source becomes, int32 by the split's number."""
-    return f"work/mix/{part}.{source}.numbers"
+def numbering(part: str, pool: str) -> str:
+    """Which final shard each split of a pool becomes, int32 by the split's number."""
+    return f"{PORTIONS}/{part}.{pool}.numbers"
 
 
-def shard(part: str, source: str, number: int, suffix: str = "") -> str:
+def shard(part: str, pool: str, number: int, suffix: str = "") -> str:
     """A final shard, or one of its views."""
-    return f"{shards(part, source)}/{number:05}{suffix}"
+    return f"{shards(part, pool)}/{number:05}{suffix}"
+
+
+def place_of_tokenized(name: str) -> tuple[str, str]:
+    """Part and pool of what `tokenized` has named."""
+    _, _, part, pool, _ = name.split("/")
+    return part, pool
+
+
+def pool_of_shard(name: str, part: str) -> str | None:
+    """Of the name of a final shard or of its view; None where it is of another part."""
+    return name.split("/")[2] if name.startswith(f"{TOKENS}/{part}/") else None
 
 
 def is_shard(name: str, suffix: str) -> bool:
@@ -104,6 +141,6 @@ def is_shard(name: str, suffix: str) -> bool:
     return name.startswith(f"{TOKENS}/") and name.count("/") == 3 and name.endswith(suffix)
 
 
-def shards(part: str, source: str) -> str:
-    """The folder of a source's final shards."""
-    return f"{TOKENS}/{part}/{source}"
+def shards(part: str, pool: str) -> str:
+    """The folder of the final shards of a source, or of a bucket of one."""
+    return f"{TOKENS}/{part}/{pool}"

@@ -125,7 +125,8 @@ def _listed(title: str, path: str, kind: type) -> Iterator[str]:
     if kind is not recipe.Recipe:
         hints = get_type_hints(kind)
         for name, below in _tables(kind):
-            title = f"`[[{path}.{name}]]`" if _is_list(hints[name]) else f"`[{path}.{name}]`"
+            named = f"{path}.{name}{'.SOURCE' if get_origin(hints[name]) is Mapping else ''}"
+            title = f"`[[{named}]]`" if _is_list(hints[name]) else f"`[{named}]`"
             yield from _listed(title, f"{path}.{name}", below)
 
 
@@ -193,10 +194,12 @@ def _one(hint: Any, limits: Any, path: str) -> str:
         return f"list of [`[[{path}]]`](#{re.sub(r'[^a-z_-]', '', path)})"
     if origin is tuple:
         return f"list of {_plural(arguments[0])}"
+    if origin is not None and issubclass(origin, Mapping) and _is_table(arguments[1]):
+        return f"by source a {_one(arguments[1], None, f'{path}.SOURCE')}"
     if origin is not None and issubclass(origin, Mapping):
         return f"table of {_plural(arguments[1])}"
     if _is_table(hint):
-        return f"table [`[{path}]`](#{re.sub(r'[^a-z_-]', '', path)})"
+        return f"table [`[{path}]`](#{re.sub(r'[^a-z_-]', '', path.lower())})"
     return NAMES[hint] + (_between(limits) if limits and hint in (int, float) else "")
 
 

@@ -42,6 +42,8 @@ PYTHON = {
     "why": "Run.why",
     "retune": "Run.retune",
     "tokens": "Run.tokens",
+    "mix": "Run.mix",
+    "tokenize": "tokenize_files",
     "fertility": "Run.fertility",
 }
 """What is called otherwise: a word of Python's own, a room of the package, or a question to a run."""

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     add_run(command)
     command.add_argument("--to", required=True, metavar="FORMAT", help=f"{LINKED}, {COPIED}")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the new folder")
-    words = "this source only; may be repeated (default: each source in a folder of its own)"
+    words = "this source only, or bucket of one (web@high); may be repeated (default: each in a folder of its own)"
     command.add_argument("--source", action="append", default=[], metavar="NAME", help=words)
     words = "the mixture as one sequence, with its repeats, instead of its sources"
     command.add_argument("--mixture", action="store_true", help=words)

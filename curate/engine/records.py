@@ -88,6 +88,11 @@ def forget(store: Store, stage: str, key: str) -> None:
     store.remove(done_record(stage, key))
 
 
+def forget_stage(store: Store, stage: str) -> None:
+    """All of its tasks are to be done again, or by nobody."""
+    store.remove(f"{DONE}/{stage}")
+
+
 def committed(store: Store, stage: str, key: str) -> Done:
     """The record of a task that a later stage builds on.
 

@@ -34,8 +34,15 @@ LIBRARIES = (
 )
 
 
-def write_manifest(store: Store, recipe: Recipe, plan: Plan, stages: list[str]) -> None:
-    """Gather the done records of all stages; the account must close for every source."""
+Models = list[dict[str, str]]
+"""Every file that decides, by name and checksum."""
+
+
+def write_manifest(
+    store: Store, recipe: Recipe, plan: Plan, stages: Sequence[str], *, models: Models | None = None
+) -> None:
+    """Gather the done records of all stages; the account must close for every source. `models` are those that the run
+    was made with, where they are known (default: looked at now)."""
     done = {stage: {task.key: task for task in read_done(store, stage)} for stage in stages}
     counts = _counts(done["tokenize"])  # the last stage that every document comes to: its account is of the whole way
     for source, count in counts.items():
@@ -50,7 +57,7 @@ def write_manifest(store: Store, recipe: Recipe, plan: Plan, stages: list[str]) 
         "recipe": digest(recipe),
         "curate": __version__,
         "libraries": {name: version(name) for name in LIBRARIES},
-        "models": _models(recipe),
+        "models": _models(recipe) if models is None else models,
         "records": _records(store),
         "inputs": _inputs(plan, done["filter"]),
         "outputs": {name: entry for name, entry in outputs.items() if not name.startswith(f"{WORK}/")},
@@ -95,8 +102,8 @@ def _digests(ranges: Sequence[tuple[int, int, str]]) -> dict[str, Any]:
     return {"ranges": [{"start": start, "end": end, "sha256": sha256} for start, end, sha256 in ranges]}
 
 
-def _models(recipe: Recipe) -> list[dict[str, str]]:
-    """Every file that decides: by name and checksum, without its place."""
+def _models(recipe: Recipe) -> Models:
+    """Without their places."""
     entries = [dataclasses.asdict(file) for file in deciding_files(recipe)]
     return [{key: value for key, value in entry.items() if key != "path"} for entry in entries]
 

@@ -3,12 +3,15 @@
 work/tokens/train/*/*.docs.parquet ─▶ portions, epochs by source ─▶ tokens/mixture.json
 work/tokens/<part>/<source>/NNNNN.* ─▶ all, or the portions that are needed ─▶ tokens/<part>/<source>/NNNNN.*
 tokens/train/<source>/* ─▶ repeated and shuffled ─▶ tokens/train/mixed/NNNNN.*
+
+A source whose documents are in buckets is several pools, `web@high` and so on, and each is what a source is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +20,12 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.engine.job import Job, Made
+from curate.engine.ledger import add_counts
 from curate.engine.outputs import Origin, Outputs
 from curate.engine.plan import Plan, Split
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
+from curate.pipeline.former import former_origin, is_former
 from curate.pipeline.portions import (
     Portions,
     has_tokens,
@@ -32,7 +37,18 @@ from curate.pipeline.portions import (
 from curate.pipeline.tokenize import PARTS
 from curate.pipeline.tokenizer import run_tokenizer, tokenizer_name
 from curate.recipe import Recipe
-from curate.run_files import MIXED, MIXTURE, TOKEN_BYTES, numbering, portion, shard, shards, tokenized
+from curate.run_files import (
+    MIXED,
+    MIXTURE,
+    TOKEN_BYTES,
+    numbering,
+    pool_of_shard,
+    portion,
+    shard,
+    source_of,
+    tokenized,
+)
+from curate.tokenize.buckets import pools_of
 from curate.tokenize.encode import token_bytes_file, vocabulary_of
 from curate.tokenize.materialize import materialize
 from curate.tokenize.mix import (
@@ -57,9 +73,8 @@ def mix_run(job: Job) -> Made:
     recipe, plan, store, clock = job.recipe, job.plan, job.store, job.clock
     tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
-        whole = {
-            source.name: portions_of(store, plan, source.name, recipe, tokenizer.backend) for source in recipe.sources
-        }
+        pools = [pool for source in recipe.sources for pool in pools_of(source.name, recipe.mix)]
+        whole = {pool: portions_of(store, plan, pool, recipe, tokenizer.backend) for pool in pools}
     with clock("mix"):
         mixture = _mixture(recipe, whole)
         portions = {share.name: up_to_share(whole[share.name], share, recipe.seed) for share in mixture.shares}
@@ -69,22 +84,22 @@ def mix_run(job: Job) -> Made:
         outputs = job.outputs()
         outputs.write(MIXTURE, mixture_json(record).encode())
         outputs.write(TOKEN_BYTES, token_bytes_file(tokenizer))
-        for taken in portions.values():
+        for pool, taken in portions.items():
             for split, rows in taken.parts():
-                outputs.table(portion(split), rows)
-        for part, source, places in _places(store, plan, portions):
-            outputs.write(numbering(part, source), places.tobytes())
+                outputs.table(portion(split, pool), rows)
+        for part, pool, places in _places(store, plan, portions):
+            outputs.write(numbering(part, pool), places.tobytes())
         return Made(outputs, _counts(mixture, whole))
 
 
 def _counts(mixture: Mixture, whole: Mapping[str, Portions]) -> dict[str, Any]:
     """`parts`: the tokens of sources of which the end of a document is held out; `tokenize` counted it as training."""
     drawn = {share.name: {"tokens": share.tokens, "epochs": share.epochs} for share in mixture.shares}
-    parts = {
-        name: {"train": portion.available, "validation": portion.held_out}
-        for name, portion in whole.items()
-        if portion.held_out
-    }
+    parts: dict[str, dict[str, int]] = {}
+    changed = {source_of(pool) for pool, taken in whole.items() if taken.tail}
+    for pool, taken in whole.items():
+        if (source := source_of(pool)) in changed:
+            add_counts(parts.setdefault(source, {}), {"train": taken.available, "validation": taken.held_out})
     return {"drawn": drawn, "tokens": mixture.tokens, "parts": parts}
 
 
@@ -92,11 +107,11 @@ def shards_of_split(job: Job) -> Made:
     """The final shards of one split: as `tokenize` wrote them, or with the part of each document that is needed."""
     outputs, views = job.outputs(), views_of(job.recipe)
     with job.clock("write"):
-        for part in PARTS:
-            number = _number(job.store, job.split, part)
+        for part, pool in product(PARTS, pools_of(job.split.source, job.recipe.mix)):
+            number = _number(job.store, job.split, part, pool)
             if number != NOWHERE:
                 # A second name where nothing changes: the tokens are not written again.
-                _place(job.store, outputs, job.split, part, number, views)
+                _place(job.store, outputs, job.split, part, pool, number, views)
     return Made(outputs, {})
 
 
@@ -126,13 +141,13 @@ def materialize_run(job: Job) -> Made:
 
 
 def _shard_folders(store: Store, plan: Plan) -> dict[str, Path]:
-    """By source, where the shards that are trained on lie: what is mixed is what was committed."""
-    folders = {}
+    """By pool, where the shards that are trained on lie: what is mixed is what was committed."""
+    folders: dict[str, Path] = {}
     for split in plan.splits:
         for name in committed(store, "shards", split.key).outputs:
             path = intact(store, "shards", split.key, name)
-            if name.startswith(f"{shards('train', split.source)}/"):
-                folders[split.source] = path.parent
+            if (pool := pool_of_shard(name, "train")) is not None:
+                folders[pool] = path.parent
     return folders
 
 
@@ -146,42 +161,53 @@ def _mixture(recipe: Recipe, portions: Mapping[str, Portions]) -> Mixture:
 def _places(
     store: Store, plan: Plan, portions: Mapping[str, Portions]
 ) -> Iterator[tuple[str, str, npt.NDArray[np.int32]]]:
-    """By part and source: the number of the shard of each split, int32 by the split's own number. Splits that have
+    """By part and pool: the number of the shard of each split, int32 by the split's own number. Splits that have
     tokens there are numbered without gaps, in their order; the others are NOWHERE."""
-    for source, taken in portions.items():
+    for pool, taken in portions.items():
         heads, tails = taken.splits_of("head"), taken.splits_of("tail")
-        splits = plan.of(source)
+        splits = plan.of(source_of(pool))
         # Where the end of a document is held out, it is all of the validation: `tokenize` chose no whole one.
-        held_out = tails or {split.key for split in splits if has_tokens(store, split, "validation")}
+        held_out = tails or {split.key for split in splits if has_tokens(store, split, "validation", pool)}
         for part, keys in (("train", heads), ("validation", held_out)):
             has_some = np.array([split.key in keys for split in splits], dtype=bool)
             # The first split that has tokens has the number 0, whatever stands before it.
-            yield part, source, np.where(has_some, np.cumsum(has_some) - 1, NOWHERE).astype("<i4")
+            yield part, pool, np.where(has_some, np.cumsum(has_some) - 1, NOWHERE).astype("<i4")
 
 
-def _number(store: Store, split: Split, part: str) -> int:
-    """Which shard of its source a split becomes, found without reading the places of the others."""
-    path = intact(store, "mix", "all", numbering(part, split.source))
+def _number(store: Store, split: Split, part: str, pool: str) -> int:
+    """Which shard of a pool a split becomes, found without reading the places of the others."""
+    path = intact(store, "mix", "all", numbering(part, pool))
     return int(np.memmap(path, dtype="<i4", mode="r")[split.number])
 
 
-def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int, views: Sequence[View]) -> None:
+def _place(
+    store: Store, outputs: Outputs, split: Split, part: str, pool: str, number: int, views: Sequence[View]
+) -> None:
     """One final shard: a portion of what `tokenize` wrote, or all of it under a second name."""
-    rows = _portion_of(store, split.key)
+    rows = _portion_of(store, split.key, pool)
     if rows is not None and (part == "train" or rows["tail"].sum() > 0):
-        # The document whose end is held out may itself stand among those held out, where no other was left.
-        origin = open_tokenized(store, split, "train") or open_tokenized(store, split, "validation")
-        assert origin is not None, "a part is taken of something"
+        origin, rows = _origin(store, split, part, pool, rows)
         sizes = read_token_bytes(intact(store, "mix", "all", TOKEN_BYTES))
-        write_portion(outputs, shard(part, split.source, number), origin, rows, part, sizes, views)
+        write_portion(outputs, shard(part, pool, number), origin, rows, part, sizes, views)
         return
     written = committed(store, "tokenize", split.key).outputs
     for suffix in suffixes(views):
-        whole = Origin("tokenize", split.key, tokenized(part, split.source, split.number, suffix))
-        outputs.repeat(shard(part, split.source, number, suffix), whole, written[whole.name])
+        whole = Origin("tokenize", split.key, tokenized(part, pool, split.number, suffix))
+        outputs.repeat(shard(part, pool, number, suffix), whole, written[whole.name])
 
 
-def _portion_of(store: Store, key: str) -> pl.DataFrame | None:
+def _origin(store: Store, split: Split, part: str, pool: str, rows: pl.DataFrame) -> tuple[Path, pl.DataFrame]:
+    """The shard of which a portion is taken, and how much of each of its documents."""
+    if has_tokens(store, split, "train", pool) and is_former(store, split, pool):
+        return former_origin(store, split, pool, part, rows)
+    # The document whose end is held out may itself stand among those held out, where no other was left.
+    origin = open_tokenized(store, split, "train", pool) or open_tokenized(store, split, "validation", pool)
+    assert origin is not None, "a part is taken of something"
+    return origin, rows
+
+
+def _portion_of(store: Store, key: str, pool: str) -> pl.DataFrame | None:
     """What is taken of a split's rows; None where all documents stay as they are."""
-    is_changed = portion(key) in committed(store, "mix", "all").outputs
-    return pl.read_parquet(intact(store, "mix", "all", portion(key))) if is_changed else None
+    name = portion(key, pool)
+    is_changed = name in committed(store, "mix", "all").outputs
+    return pl.read_parquet(intact(store, "mix", "all", name)) if is_changed else None

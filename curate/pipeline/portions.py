@@ -7,9 +7,10 @@ A document that is cut has end-of-text at the end of either part; `documents/` k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,8 +19,9 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan, Split
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
+from curate.pipeline.former import counted_documents, former_tail, is_former
 from curate.recipe import Recipe
-from curate.run_files import tokenized
+from curate.run_files import source_of, tokenized
 from curate.tokenize.backends import Backend
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
 from curate.tokenize.document_table import DOCUMENT_TABLE
@@ -33,11 +35,13 @@ COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.S
 
 @dataclass(frozen=True, slots=True)
 class Portions:
-    """`documents` of one source: `id`, its `split` and the `part` and `row` there, `tokens` of the whole document;
-    `head`, how many of them are trained on, and `tail`, how many at its end are held out. `note` says so where the end
-    of one is."""
+    """`documents` of one source, or of a bucket of one: `id`, its `split` and the `part` and `row` there, `tokens` of
+    the whole document; `head`, how many of them are trained on, and `tail`, how many at its end are held out. `note`
+    says so where the end of one is."""
 
     documents: pl.DataFrame
+    whole_held_out: int = 0
+    """Tokens of whole documents that are held out."""
     is_cut: bool = False
     note: str | None = None
 
@@ -50,8 +54,13 @@ class Portions:
         return Held(int((self.documents["head"] > 0).sum()), self.available)
 
     @property
-    def held_out(self) -> int:
+    def tail(self) -> int:
+        """Tokens at the end of a document that are held out, where no whole one is."""
         return int(self.documents["tail"].sum())
+
+    @property
+    def held_out(self) -> int:
+        return self.tail or self.whole_held_out
 
     def splits_of(self, part: str) -> set[str]:
         """The splits of which a "head" or "tail" is taken."""
@@ -63,44 +72,48 @@ class Portions:
         yield from ((frame["split"][0], frame.select("head", "tail")) for frame in frames)
 
 
-def portions_of(store: Store, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
-    """The documents of a source that are trained on; where validation is asked for, the end of one of them is held out
+def portions_of(store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Backend) -> Portions:
+    """The documents of a pool that are trained on; where validation is asked for, the end of one of them is held out
     if no document is, or if all are."""
-    whole = Portions(_rows(store, plan, source, "train"))
-    held_out = Portions(_rows(store, plan, source, "validation"))
+    held_out = Portions(_rows(store, plan, pool, "validation"))
+    whole = Portions(_rows(store, plan, pool, "train"), held_out.available)
     if not recipe.tokenize.validation or (whole.available and held_out.available):
         return whole
     if not held_out.available:
-        return _with_tail(whole, store, plan, source, recipe, backend)
-    portions = _with_tail(held_out, store, plan, source, recipe, backend)
+        return _with_tail(whole, store, plan, pool, recipe, backend)
+    portions = _with_tail(held_out, store, plan, pool, recipe, backend)
     return portions if portions.is_cut else whole
 
 
-def _rows(store: Store, plan: Plan, source: str, part: str) -> pl.DataFrame:
+def _rows(store: Store, plan: Plan, pool: str, part: str) -> pl.DataFrame:
     """The documents that `tokenize` put into a part, in the order of the splits."""
     frames = [pl.DataFrame(schema=COLUMNS)]
-    for split in plan.of(source):
-        path = open_tokenized(store, split, part)
-        if path is not None:
-            table = pl.read_parquet(DOCUMENT_TABLE.beside(path), columns=["id", "tokens"])
+    for split in plan.of(source_of(pool)):
+        table = _counted(store, split, part, pool)
+        if table is not None:
             here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
             frames.append(table.with_columns(*here, pl.Series("row", np.arange(table.height), dtype=pl.Int64)))
     return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
 
 
-def _with_tail(whole: Portions, store: Store, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
+def _counted(store: Store, split: Split, part: str, pool: str) -> pl.DataFrame | None:
+    """`id` and `tokens` of the documents of a shard; None where there is none."""
+    if part == "train" and has_tokens(store, split, part, pool) and is_former(store, split, pool):
+        return counted_documents(store, split, pool)
+    path = open_tokenized(store, split, part, pool)
+    return None if path is None else pl.read_parquet(DOCUMENT_TABLE.beside(path), columns=["id", "tokens"])
+
+
+def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Backend) -> Portions:
     documents = whole.documents
     hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
     chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
     if chosen is None:
-        note = f"{source} has no validation tokens: its documents are too short to hold out the end of one"
+        note = f"{pool} has no validation tokens: its documents are too short to hold out the end of one"
         return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
     row = documents.row(number, named=True)
-    path = open_tokenized(store, plan.split(row["split"]), row["part"])
-    assert path is not None, "the row was read beside it"
-    shard = open_shard(path)
-    tail = cut_tail(shard.document(row["row"]), wanted, backend.pieces)
+    tail = _tail(store, plan.split(row["split"]), pool, row, wanted, backend)
     is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
     is_it = pl.int_range(pl.len()) == number
     documents = documents.with_columns(
@@ -108,8 +121,17 @@ def _with_tail(whole: Portions, store: Store, plan: Plan, source: str, recipe: R
         pl.when(is_same).then(pl.col("tokens") - tail + 1).otherwise("head").alias("head"),
         pl.when(is_it).then(tail).otherwise(0).cast(pl.Int64).alias("tail"),
     )
-    note = f"{source} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
+    note = f"{pool} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
     return Portions(documents, is_cut=True, note=note)
+
+
+def _tail(store: Store, split: Split, pool: str, row: Mapping[str, Any], wanted: int, backend: Backend) -> int:
+    """How many tokens are at the end of the document that is held out."""
+    if row["part"] == "train" and is_former(store, split, pool):
+        return former_tail(store, split, pool)
+    path = open_tokenized(store, split, row["part"], pool)
+    assert path is not None, "the row was read beside it"
+    return cut_tail(open_shard(path).document(row["row"]), wanted, backend.pieces)
 
 
 def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
@@ -166,19 +188,19 @@ def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
     return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
 
 
-def open_tokenized(store: Store, split: Split, part: str) -> Path | None:
+def open_tokenized(store: Store, split: Split, part: str, pool: str) -> Path | None:
     """The shard that `tokenize` has written of a split, as it was written; None where the split has no such tokens.
 
     Raises:
         RottenFile: one of its files is not as it was committed.
     """
-    if not has_tokens(store, split, part):
+    if not has_tokens(store, split, part, pool):
         return None
-    names = [tokenized(part, split.source, split.number, suffix) for suffix in suffixes()]
+    names = [tokenized(part, pool, split.number, suffix) for suffix in suffixes()]
     payload, *_ = (intact(store, "tokenize", split.key, name) for name in names)
     return payload
 
 
-def has_tokens(store: Store, split: Split, part: str) -> bool:
+def has_tokens(store: Store, split: Split, part: str, pool: str) -> bool:
     """Whether `tokenize` has written tokens of a split for a part."""
-    return tokenized(part, split.source, split.number, PAYLOAD) in committed(store, "tokenize", split.key).outputs
+    return tokenized(part, pool, split.number, PAYLOAD) in committed(store, "tokenize", split.key).outputs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,15 +30,15 @@ from curate.engine.store import Store, place_of
 from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
-from curate.errors import CheckFailed, MachineError, RottenFile, UsageError
+from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, UsageError
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
-from curate.recipe import Recipe, TokenizerChoice
+from curate.recipe import Limits, Recipe, TokenizerChoice
 from curate.recipe_file import opened
 from curate.recipe_form import to_toml
-from curate.run_files import LOCK, MANIFEST, RECIPE, WORK
+from curate.run_files import LOCK, MANIFEST, NEXT_RECIPE, RECIPE, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.source_reader import has_own_reader
@@ -101,9 +101,8 @@ def run(
     with machine_errors(folder):
         _check_folder(folder)
         store = PosixStore(folder.absolute())  # a user's function may go to another folder
-        count = available_cores() if workers is None else workers
-        engine = LocalEngine(store, count, resolved.limits) if count else InlineEngine(store)
-        run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or _silent, profile=profile)
+        engine = engine_of(store, workers, resolved.limits)
+        run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or silent, profile=profile)
     return RunFolder(folder)
 
 
@@ -133,7 +132,13 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _silent(progress: Progress | Said) -> None:
+def engine_of(store: Store, workers: int | None, limits: Limits) -> Engine:
+    """As many worker processes as there are cores, or as are asked for; with 0 all is done in this one."""
+    count = available_cores() if workers is None else workers
+    return LocalEngine(store, count, limits) if count else InlineEngine(store)
+
+
+def silent(progress: Progress | Said) -> None:
     pass
 
 
@@ -146,6 +151,9 @@ def _check_folder(folder: Path) -> None:
 
 def _begin(store: Store, recipe: Recipe) -> Plan:
     """The plan of the run: a new one, or the one that it began with."""
+    if store.stamp(NEXT_RECIPE) is not None:
+        place = place_of(store)
+        raise RunConflict(f"a new mixture of {place} was begun and is not done: curate mix {place} --apply goes on")
     plan = make_plan(recipe)
     old = read_plan(store)
     if old is None:
@@ -163,8 +171,8 @@ def _begin(store: Store, recipe: Recipe) -> Plan:
 def _work(supervisor: Supervisor, recipe: Recipe, plan: Plan, keep_intermediate: bool) -> None:
     store = supervisor.store
     store.tidy()
-    with _timed(supervisor):
-        _do_and_mend(supervisor, recipe, plan)
+    with timed(supervisor):
+        do_and_mend(supervisor, recipe, plan, stages(recipe))
     store.tidy()  # a worker killed in the midst of a record leaves half of it, and the manifest names all that is there
     # Outside of the clock, whose account is written before it: the manifest is the last file, and says all is there.
     write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)])
@@ -172,23 +180,30 @@ def _work(supervisor: Supervisor, recipe: Recipe, plan: Plan, keep_intermediate:
         store.remove(WORK)
 
 
-def _do_and_mend(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
-    """All stages. Where a task finds a file damaged that another one wrote, that one is done again before."""
+def do_and_mend(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage]) -> None:
+    """Some stages, or all. Where a task finds a file damaged that another one of them wrote, that one is done again
+    before.
+
+    Raises:
+        RottenFile: the file is of a stage that was not asked for.
+    """
     for _ in range(MAX_ROTTEN):
         try:
-            _run_stages(supervisor, recipe, plan)
-            _check_records(supervisor.store, recipe, plan)
+            _run_stages(supervisor, recipe, plan, asked)
+            _check_records(supervisor.store, plan, asked)
             return
         except RottenFile as rotten:
             supervisor.close()  # no worker may go on with what it has read of the damaged file
+            if rotten.stage not in {stage.name for stage in asked}:
+                raise
             forget(supervisor.store, rotten.stage, rotten.key)
     place = place_of(supervisor.store)
     raise MachineError(f"files in {place} keep changing between stages; is its disk failing?")
 
 
-def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
+def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage]) -> None:
     """All tasks that are not done, stage by stage."""
-    for stage in stages(recipe):
+    for stage in asked:
         # Names of records alone: whether what they say is whole is asked by who builds on it, and at the end of all.
         done = keys_done(supervisor.store, stage.name)
         supervisor.run_stage([_task(stage, plan, key) for key in _keys(stage, plan) if key not in done])
@@ -196,10 +211,10 @@ def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan) -> None:
             _check_user_errors(supervisor.store, recipe, plan)
 
 
-def _check_records(store: Store, recipe: Recipe, plan: Plan) -> None:
+def _check_records(store: Store, plan: Plan, asked: Sequence[Stage]) -> None:
     """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since, and all
     that they name is there."""
-    for stage in stages(recipe):
+    for stage in asked:
         for key in _keys(stage, plan):
             check_there(store, committed(store, stage.name, key))
 
@@ -226,7 +241,7 @@ def _task(stage: Stage, plan: Plan, key: str) -> Task:
 
 
 @contextmanager
-def _timed(supervisor: Supervisor) -> Iterator[None]:
+def timed(supervisor: Supervisor) -> Iterator[None]:
     """Let go of the workers and write the account of time, however the work ends."""
     started, cpu = time.perf_counter(), time.process_time()
     try:

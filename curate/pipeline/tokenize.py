@@ -2,13 +2,14 @@
 
 work/filter/<split>.documents ─▶ without copies and cut parts ─▶ scrub ─▶ documents/<source>/NNNNN.parquet
                                                           └──▶ tokens ─▶ work/tokens/<part>/<source>/NNNNN.*
+                                                                         by [mix.by] …/<source>@<bucket>/NNNNN.*
 work/filter/<split>.ledger ─▶ final outcomes ─▶ ledger/<source>/NNNNN.parquet
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -25,21 +26,24 @@ from curate.pipeline.filtered import open_filtered
 from curate.pipeline.portions import write_tokens
 from curate.pipeline.survivors import Left, as_gone, what_is_left
 from curate.pipeline.tokenizer import keyed_share, run_tokenizer
-from curate.recipe import Recipe
+from curate.recipe import MixBy, Recipe
+from curate.run_files import bucket_of, tokenized
 from curate.run_files import documents as documents_file
 from curate.run_files import ledger as ledger_file
-from curate.run_files import tokenized
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
 from curate.steps.deciding_files import check_as_planned, view_files
 from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
+from curate.tokenize.buckets import BUCKET, buckets_of, pools_of
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.own_views import views_of
 from curate.tokenize.rehydrate import repeated_order, times_by_size
 from curate.tokenize.view import View
 
 PARTS = ("train", "validation")
+SIGNAL = "_mix_by"
+"""A column of the ledger that buckets go by, among those of documents until they are written."""
 MAX_BATCH_DOCUMENTS = 500
 MAX_BATCH_BYTES = 8 << 20
 
@@ -64,15 +68,18 @@ def tokenize_split(job: Job) -> Made | None:
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
         left = what_is_left(store, recipe, documents)
-        documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
+        added = (_part(left.documents["id"], recipe), *_times(left.documents, recipe), *_signal(job, left.documents))
+        documents = left.documents.with_columns(added)
     stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
-    batches = [_process(batch, recipe, tokenizer, stretch, clock) for stretch, batch in stretches]
+    by = recipe.mix.by.get(job.split.source)
+    batches = [_in_buckets(_process(batch, recipe, tokenizer, stretch, clock), by) for stretch, batch in stretches]
     if walk.is_confirming:
         return None
     with clock("write"):
         dropped = [as_gone(batch.dropped, "dropped") for batch in batches]
         gone = pl.concat([left.gone, as_gone(walk.broken(documents, job.stage)), *dropped])
         final = pl.concat([batch.documents for batch in batches]) if batches else documents.clear()
+        final = final.drop(SIGNAL, strict=False)
         return _made(job, batches, final, _ledger(job, left, gone, batches), tokenizer)
 
 
@@ -88,6 +95,27 @@ def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
     if recipe.dedup is not None and recipe.dedup.rehydrate:
         sizes = documents["cluster_size"].cast(pl.Int64).to_numpy()
         yield pl.Series("times", times_by_size(sizes, recipe.dedup.rehydrate))
+
+
+def _signal(job: Job, documents: pl.DataFrame) -> Iterator[pl.Series]:
+    """What the buckets of a source go by, where it stands in the ledger only."""
+    by = job.recipe.mix.by.get(job.split.source)
+    if by is None or by.column in documents.columns:
+        return
+    ledger = open_filtered(job.store, job.key, "ledger")
+    if by.column in pl.read_parquet_schema(ledger):
+        found = pl.read_parquet(ledger, columns=["id", by.column])
+        joined = documents.select("id").join(found, on="id", how="left", maintain_order="left")
+        yield joined[by.column].alias(SIGNAL)
+
+
+def _in_buckets(batch: Encoded, by: MixBy | None) -> Encoded:
+    """Last of all, as what documents go by may have been counted only now."""
+    if by is None:
+        return batch
+    values = batch.documents[SIGNAL if SIGNAL in batch.documents.columns else by.column]
+    documents = batch.documents.with_columns(buckets_of(values, by).alias(BUCKET))
+    return replace(batch, documents=documents)
 
 
 def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch: Stretch, clock: Clock) -> Encoded:
@@ -145,33 +173,40 @@ def _made(
     job: Job, batches: list[Encoded], documents: pl.DataFrame, ledger: pl.DataFrame, tokenizer: Tokenizer
 ) -> Made:
     """Both tables with the columns of all sources, also where none is kept: a run's files are one table."""
-    outputs, split = job.outputs(), job.split
+    outputs, split, recipe = job.outputs(), job.split, job.recipe
     outputs.table(ledger_file(split.source, split.number), conformed(ledger, types_named(job.plan.ledger)))
     outputs.table(documents_file(split.source, split.number), conformed(documents, types_named(job.plan.documents)))
-    views = views_of(job.recipe)
-    tokens = {part: _write_part(outputs, split, part, batches, tokenizer, views) if batches else 0 for part in PARTS}
+    tokens = {part: write_part(outputs, split, part, batches, tokenizer, recipe) for part in PARTS}
     pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
-    counts = count_outcomes(ledger, step_names(job.recipe.source(split.source)))
+    counts = count_outcomes(ledger, step_names(recipe.source(split.source)))
     check_account(counts, split.key)
     return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
 
 
-def _write_part(
+def write_part(
+    outputs: Outputs, split: Split, part: str, batches: Sequence[Encoded], tokenizer: Tokenizer, recipe: Recipe
+) -> int:
+    """The documents of a part as one shard, or as one of each bucket that has some; how many tokens they hold."""
+    pools, views = pools_of(split.source, recipe.mix) if batches else (), views_of(recipe)
+    return sum(_write_pool(outputs, pool, split.number, part, batches, tokenizer, views) for pool in pools)
+
+
+def _write_pool(
     outputs: Outputs,
-    split: Split,
+    pool: str,
+    number: int,
     part: str,
-    batches: list[Encoded],
+    batches: Sequence[Encoded],
     tokenizer: Tokenizer,
     views: Sequence[View],
 ) -> int:
-    """One shard of the documents of a part; how many tokens it holds."""
     pieces, lengths, documents = [], [], []
     for batch in batches:
-        chosen = (batch.documents["part"] == part).to_numpy()
+        chosen = _is_in(batch.documents, part, bucket_of(pool))
         counts = np.diff(batch.offsets)
-        pieces.append(batch.tokens[np.repeat(chosen, counts)])
-        lengths.append(counts[chosen])
-        documents.append(batch.documents.filter(pl.col("part") == part).select("id", "byte_count", "^times$"))
+        pieces.append(batch.tokens[np.repeat(chosen.to_numpy(), counts)])
+        lengths.append(counts[chosen.to_numpy()])
+        documents.append(batch.documents.filter(chosen).select("id", "byte_count", "^times$"))
     table = pl.concat(documents)
     if table.is_empty():
         return 0
@@ -183,6 +218,11 @@ def _write_part(
         tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]
-    name = tokenized(part, split.source, split.number)
+    name = tokenized(part, pool, number)
     write_tokens(outputs, name, tokens, offsets, table["id"], table["byte_count"], views)
     return len(tokens)
+
+
+def _is_in(documents: pl.DataFrame, part: str, bucket: str | None) -> pl.Series:
+    is_it = documents["part"] == part
+    return is_it if bucket is None else is_it & (documents[BUCKET] == bucket)

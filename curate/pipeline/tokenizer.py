@@ -141,6 +141,13 @@ def _sample_shares(store: Store, recipe: Recipe) -> dict[str, float]:
 
 def training_bytes(recipe: Recipe, held: Mapping[str, float], sample_bytes: int) -> dict[str, float]:
     """By source, how much of the bytes that it holds the tokenizer is trained on."""
-    weights: Mapping[str, float] = recipe.mix.overall_weights or held
+    weights = sample_weights(recipe, held)
     total = sum(weights.values()) or 1  # where no source holds anything, any share of nothing is nothing
     return {name: min(sample_bytes * weights.get(name, 0) / total, size) for name, size in held.items()}
+
+
+def sample_weights(recipe: Recipe, held: Mapping[str, float]) -> Mapping[str, float]:
+    """By source, what its texts weigh in the sample of a tokenizer that is trained."""
+    choice = recipe.tokenize.tokenizer
+    own = choice.train.sample_weights if isinstance(choice, TokenizerChoice) else {}
+    return own or recipe.mix.overall_weights or {name: float(size) for name, size in held.items()}

@@ -6,7 +6,7 @@ recipe ─▶ inputs, splits, bytes ─▶ a part of each source taken through i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,11 @@ def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture
     """Weights and epochs to expect, and what there is to say about them."""
     in_training = 1 - recipe.tokenize.validation
     available = {source.name: int(source.estimated.tokens * in_training) for source in sources}
-    return plan_mix(available, recipe.mix)
+    mixture = plan_mix(available, recipe.mix)
+    counted = [
+        f"{name}: what {by.column} puts into each bucket is counted in the run" for name, by in recipe.mix.by.items()
+    ]
+    return replace(mixture, notes=(*mixture.notes, *counted))
 
 
 def plan_values(planned: Planned) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from curate.errors import CheckFailed, UsageError
-from curate.run_files import CHECKPOINTS, MIXED, MIXTURE, shards
+from curate.run_files import CHECKPOINTS, MIXED, MIXTURE, shards, source_of
 from curate.run_folder import RunFolder
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.encode import Tokenizer, load_tokenizer
@@ -143,13 +143,14 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
     record = read_mixture(run.folder / MIXTURE)
     tracer, tokenizer = _tracer(run, sequence), _tokenizer(run, record)
     source = MIXED if sequence.is_mixed else id.partition("/")[0]
-    numbers = _numbers(run.folder / shards("train", source), id) if source in tracer.arrays else []
+    pools = [name for name in tracer.arrays if source_of(name) == source]  # in one of its buckets
+    numbers = [(name, number) for name in pools for number in _numbers(run.folder / shards("train", name), id)]
     if not numbers:
         raise UsageError(f'no training token of {run.folder} is of "{id}": curate why {run.folder} "{id}" says why')
     spans = [
         span
-        for number in numbers
-        for position in tracer.positions(source, number).tolist()
+        for name, number in numbers
+        for position in tracer.positions(name, number).tolist()
         for span in tracer.spans(position)
         if span.document == number
     ]

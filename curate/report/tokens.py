@@ -5,15 +5,17 @@ manifest.json, tokens/mixture.json ─▶ SourceTokens per source
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from curate.run_files import source_of
 from curate.run_folder import RunFolder
 from curate.tokenize.mix import Share
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTokens:
-    """Documents and bytes that were kept, tokens of both parts; `share` is None where nothing is drawn."""
+    """Documents and bytes that were kept, tokens of both parts; `share` is that of all of its buckets together, and
+    None where nothing is drawn."""
 
     source: str
     documents: int
@@ -29,7 +31,10 @@ def source_tokens(run: RunFolder) -> tuple[SourceTokens, ...]:
     Raises:
         UsageError: the run is not complete.
     """
-    shares = {share["name"]: Share(**share) for share in run.mixture["mixture"]["shares"]}
+    shares: dict[str, Share] = {}
+    for share in (Share(**values) for values in run.mixture["mixture"]["shares"]):
+        name = source_of(share.name)
+        shares[name] = _together(name, shares[name], share) if name in shares else replace(share, name=name)
     return tuple(
         SourceTokens(
             source,
@@ -41,3 +46,9 @@ def source_tokens(run: RunFolder) -> tuple[SourceTokens, ...]:
         )
         for source, counts in run.manifest["counts"].items()
     )
+
+
+def _together(name: str, one: Share, other: Share) -> Share:
+    tokens, available = one.tokens + other.tokens, one.available + other.available
+    requested, drawn = one.requested + other.requested, one.drawn + other.drawn
+    return Share(name, requested, drawn, tokens, tokens / available if available else 0.0, available)

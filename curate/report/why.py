@@ -28,6 +28,7 @@ from curate.steps.reach import is_known_of_dropped
 from curate.steps.schema import source_tables
 from curate.steps.scrub import TOO_MANY
 from curate.steps.signals_before import as_seen
+from curate.tokenize.buckets import pools_of
 from curate.tokenize.document_table import DOCUMENT_TABLE
 
 Result = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
@@ -271,7 +272,8 @@ def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:
     """How many tokens it has, by the parts that it is in: the end of a document may be for validation."""
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
-        for file in sorted((run.folder / shards(part, source)).glob(f"*{DOCUMENT_TABLE.suffix}")):
+        pools = (run.folder / shards(part, pool) for pool in pools_of(source, run.recipe.mix))
+        for file in (file for folder in pools for file in sorted(folder.glob(f"*{DOCUMENT_TABLE.suffix}"))):
             found = pl.scan_parquet(file).filter(pl.col("id") == id).select("tokens").collect()
             if found.height:
                 counts[part] = counts.get(part, 0) + int(found["tokens"].sum())

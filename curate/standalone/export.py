@@ -15,7 +15,7 @@ import polars as pl
 
 from curate.engine.whole import PART, whole_folder
 from curate.errors import UsageError, nearest
-from curate.run_files import DOCUMENTS, MIXED, MIXTURE, TOKEN_BYTES, TOKENS, shards
+from curate.run_files import DOCUMENTS, MIXED, MIXTURE, TOKEN_BYTES, TOKENS, shards, source_of
 from curate.run_folder import RunFolder
 from curate.standalone.outputs import check_new_folder
 from curate.tokenize.exports.format import PARTS, Format, Part, Unit, Wanted, snippet_of
@@ -113,18 +113,23 @@ def _units(
 
 
 def _source_units(folder: Path, record: MixtureRecord, sources: Sequence[str]) -> list[Unit]:
-    for name in sources:
-        if name not in record.held:
-            raise UsageError(f'the run has no source "{name}"{nearest(name, record.held)}')
-    units = [
-        Unit(name, _shards(folder, "train", name), _shards(folder, "validation", name))
-        for name in sources or record.held
-    ]
-    if empty := [unit.name for unit in units if sources and not unit.train]:
+    named = {name: _pools(name, record) for name in sources}
+    names = dict.fromkeys(pool for pools in named.values() for pool in pools) or record.held
+    units = [Unit(name, _shards(folder, "train", name), _shards(folder, "validation", name)) for name in names]
+    full = {unit.name: unit for unit in units if unit.train}
+    if empty := [name for name, pools in named.items() if not full.keys() & {*pools}]:
         raise UsageError(f"the run holds no tokens of {empty[0]}: its share of the mixture is 0, or nothing was kept")
-    if not (full := [unit for unit in units if unit.train]):
+    if not full:
         raise UsageError(f"{folder / TOKENS} holds no tokens")
-    return full
+    return [*full.values()]
+
+
+def _pools(name: str, record: MixtureRecord) -> list[str]:
+    """A bucket of a source by its own name; a source's name stands for all of its buckets."""
+    pools = [pool for pool in record.held if name in (pool, source_of(pool))]
+    if not pools:
+        raise UsageError(f'the run has no source "{name}"{nearest(name, record.held)}')
+    return pools
 
 
 def _materialize(run: RunFolder, record: MixtureRecord, folder: Path) -> None:

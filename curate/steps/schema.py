@@ -23,7 +23,7 @@ from curate.steps.own_entities import entities_of
 from curate.steps.signals_before import NAMES
 
 ADDED = (
-    *("error", "broken", "part", "times", "cluster_size", "cut_bytes", "token_count", "similarity"),
+    *("error", "broken", "part", "times", "cluster_size", "cut_bytes", "token_count", "similarity", "mix_bucket"),
     *(f"{AFTER}{stage}" for stage in LATER),
 )
 """What the stages behind the steps may add, to these tables or to their own."""
@@ -90,6 +90,8 @@ def _added_to_documents(recipe: Recipe) -> Iterator[tuple[str, PolarsDataType]]:
     if recipe.scrub is not None:
         yield from ((entity.column, pl.UInt32) for entity in entities_of(recipe))
     yield "token_count", pl.Int64
+    if recipe.mix.by:
+        yield "mix_bucket", pl.String
 
 
 def _cuts(dedup: Dedup | None) -> bool:

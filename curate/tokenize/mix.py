@@ -64,14 +64,19 @@ class Mixture:
 
 
 def plan_mixture(
-    available: Mapping[str, int], *, weights: Mapping[str, float], tokens: int | None, max_epochs: float
+    available: Mapping[str, int],
+    *,
+    weights: Mapping[str, float],
+    tokens: int | None,
+    max_epochs: float,
+    limits: Mapping[str, int] | None = None,
 ) -> Mixture:
     """Share out `tokens` (default: all that the weighted sources hold) by weights, each source at most `max_epochs`.
 
     What a source cannot give goes to the others in proportion to their weights (water-filling); when all are at their
     limit, the total is lowered. Without weights, sources weigh what they hold. Weights are divided by their sum.
     A source that the weights leave out gives nothing. Where nobody holds a token, nothing is drawn. `notes` says what
-    of this happened.
+    of this happened. `limits` are the most tokens of each source, where those are not `max_epochs` of all it holds.
 
     Raises:
         UsageError: a weight is of no known source, negative or not finite.
@@ -82,11 +87,11 @@ def plan_mixture(
     total = sum(parts.values())
     asked = {name: part / (total or 1) for name, part in parts.items()}
     wanted = sum(available[name] for name in available if asked[name]) if tokens is None else tokens
-    limits = {name: math.floor(held[name] * Fraction(str(max_epochs))) for name in available}
+    limits = limits or {name: math.floor(held[name] * Fraction(str(max_epochs))) for name in available}
     given = fill(asked, limits, wanted)
     drawn = sum(given.values())
     shares = tuple(_share(name, asked[name], given[name], drawn, available[name]) for name in available)
-    notes = _notes(available, weights, shares, wanted, max_epochs)
+    notes = _notes(available, weights, shares, wanted, max_epochs, limits)
     return Mixture(tokens=drawn, max_epochs=max_epochs, shares=shares, notes=notes)
 
 
@@ -123,6 +128,7 @@ def _notes(
     shares: tuple[Share, ...],
     wanted: int,
     max_epochs: float,
+    limits: Mapping[str, int],
 ) -> tuple[str, ...]:
     drawn = sum(share.tokens for share in shares)
     if not drawn:
@@ -135,7 +141,7 @@ def _notes(
     for share in shares:
         if share.requested and not share.available:
             notes.append(f"{share.name} holds no tokens; its share of {share.requested:.1%} goes to the others")
-        elif share.drawn < share.requested and share.tokens >= math.floor(max_epochs * share.available):
+        elif share.drawn < share.requested and share.tokens >= limits[share.name]:
             notes.append(
                 f"{share.name} was to give {share.requested:.1%} and gives {share.drawn:.1%}: "
                 f"{max_epochs:g} epochs of its {share.available:,} tokens; the rest goes to the others"

@@ -1,6 +1,7 @@
 """The mixture that a recipe asks for, in one part or in stages.
 
 [mix] weights, temperature ─▶ mix.plan_mixture ─▶ Mixture       [[mix.stage]] … ─▶ stage after stage
+                                                    └─ [mix.by.web] … ─▶ buckets.share_out ─▶ Mixture of buckets
 """
 
 from __future__ import annotations
@@ -10,22 +11,28 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from curate.recipe import Mix, MixStage
+from curate.tokenize.buckets import by_source, most_of, share_out
 from curate.tokenize.mix import DrawnStage, Mixture, Share, check_weights, fill, plan_mixture
 
 
 def plan_mix(available: Mapping[str, int], mix: Mix) -> Mixture:
-    """How many tokens each source gives, of those that it holds.
+    """How many tokens each source gives, or each bucket of one (`web@high`), of those that it holds.
 
     Stages are filled in their order: what a source has given in one counts towards its `max_epochs` in the next, and
-    what it cannot give goes to the others of that stage.
+    what it cannot give goes to the others of that stage. Buckets share what their source gives.
 
     Raises:
         UsageError: a weight is of no known source, negative or not finite.
     """
+    mixture = _of_sources(by_source(available), by_source(most_of(available, mix)), mix)
+    return share_out(mixture, available, mix) if mix.by else mixture
+
+
+def _of_sources(available: Mapping[str, int], limits: Mapping[str, int], mix: Mix) -> Mixture:
     if not mix.stage:
         weights = mix.weights or _tempered(available, mix.temperature)
-        return plan_mixture(available, weights=weights, tokens=mix.tokens, max_epochs=mix.max_epochs)
-    left = {name: math.floor(Fraction(held) * Fraction(str(mix.max_epochs))) for name, held in available.items()}
+        return plan_mixture(available, weights=weights, tokens=mix.tokens, max_epochs=mix.max_epochs, limits=limits)
+    left = dict(limits)
     stages: list[DrawnStage] = []
     notes: list[str] = []
     for stage in mix.stage:
