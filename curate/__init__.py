@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from curate.standalone.subset import subset
     from curate.standalone.tokenize import tokenize_files
     from curate.tokenize.torch_dataset import torch_dataset
+    from curate.train_min.exchange import export_model, import_model
     from curate.typed import Range
 
 __all__ = [
@@ -69,8 +70,10 @@ __all__ = [
     "dedup_texts",
     "evaluate_classifier",
     "export",
+    "export_model",
     "filter",
     "generate",
+    "import_model",
     "load",
     "plan",
     "reader",
@@ -110,8 +113,10 @@ _HOMES = {
     "dedup_texts": "curate.standalone.dedup",
     "evaluate_classifier": "curate.standalone.classifier",
     "export": "curate.standalone.export",
+    "export_model": "curate.train_min.exchange",
     "filter": "curate.filters.custom",
     "generate": "curate.api",
+    "import_model": "curate.train_min.exchange",
     "load": "curate.recipe_file",
     "plan": "curate.api",
     "reader": "curate.readers.custom",
