@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import RecipeError, nearest
-from curate.recipe import Mix, Recipe, Source, SourceLine, SourceLines, Step, nearest_place, recipe_error
+from curate.recipe import (
+    Mix,
+    Recipe,
+    Source,
+    SourceLine,
+    SourceLines,
+    Step,
+    TokenizerChoice,
+    nearest_place,
+    recipe_error,
+)
 from curate.run_files import MIXED
 from curate.toml_lines import value_lines
 from curate.toml_text import NotToml, decode_toml, parse_toml
@@ -277,6 +287,8 @@ def _check_names(recipe: Recipe) -> None:
             message = f'"{name}" is the folder of the mixed sequence, so no source can have this name'
             raise Mismatch(("source", number, "name"), message)
     _check_mix(recipe.mix, names)
+    if isinstance(choice := recipe.tokenize.tokenizer, TokenizerChoice):
+        _check_weights(choice.train.sample_weights, ("tokenize", "tokenizer", "train", "sample_weights"), names)
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:

@@ -15,7 +15,7 @@ from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.readers.inputs import find_source
 from curate.readers.reader import traits_of
-from curate.recipe import Recipe, Source, TokenizerChoice
+from curate.recipe import Recipe, Source, TokenizerChoice, TrainTokenizer
 from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
@@ -24,8 +24,8 @@ from curate.steps.schema import measured
 from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.own_control import check_control, check_mark
 from curate.tokenize.own_views import views_of
-from curate.tokenize.train import check_mark
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -117,11 +117,21 @@ def _check_tokenizer(recipe: Recipe) -> None:
     try:
         if isinstance(choice, TokenizerChoice):
             check_mark(named or END_OF_TEXT)
+            _check_training(recipe, choice.train, named or END_OF_TEXT)
         else:
             load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
     except (UsageError, OSError) as error:
         key = "tokenizer" if named is None else "end_of_text"
         raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", key) from None
+
+
+def _check_training(recipe: Recipe, wanted: TrainTokenizer, end_of_text: str) -> None:
+    try:
+        check_control([end_of_text, *wanted.special_tokens], wanted.vocab_size, kind=wanted.kind)
+    except UsageError as error:
+        key = "special_tokens" if wanted.special_tokens else "vocab_size"
+        place = ("tokenize", "tokenizer", "train", key)
+        raise recipe.recipe_error(f"[tokenize]: {error}", *place) from None
 
 
 def _check_views(recipe: Recipe) -> None:
