@@ -23,7 +23,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from curate.errors import UsageError
 from curate.tokenize.count_words import MAX_RUN, count_words
 from curate.tokenize.encode import load_tokenizer
-from curate.tokenize.split import DEFAULT, Split
+from curate.tokenize.split import DEFAULT, WordSplit
 from curate.tokenize.train import train_bpe
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -36,10 +36,10 @@ MIXED = [
 ]
 SPLITS = [
     DEFAULT,
-    Split(digits="single"),
-    Split(whitespace="single"),
-    Split(case="lower"),
-    Split("single", "single", "lower"),
+    WordSplit(digits="single"),
+    WordSplit(whitespace="single"),
+    WordSplit(case="lower"),
+    WordSplit("single", "single", "lower"),
 ]
 TRICKY = "ab'sSreLLtſ0১²  \n\r\t\x0b\x1c\x85\u00a0\u2028.-é日\u0301🙂_"
 LONG_RUN = re.compile(rf"\S{{{MAX_RUN}}}(?=\S)|\s{{{MAX_RUN}}}(?=\s)")
@@ -61,7 +61,7 @@ def cut(texts: Sequence[str]) -> list[str]:
     return pieces
 
 
-def by_library(texts: Sequence[str], vocab_size: int, split: Split = DEFAULT) -> str:
+def by_library(texts: Sequence[str], vocab_size: int, split: WordSplit = DEFAULT) -> str:
     tokenizer = Tokenizer(models.BPE())
     if split.normalizer is not None:
         tokenizer.normalizer = split.normalizer
@@ -80,7 +80,7 @@ def by_library(texts: Sequence[str], vocab_size: int, split: Split = DEFAULT) ->
     return str(tokenizer.to_str(pretty=True)) + "\n"
 
 
-def words_of(texts: Sequence[str], split: Split) -> dict[str, int]:
+def words_of(texts: Sequence[str], split: WordSplit) -> dict[str, int]:
     words = count_words(texts, split)
     return {
         words.data[start:end].tobytes().decode(): int(count)
@@ -88,13 +88,13 @@ def words_of(texts: Sequence[str], split: Split) -> dict[str, int]:
     }
 
 
-def words_by_library(texts: Sequence[str], split: Split) -> dict[str, int]:
+def words_by_library(texts: Sequence[str], split: WordSplit) -> dict[str, int]:
     normalized = [split.normalizer.normalize_str(text) if split.normalizer else text for text in texts]
     return dict(Counter(word for text in cut(normalized) for word, _ in split.pre_tokenizer.pre_tokenize_str(text)))
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_words_are_those_of_the_library(split: Split) -> None:
+def test_words_are_those_of_the_library(split: WordSplit) -> None:
     texts = [*PROSE, *MIXED, "", "\n", "x" * 1500 + " " * 1300 + "\n" * 600 + "1" * 1030 + "." * 515 + "é" * 513]
     assert words_of(texts, split) == words_by_library(texts, split)
 
@@ -107,7 +107,7 @@ def test_every_character_is_of_the_kind_that_the_library_sees() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(TRICKY, max_size=40), max_size=4), st.sampled_from(SPLITS))
-def test_words_are_those_of_the_library_in_any_order_of_characters(texts: list[str], split: Split) -> None:
+def test_words_are_those_of_the_library_in_any_order_of_characters(texts: list[str], split: WordSplit) -> None:
     assert words_of(texts, split) == words_by_library(texts, split)
 
 
@@ -118,7 +118,7 @@ def test_the_file_is_that_of_the_library_byte_for_byte(vocab_size: int) -> None:
 
 
 @pytest.mark.parametrize("split", SPLITS[1:])
-def test_the_file_is_that_of_the_library_with_other_splits(split: Split) -> None:
+def test_the_file_is_that_of_the_library_with_other_splits(split: WordSplit) -> None:
     assert train_bpe([*PROSE, *MIXED * 3], vocab_size=800, split=split) == by_library([*PROSE, *MIXED * 3], 800, split)
 
 
@@ -179,7 +179,7 @@ def test_special_tokens_come_behind_end_of_text_and_no_merge_spells_one(tmp_path
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_what_was_trained_loads_and_encodes_as_the_library_does(split: Split, tmp_path: Path) -> None:
+def test_what_was_trained_loads_and_encodes_as_the_library_does(split: WordSplit, tmp_path: Path) -> None:
     (tmp_path / "own.json").write_text(train_bpe([*PROSE, *MIXED], vocab_size=700, split=split))
     tokenizer, library = load_tokenizer(tmp_path / "own.json"), Tokenizer.from_file(str(tmp_path / "own.json"))
     for text in [*MIXED, *PROSE[:3]]:
@@ -209,8 +209,8 @@ def test_no_texts_give_the_bytes_alone() -> None:
     assert len(json.loads(train_bpe([], vocab_size=1000))["model"]["vocab"]) == 257
 
 
-@pytest.mark.parametrize(("split", "longest"), [(DEFAULT, 3), (Split(digits="single"), 1)])
-def test_digits_are_grouped_by_three_at_most_or_single(split: Split, longest: int) -> None:
+@pytest.mark.parametrize(("split", "longest"), [(DEFAULT, 3), (WordSplit(digits="single"), 1)])
+def test_digits_are_grouped_by_three_at_most_or_single(split: WordSplit, longest: int) -> None:
     vocabulary = json.loads(train_bpe(["1234567 " * 100], vocab_size=400, split=split))["model"]["vocab"]
     assert max(len(token) for token in vocabulary if token.isdigit() and token.isascii()) == longest
 
@@ -218,7 +218,7 @@ def test_digits_are_grouped_by_three_at_most_or_single(split: Split, longest: in
 def test_white_space_in_runs_is_one_token_or_none_has_two() -> None:
     code = ["def f():\n        return 1\n\n\n" * 50]
     runs, single = (
-        json.loads(train_bpe(code, vocab_size=400, split=Split(whitespace=kind)))["model"]["vocab"]
+        json.loads(train_bpe(code, vocab_size=400, split=WordSplit(whitespace=kind)))["model"]["vocab"]
         for kind in ("runs", "single")
     )
     assert {"ĠĠĠĠĠĠĠ", "ĊĊĊ"} <= runs.keys()

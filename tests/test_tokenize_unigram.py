@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from curate.errors import UsageError
 from curate.tokenize.count_words import count_words
 from curate.tokenize.encode import load_tokenizer
-from curate.tokenize.split import DEFAULT, Split
+from curate.tokenize.split import DEFAULT, WordSplit
 from curate.tokenize.train_unigram import train_unigram, unigram_pieces
 from curate.tokenize.unigram_pieces import (
     best_counts,
@@ -196,7 +196,7 @@ def test_a_piece_that_is_the_name_of_a_decoder_is_text_as_any_other(tmp_path: Pa
 
 
 def test_lower_case_and_single_digits_are_learned_so() -> None:
-    table = json.loads(train_unigram(PROSE, vocab_size=900, split=Split("single", "runs", "lower")))
+    table = json.loads(train_unigram(PROSE, vocab_size=900, split=WordSplit("single", "runs", "lower")))
     names = [name for name, _ in table["model"]["vocab"][258:]]
     assert all(name == name.lower() and sum(map(str.isdigit, name)) < 2 for name in names)
 

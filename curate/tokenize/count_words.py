@@ -9,7 +9,6 @@ the same words in one pass; what is a letter it is told by the library's own exp
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -20,20 +19,19 @@ from tokenizers import Regex, pre_tokenizers
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel, pointer
 from curate.text.hashes import HALF, ONE, hash_range, mix
-from curate.tokenize.split import Split
+from curate.tokenize.split import WordSplit
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 MAX_RUN = 512
 """Characters of white space, or of none: training time grows faster than a word; longer runs are cut, in training."""
 BATCH_CHARACTERS = 1 << 20
-LETTER, NUMBER, OTHER, SPACE, NEWLINE = range(1, 6)
-"""What the split tells apart; SPACE is white space but for the two characters that end a line."""
+UNKNOWN, LETTER, NUMBER, OTHER, SPACE, NEWLINE = range(6)
+"""What the split tells apart, after what nobody has asked about; SPACE is white space that does not end a line."""
 KIND, BLANK, CUT = 7, 8, 16
 """In a byte: the kind; that Python calls it white space; that no word reaches over its left side."""
 NOTHING = np.uint8(255)
 CODE_POINTS = 0x110000
-END_OF_SCRIPTS = 0x33480
-"""Unassigned, tags and private use lie behind."""
+ASKED, ALL_KNOWN = 1 << 12, -1
 SURROGATES = range(0xD800, 0xE000)
 APOSTROPHE, BLANK_CHARACTER, LOWER_CASE = 0x27, 0x20, 0x20
 LOW = np.uint64(0xFFFFFFFF)
@@ -51,7 +49,7 @@ class CountedWords(NamedTuple):
     counts: npt.NDArray[np.int64]
 
 
-def count_words(texts: Iterable[str], split: Split) -> CountedWords:
+def count_words(texts: Iterable[str], split: WordSplit) -> CountedWords:
     """Words of all texts; memory is that of different words, and of the largest text."""
     tally = Tally(split)
     for batch in _batches(texts):
@@ -74,21 +72,21 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
 class Tally:
     """Words of the texts so far, in tables that grow."""
 
-    def __init__(self, split: Split) -> None:
+    def __init__(self, split: WordSplit) -> None:
         self._max_digits, self._is_space_single = split.max_digits, split.whitespace == "single"
         self._normalizer = split.normalizer
         self._data = np.empty(1 << 16, dtype=np.uint8)
         self._offsets = np.zeros((1 << 12) + 1, dtype=np.int64)
         self._counts = np.zeros(1 << 12, dtype=np.int64)
         self._table = np.zeros(1 << 13, dtype=np.uint64)
+        self._kinds = np.full(CODE_POINTS, UNKNOWN, dtype=np.uint8)
         self._words = 0
 
     def add(self, texts: list[str]) -> None:
         if self._normalizer is not None:
             texts = [self._normalizer.normalize_str(text) for text in texts]
         data, offsets = text_buffers(pl.Series(texts, dtype=pl.String))
-        kinds = np.zeros(len(data) + 1, dtype=np.uint8)
-        _mark_kinds(data, offsets, character_kinds(), kinds)
+        kinds = self._mark(data, offsets)
         at, end = int(offsets[0]), int(offsets[-1])
         while at < end:
             rules, held = (
@@ -103,6 +101,14 @@ class Tally:
         offsets = self._offsets[: self._words + 1]
         return CountedWords(self._data[: offsets[-1]], offsets, self._counts[: self._words])
 
+    def _mark(self, data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """The kind of each byte; those of characters are asked for, some thousand at a time, once one of them comes."""
+        kinds = np.zeros(len(data) + 1, dtype=np.uint8)
+        while (unknown := _mark_kinds(data, offsets, self._kinds, kinds)) != ALL_KNOWN:
+            start = unknown - unknown % ASKED
+            self._kinds[start : start + ASKED] = character_kinds(range(start, start + ASKED))
+        return kinds
+
     def _grow(self) -> None:
         """Twice the room for each, as a word did not fit."""
         self._data, self._offsets, self._counts = _doubled(self._data), _doubled(self._offsets), _doubled(self._counts)
@@ -114,33 +120,31 @@ def _doubled(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     return np.concatenate([array, np.zeros_like(array)])
 
 
-@cache
-def character_kinds() -> npt.NDArray[np.uint8]:
-    """The kind of every code point, uint8[0x110000], as the expressions of `tokenizers` see it, with BLANK (0.1 s)."""
-    codes = np.array([code for code in range(END_OF_SCRIPTS) if code not in SURROGATES])
-    text = "".join(map(chr, codes))
-    runs = pre_tokenizers.Split(Regex(r"\p{L}+|\p{N}+|\s+"), "isolated").pre_tokenize_str(text)
-    ends = np.array([end for _, (_, end) in runs])
-    starts = np.append(0, ends[:-1])
-    kinds = np.full(CODE_POINTS, OTHER, dtype=np.uint8)
-    of_runs = np.full(len(runs), OTHER, dtype=np.uint8)
-    firsts = "".join(text[start] for start in starts)
-    for kind, expression in ((LETTER, r"\p{L}"), (NUMBER, r"\p{N}"), (SPACE, r"\s")):
-        rest = pre_tokenizers.Split(Regex(expression), "removed").pre_tokenize_str(firsts)
-        is_of_kind = np.ones(len(runs), dtype=bool)
-        for _, (start, end) in rest:
-            is_of_kind[start:end] = False
-        of_runs[is_of_kind] = kind
-    kinds[codes] = np.repeat(of_runs, ends - starts)
-    kinds[[ord("\n"), ord("\r")]] = NEWLINE
-    kinds[[code for code in codes.tolist() if chr(code).isspace()]] |= BLANK
-    kinds.flags.writeable = False
+def character_kinds(codes: range) -> npt.NDArray[np.uint8]:
+    """The kind of each code point, with BLANK, as the expressions of `tokenizers` see it; half a microsecond each."""
+    characters = [chr(code) for code in codes if code not in SURROGATES]
+    found = np.full(len(characters), OTHER, dtype=np.uint8)
+    for kind, expression in ((LETTER, r"\p{L}+"), (NUMBER, r"\p{N}+"), (SPACE, r"\s+")):
+        found[_is_found("".join(characters), expression)] = kind
+    found[[character in "\r\n" for character in characters]] = NEWLINE
+    found[[character.isspace() for character in characters]] |= BLANK
+    kinds = np.full(len(codes), OTHER, dtype=np.uint8)
+    kinds[[code not in SURROGATES for code in codes]] = found
     return kinds
+
+
+def _is_found(text: str, expression: str) -> npt.NDArray[np.bool_]:
+    """Whether each character of a text is in a run that an expression finds."""
+    is_found = np.ones(len(text), dtype=bool)
+    for _, (start, end) in pre_tokenizers.Split(Regex(expression), "removed").pre_tokenize_str(text):
+        is_found[start:end] = False
+    return is_found
 
 
 @kernel
 def _mark_kinds(data, offsets, kinds_of_codes, kinds):
-    """The kind of each byte's character, and CUT where a text begins and where a run has gone on for too long."""
+    """The kind of each byte's character, and CUT where a text begins and where a run has gone on for too long; returns
+    the first code point whose kind nobody knows, or ALL_KNOWN."""
     of_code, end_of_all = pointer(kinds_of_codes), offsets[len(offsets) - 1]
     data, kinds = pointer(data), pointer(kinds)
     for text in range(len(offsets) - 1):
@@ -148,7 +152,10 @@ def _mark_kinds(data, offsets, kinds_of_codes, kinds):
         run, before = 0, NOTHING
         while at < end:
             size = _size(data[at])
-            kind = of_code[_code(data, at, size)]
+            code = _code(data, at, size)
+            kind = of_code[code]
+            if kind == UNKNOWN:
+                return code
             is_same = kind & BLANK == before
             is_cut = before == NOTHING or (is_same and run == MAX_RUN)
             run = run + 1 if is_same and not is_cut else 1
@@ -158,6 +165,7 @@ def _mark_kinds(data, offsets, kinds_of_codes, kinds):
                 kinds[tail] = kind & KIND
             at += size
     kinds[end_of_all] = CUT
+    return ALL_KNOWN
 
 
 @inner
@@ -233,7 +241,7 @@ def _place_again(pool, offsets, words, table):
 
 @inner
 def _word_end(data, kinds, at, max_digits, is_space_single):
-    """Where the word that begins at `at` ends: the alternatives of `Split.words`, in their order."""
+    """Where the word that begins at `at` ends: the alternatives of `WordSplit.words`, in their order."""
     kind = kinds[at] & KIND
     if kind == LETTER:
         return _run_end(kinds, at + 1, LETTER)

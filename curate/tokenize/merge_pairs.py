@@ -28,7 +28,7 @@ rare, and never enter it."""
 LOW, ONE = np.uint64(0xFFFFFFFF), np.uint64(1)
 
 
-class Pairs(NamedTuple):
+class TokenPairs(NamedTuple):
     """Pair i has the ids `keys[i] >> 32` and `keys[i] & LOW`, and is in `places[starts[i]:ends[i]]`, numbers of words,
     `counts[i]` times; `table_keys`, 1 more than keys or 0, and `table` are where to find i by its key."""
 
@@ -263,7 +263,7 @@ def _heap_up(heap, pairs, used, level):
 
 @inner
 def _no_pairs(room):
-    return Pairs(
+    return TokenPairs(
         np.empty(room, np.uint64),
         np.empty(room, np.int64),
         np.empty(room, np.int64),

@@ -12,7 +12,7 @@ MAX_DIGITS = {"triples": 3, "single": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class WordSplit:
     """The split of OpenAI's cl100k_base in the spelling of Llama 3, which every loader knows by heart, and variants.
 
     Digits in groups of at most three keep long numbers from filling the vocabulary; single ones make arithmetic easier.
@@ -52,4 +52,4 @@ class Split:
         return normalizers.Lowercase() if self.case == "lower" else None
 
 
-DEFAULT = Split()
+DEFAULT = WordSplit()

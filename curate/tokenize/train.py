@@ -15,7 +15,7 @@ from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.count_words import CountedWords, count_words
 from curate.tokenize.merge_pairs import BYTES, merge_pairs
 from curate.tokenize.own_control import check_control
-from curate.tokenize.split import DEFAULT, Split
+from curate.tokenize.split import DEFAULT, WordSplit
 from curate.tokenize.train_unigram import train_unigram
 from curate.tokenize.vocabulary import byte_alphabet
 
@@ -25,7 +25,7 @@ MIN_COUNT = 2
 
 def train_tokenizer(texts: Iterable[str], wanted: TrainTokenizer, *, end_of_text: str = END_OF_TEXT) -> str:
     """The tokenizer.json that a recipe asks for; see `train_bpe` and `train_unigram`."""
-    split = Split(wanted.digits, wanted.whitespace, wanted.case)
+    split = WordSplit(wanted.digits, wanted.whitespace, wanted.case)
     train = train_unigram if wanted.kind == "unigram" else train_bpe
     return train(
         texts,
@@ -42,7 +42,7 @@ def train_bpe(
     vocab_size: int,
     end_of_text: str = END_OF_TEXT,
     special_tokens: Sequence[str] = (),
-    split: Split = DEFAULT,
+    split: WordSplit = DEFAULT,
 ) -> str:
     """The tokenizer as the text of a tokenizer.json; equal texts in equal order give equal bytes on any machine.
 

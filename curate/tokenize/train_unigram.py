@@ -22,7 +22,7 @@ from tokenizers import Tokenizer, decoders, models
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.count_words import CountedWords, count_words
 from curate.tokenize.own_control import BYTES, UNKNOWN, check_control
-from curate.tokenize.split import DEFAULT, Split
+from curate.tokenize.split import DEFAULT, WordSplit
 from curate.tokenize.unigram_pieces import (
     MAX_PIECE,
     Segments,
@@ -55,7 +55,7 @@ NEVER = -1000.0
 """The score of what no text is to be cut into."""
 
 
-class Pieces(NamedTuple):
+class ScoredPieces(NamedTuple):
     """Piece i is `characters[firsts[i]:firsts[i] + lengths[i]]`, and has the chance `chances[i]`."""
 
     firsts: npt.NDArray[np.int64]
@@ -69,7 +69,7 @@ def train_unigram(
     vocab_size: int,
     end_of_text: str = END_OF_TEXT,
     special_tokens: Sequence[str] = (),
-    split: Split = DEFAULT,
+    split: WordSplit = DEFAULT,
 ) -> str:
     """The tokenizer as the text of a tokenizer.json; equal texts give equal bytes on any machine.
 
@@ -134,7 +134,7 @@ def _numbered(
     return number_of[which]
 
 
-def _seeds(segments: Segments, most: int) -> Pieces:
+def _seeds(segments: Segments, most: int) -> ScoredPieces:
     """Every character, and of the strings that come twice or more the `most` that cover most of the texts."""
     numbers, known = segments.characters, segments.characters
     kept, firsts = np.unique(numbers, return_index=True)
@@ -151,7 +151,7 @@ def _seeds(segments: Segments, most: int) -> Pieces:
     firsts = np.concatenate([singles, firsts[chosen]])
     lengths = np.concatenate([np.ones_like(singles), lengths[chosen]])
     expected = np.concatenate([_times(segments, len(singles)), counts[chosen]])
-    return Pieces(firsts, lengths, _chances(expected))
+    return ScoredPieces(firsts, lengths, _chances(expected))
 
 
 def _times(segments: Segments, characters: int) -> npt.NDArray[np.int64]:
@@ -162,12 +162,12 @@ def _times(segments: Segments, characters: int) -> npt.NDArray[np.int64]:
     return np.bincount(which, weights=counts, minlength=characters).astype(np.int64)
 
 
-def _maximized(pieces: Pieces, expected: npt.NDArray[np.float64]) -> Pieces:
+def _maximized(pieces: ScoredPieces, expected: npt.NDArray[np.float64]) -> ScoredPieces:
     """Without what is hardly ever expected. Half an occurrence is taken from each, as variational Bayes with a sparse
     prior does: e to the digamma of x is about x - 1/2 + 1 / (24 x)."""
     stays = (expected >= MIN_EXPECTED) | (pieces.lengths == 1)
     expected = np.maximum(expected[stays], MIN_EXPECTED)
-    return Pieces(pieces.firsts[stays], pieces.lengths[stays], _chances(expected - 0.5 + 1 / (24 * expected)))
+    return ScoredPieces(pieces.firsts[stays], pieces.lengths[stays], _chances(expected - 0.5 + 1 / (24 * expected)))
 
 
 def _chances(weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -175,11 +175,11 @@ def _chances(weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.maximum(weights / math.fsum(weights), MIN_CHANCE)
 
 
-def _trie(segments: Segments, pieces: Pieces) -> Trie:
+def _trie(segments: Segments, pieces: ScoredPieces) -> Trie:
     return Trie(*trie_of(segments.characters, pieces.firsts, pieces.lengths))
 
 
-def _pruned(segments: Segments, pieces: Pieces, least: float) -> Pieces:
+def _pruned(segments: Segments, pieces: ScoredPieces, least: float) -> ScoredPieces:
     """The pieces whose loss would be felt most, three of four or `least`, and every character."""
     trie = _trie(segments, pieces)
     used = best_counts(*segments, trie, pieces.chances)
@@ -187,10 +187,10 @@ def _pruned(segments: Segments, pieces: Pieces, least: float) -> Pieces:
     order = np.argsort(-lost, kind="stable")
     order = order[lost[order] >= 0][: max(int(least), int(STAYING * len(lost)))]
     stays = np.sort(order)
-    return Pieces(*(column[stays] for column in pieces))
+    return ScoredPieces(*(column[stays] for column in pieces))
 
 
-def _named(text: npt.NDArray[np.uint32], pieces: Pieces, room: int, taken: Set[str]) -> list[tuple[str, float]]:
+def _named(text: npt.NDArray[np.uint32], pieces: ScoredPieces, room: int, taken: Set[str]) -> list[tuple[str, float]]:
     """The characters and the likeliest others, as text."""
     names = [
         text[first : first + length].tobytes().decode("utf-32-le")
