@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from curate.errors import UsageError
-from curate.tokenize.count_words import MAX_RUN, count_words
+from curate.tokenize.count_words import MAX_RUN, SPACE, character_kinds, count_words
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.split import DEFAULT, WordSplit
 from curate.tokenize.train import train_bpe
@@ -95,7 +95,18 @@ def words_by_library(texts: Sequence[str], split: WordSplit) -> dict[str, int]:
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_words_are_those_of_the_library(split: WordSplit) -> None:
-    texts = [*PROSE, *MIXED, "", "\n", "x" * 1500 + " " * 1300 + "\n" * 600 + "1" * 1030 + "." * 515 + "é" * 513]
+    runs = (
+        "x" * 1500
+        + " " * 1300
+        + "\n" * 600
+        + "1" * 1030
+        + "." * 515
+        + "é" * 513
+        + "\u3000日"
+        + "\x1c" * 1025
+        + "日" * 700
+    )
+    texts = [*PROSE, *MIXED, "", "\n", runs, *("a" * size + " " + "é" * size for size in range(509, 516)), "日" * 1025]
     assert words_of(texts, split) == words_by_library(texts, split)
 
 
@@ -103,6 +114,13 @@ def test_every_character_is_of_the_kind_that_the_library_sees() -> None:
     codes = [code for code in range(0x20000) if not 0xD800 <= code < 0xE000]
     texts = ["".join(f"{chr(code)}x 1{chr(code)}.{chr(code)} " for code in codes[at::31]) for at in range(31)]
     assert words_of(texts, DEFAULT) == words_by_library(texts, DEFAULT)
+
+
+def test_four_characters_are_white_space_to_python_alone() -> None:
+    """By which a kernel knows, from the kind of a character, what `\\S` in LONG_RUN is."""
+    codes = range(0x20000)
+    is_space = character_kinds(codes) >= SPACE
+    assert [code for code in codes if is_space[code] != chr(code).isspace()] == [0x1C, 0x1D, 0x1E, 0x1F]
 
 
 @settings(max_examples=300, deadline=None)

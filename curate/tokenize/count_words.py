@@ -18,7 +18,7 @@ from tokenizers import Regex, pre_tokenizers
 
 from curate.text.buffers import text_buffers
 from curate.text.compiled import inner, kernel, pointer
-from curate.text.hashes import HALF, ONE, hash_range, mix
+from curate.text.hashes import HALF, hash_range, mix
 from curate.tokenize.split import WordSplit
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -27,14 +27,15 @@ MAX_RUN = 512
 BATCH_CHARACTERS = 1 << 20
 UNKNOWN, LETTER, NUMBER, OTHER, SPACE, NEWLINE = range(6)
 """What the split tells apart, after what nobody has asked about; SPACE is white space that does not end a line."""
-KIND, BLANK, CUT = 7, 8, 16
-"""In a byte: the kind; that Python calls it white space; that no word reaches over its left side."""
+KIND, CUT = 7, 8
+"""In a byte: the kind; that no word reaches over its left side."""
+SEPARATORS = (0x1C, 0x1F)
 NOTHING = np.uint8(255)
 CODE_POINTS = 0x110000
 ASKED, ALL_KNOWN = 1 << 12, -1
 SURROGATES = range(0xD800, 0xE000)
-APOSTROPHE, BLANK_CHARACTER, LOWER_CASE = 0x27, 0x20, 0x20
-LOW = np.uint64(0xFFFFFFFF)
+APOSTROPHE, ONE_SPACE, LOWER_CASE = 0x27, 0x20, 0x20
+SHORT, EIGHT, LONG = 7, np.uint64(8), np.uint64(1 << 63)
 LONG_S = (0xC5, 0xBF)
 """The letter ſ in UTF-8, which is an s to expressions that do not look at case."""
 LETTER_S, LETTER_T, LETTER_M, LETTER_D, LETTER_L = (ord(letter) for letter in "stmdl")
@@ -73,12 +74,12 @@ class Tally:
     """Words of the texts so far, in tables that grow."""
 
     def __init__(self, split: WordSplit) -> None:
-        self._max_digits, self._is_space_single = split.max_digits, split.whitespace == "single"
+        self._rules = split.max_digits, split.whitespace == "single"
         self._normalizer = split.normalizer
         self._data = np.empty(1 << 16, dtype=np.uint8)
         self._offsets = np.zeros((1 << 12) + 1, dtype=np.int64)
         self._counts = np.zeros(1 << 12, dtype=np.int64)
-        self._table = np.zeros(1 << 13, dtype=np.uint64)
+        self._table = np.zeros(1 << 14, dtype=np.uint64)
         self._kinds = np.full(CODE_POINTS, UNKNOWN, dtype=np.uint8)
         self._words = 0
 
@@ -89,11 +90,8 @@ class Tally:
         kinds = self._mark(data, offsets)
         at, end = int(offsets[0]), int(offsets[-1])
         while at < end:
-            rules, held = (
-                (self._max_digits, self._is_space_single),
-                (self._data, self._offsets, self._counts, self._table),
-            )
-            at, self._words = _count(data, kinds, at, end, *rules, self._words, *held)
+            held = (self._data, self._offsets, self._counts, self._table)
+            at, self._words = _count(data, kinds, at, end, *self._rules, self._words, *held)
             if at < end:
                 self._grow()
 
@@ -112,8 +110,8 @@ class Tally:
     def _grow(self) -> None:
         """Twice the room for each, as a word did not fit."""
         self._data, self._offsets, self._counts = _doubled(self._data), _doubled(self._offsets), _doubled(self._counts)
-        self._table = np.zeros(2 * len(self._table), dtype=np.uint64)
-        _place_again(self._data, self._offsets, self._words, self._table)
+        before, self._table = self._table, np.zeros(2 * len(self._table), dtype=np.uint64)
+        _place_again(before, self._table)
 
 
 def _doubled(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
@@ -121,13 +119,12 @@ def _doubled(array: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
 
 
 def character_kinds(codes: range) -> npt.NDArray[np.uint8]:
-    """The kind of each code point, with BLANK, as the expressions of `tokenizers` see it; half a microsecond each."""
+    """The kind of each code point, as the expressions of `tokenizers` see it; half a microsecond each."""
     characters = [chr(code) for code in codes if code not in SURROGATES]
     found = np.full(len(characters), OTHER, dtype=np.uint8)
     for kind, expression in ((LETTER, r"\p{L}+"), (NUMBER, r"\p{N}+"), (SPACE, r"\s+")):
         found[_is_found("".join(characters), expression)] = kind
     found[[character in "\r\n" for character in characters]] = NEWLINE
-    found[[character.isspace() for character in characters]] |= BLANK
     kinds = np.full(len(codes), OTHER, dtype=np.uint8)
     kinds[[code not in SURROGATES for code in codes]] = found
     return kinds
@@ -147,25 +144,52 @@ def _mark_kinds(data, offsets, kinds_of_codes, kinds):
     the first code point whose kind nobody knows, or ALL_KNOWN."""
     of_code, end_of_all = pointer(kinds_of_codes), offsets[len(offsets) - 1]
     data, kinds = pointer(data), pointer(kinds)
+    at = offsets[0]
+    while at < end_of_all:
+        size = _size(data[at])
+        code = _code(data, at, size)
+        kind = of_code[code]
+        if kind == UNKNOWN:
+            return code
+        kinds[at] = kind
+        for tail in range(at + 1, at + size):
+            kinds[tail] = kind
+        at += size
     for text in range(len(offsets) - 1):
-        at, end = offsets[text], offsets[text + 1]
-        run, before = 0, NOTHING
-        while at < end:
-            size = _size(data[at])
-            code = _code(data, at, size)
-            kind = of_code[code]
-            if kind == UNKNOWN:
-                return code
-            is_same = kind & BLANK == before
-            is_cut = before == NOTHING or (is_same and run == MAX_RUN)
-            run = run + 1 if is_same and not is_cut else 1
-            before = kind & BLANK
-            kinds[at] = kind & KIND | (CUT if is_cut else 0)
-            for tail in range(at + 1, at + size):
-                kinds[tail] = kind & KIND
-            at += size
+        _cut_runs(data, kinds, offsets[text], offsets[text + 1])
+        kinds[offsets[text]] |= CUT
     kinds[end_of_all] = CUT
     return ALL_KNOWN
+
+
+@inner
+def _cut_runs(data, kinds, start, end):
+    """CUT after each 512 characters of white space, or of none. A run begins at `start`; looked at is, from behind, no
+    more of the next 512 bytes than it takes to see that it ends there."""
+    while end - start > MAX_RUN:
+        border = start + MAX_RUN
+        while border > start and _is_blank(data, kinds, border) == _is_blank(data, kinds, border - 1):
+            border -= 1
+        start = border if border > start else _cut_run(data, kinds, start, end)
+
+
+@inner
+def _cut_run(data, kinds, at, end):
+    """CUT in the run that begins at `at`; returns where it ends."""
+    is_blank, characters = _is_blank(data, kinds, at), 0
+    while at < end and _is_blank(data, kinds, at) == is_blank:
+        if characters == MAX_RUN:
+            kinds[at] |= CUT
+            characters = 0
+        characters += 1
+        at += _size(data[at])
+    return at
+
+
+@inner
+def _is_blank(data, kinds, at):
+    """As `str.isspace`, to which four control characters are white space that are none to expressions."""
+    return kinds[at] & KIND >= SPACE or (SEPARATORS[0] <= data[at] <= SEPARATORS[1])
 
 
 @inner
@@ -186,15 +210,15 @@ def _code(data, at, size):
 def _count(data, kinds, at, end, max_digits, is_space_single, words, pool, offsets, counts, table):
     """Count from `at` to `end`; returns where it stopped, which is before a word for which there is no room, and how
     many words there are."""
-    room, max_words, mask = len(pool), len(counts), len(table) - 1
+    room, max_words, slots = len(pool), len(counts), len(table) >> 1
     data, kinds, pool = pointer(data), pointer(kinds), pointer(pool)
     offsets, counts, table = pointer(offsets), pointer(counts), pointer(table)
     while at < end:
         stop = _word_end(data, kinds, at, max_digits, is_space_single)
-        key = mix(hash_range(data, at, stop))
-        slot = np.int64(key >> ONE) & mask
-        while table[slot] and not _holds(table[slot], key, data, at, stop, pool, offsets):
-            slot = (slot + 1) & mask
+        key = _key(data, at, stop)
+        slot = _first_slot(key, slots)
+        while table[slot] and not _holds(table, slot, key, data, at, stop, pool, offsets):
+            slot = _next_slot(slot, slots)
         if not table[slot]:
             used = offsets[words]
             if words == max_words or used + stop - at > room:
@@ -203,25 +227,41 @@ def _count(data, kinds, at, end, max_digits, is_space_single, words, pool, offse
                 pool[used + place] = data[at + place]
             words += 1
             offsets[words] = used + stop - at
-            table[slot] = _entry(key, words)
-        counts[np.int64(table[slot] & LOW) - 1] += 1
+            table[slot], table[slot + 1] = key, np.uint64(words)
+        counts[np.int64(table[slot + 1]) - 1] += 1
         at = stop
     return at, words
 
 
 @inner
-def _entry(key, number):
-    """What a table holds of a word: half of its hash, and its number, from 1 on."""
-    return key & ~LOW | np.uint64(number)
+def _key(data, at, stop):
+    """Of most words the word itself: up to seven bytes and how many; of a longer one a hash."""
+    size = stop - at
+    if size > SHORT:
+        return hash_range(data, at, stop) | LONG
+    key = np.uint64(size)
+    for place in range(at, stop):
+        key = key << EIGHT | np.uint64(data[place])
+    return key
 
 
 @inner
-def _holds(entry, key, data, at, stop, pool, offsets):
-    if (entry ^ key) >> HALF:
-        return False
-    number = np.int64(entry & LOW)
-    place = offsets[number - 1]
-    if offsets[number] - place != stop - at:
+def _first_slot(key, slots):
+    """A slot is two entries of a table: a word's key, or 0, and its number, from 1 on."""
+    return (np.int64(mix(key) >> HALF) & (slots - 1)) << 1
+
+
+@inner
+def _next_slot(slot, slots):
+    return (slot + 2) & ((slots << 1) - 1)
+
+
+@inner
+def _holds(table, slot, key, data, at, stop, pool, offsets):
+    if table[slot] != key or stop - at <= SHORT:
+        return table[slot] == key
+    place, end = offsets[np.int64(table[slot + 1]) - 1], offsets[np.int64(table[slot + 1])]
+    if end - place != stop - at:
         return False
     while at < stop and data[at] == pool[place]:
         at += 1
@@ -230,13 +270,14 @@ def _holds(entry, key, data, at, stop, pool, offsets):
 
 
 @kernel
-def _place_again(pool, offsets, words, table):
-    for number in range(1, words + 1):
-        key = mix(hash_range(pool, offsets[number - 1], offsets[number]))
-        slot = np.int64(key >> ONE) & (len(table) - 1)
-        while table[slot]:
-            slot = (slot + 1) & (len(table) - 1)
-        table[slot] = _entry(key, number)
+def _place_again(old, table):
+    slots = len(table) >> 1
+    for entry in range(0, len(old), 2):
+        if old[entry]:
+            slot = _first_slot(old[entry], slots)
+            while table[slot]:
+                slot = _next_slot(slot, slots)
+            table[slot], table[slot + 1] = old[entry], old[entry + 1]
 
 
 @inner
@@ -254,7 +295,7 @@ def _word_end(data, kinds, at, max_digits, is_space_single):
         return _digits_end(data, kinds, behind, max_digits)
     if kind != NEWLINE and kinds[behind] == LETTER:
         return _run_end(kinds, behind, LETTER)
-    if kind == OTHER or (data[at] == BLANK_CHARACTER and kinds[behind] == OTHER):
+    if kind == OTHER or (data[at] == ONE_SPACE and kinds[behind] == OTHER):
         end = _run_end(kinds, behind, OTHER)
         return end if is_space_single else _run_end(kinds, end, NEWLINE)
     return behind if is_space_single else _space_end(data, kinds, at, behind)
