@@ -34,8 +34,10 @@ def main() -> None:
 
 
 def peak_mb() -> float:
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    status = Path("/proc/self/status")
+    if status.exists():  # what `getrusage` says on Linux is never less than the parent's memory
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
 
 
 def curate(texts: list[str], vocab_size: int, file: Path) -> Tokens:
