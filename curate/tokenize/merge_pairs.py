@@ -91,6 +91,7 @@ def merge_pairs(
     Word i is `symbols[offsets[i]:offsets[i + 1]]`, ids below 256, and comes `counts[i]` times; `symbols` is used up.
     Ends at `max_merges`, or when no pair comes `min_count` times; pairs with a key in `forbidden` are never merged.
     """
+    max_merges = min(max_merges, len(symbols))  # each takes one or more away
     merges = np.empty((max_merges, 2), dtype=np.int64)
     room = 2 * (BYTES + max_merges)
     changes = tuple(np.zeros(room, dtype=np.int64) for _ in Changes._fields)
