@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from curate.errors import UsageError
-from curate.tokenize.count_words import MAX_RUN, SPACE, character_kinds, count_words
+from curate.tokenize.character_kinds import MAX_RUN, SPACE, character_kinds
+from curate.tokenize.count_words import count_words
 from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.split import DEFAULT, WordSplit
 from curate.tokenize.train import train_bpe

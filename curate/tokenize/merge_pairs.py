@@ -17,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.text.compiled import inner, kernel, pointer
-from curate.text.hashes import HALF, SPREAD
+from curate.text.hashes import HALF
+from curate.tokenize.pair_heap import Heap, pop, push, sink
+from curate.tokenize.token_pairs import LOW, enter, find, grown, key_of, no_pairs, with_more_room
 
 BYTES = 256
 """The ids from 0 on; the n-th merge makes the id 256 + n."""
@@ -25,27 +27,6 @@ MIN_ROOM = 1 << 12
 TOP, STEP = 1 << 62, 4
 """The heap holds pairs that come as often as a level says, which falls by this factor when it is empty: most pairs are
 rare, and never enter it."""
-LOW, ONE = np.uint64(0xFFFFFFFF), np.uint64(1)
-
-
-class TokenPairs(NamedTuple):
-    """Pair i has the ids `keys[i] >> 32` and `keys[i] & LOW`, and is in `places[starts[i]:ends[i]]`, numbers of words,
-    `counts[i]` times; `table_keys`, 1 more than keys or 0, and `table` are where to find i by its key."""
-
-    keys: npt.NDArray[np.uint64]
-    counts: npt.NDArray[np.int64]
-    starts: npt.NDArray[np.int64]
-    ends: npt.NDArray[np.int64]
-    table_keys: npt.NDArray[np.uint64]
-    table: npt.NDArray[np.int64]
-
-
-class Heap(NamedTuple):
-    """A binary heap of pairs: the greatest count on top, of these the smallest key."""
-
-    counts: npt.NDArray[np.int64]
-    keys: npt.NDArray[np.uint64]
-    pairs: npt.NDArray[np.int64]
 
 
 class Merge(NamedTuple):
@@ -116,9 +97,9 @@ def _merge(symbols, offsets, lengths, word_counts, merges, changes, min_count, f
         pair = heap.pairs[0]
         key, count = pairs.keys[pair], pairs.counts[pair]
         if level <= count < heap.counts[0]:  # other merges took some of its tokens
-            _sink(heap, size, count, key, pair)
+            sink(heap, size, count, key, pair)
             continue
-        size = _pop(heap, size)
+        size = pop(heap, size)
         if count < level:
             continue
         pairs.counts[pair] = 0  # it will not come again
@@ -131,16 +112,16 @@ def _merge(symbols, offsets, lengths, word_counts, merges, changes, min_count, f
         for place in range(pairs.starts[pair], pairs.ends[pair]):
             word = places[place]
             while seen + 2 * lengths[word] > len(events.words):
-                events = Events(_grown(events.entries, seen), _grown(events.words, seen))
+                events = Events(grown(events.entries, seen), grown(events.words, seen))
             start, end = offsets[word], offsets[word] + lengths[word]
             lengths[word], touches, seen = _merge_in_word(
                 symbols, start, end, merge, word, word_counts[word], changes, touches, events, seen
             )
         while filled + seen > len(places):
-            places = _grown(places, filled)
+            places = grown(places, filled)
         while used + touches > len(pairs.keys):
-            pairs = _with_more_room(pairs, used)
-            heap = Heap(_grown(heap.counts, size), _grown(heap.keys, size), _grown(heap.pairs, size))
+            pairs = with_more_room(pairs, used)
+            heap = Heap(grown(heap.counts, size), grown(heap.keys, size), grown(heap.pairs, size))
         used, filled, size = _settle(pairs, used, filled, heap, size, merge, changes, touches, min_count, level)
         _list_words(pairs, places, changes, touches, events, seen)
     return made
@@ -194,19 +175,19 @@ def _settle(pairs, used, filled, heap, size, merge, changes, touched, min_count,
         token = entry >> 1
         is_left = entry & 1 == 0
         if changes.lost[entry]:
-            old = _find(pairs, _key(token, merge.first) if is_left else _key(merge.second, token))
+            old = find(pairs, key_of(token, merge.first) if is_left else key_of(merge.second, token))
             if old >= 0:
                 pairs.counts[old] -= changes.lost[entry]
         changes.pairs[entry] = -1
         if changes.gained[entry] >= min_count:
-            key = _key(token, merge.new) if is_left else _key(merge.new, token)
+            key = key_of(token, merge.new) if is_left else key_of(merge.new, token)
             changes.pairs[entry] = used
             pairs.keys[used], pairs.counts[used] = key, changes.gained[entry]
             pairs.starts[used] = pairs.ends[used] = filled
             filled += changes.sizes[entry]
-            _enter(pairs, used)
+            enter(pairs, used)
             if changes.gained[entry] >= level:
-                size = _push(heap, size, changes.gained[entry], key, used)
+                size = push(heap, size, changes.gained[entry], key, used)
             used += 1
     return used, filled, size
 
@@ -233,14 +214,14 @@ def _pairs_of_bytes(symbols, offsets, word_counts, min_count):
             counts[symbols[at] * BYTES + symbols[at + 1]] += word_counts[word]
             sizes[symbols[at] * BYTES + symbols[at + 1]] += 1
     numbers = np.full(BYTES * BYTES, -1, np.int64)
-    pairs, used, filled = _no_pairs(2 * BYTES * BYTES), 0, 0
+    pairs, used, filled = no_pairs(2 * BYTES * BYTES), 0, 0
     for both in range(BYTES * BYTES):
         if counts[both] >= min_count:
             numbers[both] = used
-            pairs.keys[used], pairs.counts[used] = _key(both // BYTES, both % BYTES), counts[both]
+            pairs.keys[used], pairs.counts[used] = key_of(both // BYTES, both % BYTES), counts[both]
             pairs.starts[used] = pairs.ends[used] = filled
             filled += sizes[both]
-            _enter(pairs, used)
+            enter(pairs, used)
             used += 1
     places = np.empty(max(filled, MIN_ROOM), np.int32)
     for word in range(len(offsets) - 1):
@@ -258,55 +239,8 @@ def _heap_up(heap, pairs, used, level):
     size = 0
     for pair in range(used):
         if pairs.counts[pair] >= level:
-            size = _push(heap, size, pairs.counts[pair], pairs.keys[pair], pair)
+            size = push(heap, size, pairs.counts[pair], pairs.keys[pair], pair)
     return size
-
-
-@inner
-def _no_pairs(room):
-    return TokenPairs(
-        np.empty(room, np.uint64),
-        np.empty(room, np.int64),
-        np.empty(room, np.int64),
-        np.empty(room, np.int64),
-        np.zeros(2 * room, np.uint64),
-        np.empty(2 * room, np.int64),
-    )
-
-
-@inner
-def _with_more_room(pairs, used):
-    more = _no_pairs(2 * len(pairs.keys))
-    for pair in range(used):
-        more.keys[pair], more.counts[pair] = pairs.keys[pair], pairs.counts[pair]
-        more.starts[pair], more.ends[pair] = pairs.starts[pair], pairs.ends[pair]
-        _enter(more, pair)
-    return more
-
-
-@inner
-def _key(first, second):
-    return np.uint64(first) << HALF | np.uint64(second)
-
-
-@inner
-def _enter(pairs, pair):
-    """A key that is not in the table yet, which is never more than half full."""
-    mask = len(pairs.table) - 1
-    slot = np.int64(pairs.keys[pair] * SPREAD >> HALF) & mask
-    while pairs.table_keys[slot] != 0:
-        slot = (slot + 1) & mask
-    pairs.table_keys[slot], pairs.table[slot] = pairs.keys[pair] + ONE, pair
-
-
-@inner
-def _find(pairs, key):
-    """The number of a pair, or -1."""
-    mask = len(pairs.table) - 1
-    slot = np.int64(key * SPREAD >> HALF) & mask
-    while pairs.table_keys[slot] != 0 and pairs.table_keys[slot] != key + ONE:
-        slot = (slot + 1) & mask
-    return pairs.table[slot] if pairs.table_keys[slot] else -1
 
 
 @inner
@@ -315,59 +249,3 @@ def _is_in(forbidden, key):
     for other in forbidden:
         found |= other == key
     return found
-
-
-@inner
-def _grown(array, used):
-    more = np.empty(2 * len(array), array.dtype)
-    for place in range(used):  # numba takes seconds to compile a slice of unknown length
-        more[place] = array[place]
-    return more
-
-
-@inner
-def _is_before(heap, place, count, key):
-    """Whether what stands at a place belongs above a pair."""
-    return heap.counts[place] > count or (heap.counts[place] == count and heap.keys[place] < key)
-
-
-@inner
-def _push(heap, size, count, key, pair):
-    place = size
-    while place > 0 and not _is_before(heap, (place - 1) >> 1, count, key):
-        _move(heap, (place - 1) >> 1, place)
-        place = (place - 1) >> 1
-    heap.counts[place], heap.keys[place], heap.pairs[place] = count, key, pair
-    return size + 1
-
-
-@inner
-def _pop(heap, size):
-    """Without the pair on top; returns how many are left."""
-    last = size - 1
-    _sink(heap, last, heap.counts[last], heap.keys[last], heap.pairs[last])
-    return last
-
-
-@inner
-def _sink(heap, size, count, key, pair):
-    """A pair instead of the one on top."""
-    place = 0
-    while 2 * place + 1 < size:
-        child = 2 * place + 1
-        if child + 1 < size and _is_before(heap, child + 1, heap.counts[child], heap.keys[child]):
-            child += 1
-        if not _is_before(heap, child, count, key):
-            break
-        _move(heap, child, place)
-        place = child
-    heap.counts[place], heap.keys[place], heap.pairs[place] = count, key, pair
-
-
-@inner
-def _move(heap, source, target):
-    heap.counts[target], heap.keys[target], heap.pairs[target] = (
-        heap.counts[source],
-        heap.keys[source],
-        heap.pairs[source],
-    )
