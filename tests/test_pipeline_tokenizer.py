@@ -123,6 +123,15 @@ def test_a_training_that_cannot_be_is_refused_with_its_line(tmp_path: Path, trai
         check_recipe(load(write(tmp_path, f"tokenizer = {{ train = {{ {train} }} }}")))
 
 
+def test_a_special_token_that_cannot_be_is_refused_at_its_own_line(tmp_path: Path) -> None:
+    recipe = write(tmp_path, '[tokenize.tokenizer.train]\nvocab_size = 400\nspecial_tokens = ["x"]')
+    with pytest.raises(
+        RecipeError, match=r'recipe\.toml:10: \[tokenize\]: the special token "x" must have two'
+    ) as caught:
+        check_recipe(load(recipe))
+    assert str(caught.value).count("recipe.toml") == 1
+
+
 @pytest.mark.parametrize(
     ("tokenize", "line", "message"),
     [

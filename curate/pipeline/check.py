@@ -15,7 +15,7 @@ from curate.errors import UsageError, nearest
 from curate.filters.where import check_where, columns_of
 from curate.readers.inputs import find_source
 from curate.readers.reader import traits_of
-from curate.recipe import Recipe, Source, TokenizerChoice, TrainTokenizer
+from curate.recipe import Recipe, Source, TokenizerChoice
 from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
@@ -112,26 +112,19 @@ def _check_scrub(recipe: Recipe) -> None:
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
-    """The file can be read, encodes, and says which token ends a text."""
+    """The file can be read, encodes, and says which token ends a text; or what is asked for can be trained."""
     choice, named = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text
+    key: tuple[str, ...] = ("tokenizer",) if named is None else ("end_of_text",)
     try:
         if isinstance(choice, TokenizerChoice):
+            wanted = choice.train
             check_mark(named or END_OF_TEXT)
-            _check_training(recipe, choice.train, named or END_OF_TEXT)
+            key = ("tokenizer", "train", "special_tokens" if wanted.special_tokens else "vocab_size")
+            check_control([named or END_OF_TEXT, *wanted.special_tokens], wanted.vocab_size, kind=wanted.kind)
         else:
             load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
     except (UsageError, OSError) as error:
-        key = "tokenizer" if named is None else "end_of_text"
-        raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", key) from None
-
-
-def _check_training(recipe: Recipe, wanted: TrainTokenizer, end_of_text: str) -> None:
-    try:
-        check_control([end_of_text, *wanted.special_tokens], wanted.vocab_size, kind=wanted.kind)
-    except UsageError as error:
-        key = "special_tokens" if wanted.special_tokens else "vocab_size"
-        place = ("tokenize", "tokenizer", "train", key)
-        raise recipe.recipe_error(f"[tokenize]: {error}", *place) from None
+        raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", *key) from None
 
 
 def _check_views(recipe: Recipe) -> None:
