@@ -276,16 +276,32 @@ class Mix:
         return whole
 
 
+Digits = Literal["triples", "single"]
+Whitespace = Literal["runs", "single"]
+Case = Literal["kept", "lower"]
+"""How a tokenizer that is trained sees digits, white space and capitals."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrainTokenizer:
     """A tokenizer that is trained on a sample of the run."""
 
     vocab_size: int = field(default=32_768, metadata={"range": (257, 10_000_000)})
-    """Ids, with those of the 256 bytes and of the end of a text."""
+    """Ids, with those of the 256 bytes, of the end of a text and of `special_tokens`."""
     sample_bytes: int = field(default=50_000_000, metadata={"range": (1, 10_000_000_000)})
     """Of text that it is trained on, drawn from all sources as the mixture weighs them."""
     sample_weights: Mapping[str, float] = field(default_factory=dict)
-    """By source, its share of that text, where it is another one than the mixture's."""
+    """By source, its share of the sample, instead of that in the mixture; a source that is not named gives nothing."""
+    kind: Literal["bpe", "unigram"] = "bpe"
+    """Byte-level byte pair encoding; or Unigram, of characters, with bytes for rare ones, as SentencePiece has it."""
+    digits: Digits = "triples"
+    """A number is cut into groups of up to three digits, or into single ones."""
+    whitespace: Whitespace = "runs"
+    """Runs of spaces and of newlines may be one token, as code needs, or each is one by itself."""
+    case: Case = "kept"
+    """With "lower" the tokenizer writes all in lower case first; what was a capital is lost."""
+    special_tokens: tuple[str, ...] = ()
+    """Control tokens besides end-of-text, whose ids come behind its: 1, 2 and so on. No text is ever encoded as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +309,7 @@ class TokenizerChoice:
     """`{ train = { vocab_size = … } }`."""
 
     train: TrainTokenizer = TrainTokenizer()
-    """A byte-level BPE of the run's own."""
+    """A vocabulary of the run's own."""
 
 
 @dataclass(frozen=True, slots=True)

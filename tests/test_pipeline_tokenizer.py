@@ -59,6 +59,79 @@ def test_a_tokenizer_that_is_taken_keeps_its_config_and_its_special_tokens(tmp_p
     assert [shards.document(number).tolist().count(0) for number in range(20)] == [1] * 20
 
 
+@pytest.mark.parametrize("kind", ["bpe", "unigram"])
+def test_a_run_trains_what_its_recipe_asks_for(tmp_path: Path, kind: str) -> None:
+    options = f"""kind = "{kind}", digits = "single", whitespace = "single", special_tokens = ["<|user|>", "class"]"""
+    recipe = write(tmp_path, f"tokenizer = {{ train = {{ vocab_size = 700, {options} }} }}")
+    run = curate.run(recipe, out=tmp_path / "run", workers=1)
+    assert json.loads((run.folder / "tokenizer_config.json").read_text()) == {"eos_token": "<|endoftext|>"}
+    assert {"tokenizer.json", "tokenizer_config.json"} <= run.manifest["outputs"].keys()
+    table = json.loads((run.folder / "tokenizer.json").read_text())
+    assert table["model"]["type"].lower() == kind
+    assert [(token["content"], token["id"]) for token in table["added_tokens"]] == [
+        ("<|endoftext|>", 0),
+        ("<|user|>", 1),
+        ("class", 2),
+    ]
+    tokenizer = load_tokenizer(run.folder / "tokenizer.json")
+    assert (tokenizer.vocab_size, tokenizer.end_of_text_token) == (700, "<|endoftext|>")
+    assert sum(piece.isdigit() and len(piece) > 1 for piece in tokenizer.backend.pieces) == 0
+    shards = open_shards(run.folder / "tokens" / "train" / "notes")
+    for number, text in enumerate(TEXTS):
+        tokens = shards.document(number).tolist()
+        assert tokens[-1] == 0
+        assert not {0, 1, 2} & set(tokens[:-1])
+        assert tokenizer.decode(tokens[:-1]) == text + " <eos> and <|endoftext|>"
+    again = curate.run(recipe, out=tmp_path / "again", workers=0)
+    assert (again.folder / "tokenizer.json").read_bytes() == (run.folder / "tokenizer.json").read_bytes()
+
+
+def test_the_sample_is_weighted_as_the_recipe_says_and_else_as_the_mixture(tmp_path: Path) -> None:
+    for name, word in (("left", "abracadabra"), ("right", "xyloxyloxylo")):
+        lines = [json.dumps({"text": f"{word} {number}"}) for number in range(200)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    sources = "".join(
+        f'[[source]]\nname = "{name}"\nread = "tables"\npaths = ["{name}.jsonl"]\n' for name in ("left", "right")
+    )
+    found = {}
+    for weights in ("", ", sample_weights = { left = 1 }", ", sample_weights = { right = 2 }"):
+        train = "{ train = { vocab_size = 300" + weights + " } }"
+        text = f'name = "t"\n{sources}[mix]\nweights = {{ left = 1, right = 1 }}\n[tokenize]\ntokenizer = {train}\n'
+        (tmp_path / "recipe.toml").write_text(text)
+        run = curate.run(tmp_path / "recipe.toml", out=tmp_path / f"run{len(found)}", workers=0)
+        vocabulary = json.loads((run.folder / "tokenizer.json").read_text())["model"]["vocab"]
+        found[weights] = {word for word in ("abracadabra", "xyloxyloxylo") if word in vocabulary}
+    assert list(found.values()) == [{"abracadabra", "xyloxyloxylo"}, {"abracadabra"}, {"xyloxyloxylo"}]
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ('kind = "wordpiece"', "train.*kind|wordpiece"),
+        ('digits = "pairs"', "pairs"),
+        ("sample_weights = { nots = 1 }", 'unknown source "nots".*notes'),
+        ("sample_weights = { notes = 0 }", "all zero"),
+        ("sample_weights = { notes = -1 }", "at least 0"),
+        ('special_tokens = ["x"]', 'special token "x" must have two characters'),
+        ('special_tokens = ["<|endoftext|>"]', "ends a text already"),
+        ('special_tokens = ["<a>", "<b>"], vocab_size = 258', "at least 259 ids"),
+        ('kind = "unigram", vocab_size = 257', "at least 258 ids"),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_with_its_line(tmp_path: Path, train: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=rf"recipe\.toml:8: .*({message})"):
+        check_recipe(load(write(tmp_path, f"tokenizer = {{ train = {{ {train} }} }}")))
+
+
+def test_a_special_token_that_cannot_be_is_refused_at_its_own_line(tmp_path: Path) -> None:
+    recipe = write(tmp_path, '[tokenize.tokenizer.train]\nvocab_size = 400\nspecial_tokens = ["x"]')
+    with pytest.raises(
+        RecipeError, match=r'recipe\.toml:10: \[tokenize\]: the special token "x" must have two'
+    ) as caught:
+        check_recipe(load(recipe))
+    assert str(caught.value).count("recipe.toml") == 1
+
+
 @pytest.mark.parametrize(
     ("tokenize", "line", "message"),
     [

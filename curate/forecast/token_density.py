@@ -16,8 +16,9 @@ import polars as pl
 from curate.pipeline.tokenizer import training_bytes
 from curate.recipe import Recipe, TokenizerChoice
 from curate.run_files import TOKENIZER
+from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import Tokenizer, load_tokenizer
-from curate.tokenize.train import train_bpe
+from curate.tokenize.train import train_tokenizer
 
 MAX_TRAINING = 8 << 20
 MAX_COUNTED = 2 << 20
@@ -90,11 +91,11 @@ def _others(pieces: Sequence[str], texts: pl.Series) -> list[str]:
 
 
 def _train(parts: Mapping[str, Sequence[str]], choice: TokenizerChoice) -> Tokenizer:
-    text = train_bpe((text for part in parts.values() for text in part), vocab_size=choice.train.vocab_size)
+    text = train_tokenizer((text for part in parts.values() for text in part), choice.train)
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         path = Path(folder) / TOKENIZER
         path.write_text(text, encoding="utf-8")
-        return load_tokenizer(path)
+        return load_tokenizer(path, end_of_text=END_OF_TEXT)
 
 
 def _counted(tokenizer: Tokenizer, texts: Sequence[str]) -> Density:

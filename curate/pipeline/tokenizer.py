@@ -1,11 +1,12 @@
 """Between `dedup` and `tokenize`: the tokenizer, trained on a seeded sample of what survives, or taken as it is.
 
 each split's documents ─▶ keyed hash of the id under the sample's share ─▶ scrubbed ─▶ work/sample/<split>.parquet
-all of them ─▶ BPE ─▶ tokenizer.json
+all of them ─▶ BPE or Unigram ─▶ tokenizer.json
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, end_of_text_of, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
-from curate.tokenize.train import train_bpe
+from curate.tokenize.train import train_tokenizer
 
 MAX_BATCH_DOCUMENTS = 500
 MAX_BATCH_BYTES = 8 << 20
@@ -70,10 +71,10 @@ def tokenizer_run(job: Job) -> Made:
     outputs = job.outputs()
     if isinstance(choice, TokenizerChoice):
         with clock("train"):
-            text = train_bpe(
-                _sample(job.store, job.plan, clock), vocab_size=choice.train.vocab_size, end_of_text=end_of_text
-            )
+            text = train_tokenizer(_sample(job.store, job.plan, clock), choice.train, end_of_text=end_of_text)
         outputs.write(TOKENIZER, text.encode())
+        if choice.train.special_tokens:  # else the only control token says by itself what it is
+            outputs.write(CONFIG, json.dumps({"eos_token": end_of_text}).encode())
     elif choice != "bytes":
         check_as_planned(job.plan, tokenizer_files(recipe))
         _copy(recipe.base / choice, outputs, tokenizer_name(recipe))

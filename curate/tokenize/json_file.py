@@ -62,7 +62,7 @@ class JsonFile:
         ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
         spelling = {key: value for key, value in table["model"].items() if key in SPELLING}
         self._bytes_of_ids = functools.partial(
-            bytes_of_ids, ids, spelling, ordinary, silent, is_byte_level='"ByteLevel"' in content
+            bytes_of_ids, ids, spelling, ordinary, silent, is_byte_level=_is_byte_level(table)
         )
         encoder = without_control(table, control, ids)
         self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
@@ -123,6 +123,11 @@ def _open(content: str, place: Path) -> tokenizers.Tokenizer:
         library.no_truncation()
         library.no_padding()
         return library
+
+
+def _is_byte_level(table: Mapping[str, Any]) -> bool:
+    """A part of the file says so; a piece may happen to be the same word."""
+    return '"ByteLevel"' in json.dumps([table.get(part) for part in ("pre_tokenizer", "post_processor", "decoder")])
 
 
 def _check_end_of_text(token: str, table: Mapping[str, Any], place: Path) -> None:
