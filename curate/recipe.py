@@ -264,6 +264,25 @@ class TokenizerChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Fim:
+    """Fill-in-the-middle, for code: training documents are cut at two places and written with the middle last (Bavarian
+    et al. 2022); docs/fill-in-the-middle.md says how."""
+
+    sources: tuple[str, ...]
+    """Whose documents are rearranged."""
+    rate: float = field(default=0.5, metadata={"range": (0.0, 1.0)})
+    """The chance that a document is."""
+    spm_rate: float = field(default=0.5, metadata={"range": (0.0, 1.0)})
+    """Of those, the share that has the suffix first; the others have the prefix first."""
+    prefix: str | None = None
+    """The control token before the prefix; without it, `suffix` and `middle` the tokenizer's own files decide."""
+    suffix: str | None = None
+    """The control token before the suffix."""
+    middle: str | None = None
+    """The control token before the middle."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tokenize:
     """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json, a tiktoken file or a
     SentencePiece model."""
@@ -277,6 +296,8 @@ class Tokenize:
     """The share of the tokens that is kept from training; of a source with one document, the end of that."""
     views: tuple[str, ...] = ()
     """More files beside every shard: each a `View`, "module:object" beside the recipe or what a package offers."""
+    fim: Fim | None = None
+    """A table `[tokenize.fim]`: documents of some sources are rearranged for fill-in-the-middle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,6 +277,10 @@ def _check_names(recipe: Recipe) -> None:
             message = f'"{name}" is the folder of the mixed sequence, so no source can have this name'
             raise Mismatch(("source", number, "name"), message)
     _check_mix(recipe.mix, names)
+    for number, name in enumerate(recipe.tokenize.fim.sources if recipe.tokenize.fim else ()):
+        if name not in names:
+            place = ("tokenize", "fim", "sources", number)
+            raise Mismatch(place, f'unknown source "{name}"{nearest(name, names)}')
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:

@@ -24,8 +24,8 @@ from curate.steps.schema import measured
 from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.marks import check_control, check_reserved, wanted_control
 from curate.tokenize.own_views import views_of
-from curate.tokenize.train import check_mark
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -112,15 +112,18 @@ def _check_scrub(recipe: Recipe) -> None:
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
-    """The file can be read, encodes, and says which token ends a text."""
+    """The file can be read, encodes, says which token ends a text, and has the control tokens that are needed."""
     choice, named = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text
+    key = "tokenizer" if named is None else "end_of_text"
     try:
         if isinstance(choice, TokenizerChoice):
-            check_mark(named or END_OF_TEXT)
-        else:
-            load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
+            check_reserved(recipe, named or END_OF_TEXT, choice.train.vocab_size)
+            return
+        place = choice if choice == "bytes" else recipe.base / choice
+        tokenizer = load_tokenizer(place, end_of_text=named, control=wanted_control(recipe))
+        key = "fim"
+        check_control(tokenizer, recipe)
     except (UsageError, OSError) as error:
-        key = "tokenizer" if named is None else "end_of_text"
         raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", key) from None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from curate.engine.outputs import Outputs
@@ -23,6 +24,7 @@ from curate.run_files import tokenized
 from curate.tokenize.backends import Backend
 from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
 from curate.tokenize.document_table import DOCUMENT_TABLE
+from curate.tokenize.fim import are_rearranged
 from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
 from curate.tokenize.view import Tokens, View
@@ -91,9 +93,11 @@ def _rows(store: Store, plan: Plan, source: str, part: str) -> pl.DataFrame:
 def _with_tail(whole: Portions, store: Store, plan: Plan, source: str, recipe: Recipe, backend: Backend) -> Portions:
     documents = whole.documents
     hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
-    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
+    is_in_order = _are_in_order(documents, source, recipe)
+    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation, are_whole=is_in_order)
     if chosen is None:
         note = f"{source} has no validation tokens: its documents are too short to hold out the end of one"
+        note += "" if is_in_order is None else ", or rearranged for fill-in-the-middle"
         return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
     row = documents.row(number, named=True)
@@ -110,6 +114,15 @@ def _with_tail(whole: Portions, store: Store, plan: Plan, source: str, recipe: R
     )
     note = f"{source} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
     return Portions(documents, is_cut=True, note=note)
+
+
+def _are_in_order(documents: pl.DataFrame, source: str, recipe: Recipe) -> npt.NDArray[np.bool_] | None:
+    """The end of a document that is rearranged is not the end of its text; None where no document is."""
+    fim = recipe.tokenize.fim
+    if fim is None or source not in fim.sources:
+        return None
+    is_whole = (documents["part"] != "train").to_numpy() | ~are_rearranged(documents["id"], fim, recipe.seed)
+    return np.asarray(is_whole)
 
 
 def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:

@@ -34,7 +34,9 @@ from curate.steps.conform import conformed
 from curate.steps.deciding_files import check_as_planned, view_files
 from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
+from curate.tokenize.arranged import ArrangedTokens, encode_plain
 from curate.tokenize.encode import Tokenizer
+from curate.tokenize.fim import encode_with_holes
 from curate.tokenize.own_views import views_of
 from curate.tokenize.rehydrate import repeated_order, times_by_size
 from curate.tokenize.view import View
@@ -66,7 +68,7 @@ def tokenize_split(job: Job) -> Made | None:
         left = what_is_left(store, recipe, documents)
         documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
     stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
-    batches = [_process(batch, recipe, tokenizer, stretch, clock) for stretch, batch in stretches]
+    batches = [_process(batch, recipe, tokenizer, job.split.source, stretch, clock) for stretch, batch in stretches]
     if walk.is_confirming:
         return None
     with clock("write"):
@@ -90,7 +92,9 @@ def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
         yield pl.Series("times", times_by_size(sizes, recipe.dedup.rehydrate))
 
 
-def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch: Stretch, clock: Clock) -> Encoded:
+def _process(
+    batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, source: str, stretch: Stretch, clock: Clock
+) -> Encoded:
     size = int(batch["byte_count"].sum())
     if recipe.scrub is not None:
         with clock("scrub"):
@@ -101,17 +105,27 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     dropped, batch = as_dropped(batch.filter(is_too_many)), batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
-        tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
+        found = _encode(batch, recipe, tokenizer, source)
     batch = batch.with_columns(
         pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
-        pl.Series("token_count", np.diff(offsets), dtype=pl.Int64),
+        pl.Series("token_count", np.diff(found.offsets), dtype=pl.Int64),
     )
-    return _without_emptied(batch, tokens, offsets, dropped)
+    return _without_emptied(batch, found, dropped)
 
 
-def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray, dropped: pl.DataFrame) -> Encoded:
+def _encode(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, source: str) -> ArrangedTokens:
+    """Documents as they are, or as fill-in-the-middle has them."""
+    fim, texts = recipe.tokenize.fim, batch["text"].to_list()
+    if fim is None or source not in fim.sources:
+        return encode_plain(tokenizer, texts)
+    is_training = (batch["part"] == "train").to_numpy()
+    return encode_with_holes(tokenizer, batch["id"], texts, is_training, fim=fim, seed=recipe.seed)
+
+
+def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:
     """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
-    has_text = batch["text"].str.contains(HAS_TEXT) & (batch["token_count"] > 1)
+    has_text = batch["text"].str.contains(HAS_TEXT) & pl.Series(found.text_tokens > 0)
+    tokens, offsets = found.tokens, found.offsets
     why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
     emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
     if not emptied.is_empty():

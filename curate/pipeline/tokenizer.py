@@ -6,6 +6,7 @@ all of them ─▶ BPE ─▶ tokenizer.json
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, end_of_text_of, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
+from curate.tokenize.marks import reserved_control, wanted_control
 from curate.tokenize.train import train_bpe
 
 MAX_BATCH_DOCUMENTS = 500
@@ -71,9 +73,15 @@ def tokenizer_run(job: Job) -> Made:
     if isinstance(choice, TokenizerChoice):
         with clock("train"):
             text = train_bpe(
-                _sample(job.store, job.plan, clock), vocab_size=choice.train.vocab_size, end_of_text=end_of_text
+                _sample(job.store, job.plan, clock),
+                vocab_size=choice.train.vocab_size,
+                end_of_text=end_of_text,
+                special_tokens=reserved_control(recipe),
             )
         outputs.write(TOKENIZER, text.encode())
+        if others := reserved_control(recipe):  # the file alone would not say which of its special tokens ends a text
+            config = {"eos_token": end_of_text, "additional_special_tokens": others}
+            outputs.write(CONFIG, json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n")
     elif choice != "bytes":
         check_as_planned(job.plan, tokenizer_files(recipe))
         _copy(recipe.base / choice, outputs, tokenizer_name(recipe))
@@ -95,12 +103,12 @@ def run_tokenizer(store: Store, recipe: Recipe) -> Tokenizer:
         return load_tokenizer(name)
     end_of_text = committed(store, "tokenizer", "all").counts["end_of_text"]
     path = intact(store, "tokenizer", "all", name)
-    return _open(str(path), path.stat().st_mtime_ns, end_of_text)
+    return _open(str(path), path.stat().st_mtime_ns, end_of_text, wanted_control(recipe))
 
 
 @cache
-def _open(spec: str, changed: int, end_of_text: str) -> Tokenizer:
-    return load_tokenizer(spec, end_of_text=end_of_text)
+def _open(spec: str, changed: int, end_of_text: str, control: tuple[str, ...]) -> Tokenizer:
+    return load_tokenizer(spec, end_of_text=end_of_text, control=control)
 
 
 def tokenizer_name(recipe: Recipe) -> str:

@@ -54,13 +54,15 @@ def _mend_end(taken: Int64s, counts: Int64s) -> None:
         taken[last] += 1 if can_give else -1
 
 
-def choose_tail(hashes: Hashes, token_counts: Int64s, share: float) -> tuple[int, int] | None:
+def choose_tail(
+    hashes: Hashes, token_counts: Int64s, share: float, *, are_whole: npt.NDArray[np.bool_] | None = None
+) -> tuple[int, int] | None:
     """Of a source that has no whole document to hold out: the document whose end is held out, and of how many tokens.
 
     That is `share` of all tokens, and at most half of the document: the first by its hash that is long enough, else the
-    longest. None where all are too short to be cut in two.
+    longest, of those that `are_whole`. None where all are too short to be cut in two.
     """
-    limits = token_counts // 2
+    limits = token_counts // 2 if are_whole is None else np.where(are_whole, token_counts // 2, 0)
     if limits.max(initial=0) < MIN_TOKENS:
         return None
     wanted = max(round(share * int(token_counts.sum())), MIN_TOKENS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -32,18 +32,22 @@ along, so quotes, brackets and indents do not break it, and runs of spaces and o
 LONG_RUN = re.compile(rf"\S{{{MAX_WORD_CHARACTERS}}}(?=\S)|\s{{{MAX_WORD_CHARACTERS}}}(?=\s)")
 
 
-def train_bpe(texts: Iterable[str], *, vocab_size: int, end_of_text: str = END_OF_TEXT) -> str:
+def train_bpe(
+    texts: Iterable[str], *, vocab_size: int, end_of_text: str = END_OF_TEXT, special_tokens: Sequence[str] = ()
+) -> str:
     """The tokenizer as the text of a tokenizer.json; equal texts in equal order give equal bytes on any machine.
 
-    Id 0 is end-of-text, 1 to 256 are the bytes, then the merges in their order. Texts that hold too few pairs which
-    come twice give a smaller vocabulary than `vocab_size`.
+    Id 0 is end-of-text, then come further `special_tokens`, the 256 bytes, and the merges in their order. Texts that
+    hold too few pairs which come twice give a smaller vocabulary than `vocab_size`.
 
     Raises:
         UsageError: `vocab_size` has no room for the bytes and end-of-text, or a text can hold that as a byte.
     """
-    check_mark(end_of_text)
-    if vocab_size < MIN_VOCAB_SIZE:
-        raise UsageError(f"a byte-level vocabulary needs at least {MIN_VOCAB_SIZE} ids, not {vocab_size}")
+    for mark in (end_of_text, *special_tokens):
+        check_mark(mark)
+    if vocab_size < MIN_VOCAB_SIZE + len(special_tokens):
+        least = MIN_VOCAB_SIZE + len(special_tokens)
+        raise UsageError(f"a byte-level vocabulary needs at least {least} ids, not {vocab_size}")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -55,7 +59,7 @@ def train_bpe(texts: Iterable[str], *, vocab_size: int, end_of_text: str = END_O
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=2,
-        special_tokens=[end_of_text],
+        special_tokens=[end_of_text, *special_tokens],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -1,0 +1,43 @@
+"""The control tokens that a recipe needs besides end-of-text: those of fill-in-the-middle.
+
+recipe ─┬▶ wanted: control in every vocabulary that has them    ─▶ load_tokenizer
+        ├▶ reserved: what a tokenizer that is trained gets      ─▶ train_bpe
+        └▶ checked: all of them are there, each another token   ─▶ plan, check
+"""
+
+from __future__ import annotations
+
+from curate.errors import UsageError
+from curate.recipe import Recipe
+from curate.tokenize.encode import Tokenizer
+from curate.tokenize.fim import find_marks, reserved_marks, wanted_marks
+from curate.tokenize.train import check_mark
+
+
+def wanted_control(recipe: Recipe) -> tuple[str, ...]:
+    """Tokens that no text becomes in this run, whether the tokenizer's files mark them as special or not."""
+    fim = recipe.tokenize.fim
+    return wanted_marks(fim) if fim is not None else ()
+
+
+def reserved_control(recipe: Recipe) -> tuple[str, ...]:
+    """Special tokens of a tokenizer that is trained, besides end-of-text."""
+    fim = recipe.tokenize.fim
+    return reserved_marks(fim) if fim is not None else ()
+
+
+def check_reserved(recipe: Recipe, end_of_text: str, vocab_size: int) -> None:
+    """Raises UsageError where a tokenizer cannot be trained with the recipe's control tokens."""
+    marks = (end_of_text, *reserved_control(recipe))
+    for mark in marks:
+        check_mark(mark)
+    if len({*marks}) < len(marks):
+        raise UsageError(f"the control tokens {', '.join(marks)} must each be another one")
+    if vocab_size < 256 + len(marks):
+        raise UsageError(f"vocab_size = {vocab_size} has no room for 256 bytes and {len(marks)} control tokens")
+
+
+def check_control(tokenizer: Tokenizer, recipe: Recipe) -> None:
+    """Raises UsageError where the vocabulary lacks a control token that the recipe needs; says which."""
+    if recipe.tokenize.fim is not None:
+        find_marks(recipe.tokenize.fim, tokenizer.control, tokenizer.end_of_text_token)
