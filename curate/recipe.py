@@ -51,6 +51,8 @@ Extractor = Literal["curate", "resiliparse", "trafilatura"]
 """What makes text of a web page."""
 UNION: tuple[Extractor, ...] = ("curate", "trafilatura")
 """What `extract = "union"` stands for: the quick one first, so that the slow one is asked only where that fails."""
+Role = Literal["system", "user", "assistant", "tool"]
+"""Who speaks in a conversation."""
 PageFact = Literal[
     "title",
     "description",
@@ -104,6 +106,10 @@ class Source:
     else one each."""
     split_words: int = field(default=2000, metadata={"range": (1, 100_000_000)})
     """With `split = "words"` a document has at least so many; a paragraph is never cut."""
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    """For conversations: names that the files give to roles, besides those that are known: `{ Ann = "assistant" }`."""
+    tree: Literal["best", "all"] = "best"
+    """For conversations that fork: at each fork the reply of the best rank, or a conversation for each last message."""
     reader_parameters: Mapping[str, Any] = field(default_factory=dict, metadata={"toml": False})
     """Of an own reader: what stands beside `use` in `read = { use = "module:function", … }`."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
@@ -296,6 +302,9 @@ class Tokenize:
     """The share of the tokens that is kept from training; of a source with one document, the end of that."""
     views: tuple[str, ...] = ()
     """More files beside every shard: each a `View`, "module:object" beside the recipe or what a package offers."""
+    template: str = "chatml"
+    """How conversations are written: "chatml", "llama3", "plain", or the path of a template of one's own
+    (docs/conversations.md); its control tokens must be the tokenizer's, and one that is trained reserves them."""
     fim: Fim | None = None
     """A table `[tokenize.fim]`: documents of some sources are rearranged for fill-in-the-middle."""
 

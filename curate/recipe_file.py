@@ -278,9 +278,11 @@ def _check_names(recipe: Recipe) -> None:
             raise Mismatch(("source", number, "name"), message)
     _check_mix(recipe.mix, names)
     for number, name in enumerate(recipe.tokenize.fim.sources if recipe.tokenize.fim else ()):
+        place = ("tokenize", "fim", "sources", number)
         if name not in names:
-            place = ("tokenize", "fim", "sources", number)
             raise Mismatch(place, f'unknown source "{name}"{nearest(name, names)}')
+        if recipe.source(name).read == "conversations":
+            raise Mismatch(place, f'the documents of "{name}" are conversations, which have no middle to fill in')
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:

@@ -121,7 +121,6 @@ def _check_tokenizer(recipe: Recipe) -> None:
             return
         place = choice if choice == "bytes" else recipe.base / choice
         tokenizer = load_tokenizer(place, end_of_text=named, control=wanted_control(recipe))
-        key = "fim"
         check_control(tokenizer, recipe)
     except (UsageError, OSError) as error:
         raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", key) from None

@@ -190,6 +190,8 @@ def _place(store: Store, outputs: Outputs, split: Split, part: str, number: int,
     written = committed(store, "tokenize", split.key).outputs
     for suffix in suffixes(views):
         whole = Origin("tokenize", split.key, tokenized(part, split.source, split.number, suffix))
+        if whole.name not in written:
+            continue  # a view that not every shard has
         outputs.repeat(shard(part, split.source, number, suffix), whole, written[whole.name])
 
 

@@ -22,7 +22,7 @@ from curate.engine.store import Store
 from curate.recipe import Recipe
 from curate.run_files import tokenized
 from curate.tokenize.backends import Backend
-from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
+from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head, take_head_of_mask
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.fim import are_rearranged
 from curate.tokenize.mix import Held, Share
@@ -158,7 +158,13 @@ def write_portion(
     bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
     offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
     byte_counts = pl.Series(bytes_left, dtype=pl.Int64)
-    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], byte_counts, views)
+    mask, counts = shard.mask(), zip(numbers.tolist(), column[numbers].tolist(), strict=True)
+    targets = (
+        None
+        if mask is None
+        else np.concatenate([_piece_of_mask(mask[slice(*shard.span(number))], count, part) for number, count in counts])
+    )
+    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], byte_counts, views, targets)
 
 
 def write_tokens(
@@ -169,14 +175,29 @@ def write_tokens(
     ids: pl.Series,
     byte_counts: pl.Series,
     views: Sequence[View],
+    targets: npt.NDArray[np.uint8] | None = None,
 ) -> None:
     """A shard and its views among the outputs of a task."""
     place = outputs.place(name)
-    write_shard(place.parent, place.name, tokens, offsets, ids, byte_counts, open_file=outputs.open_at, views=views)
+    write_shard(
+        place.parent,
+        place.name,
+        tokens,
+        offsets,
+        ids,
+        byte_counts,
+        targets=targets,
+        open_file=outputs.open_at,
+        views=views,
+    )
 
 
 def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
     return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
+
+
+def _piece_of_mask(mask: np.ndarray, count: int, part: str) -> np.ndarray:
+    return take_head_of_mask(mask, count) if part == "train" else mask[len(mask) - count :]
 
 
 def open_tokenized(store: Store, split: Split, part: str) -> Path | None:
@@ -187,8 +208,9 @@ def open_tokenized(store: Store, split: Split, part: str) -> Path | None:
     """
     if not has_tokens(store, split, part):
         return None
+    written = committed(store, "tokenize", split.key).outputs
     names = [tokenized(part, split.source, split.number, suffix) for suffix in suffixes()]
-    payload, *_ = (intact(store, "tokenize", split.key, name) for name in names)
+    payload, *_ = (intact(store, "tokenize", split.key, name) for name in names if name in written)
     return payload
 
 

@@ -25,20 +25,23 @@ from curate.pipeline.filtered import open_filtered
 from curate.pipeline.portions import write_tokens
 from curate.pipeline.survivors import Left, as_gone, what_is_left
 from curate.pipeline.tokenizer import keyed_share, run_tokenizer
-from curate.recipe import Recipe
+from curate.readers.reader import traits_of
+from curate.recipe import Recipe, Source
 from curate.run_files import documents as documents_file
 from curate.run_files import ledger as ledger_file
 from curate.run_files import tokenized
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
-from curate.steps.deciding_files import check_as_planned, view_files
+from curate.steps.deciding_files import check_as_planned, template_files, view_files
 from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
-from curate.tokenize.arranged import ArrangedTokens, encode_plain
+from curate.tokenize.arranged import ArrangedTokens, encode_arranged, encode_plain
+from curate.tokenize.conversation import write_conversation
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.fim import encode_with_holes
 from curate.tokenize.own_views import views_of
 from curate.tokenize.rehydrate import repeated_order, times_by_size
+from curate.tokenize.templates import Template, run_template
 from curate.tokenize.view import View
 
 PARTS = ("train", "validation")
@@ -49,11 +52,13 @@ MAX_BATCH_BYTES = 8 << 20
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]. Those of which no
-    token came, or that held too much personal data, are not among them, but in `dropped`: id, step, reason, value."""
+    token came, or that held too much personal data, are not among them, but in `dropped`: id, step, reason, value.
+    `targets` tell of each token whether it is trained on."""
 
     documents: pl.DataFrame
     tokens: np.ndarray
     offsets: np.ndarray
+    targets: np.ndarray
     dropped: pl.DataFrame
 
 
@@ -61,7 +66,7 @@ def tokenize_split(job: Job) -> Made | None:
     """The task of the stage `tokenize`."""
     recipe, store, walk, clock = job.recipe, job.store, job.walk, job.clock
     with clock("load"):
-        check_as_planned(job.plan, [*scrub_files(recipe), *view_files(recipe)])
+        check_as_planned(job.plan, [*scrub_files(recipe), *view_files(recipe), *template_files(recipe)])
         tokenizer = run_tokenizer(store, recipe)
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
@@ -105,11 +110,14 @@ def _process(
     dropped, batch = as_dropped(batch.filter(is_too_many)), batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
-        found = _encode(batch, recipe, tokenizer, source)
-    batch = batch.with_columns(
-        pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
-        pl.Series("token_count", np.diff(found.offsets), dtype=pl.Int64),
-    )
+        batch = batch.with_columns(pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"))
+        template = run_template(recipe) if traits_of(recipe.source(source).read).are_conversations else None
+        if template is None:
+            found = _encode(batch, recipe, tokenizer, source)
+        else:
+            batch, found, lost = _encode_conversations(batch, template, tokenizer)
+            dropped = pl.concat([dropped, lost])
+    batch = batch.with_columns(pl.Series("token_count", np.diff(found.offsets), dtype=pl.Int64))
     return _without_emptied(batch, found, dropped)
 
 
@@ -122,17 +130,35 @@ def _encode(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, source: s
     return encode_with_holes(tokenizer, batch["id"], texts, is_training, fim=fim, seed=recipe.seed)
 
 
+def _encode_conversations(
+    batch: pl.DataFrame, template: Template, tokenizer: Tokenizer
+) -> tuple[pl.DataFrame, ArrangedTokens, pl.DataFrame]:
+    """Those that are whole, with the text that the template writes and how many bytes of it are no control tokens;
+    their tokens; and the others: id, step, reason, value."""
+    rows = batch.select("text", "roles").iter_rows()
+    found = [write_conversation(text, roles, template, tokenizer) for text, roles in rows]
+    lost = pl.Series("reason", [each.lost for each in found], dtype=pl.String)
+    there = [each for each in found if each.lost is None]
+    why = (pl.lit("encode").alias("step"), lost, pl.lit(None, pl.String).alias("value"))
+    text = pl.Series("text", [each.text for each in there], dtype=pl.String)
+    size = pl.Series("byte_count", [each.bytes for each in there], dtype=pl.Int64)
+    tokens = encode_arranged(tokenizer, [each.sections for each in there])
+    gone = batch.select("id", *why).filter(pl.col("reason").is_not_null())
+    return batch.filter(lost.is_null()).with_columns(text, size), tokens, gone
+
+
 def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:
     """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
     has_text = batch["text"].str.contains(HAS_TEXT) & pl.Series(found.text_tokens > 0)
-    tokens, offsets = found.tokens, found.offsets
+    tokens, offsets, targets = found.tokens, found.offsets, found.targets
     why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
     emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
     if not emptied.is_empty():
         counts = np.diff(offsets)
-        tokens = tokens[np.repeat(has_text.to_numpy(), counts)]  # each document's answer, once for each of its tokens
+        is_kept = np.repeat(has_text.to_numpy(), counts)  # each document's answer, once for each of its tokens
+        tokens, targets = tokens[is_kept], targets[is_kept]
         offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
-    return Encoded(batch.filter(has_text), tokens, offsets, pl.concat([dropped, emptied]))
+    return Encoded(batch.filter(has_text), tokens, offsets, targets, pl.concat([dropped, emptied]))
 
 
 def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
@@ -162,8 +188,10 @@ def _made(
     outputs, split = job.outputs(), job.split
     outputs.table(ledger_file(split.source, split.number), conformed(ledger, types_named(job.plan.ledger)))
     outputs.table(documents_file(split.source, split.number), conformed(documents, types_named(job.plan.documents)))
-    views = views_of(job.recipe)
-    tokens = {part: _write_part(outputs, split, part, batches, tokenizer, views) if batches else 0 for part in PARTS}
+    views, source = views_of(job.recipe), job.recipe.source(split.source)
+    tokens = {
+        part: _write_part(outputs, source, split, part, batches, tokenizer, views) if batches else 0 for part in PARTS
+    }
     pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
     counts = count_outcomes(ledger, step_names(job.recipe.source(split.source)))
     check_account(counts, split.key)
@@ -172,6 +200,7 @@ def _made(
 
 def _write_part(
     outputs: Outputs,
+    source: Source,
     split: Split,
     part: str,
     batches: list[Encoded],
@@ -179,24 +208,28 @@ def _write_part(
     views: Sequence[View],
 ) -> int:
     """One shard of the documents of a part; how many tokens it holds."""
-    pieces, lengths, documents = [], [], []
+    pieces, masks, lengths, documents = [], [], [], []
     for batch in batches:
         chosen = (batch.documents["part"] == part).to_numpy()
         counts = np.diff(batch.offsets)
-        pieces.append(batch.tokens[np.repeat(chosen, counts)])
+        is_chosen = np.repeat(chosen, counts)
+        pieces.append(batch.tokens[is_chosen])
+        masks.append(batch.targets[is_chosen])
         lengths.append(counts[chosen])
         documents.append(batch.documents.filter(pl.col("part") == part).select("id", "byte_count", "^times$"))
     table = pl.concat(documents)
     if table.is_empty():
         return 0
-    tokens = np.concatenate(pieces).astype(tokenizer.dtype)
+    tokens, mask = np.concatenate(pieces).astype(tokenizer.dtype), np.concatenate(masks)
     # n + 1 borders for n documents; from lengths, as the batches' own offsets each begin at 0.
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     if part == "train" and "times" in table.columns:
         order = repeated_order(table["times"].to_numpy())  # numbers of documents, those that go in twice twice
-        tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
+        tokens, mask = (np.concatenate([of[offsets[at] : offsets[at + 1]] for at in order]) for of in (tokens, mask))
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]
     name = tokenized(part, split.source, split.number)
-    write_tokens(outputs, name, tokens, offsets, table["id"], table["byte_count"], views)
+    # Where all is trained on no file says so.
+    targets = mask if traits_of(source.read).are_conversations else None
+    write_tokens(outputs, name, tokens, offsets, table["id"], table["byte_count"], views, targets)
     return len(tokens)

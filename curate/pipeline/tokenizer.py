@@ -21,6 +21,8 @@ from curate.engine.records import committed, intact
 from curate.engine.store import Store
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.survivors import what_is_left
+from curate.readers.reader import traits_of
+from curate.readers.turns import MARK
 from curate.recipe import Recipe, TokenizerChoice
 from curate.run_files import TOKENIZER, sample
 from curate.steps.deciding_files import check_as_planned, tokenizer_files
@@ -50,13 +52,15 @@ def sample_split(job: Job) -> Made | None:
     document that cannot be scrubbed, or has too many findings, is not among them; `tokenize` will find it, too, and say
     so."""
     recipe, walk, clock = job.recipe, job.walk, job.clock
+    has_marks = traits_of(recipe.source(job.split.source).read).are_conversations
     with clock("sample"):
         chosen = _chosen(job.store, recipe, job.key, _sample_shares(job.store, recipe)[job.split.source])
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
             scrubbed = scrub_as_asked(part, recipe, pulse=walk.cursor.pulse)
-            texts.append(scrubbed.filter(~has_too_many(scrubbed, recipe))["text"])
+            kept = scrubbed.filter(~has_too_many(scrubbed, recipe))["text"]
+            texts.append(kept.str.replace_all(MARK.pattern, "") if has_marks else kept)
     if walk.is_confirming:
         return None
     with clock("write"):

@@ -33,6 +33,8 @@ class Traits:
     """Keys of a [[source]] that it listens to, of those that not every reader does."""
     has_own_columns: bool = False
     """Its files are tables, whose further columns go with the documents."""
+    are_conversations: bool = False
+    """Its documents are conversations, whose texts have marks before their turns (readers/turns.py)."""
     are_warc: bool = False
     """Its files are WARC, whose records can be copied as they stand."""
 
@@ -137,6 +139,15 @@ READERS: Mapping[str, Reader] = {
             has_own_columns=True,
         ),
     ),
+    "conversations": BuiltIn(
+        "curate.readers.conversations",
+        "chat data in JSON Lines, JSON and Parquet: turns, pairs, trees, threads",
+        Traits(
+            _texts("roles", "language", "license", "original_id"),
+            frozenset({"columns", "roles", "tree"}),
+            are_conversations=True,
+        ),
+    ),
 }
 
 OWN = Traits(
@@ -145,6 +156,10 @@ OWN = Traits(
     has_own_columns=True,
 )
 """Of every reader of a user's: what it hands out are rows of a table, or pages, of any length."""
+
+
+KEYS = OWN.keys.union(*(reader.traits.keys for reader in READERS.values()))
+"""Those that not every reader listens to."""
 
 
 def traits_of(read: str) -> Traits:

@@ -101,6 +101,11 @@ def _is_character(before: bytes, after: bytes) -> bool:
     return bool(after) and after[0] & 0xC0 != 0x80
 
 
+def take_head_of_mask(mask: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.uint8]:
+    """Of a document's mask what `take_head` takes of its tokens; an end-of-text that a cut puts there is no target."""
+    return mask if count == len(mask) else np.append(mask[: count - 1], np.uint8(0))
+
+
 def take_head(tokens: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
     """The first tokens of a document, `count` with the end-of-text that stands at its end."""
     return tokens if count == len(tokens) else np.append(tokens[: count - 1], tokens[-1])

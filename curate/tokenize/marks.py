@@ -1,4 +1,4 @@
-"""The control tokens that a recipe needs besides end-of-text: those of fill-in-the-middle.
+"""The control tokens that a recipe needs besides end-of-text: those of fill-in-the-middle, and of a template.
 
 recipe ─┬▶ wanted: control in every vocabulary that has them    ─▶ load_tokenizer
         ├▶ reserved: what a tokenizer that is trained gets      ─▶ train_bpe
@@ -11,19 +11,25 @@ from curate.errors import UsageError
 from curate.recipe import Recipe
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.fim import find_marks, reserved_marks, wanted_marks
+from curate.tokenize.templates import run_template
 from curate.tokenize.train import check_mark
 
 
 def wanted_control(recipe: Recipe) -> tuple[str, ...]:
     """Tokens that no text becomes in this run, whether the tokenizer's files mark them as special or not."""
     fim = recipe.tokenize.fim
-    return wanted_marks(fim) if fim is not None else ()
+    return (*(wanted_marks(fim) if fim is not None else ()), *_of_template(recipe))
 
 
 def reserved_control(recipe: Recipe) -> tuple[str, ...]:
     """Special tokens of a tokenizer that is trained, besides end-of-text."""
     fim = recipe.tokenize.fim
-    return reserved_marks(fim) if fim is not None else ()
+    return (*(reserved_marks(fim) if fim is not None else ()), *_of_template(recipe))
+
+
+def _of_template(recipe: Recipe) -> tuple[str, ...]:
+    template = run_template(recipe)
+    return template.control if template is not None else ()
 
 
 def check_reserved(recipe: Recipe, end_of_text: str, vocab_size: int) -> None:
@@ -41,3 +47,10 @@ def check_control(tokenizer: Tokenizer, recipe: Recipe) -> None:
     """Raises UsageError where the vocabulary lacks a control token that the recipe needs; says which."""
     if recipe.tokenize.fim is not None:
         find_marks(recipe.tokenize.fim, tokenizer.control, tokenizer.end_of_text_token)
+    marks, name = _of_template(recipe), recipe.tokenize.template
+    if missing := [mark for mark in marks if mark not in tokenizer.control]:
+        told = f"{tokenizer.name} has no control token {' and '.join(missing)}"
+        raise UsageError(f'{told}, which the template "{name}" needs; template = "plain" needs none')
+    if (end := tokenizer.end_of_text_token) in marks:
+        told = f'the template "{name}" has it within a text; name another one: end_of_text = "…"'
+        raise UsageError(f"{end} ends a text for {tokenizer.name}, and {told}")

@@ -1,0 +1,55 @@
+"""The turns of a conversation, and the text that carries them through a run.
+
+[Turn("user", "Hi"), Turn("assistant", "Hello.")] ─▶ "\\ufdd1Hi\\n\\n\\ufdd2Hello." and the roles "user assistant"
+                    └──────────────────────────── filters, copies, scrubbing change the text ─┘ ─▶ turns again
+
+Before each turn stands a character that tells its role: one of the noncharacters that Unicode keeps for such a use
+inside of programs. Nothing strips it or takes it for a letter, a sign or white space; and a conversation that holds one
+is refused, so it comes from here alone. A step may cut and replace what it likes: what stands behind a mark is of that
+role as long as all marks are there, in their order. Where one was cut out, nobody can say whose the words around it
+are, and the document is none any more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+MARKS: Mapping[str, str] = {"system": "\ufdd0", "user": "\ufdd1", "assistant": "\ufdd2", "tool": "\ufdd3"}
+"""By role."""
+ROLES = tuple(MARKS)
+MARK = re.compile(f"[{''.join(MARKS.values())}]")
+BETWEEN = "\n\n"
+"""Turns are paragraphs."""
+
+
+class Turn(NamedTuple):
+    """What one of `ROLES` says."""
+
+    role: str
+    text: str
+
+
+def marked_text(turns: Sequence[Turn]) -> str:
+    """The text of a document. No turn may hold a mark."""
+    return BETWEEN.join(MARKS[turn.role] + turn.text for turn in turns)
+
+
+def roles_of(turns: Sequence[Turn]) -> str:
+    """The roles in their order, with spaces between them: a column of the document."""
+    return " ".join(turn.role for turn in turns)
+
+
+def find_turns(text: str, roles: str) -> list[Turn] | None:
+    """The turns of a text that steps may have changed; None where a mark was lost, and they cannot be told apart."""
+    begin, *said = MARK.split(text)
+    found = MARK.findall(text)
+    names = roles.split()
+    if begin.strip() or found != [MARKS[name] for name in names]:
+        return None
+    last = len(said) - 1
+    return [
+        Turn(name, words if place == last else words.removesuffix(BETWEEN))
+        for place, (name, words) in enumerate(zip(names, said, strict=True))
+    ]
