@@ -62,8 +62,8 @@ def flat_paths(
 
 
 def is_flat(row: Mapping[str, Any]) -> bool:
-    """Whether a row is one message of a tree."""
-    return "parent_id" in row and "message_id" in row
+    """Whether a row is one message of a tree, and does not hold its replies."""
+    return "parent_id" in row and "message_id" in row and "replies" not in row
 
 
 def _paths(
