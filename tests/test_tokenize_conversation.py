@@ -173,6 +173,7 @@ name = "t"
 name = "chat"
 read = "conversations"
 paths = ["chat.jsonl"]
+steps = [{ where = "stars < 4" }]
 [[source]]
 name = "web"
 read = "tables"
@@ -193,7 +194,9 @@ tokenizer = { train = { vocab_size = 700 } }
 
 def write(folder: Path, rest: str = REST) -> Path:
     folder.mkdir(exist_ok=True)
-    chat = [json.dumps({"messages": talk(number)}) for number in LONG] + ['{"messages": 7}']
+    chat = [
+        json.dumps({"messages": talk(number), "topic": f"t{number % 3}", "stars": number % 5}) for number in LONG
+    ] + ['{"messages": 7}']
     (folder / "chat.jsonl").write_text("\n".join(chat) + "\n", encoding="utf-8")
     (folder / "web.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in TEXTS[:30]), encoding="utf-8")
     (folder / "recipe.toml").write_text(SOURCES + rest, encoding="utf-8")
@@ -238,6 +241,13 @@ def test_documents_hold_the_conversation_as_it_is_written(run: curate.Run) -> No
     assert documents["text"].str.starts_with("<|im_start|>user\n").all()
     assert documents["text"].str.ends_with("<|im_end|>\n").all()
     assert not documents["text"].str.contains(MARK.pattern).any()
+
+
+def test_what_a_row_says_besides_goes_with_its_document(run: curate.Run) -> None:
+    documents = run.documents("chat").collect()
+    assert set(documents["topic"]) == {"t0", "t1", "t2"}
+    assert documents["stars"].max() == 3
+    assert "messages" not in documents.columns
 
 
 def test_a_malformed_conversation_is_in_the_ledger(run: curate.Run) -> None:
@@ -317,7 +327,7 @@ def test_a_step_that_cuts_a_turn_out_costs_its_conversation(tmp_path: Path, step
     chat = [json.dumps({"messages": talk(number)}) for number in (1, 2, 3)]
     (tmp_path / "chat.jsonl").write_text("\n".join(chat) + "\n", encoding="utf-8")
     rest = f'steps = ["cutting:{step}"]\n[tokenize]\ntokenizer = "bytes"\ntemplate = "plain"\nvalidation = 0\n'
-    (tmp_path / "recipe.toml").write_text(SOURCES.partition('[[source]]\nname = "web"')[0] + rest)
+    (tmp_path / "recipe.toml").write_text(SOURCES.partition("steps")[0] + rest)
     run = curate.run(tmp_path / "recipe.toml", out=tmp_path / "run", workers=0)
     assert run.ledger("chat").collect().group_by("outcome", "reason").len().sort("outcome").rows() == reasons
     said = "Assistant:\nReply " if step == "reply" else "Assistant:\nAnswer "

@@ -20,8 +20,9 @@ LISTS = ("messages", "conversations", "conversation")
 ASKED = ("instruction", "prompt", "question", "query", "input")
 ANSWERED = ("output", "response", "completion", "answer")
 THREAD = "posts"
-USED = frozenset({*LISTS, *ASKED, *ANSWERED, THREAD, "system", "replies", "title"})
-"""Columns that are the conversation."""
+OF_TREES = ("replies", "message_id", "parent_id", "role", "text", "deleted")
+CHAT_COLUMNS = frozenset({*LISTS, *ASKED, *ANSWERED, THREAD, *OF_TREES, "system", "title"})
+"""What conversations are made of; other columns of their files go with them."""
 SHOWN = 12
 """Columns that a reason lists."""
 

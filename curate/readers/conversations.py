@@ -16,9 +16,10 @@ from typing import Any
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.chat_trees import FlatMessage, flat_paths, is_flat
-from curate.readers.chats import checked, conversations_of, turns_of_messages
+from curate.readers.chats import CHAT_COLUMNS, checked, conversations_of, turns_of_messages
 from curate.readers.inflate import Unreadable
 from curate.readers.jsonl import is_lines, read_rows
+from curate.readers.look import look_at_columns
 from curate.readers.messages import BadConversation
 from curate.readers.parquet import is_parquet, parquet_rows
 from curate.readers.rows import column_names, row_record
@@ -33,7 +34,9 @@ HEAD_BYTES = 1 << 20
 IDS = ("id", "message_tree_id", "conversation_id", "prompt_id", "message_id")
 """What is kept as `original_id`."""
 
-__all__ = ["own_bytes", "read", "split_file"]
+__all__ = ["look", "own_bytes", "read", "split_file"]
+
+look = look_at_columns
 
 
 def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
@@ -118,11 +121,13 @@ def _of_path(
 
 
 def _record(turns: list[Turn], row: Mapping[str, Any], source: Source, *, id: str, max_bytes: int) -> Record | Rejected:
-    """With the columns that tables have, too: URL, time, language, license, and the id that the row has itself."""
+    """With all other columns of the row, as tables have them, and the id that the row has itself."""
     original = next((row[name] for name in IDS if isinstance(row.get(name), str | int)), None)
-    known = {**row, "id": original, "text": marked_text(turns)}
-    plain = replace(source, own=None, columns={})
-    record = row_record(known, column_names({}), plain, id=id, max_bytes=max_bytes)
+    consumed = CHAT_COLUMNS | {column for name, column in source.columns.items() if name in CHAT_COLUMNS}
+    others = {name: value for name, value in row.items() if name not in consumed}
+    names = column_names({name: column for name, column in source.columns.items() if name not in CHAT_COLUMNS})
+    known = {**others, "text": marked_text(turns), names["id"]: row.get(names["id"]) or original}
+    record = row_record(known, names, source, id=id, max_bytes=max_bytes)
     if isinstance(record, Rejected):
         return record
     return replace(record, columns={**record.columns, "roles": roles_of(turns)})
