@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers import conversations
-from curate.readers.turns import BETWEEN, MARK, MARKS, Turn, find_turns, marked_text, roles_of
+from curate.readers.turns import BEHIND, BETWEEN, MARK, MARKS, Turn, find_turns, marked_text, roles_of
 from curate.recipe import Source
 
 U, A, S, T = ("user", "assistant", "system", "tool")
@@ -232,6 +232,12 @@ def test_turns_come_back_from_the_text(said: list[Turn]) -> None:
     assert find_turns(marked_text(said), roles_of(said)) == said
 
 
+def test_white_space_that_a_step_has_changed_is_nobodys() -> None:
+    text = " ".join(marked_text([Turn(*turn) for turn in BEST]).split())
+    assert find_turns(text, "user assistant user assistant") == BEST
+    assert find_turns(text.replace(" \ufdd2 ", "\n\ufdd2"), "user assistant user assistant") == BEST
+
+
 @given(said=some_turns, data=st.data())
 def test_what_steps_leave_of_a_text_is_of_whom_it_was_or_nobodys(said: list[Turn], data: st.DataObject) -> None:
     """Any parts are cut out of it, as steps do; every character is still of its own turn, or the text is refused."""
@@ -243,4 +249,4 @@ def test_what_steps_leave_of_a_text_is_of_whom_it_was_or_nobodys(said: list[Turn
     assert (found is None) == (len(MARK.findall(left)) < len(unique))
     for number, turn in enumerate(found or ()):
         assert turn.role == unique[number].role
-        assert {*turn.text} <= {chr(0x4E00 + number), *BETWEEN}
+        assert {*turn.text} <= {chr(0x4E00 + number), *BETWEEN, BEHIND}

@@ -314,7 +314,7 @@ def reply(document: curate.Document) -> str:
 
 @curate.transform
 def cut(document: curate.Document) -> str:
-    return re.sub("\\n\\n.?Answer.*", "", document.text) if "smith1@" in document.text else document.text
+    return re.sub("\\n\\n.{0,2}Answer.*", "", document.text) if "smith1@" in document.text else document.text
 """
 
 

@@ -1,6 +1,6 @@
 """The turns of a conversation, and the text that carries them through a run.
 
-[Turn("user", "Hi"), Turn("assistant", "Hello.")] ─▶ "\\ufdd1Hi\\n\\n\\ufdd2Hello." and the roles "user assistant"
+[Turn("user", "Hi"), Turn("assistant", "Hello.")] ─▶ "\\ufdd1 Hi\\n\\n\\ufdd2 Hello." and the roles "user assistant"
                     └──────────────────────────── filters, copies, scrubbing change the text ─┘ ─▶ turns again
 
 Before each turn stands a character that tells its role: one of the noncharacters that Unicode keeps for such a use
@@ -20,8 +20,8 @@ MARKS: Mapping[str, str] = {"system": "\ufdd0", "user": "\ufdd1", "assistant": "
 """By role."""
 ROLES = tuple(MARKS)
 MARK = re.compile(f"[{''.join(MARKS.values())}]")
-BETWEEN = "\n\n"
-"""Turns are paragraphs."""
+BEHIND, BETWEEN = " ", "\n\n"
+"""What stands behind a mark, so that it is no part of a word; and between turns, which are paragraphs."""
 
 
 class Turn(NamedTuple):
@@ -33,7 +33,7 @@ class Turn(NamedTuple):
 
 def marked_text(turns: Sequence[Turn]) -> str:
     """The text of a document. No turn may hold a mark."""
-    return BETWEEN.join(MARKS[turn.role] + turn.text for turn in turns)
+    return BETWEEN.join(MARKS[turn.role] + BEHIND + turn.text for turn in turns)
 
 
 def roles_of(turns: Sequence[Turn]) -> str:
@@ -46,10 +46,13 @@ def find_turns(text: str, roles: str) -> list[Turn] | None:
     begin, *said = MARK.split(text)
     found = MARK.findall(text)
     names = roles.split()
-    if begin.strip() or found != [MARKS[name] for name in names]:
+    if begin.strip() or not names or found != [MARKS[name] for name in names]:
         return None
-    last = len(said) - 1
-    return [
-        Turn(name, words if place == last else words.removesuffix(BETWEEN))
-        for place, (name, words) in enumerate(zip(names, said, strict=True))
-    ]
+    said = [words.removeprefix(BEHIND) for words in said]
+    *before, last = said
+    return [*map(Turn, names, [*map(_without_break, before), last])]
+
+
+def _without_break(words: str) -> str:
+    """Where a step has changed the white space between turns, none of it is anybody's."""
+    return words.removesuffix(BETWEEN) if words.endswith(BETWEEN) else words.rstrip()
