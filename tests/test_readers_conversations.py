@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.batch import Record, Rejected
@@ -250,3 +250,29 @@ def test_what_steps_leave_of_a_text_is_of_whom_it_was_or_nobodys(said: list[Turn
     for number, turn in enumerate(found or ()):
         assert turn.role == unique[number].role
         assert {*turn.text} <= {chr(0x4E00 + number), *BETWEEN, BEHIND}
+
+
+leaves = (
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["user", "gpt", "1", "Hi", " ", ""])
+)
+NAMES = """messages conversations role from content value text type prompt response instruction input output replies
+rank posts author title system message_id parent_id deleted tool_calls speaker image_url"""
+keys = st.sampled_from(NAMES.split())
+anything = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=12
+)
+messages = st.lists(
+    st.fixed_dictionaries({"message_id": anything, "parent_id": anything, "role": leaves, "text": leaves})
+)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.dictionaries(keys, anything, max_size=6), max_size=4) | messages,
+    tree=st.sampled_from(["best", "all"]),
+)
+def test_whatever_a_file_says_each_row_is_answered_for(tmp_path: Path, rows: list[dict[str, Any]], tree: Any) -> None:
+    items = read(write(tmp_path, rows), tree=tree)
+    assert all(isinstance(item, Rejected) or turns(item) for item in items)
+    held = [row for row in rows if not ("message_id" in row and "parent_id" in row and "replies" not in row)]
+    assert len({item.id.partition("#")[0] for item in items}) >= len(held)

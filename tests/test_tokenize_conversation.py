@@ -20,7 +20,7 @@ from curate.errors import CheckFailed, RecipeError, UsageError
 from curate.readers.turns import MARK, MARKS, Turn, marked_text, roles_of
 from curate.report.why import stories
 from curate.tokenize.arranged import encode_arranged
-from curate.tokenize.conversation import write_conversation
+from curate.tokenize.conversation import write_conversation, writer_of
 from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.json_file import JsonFile
 from curate.tokenize.shards import open_shards
@@ -52,7 +52,7 @@ def library() -> tokenizers.Tokenizer:
 
 
 def encode(turns: list[Turn], template: Template) -> tuple[list[int], list[int], str]:
-    found = write_conversation(marked_text(turns), roles_of(turns), template, tokenizer())
+    found = write_conversation(marked_text(turns), roles_of(turns), writer_of(template, tokenizer()))
     assert found.lost is None
     encoded = encode_arranged(tokenizer(), [found.sections])
     assert found.bytes == int(tokenizer().token_bytes()[encoded.tokens].sum())
@@ -117,11 +117,11 @@ def test_no_message_gives_a_control_token(said: str) -> None:
 
 
 def test_a_conversation_that_lost_a_mark_or_its_answers_is_none() -> None:
-    text, roles = marked_text(TALK), roles_of(TALK)
+    text, roles, writer = marked_text(TALK), roles_of(TALK), writer_of(TEMPLATES["plain"], tokenizer())
     cut = text.replace(MARKS["assistant"], "", 1)
-    assert write_conversation(cut, roles, TEMPLATES["plain"], tokenizer()).lost == "lost_turn"
+    assert write_conversation(cut, roles, writer).lost == "lost_turn"
     silent = marked_text([turn._replace(text="" if turn.role == "assistant" else turn.text) for turn in TALK])
-    assert write_conversation(silent, roles, TEMPLATES["plain"], tokenizer()).lost == "no_answer"
+    assert write_conversation(silent, roles, writer).lost == "no_answer"
 
 
 OWN = """

@@ -36,7 +36,7 @@ from curate.steps.deciding_files import check_as_planned, template_files, view_f
 from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
 from curate.tokenize.arranged import ArrangedTokens, encode_arranged, encode_plain
-from curate.tokenize.conversation import write_conversation
+from curate.tokenize.conversation import write_conversation, writer_of
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.fim import encode_with_holes
 from curate.tokenize.own_views import views_of
@@ -135,8 +135,8 @@ def _encode_conversations(
 ) -> tuple[pl.DataFrame, ArrangedTokens, pl.DataFrame]:
     """Those that are whole, with the text that the template writes and how many bytes of it are no control tokens;
     their tokens; and the others: id, step, reason, value."""
-    rows = batch.select("text", "roles").iter_rows()
-    found = [write_conversation(text, roles, template, tokenizer) for text, roles in rows]
+    rows, writer = batch.select("text", "roles").iter_rows(), writer_of(template, tokenizer)
+    found = [write_conversation(text, roles, writer) for text, roles in rows]
     lost = pl.Series("reason", [each.lost for each in found], dtype=pl.String)
     there = [each for each in found if each.lost is None]
     why = (pl.lit("encode").alias("step"), lost, pl.lit(None, pl.String).alias("value"))

@@ -47,7 +47,7 @@ def flat_paths(
     """The paths of all trees of a file; and, with what is wrong with it, each message that no tree reaches."""
     below: dict[Any, list[FlatMessage]] = {}
     for message in messages:
-        below.setdefault(message.row.get("parent_id"), []).append(message)
+        below.setdefault(_key(message, "parent_id"), []).append(message)
     for root in below.get(None, []):
         paths = _paths(root, lambda node: _below(node, below), lambda node: _rank(node.row), wanted)
         try:
@@ -92,9 +92,15 @@ def _replies(message: Message) -> list[Message]:
 
 
 def _below(message: FlatMessage, below: Mapping[Any, list[FlatMessage]]) -> list[FlatMessage]:
-    id = message.row.get("message_id")
+    id = _key(message, "message_id")
     found = below.get(id, []) if id is not None else []
     return [reply for reply in found if not reply.row.get("deleted")]
+
+
+def _key(message: FlatMessage, name: str) -> str | int | None:
+    """An id; what JSON allows besides stands for itself, too."""
+    value = message.row.get(name)
+    return value if value is None or isinstance(value, str | int) else repr(value)
 
 
 def _rank(message: Message) -> float:
@@ -109,5 +115,6 @@ def _reached(below: Mapping[Any, list[FlatMessage]]) -> set[int]:
         message = waiting.pop()
         if message.place not in reached:
             reached.add(message.place)
-            waiting += below.get(message.row.get("message_id"), []) if message.row.get("message_id") is not None else []
+            id = _key(message, "message_id")
+            waiting += below.get(id, []) if id is not None else []
     return reached

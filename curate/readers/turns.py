@@ -43,13 +43,11 @@ def roles_of(turns: Sequence[Turn]) -> str:
 
 def find_turns(text: str, roles: str) -> list[Turn] | None:
     """The turns of a text that steps may have changed; None where a mark was lost, and they cannot be told apart."""
-    begin, *said = MARK.split(text)
-    found = MARK.findall(text)
-    names = roles.split()
+    begin, *parts = re.split(f"({MARK.pattern})", text)
+    found, names = parts[::2], roles.split()
     if begin.strip() or not names or found != [MARKS[name] for name in names]:
         return None
-    said = [words.removeprefix(BEHIND) for words in said]
-    *before, last = said
+    *before, last = (words.removeprefix(BEHIND) for words in parts[1::2])
     return [*map(Turn, names, [*map(_without_break, before), last])]
 
 

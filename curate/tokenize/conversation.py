@@ -11,11 +11,11 @@ stand side by side are one, and encoded as one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from curate.readers.turns import Turn, find_turns
+from curate.readers.turns import ROLES, find_turns
 from curate.tokenize.arranged import Section
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.templates import Template
@@ -43,7 +43,27 @@ class TemplatePiece(NamedTuple):
     is_target: bool
 
 
-def write_conversation(text: str, roles: str, template: Template, tokenizer: Tokenizer) -> WrittenTurns:
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A template with the ids of a vocabulary, what it says itself cut at control tokens once."""
+
+    begin: Sequence[TemplatePiece]
+    around: Mapping[str, tuple[Sequence[TemplatePiece], Sequence[TemplatePiece]]]
+    """By role, what stands before a turn and behind it."""
+    control: Mapping[str, int]
+    end_of_text: int
+    ends_by_control: bool
+    """Whether a control token ends a turn."""
+
+
+def writer_of(template: Template, tokenizer: Tokenizer) -> Writer:
+    """The vocabulary has all control tokens of the template (`marks.check_control`)."""
+    around = {role: (_before(template, role), _behind(template, role)) for role in ROLES}
+    ends_by_control = template.end in template.control
+    return Writer(_cut(template.begin, template), around, tokenizer.control, tokenizer.end_of_text, ends_by_control)
+
+
+def write_conversation(text: str, roles: str, writer: Writer) -> WrittenTurns:
     """A document of a source that reads conversations, `roles` its column of that name; turns of which nothing is left
     are left out."""
     found = find_turns(text, roles)
@@ -52,28 +72,33 @@ def write_conversation(text: str, roles: str, template: Template, tokenizer: Tok
     turns = [turn for turn in found if turn.text.strip()]
     if all(turn.role != LEARNED for turn in turns):
         return WrittenTurns(lost="no_answer")
-    pieces = _joined(
-        [*_cut(template.begin, template), *(piece for turn in turns for piece in _of_turn(turn, template))]
-    )
+    pieces = [*writer.begin]
+    for role, said in turns:
+        before, behind = writer.around[role]
+        pieces += [*before, TemplatePiece(said, False, role == LEARNED), *behind]
+    pieces = _joined(pieces)
     size = sum(len(piece.text.encode()) for piece in pieces if not piece.is_control)
-    sections = [*_sections(pieces, tokenizer.control), _last(turns[-1], template, tokenizer.end_of_text)]
-    return WrittenTurns(sections, "".join(piece.text for piece in pieces), size)
+    sections = [Section(writer.control[text] if is_mark else text, target) for text, is_mark, target in pieces]
+    # End-of-text is a target where it ends what the assistant says, as no control token does.
+    last = Section(writer.end_of_text, turns[-1].role == LEARNED and not writer.ends_by_control)
+    return WrittenTurns([*sections, last], "".join(piece.text for piece in pieces), size)
 
 
-def _of_turn(turn: Turn, template: Template) -> Iterator[TemplatePiece]:
-    before, _, after = template.turn.partition("{text}")
-    is_target = turn.role == LEARNED
-    yield from _cut(before.replace("{role}", template.roles.get(turn.role, turn.role)), template)
-    yield TemplatePiece(turn.text, False, is_target)
-    yield from _cut(template.end, template, is_target=is_target)
-    yield from _cut(after.removeprefix("{end}"), template)
+def _before(template: Template, role: str) -> list[TemplatePiece]:
+    before = template.turn.partition("{text}")[0]
+    return _cut(before.replace("{role}", template.roles.get(role, role)), template)
 
 
-def _cut(text: str, template: Template, *, is_target: bool = False) -> Iterator[TemplatePiece]:
+def _behind(template: Template, role: str) -> list[TemplatePiece]:
+    behind = template.turn.partition("{text}")[2].removeprefix("{end}")
+    return [*_cut(template.end, template, is_target=role == LEARNED), *_cut(behind, template)]
+
+
+def _cut(text: str, template: Template, *, is_target: bool = False) -> list[TemplatePiece]:
     """What the template itself says, cut at control tokens."""
     longest_first = sorted(template.control, key=len, reverse=True)
     parts = re.split(f"({'|'.join(map(re.escape, longest_first))})", text) if longest_first else [text]
-    return (TemplatePiece(part, part in template.control, is_target) for part in parts if part)
+    return [TemplatePiece(part, part in template.control, is_target) for part in parts if part]
 
 
 def _joined(pieces: Sequence[TemplatePiece]) -> list[TemplatePiece]:
@@ -84,12 +109,3 @@ def _joined(pieces: Sequence[TemplatePiece]) -> list[TemplatePiece]:
         else:
             joined.append(piece)
     return joined
-
-
-def _sections(pieces: Sequence[TemplatePiece], control: Mapping[str, int]) -> list[Section]:
-    return [Section(control[text] if is_control else text, is_target) for text, is_control, is_target in pieces]
-
-
-def _last(turn: Turn, template: Template, end_of_text: int) -> Section:
-    """End-of-text: a target where it ends what the assistant says, as the template has no control token for that."""
-    return Section(end_of_text, turn.role == LEARNED and template.end not in template.control)
