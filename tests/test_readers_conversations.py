@@ -102,6 +102,7 @@ BROKEN: list[tuple[Any, tuple[str, str]]] = [
     ({"messages": []}, ("dropped", "empty")),
     ({"messages": [{"role": "user", "content": f"Hi {MARKS[A]}"}, SAYS[1]]}, ("quarantined", "control_character")),
     ('{"prompt": "\\ud800", "response": "Hello."}', ("quarantined", "encoding")),
+    ('{"messages": [{"role": "\\ud800", "content": "Hi"}]}', ("quarantined", "unknown_role")),
     ('{"messages": [', ("quarantined", "bad_json")),
     ({"prompt": "x" * 400_000, "response": "y" * 700_000}, ("quarantined", "too_big")),
     ({"prompt": "Hi", "response": ""}, ("quarantined", "empty_turn")),
@@ -126,6 +127,8 @@ def test_a_row_has_its_turns(tmp_path: Path, row: Any, expected: list[tuple[str,
 def test_a_broken_row_costs_itself(tmp_path: Path, row: Any, expected: tuple[str, str]) -> None:
     before, item, after = read(write(tmp_path, [{"messages": SAYS}, row, {"messages": SAYS}]))
     assert told(item) == expected
+    assert isinstance(item, Rejected)
+    assert item.detail.encode()
     assert turns(before) == turns(after) == HELLO
 
 
@@ -185,6 +188,14 @@ def test_of_a_tree_the_best_path_or_all_become_conversations(tmp_path: Path) -> 
         several = read(write(tmp_path, [row]), tree="all")
         assert [turns(path) for path in several] == [OTHER, BEST]
         assert [path.id for path in several] == ["chat/rows.jsonl@0#path-1", "chat/rows.jsonl@0#path-2"]
+
+
+def test_a_broken_path_of_a_tree_costs_itself(tmp_path: Path) -> None:
+    row = nested("1")
+    row["replies"][0]["replies"].append(message("9", "2", "narrator", "\ud800"))
+    said, broken, other = read(write(tmp_path, [row]), tree="all")
+    assert [turns(said), turns(other)] == [OTHER, BEST]
+    assert told(broken) == ("quarantined", "unknown_role")
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "parquet"])

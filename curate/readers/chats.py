@@ -27,33 +27,44 @@ SHOWN = 12
 """Columns that a reason lists."""
 
 
-def conversations_of(row: Mapping[str, Any], source: Source) -> Iterator[list[Turn]]:
-    """The conversations of a row: one, but of a tree of which all paths are wanted.
+def conversations_of(row: Mapping[str, Any], source: Source) -> Iterator[list[Turn] | BadConversation]:
+    """The conversations of a row, or why it is none that can be trained on: one, but of a tree of which all paths are
+    wanted."""
+    try:
+        yield from _conversations(row, source)
+    except BadConversation as error:
+        yield error
 
-    Raises:
-        BadConversation: it is none that can be trained on.
-        UnicodeError: a text is no valid Unicode.
-    """
+
+def path_of_tree(messages: Sequence[Any], source: Source) -> list[Turn] | BadConversation:
+    """One path, or what is wrong with it; the others are as they are."""
+    try:
+        return _checked(_turns(messages, source))
+    except BadConversation as error:
+        return error
+
+
+def _conversations(row: Mapping[str, Any], source: Source) -> Iterator[list[Turn] | BadConversation]:
     row = {**row, **{name: row.get(column) for name, column in source.columns.items()}}
     if tree := _tree(row):
-        yield from (checked(turns_of_messages(path, source)) for path in nested_paths(tree, source.tree))
+        yield from (path_of_tree(path, source) for path in nested_paths(tree, source.tree))
     elif isinstance(row.get(THREAD), list):
-        yield checked([*_system(row), *_thread(row, source)])
+        yield _checked([*_system(row), *_thread(row, source)])
     else:
-        yield checked([*_system(row), *_listed(row, source)])
+        yield _checked([*_system(row), *_listed(row, source)])
 
 
 def _listed(row: Mapping[str, Any], source: Source) -> list[Turn]:
     for name in LISTS:
         if isinstance(row.get(name), list):
-            return turns_of_messages(row[name], source)
+            return _turns(row[name], source)
     asked = next((name for name in ASKED if row.get(name) is not None), None)
     answered = next((name for name in ANSWERED if row.get(name) is not None), None)
     if asked is None or answered is None:
         there = ", ".join([*map(str, row)][:SHOWN])
         raise BadConversation("no_conversation", f"no conversation in a row with the columns {there}")
     if isinstance(row[asked], list) and isinstance(row[answered], list):  # messages before, and those that answer
-        return turns_of_messages([*row[asked], *row[answered]], source)
+        return _turns([*row[asked], *row[answered]], source)
     return list(_pair(row, asked, answered))
 
 
@@ -70,8 +81,7 @@ def _pair(row: Mapping[str, Any], asked: str, answered: str) -> Iterator[Turn]:
         yield Turn(role, text)
 
 
-def turns_of_messages(messages: Sequence[Any], source: Source) -> list[Turn]:
-    """Raises BadConversation where one of them is no turn."""
+def _turns(messages: Sequence[Any], source: Source) -> list[Turn]:
     turns = (read_turn(message, place, source.roles) for place, message in enumerate(messages, start=1))
     return [turn for turn in turns if turn is not None]
 
@@ -105,12 +115,10 @@ def _tree(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return root if isinstance(root.get("replies"), list) else None
 
 
-def checked(turns: list[Turn]) -> list[Turn]:
-    """The same; raises BadConversation where nothing in them can be learned, UnicodeError where one is no Unicode."""
+def _checked(turns: list[Turn]) -> list[Turn]:
+    """The same; raises BadConversation where nothing in them can be learned."""
     if not turns:
         raise BadConversation("empty", "no turn", "dropped")
     if all(turn.role != "assistant" for turn in turns):
         raise BadConversation("no_answer", f"{len(turns)} turns, none of the assistant", "dropped")
-    for turn in turns:
-        turn.text.encode()
     return turns

@@ -16,7 +16,7 @@ from typing import Any
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.readers.chat_trees import FlatMessage, flat_paths, is_flat
-from curate.readers.chats import CHAT_COLUMNS, checked, conversations_of, turns_of_messages
+from curate.readers.chats import CHAT_COLUMNS, conversations_of, path_of_tree
 from curate.readers.inflate import Unreadable
 from curate.readers.jsonl import is_lines, read_rows
 from curate.readers.look import look_at_columns
@@ -67,7 +67,8 @@ def read(
             yield from _of_row(row, source, id=f"{id}@{place}", max_bytes=max_record_bytes)
     for path, error in flat_paths(flat, source.tree):
         watch.pulse()
-        yield _of_path(path, error, source, id=f"{id}@{path[-1].place}", max_bytes=max_record_bytes)
+        turns = error or path_of_tree([message.row for message in path], source)
+        yield _record(turns, path[-1].row, source, id=f"{id}@{path[-1].place}", max_bytes=max_record_bytes)
 
 
 def _rows(part: FileRange, max_bytes: int, watch: Watch) -> Iterator[tuple[int, dict[str, Any] | Unreadable]]:
@@ -94,34 +95,18 @@ def _of_row(
     if isinstance(row, Unreadable):
         yield Rejected(id, "quarantined", row.reason, row.detail)
         return
-    try:
-        found = list(conversations_of(row, source))
-    except BadConversation as error:
-        yield Rejected(id, error.outcome, error.reason, error.detail)
-    except UnicodeError as error:
-        yield Rejected(id, "quarantined", "encoding", str(error))
-    else:
-        for number, turns in enumerate(found, start=1):
-            name = f"{id}#path-{number}" if len(found) > 1 else id
-            yield _record(turns, row, source, id=name, max_bytes=max_bytes)
+    found = list(conversations_of(row, source))
+    for number, turns in enumerate(found, start=1):
+        name = f"{id}#path-{number}" if len(found) > 1 else id
+        yield _record(turns, row, source, id=name, max_bytes=max_bytes)
 
 
-def _of_path(
-    path: list[FlatMessage], error: BadConversation | None, source: Source, *, id: str, max_bytes: int
+def _record(
+    turns: list[Turn] | BadConversation, row: Mapping[str, Any], source: Source, *, id: str, max_bytes: int
 ) -> Record | Rejected:
-    try:
-        if error is not None:
-            raise error
-        turns = checked(turns_of_messages([message.row for message in path], source))
-    except BadConversation as bad:
-        return Rejected(id, bad.outcome, bad.reason, bad.detail)
-    except UnicodeError as bad:
-        return Rejected(id, "quarantined", "encoding", str(bad))
-    return _record(turns, path[-1].row, source, id=id, max_bytes=max_bytes)
-
-
-def _record(turns: list[Turn], row: Mapping[str, Any], source: Source, *, id: str, max_bytes: int) -> Record | Rejected:
     """With all other columns of the row, as tables have them, and the id that the row has itself."""
+    if isinstance(turns, BadConversation):
+        return Rejected(id, turns.outcome, turns.reason, turns.detail)
     original = next((row[name] for name in IDS if isinstance(row.get(name), str | int)), None)
     consumed = CHAT_COLUMNS | {column for name, column in source.columns.items() if name in CHAT_COLUMNS}
     others = {name: value for name, value in row.items() if name not in consumed}

@@ -31,7 +31,8 @@ class BadConversation(Exception):
 
     def __init__(self, reason: str, detail: str, outcome: Literal["dropped", "quarantined"] = "quarantined") -> None:
         super().__init__(detail)
-        self.reason, self.detail, self.outcome = reason, detail, outcome
+        # JSON can spell halves of characters, and no table can hold them.
+        self.reason, self.detail, self.outcome = reason, detail.encode("utf-8", "replace").decode(), outcome
 
 
 def read_turn(message: Any, place: int, roles: Mapping[str, str]) -> Turn | None:
@@ -79,17 +80,20 @@ def content_of(message: Mapping[str, Any], place: int) -> str:
 
 
 def text_of(value: Any, place: int) -> str:
-    """A text without marks; bytes of a table's cell are UTF-8.
+    """A text without marks, "" where there is none.
 
     Raises:
-        BadConversation: it is none.
-        UnicodeError
+        BadConversation: it is no text, or no valid Unicode.
     """
     if value is None:
         return ""
-    text = value.decode("utf-8") if isinstance(value, bytes) else value
-    if not isinstance(text, str):
-        raise BadConversation("bad_turn", f"turn {place} says no text, but {type(value).__name__}")
+    try:
+        text = value.decode("utf-8") if isinstance(value, bytes) else value
+        if not isinstance(text, str):
+            raise BadConversation("bad_turn", f"turn {place} says no text, but {type(value).__name__}")
+        text.encode()
+    except UnicodeError as error:
+        raise BadConversation("encoding", f"turn {place}: {error}") from None
     if found := MARK.search(text):
         raise BadConversation("control_character", f"turn {place} holds U+{ord(found[0]):04X}")
     return text

@@ -44,7 +44,7 @@ class TemplatePiece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class TemplateWriter:
     """A template with the ids of a vocabulary, what it says itself cut at control tokens once."""
 
     begin: Sequence[TemplatePiece]
@@ -56,14 +56,16 @@ class Writer:
     """Whether a control token ends a turn."""
 
 
-def writer_of(template: Template, tokenizer: Tokenizer) -> Writer:
+def writer_of(template: Template, tokenizer: Tokenizer) -> TemplateWriter:
     """The vocabulary has all control tokens of the template (`marks.check_control`)."""
     around = {role: (_before(template, role), _behind(template, role)) for role in ROLES}
     ends_by_control = template.end in template.control
-    return Writer(_cut(template.begin, template), around, tokenizer.control, tokenizer.end_of_text, ends_by_control)
+    return TemplateWriter(
+        _cut(template.begin, template), around, tokenizer.control, tokenizer.end_of_text, ends_by_control
+    )
 
 
-def write_conversation(text: str, roles: str, writer: Writer) -> WrittenTurns:
+def write_conversation(text: str, roles: str, writer: TemplateWriter) -> WrittenTurns:
     """A document of a source that reads conversations, `roles` its column of that name; turns of which nothing is left
     are left out."""
     found = find_turns(text, roles)
