@@ -19,6 +19,7 @@ import curate
 from curate.errors import CheckFailed, RecipeError, UsageError
 from curate.readers.turns import MARK, MARKS, Turn, marked_text, roles_of
 from curate.report.why import stories
+from curate.standalone.export import export
 from curate.tokenize.arranged import encode_arranged
 from curate.tokenize.conversation import write_conversation, writer_of
 from curate.tokenize.encode import Tokenizer, load_tokenizer
@@ -358,3 +359,14 @@ def test_a_tokenizer_that_ends_texts_with_the_end_of_a_turn_is_refused(tmp_path:
     given: dict[str, Any] = {"eos_token": "<|endoftext|>"}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(given))
     curate.check(path)
+
+
+def test_an_export_for_datasets_has_the_mask_as_a_column(run: curate.Run, tmp_path: Path) -> None:
+    for source in ("chat", "web"):
+        export(run, "hf", out=tmp_path / source, sources=[source])
+    table = pl.read_parquet(tmp_path / "chat" / "train-*.parquet")
+    array = open_shards(run.folder / "tokens" / "train" / "chat")
+    for number, row in enumerate(table.iter_rows(named=True)):
+        assert row["input_ids"] == array.document(number).tolist()
+        assert row["loss_mask"] == array.document_mask(number).tolist()
+    assert pl.read_parquet(tmp_path / "web" / "train-*.parquet").columns == ["id", "input_ids"]
