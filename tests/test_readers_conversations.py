@@ -249,16 +249,28 @@ def test_white_space_that_a_step_has_changed_is_nobodys() -> None:
     assert find_turns(text.replace(" \ufdd2 ", "\n\ufdd2"), "user assistant user assistant") == BEST
 
 
+def test_a_first_turn_may_go_as_a_whole() -> None:
+    said = [Turn("system", "Be kind."), *(Turn(*turn) for turn in BEST)]
+    whole = marked_text(said)
+    assert find_turns(whole.partition("\n\n")[2], roles_of(said)) == said[1:]
+    assert find_turns(whole.replace(MARKS["system"] + " Be", ""), roles_of(said)) is None
+    assert find_turns(marked_text([Turn("user", "b"), Turn("assistant", "c")]), "user user assistant") is None
+
+
 @given(said=some_turns, data=st.data())
 def test_what_steps_leave_of_a_text_is_of_whom_it_was_or_nobodys(said: list[Turn], data: st.DataObject) -> None:
     """Any parts are cut out of it, as steps do; every character is still of its own turn, or the text is refused."""
-    unique = [Turn(role, "".join(chr(0x4E00 + number) for _ in text)) for number, (role, text) in enumerate(said)]
+    unique = [Turn(role, chr(0x4E00 + number) * len(text)) for number, (role, text) in enumerate(said)]
     text = marked_text(unique)
     kept = data.draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
     left = "".join(character for character, is_kept in zip(text, kept, strict=True) if is_kept)
     found = find_turns(left, roles_of(unique))
-    assert (found is None) == (len(MARK.findall(left)) < len(unique))
-    for number, turn in enumerate(found or ()):
+    if found is None:
+        assert len(MARK.findall(left)) < len(unique)
+        return
+    lost = len(unique) - len(found)
+    assert lost == 0 or (lost == 1 and chr(0x4E00) not in left and unique[0].role != unique[1].role)
+    for number, turn in enumerate(found, start=lost):
         assert turn.role == unique[number].role
         assert {*turn.text} <= {chr(0x4E00 + number), *BETWEEN, BEHIND}
 

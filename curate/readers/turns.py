@@ -7,7 +7,8 @@ Before each turn stands a character that tells its role: one of the noncharacter
 inside of programs. Nothing strips it or takes it for a letter, a sign or white space; and a conversation that holds one
 is refused, so it comes from here alone. A step may cut and replace what it likes: what stands behind a mark is of that
 role as long as all marks are there, in their order. Where one was cut out, nobody can say whose the words around it
-are, and the document is none any more.
+are, and the document is none any more; but for a first turn that is gone as a whole, as a system prompt is that stands
+before many conversations.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ def find_turns(text: str, roles: str) -> list[Turn] | None:
     """The turns of a text that steps may have changed; None where a mark was lost, and they cannot be told apart."""
     begin, *parts = re.split(f"({MARK.pattern})", text)
     found, names = parts[::2], roles.split()
+    # No other mark can be the missing one, if the second is another than the first.
+    if names[1:] and names[0] != names[1] and len(found) == len(names) - 1:
+        names = names[1:]
     if begin.strip() or not names or found != [MARKS[name] for name in names]:
         return None
     *before, last = (words.removeprefix(BEHIND) for words in parts[1::2])
