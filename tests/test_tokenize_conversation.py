@@ -370,3 +370,16 @@ def test_an_export_for_datasets_has_the_mask_as_a_column(run: curate.Run, tmp_pa
         assert row["input_ids"] == array.document(number).tolist()
         assert row["loss_mask"] == array.document_mask(number).tolist()
     assert pl.read_parquet(tmp_path / "web" / "train-*.parquet").columns == ["id", "input_ids"]
+
+
+def test_a_system_prompt_that_repeats_may_be_cut_out_of_conversations(tmp_path: Path) -> None:
+    prompt = {"role": "system", "content": "You are a patient teacher who answers questions in full sentences."}
+    chat = [json.dumps({"messages": [prompt, *talk(number)]}) for number in LONG[:8]]
+    (tmp_path / "chat.jsonl").write_text("\n".join(chat) + "\n", encoding="utf-8")
+    rest = '[dedup]\nmethod = ["lines"]\n[tokenize]\ntokenizer = "bytes"\ntemplate = "plain"\nvalidation = 0\n'
+    (tmp_path / "recipe.toml").write_text(SOURCES.partition("steps")[0] + rest)
+    run = curate.run(tmp_path / "recipe.toml", out=tmp_path / "run", workers=0)
+    texts = run.documents().collect()["text"]
+    # The best of the documents keeps it.
+    assert sorted(text.partition("\n")[0] for text in texts) == ["System:", *["User:"] * 7]
+    assert texts.str.count_matches("Assistant:\n").to_list() == [2] * 8
