@@ -383,3 +383,9 @@ def test_a_system_prompt_that_repeats_may_be_cut_out_of_conversations(tmp_path: 
     # The best of the documents keeps it.
     assert sorted(text.partition("\n")[0] for text in texts) == ["System:", *["User:"] * 7]
     assert texts.str.count_matches("Assistant:\n").to_list() == [2] * 8
+
+
+def test_no_documents_have_no_tokens() -> None:
+    for opened in (tokenizer(), load_tokenizer("bytes")):
+        found = encode_arranged(opened, [])
+        assert (len(found.tokens), found.offsets.tolist(), len(found.targets), len(found.text_tokens)) == (0, [0], 0, 0)

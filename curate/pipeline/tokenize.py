@@ -21,6 +21,7 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Split
 from curate.engine.sizes import AFTER
 from curate.engine.walk import Stretch
+from curate.pipeline.encoding import Encoder, encoder_of
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.portions import write_tokens
 from curate.pipeline.survivors import Left, as_gone, what_is_left
@@ -35,13 +36,10 @@ from curate.steps.conform import conformed
 from curate.steps.deciding_files import check_as_planned, template_files, view_files
 from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
-from curate.tokenize.arranged import ArrangedTokens, encode_arranged, encode_plain
-from curate.tokenize.conversation import write_conversation, writer_of
+from curate.tokenize.arranged import ArrangedTokens
 from curate.tokenize.encode import Tokenizer
-from curate.tokenize.fim import encode_with_holes
 from curate.tokenize.own_views import views_of
 from curate.tokenize.rehydrate import repeated_order, times_by_size
-from curate.tokenize.templates import Template, run_template
 from curate.tokenize.view import View
 
 PARTS = ("train", "validation")
@@ -68,12 +66,13 @@ def tokenize_split(job: Job) -> Made | None:
     with clock("load"):
         check_as_planned(job.plan, [*scrub_files(recipe), *view_files(recipe), *template_files(recipe)])
         tokenizer = run_tokenizer(store, recipe)
+        encode = encoder_of(recipe.source(job.split.source), recipe, tokenizer)
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
         left = what_is_left(store, recipe, documents)
         documents = left.documents.with_columns(_part(left.documents["id"], recipe), *_times(left.documents, recipe))
     stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
-    batches = [_process(batch, recipe, tokenizer, job.split.source, stretch, clock) for stretch, batch in stretches]
+    batches = [_process(batch, recipe, encode, stretch, clock) for stretch, batch in stretches]
     if walk.is_confirming:
         return None
     with clock("write"):
@@ -97,9 +96,7 @@ def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
         yield pl.Series("times", times_by_size(sizes, recipe.dedup.rehydrate))
 
 
-def _process(
-    batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, source: str, stretch: Stretch, clock: Clock
-) -> Encoded:
+def _process(batch: pl.DataFrame, recipe: Recipe, encode: Encoder, stretch: Stretch, clock: Clock) -> Encoded:
     size = int(batch["byte_count"].sum())
     if recipe.scrub is not None:
         with clock("scrub"):
@@ -110,41 +107,8 @@ def _process(
     dropped, batch = as_dropped(batch.filter(is_too_many)), batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
-        batch = batch.with_columns(pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"))
-        template = run_template(recipe) if traits_of(recipe.source(source).read).are_conversations else None
-        if template is None:
-            found = _encode(batch, recipe, tokenizer, source)
-        else:
-            batch, found, lost = _encode_conversations(batch, template, tokenizer)
-            dropped = pl.concat([dropped, lost])
-    batch = batch.with_columns(pl.Series("token_count", np.diff(found.offsets), dtype=pl.Int64))
-    return _without_emptied(batch, found, dropped)
-
-
-def _encode(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, source: str) -> ArrangedTokens:
-    """Documents as they are, or as fill-in-the-middle has them."""
-    fim, texts = recipe.tokenize.fim, batch["text"].to_list()
-    if fim is None or source not in fim.sources:
-        return encode_plain(tokenizer, texts)
-    is_training = (batch["part"] == "train").to_numpy()
-    return encode_with_holes(tokenizer, batch["id"], texts, is_training, fim=fim, seed=recipe.seed)
-
-
-def _encode_conversations(
-    batch: pl.DataFrame, template: Template, tokenizer: Tokenizer
-) -> tuple[pl.DataFrame, ArrangedTokens, pl.DataFrame]:
-    """Those that are whole, with the text that the template writes and how many bytes of it are no control tokens;
-    their tokens; and the others: id, step, reason, value."""
-    rows, writer = batch.select("text", "roles").iter_rows(), writer_of(template, tokenizer)
-    found = [write_conversation(text, roles, writer) for text, roles in rows]
-    lost = pl.Series("reason", [each.lost for each in found], dtype=pl.String)
-    there = [each for each in found if each.lost is None]
-    why = (pl.lit("encode").alias("step"), lost, pl.lit(None, pl.String).alias("value"))
-    text = pl.Series("text", [each.text for each in there], dtype=pl.String)
-    size = pl.Series("byte_count", [each.bytes for each in there], dtype=pl.Int64)
-    tokens = encode_arranged(tokenizer, [each.sections for each in there])
-    gone = batch.select("id", *why).filter(pl.col("reason").is_not_null())
-    return batch.filter(lost.is_null()).with_columns(text, size), tokens, gone
+        batch, found, lost = encode(batch)
+    return _without_emptied(batch, found, pl.concat([dropped, lost]))
 
 
 def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from curate.tokenize.encode import Tokenizer
 
@@ -33,6 +34,10 @@ class ArrangedTokens(NamedTuple):
     """1 for each token of a section that is a target, else 0."""
     text_tokens: npt.NDArray[np.int64]
     """How many tokens of each document are of its text."""
+
+    def counts(self) -> pl.Series:
+        """`token_count`, Int64: how many tokens each document has."""
+        return pl.Series("token_count", np.diff(self.offsets), dtype=pl.Int64)
 
 
 def encode_plain(tokenizer: Tokenizer, texts: Sequence[str]) -> ArrangedTokens:
