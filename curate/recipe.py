@@ -52,6 +52,8 @@ Extractor = Literal["curate", "resiliparse", "trafilatura"]
 """What makes text of a web page."""
 UNION: tuple[Extractor, ...] = ("curate", "trafilatura")
 """What `extract = "union"` stands for: the quick one first, so that the slow one is asked only where that fails."""
+Role = Literal["system", "user", "assistant", "tool"]
+"""Who speaks in a conversation."""
 PageFact = Literal[
     "title",
     "description",
@@ -105,6 +107,10 @@ class Source:
     else one each."""
     split_words: int = field(default=2000, metadata={"range": (1, 100_000_000)})
     """With `split = "words"` a document has at least so many; a paragraph is never cut."""
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    """For conversations: names that the files give to roles, besides those that are known: `{ Ann = "assistant" }`."""
+    tree: Literal["best", "all"] = "best"
+    """For conversations that fork: at each fork the reply of the best rank, or a conversation for each last message."""
     reader_parameters: Mapping[str, Any] = field(default_factory=dict, metadata={"toml": False})
     """Of an own reader: what stands beside `use` in `read = { use = "module:function", … }`."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
@@ -313,6 +319,25 @@ class TokenizerChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Fim:
+    """Fill-in-the-middle, for code: training documents are cut at two places and written with the middle last (Bavarian
+    et al. 2022); docs/fill-in-the-middle.md says how."""
+
+    sources: tuple[str, ...]
+    """Whose documents are rearranged."""
+    rate: float = field(default=0.5, metadata={"range": (0.0, 1.0)})
+    """The chance that a document is."""
+    spm_rate: float = field(default=0.5, metadata={"range": (0.0, 1.0)})
+    """Of those, the share that has the suffix first; the others have the prefix first."""
+    prefix: str | None = None
+    """The control token before the prefix; without it, `suffix` and `middle` the tokenizer's own files decide."""
+    suffix: str | None = None
+    """The control token before the suffix."""
+    middle: str | None = None
+    """The control token before the middle."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tokenize:
     """`tokenizer` is trained on a sample of the run, or "bytes", or the path of a tokenizer.json, a tiktoken file or a
     SentencePiece model."""
@@ -326,6 +351,11 @@ class Tokenize:
     """The share of the tokens that is kept from training; of a source with one document, the end of that."""
     views: tuple[str, ...] = ()
     """More files beside every shard: each a `View`, "module:object" beside the recipe or what a package offers."""
+    template: str = "chatml"
+    """How conversations are written: "chatml", "llama3", "plain", or the path of a template of one's own
+    (docs/conversations.md); its control tokens must be the tokenizer's, and one that is trained reserves them."""
+    fim: Fim | None = None
+    """A table `[tokenize.fim]`: documents of some sources are rearranged for fill-in-the-middle."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,10 +293,20 @@ def _check_names(recipe: Recipe) -> None:
     if isinstance(recipe.tokenize.tokenizer, TokenizerChoice):
         place = ("tokenize", "tokenizer", "train", "sample_weights")
         _check_weights(recipe.tokenize.tokenizer.train.sample_weights, place, names)
+    _check_fim(recipe, names)
     for key in ("prefer", "exempt"):
         for number, name in enumerate(getattr(recipe.dedup, key) if recipe.dedup else ()):
             if name not in names:
                 raise Mismatch(("dedup", key, number), f'unknown source "{name}"{nearest(name, names)}')
+
+
+def _check_fim(recipe: Recipe, names: Sequence[str]) -> None:
+    for number, name in enumerate(recipe.tokenize.fim.sources if recipe.tokenize.fim else ()):
+        place = ("tokenize", "fim", "sources", number)
+        if name not in names:
+            raise Mismatch(place, f'unknown source "{name}"{nearest(name, names)}')
+        if recipe.source(name).read == "conversations":
+            raise Mismatch(place, f'the documents of "{name}" are conversations, which have no middle to fill in')
 
 
 def check_mix(mix: Mix, sources: Sequence[str]) -> None:

@@ -292,7 +292,8 @@ def test_a_key_for_another_reader_is_refused_at_its_line_and_left_aside_where_it
     for read, more, told in (
         ("tables", 'extract = "trafilatura"', "extract is for warc and own readers"),
         ("warc", "split_words = 100", "split_words is for books and own readers"),
-        ("code", "columns_only = true", "columns_only is for tables and own readers"),
+        ("code", "columns_only = true", "columns_only is for tables, conversations and own readers"),
+        ("tables", 'tree = "all"', "tree is for conversations"),
     ):
         with pytest.raises(RecipeError) as error:
             resolve(load(recipe(folder, read=f'"{read}"', more=more)))

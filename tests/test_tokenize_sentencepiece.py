@@ -12,7 +12,10 @@ import pytest
 
 import curate
 from curate.errors import CurateError, UsageError
+from curate.recipe import Fim
+from curate.tokenize.arranged import encode_arranged
 from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.fim import Hole, arrange, find_marks, undo, wanted_marks
 
 sentencepiece = pytest.importorskip("sentencepiece", reason="the extra sentencepiece is not installed")
 ROOT = Path(__file__).parent.parent
@@ -120,3 +123,17 @@ def test_a_run_encodes_with_such_a_model(tmp_path: Path) -> None:
     assert np.fromfile(tmp_path / "run" / "tokens" / "train" / "a" / "00000.bin", dtype="<u2").tolist() == expected
     assert (run.folder / "tokenizer.model").read_bytes() == path.read_bytes()
     assert not curate.verify(run.folder).differences
+
+
+def test_a_document_with_a_hole_is_whole_again_when_it_is_undone(tmp_path: Path) -> None:
+    path = write(tmp_path, normalization_rule_name="identity", user_defined_symbols=["▁<PRE>", "▁<SUF>", "▁<MID>"])
+    fim = Fim(sources=("code",))
+    tokenizer = load_tokenizer(path, control=wanted_marks(fim))
+    marks = find_marks(fim, tokenizer.control, tokenizer.end_of_text_token)
+    text = "harbor hill <PRE> 日本語"
+    for first, second, is_suffix_first in ((0, 0, False), (3, 9, False), (3, 9, True), (0, len(text), True)):
+        sections = arrange(text, Hole(first, second, is_suffix_first), marks, tokenizer.end_of_text)
+        *tokens, end = encode_arranged(tokenizer, [sections]).tokens.tolist()
+        assert (end, tokens.count(marks.prefix)) == (tokenizer.end_of_text, 1)
+        spelled = b"".join(tokenizer.backend.pieces[token] for part in undo(tokens, marks) for token in part)
+        assert spelled.decode() == text  # and not " harbor": no space was put before a part

@@ -16,6 +16,7 @@ from curate.engine.whole import file_digest
 from curate.errors import RecipeError, RunConflict, UsageError
 from curate.report.verify import differences
 from curate.run_files import MANIFEST
+from curate.tokenize.loss_mask import LOSS_MASK
 from curate.tokenize.shards import open_shard, write_shard
 from curate.tokenize.views import VIEWS, check_views, suffixes
 
@@ -88,7 +89,7 @@ def test_a_view_that_tells_of_other_documents_is_named(tmp_path: Path, dtype: ty
     assert check_views(payload, there, shard.tokens, shard.ends) == []
     (tmp_path / "other").mkdir()
     others = write_shard(tmp_path / "other", "00000", tokens, np.array([0, 2, 5, 9]), ids, sizes)
-    for view, path in zip(VIEWS, others[1:], strict=True):
+    for view, path in zip((view for view in VIEWS if view is not LOSS_MASK), others[1:], strict=True):
         moved = view.beside(payload)
         whole = moved.read_bytes()
         moved.write_bytes(path.read_bytes())
@@ -187,3 +188,16 @@ def test_verify_finds_a_view_that_was_written_wrongly_though_its_digest_is_right
     (done.folder / MANIFEST).write_bytes(sealed_bytes(unsealed))
     [sentence] = differences(done)
     assert sentence.startswith(str(path))
+
+
+@pytest.mark.parametrize("mask", [[1, 0, 1], [1, 0, 1, 2], [1, 1, 1, 1, 1]])
+def test_a_mask_of_other_tokens_is_named(tmp_path: Path, mask: list[int]) -> None:
+    tokens, targets = np.array([7, 8, 9, 256], dtype=np.uint16), np.array([0, 1, 1, 1], dtype=np.uint8)
+    ids, sizes = pl.Series(["a"]), pl.Series([3], dtype=pl.Int64)
+    [payload, *_] = there = write_shard(tmp_path, "00000", tokens, np.array([0, 4]), ids, sizes, targets=targets)
+    shard = open_shard(payload)
+    assert shard.mask() is not None
+    assert check_views(payload, there, shard.tokens, shard.ends) == []
+    LOSS_MASK.beside(payload).write_bytes(bytes(mask))
+    [told] = check_views(payload, there, shard.tokens, shard.ends)
+    assert "00000.mask is no mask of 4 tokens" in told

@@ -24,7 +24,8 @@ from curate.steps.schema import measured
 from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.encode import load_tokenizer
-from curate.tokenize.own_control import check_control, check_mark
+from curate.tokenize.marks import check_reserved, check_vocabulary, wanted_control
+from curate.tokenize.own_control import check_mark
 from curate.tokenize.own_views import views_of
 
 
@@ -112,17 +113,19 @@ def _check_scrub(recipe: Recipe) -> None:
 
 
 def _check_tokenizer(recipe: Recipe) -> None:
-    """The file can be read, encodes, and says which token ends a text; or what is asked for can be trained."""
+    """The file can be read, encodes, says which token ends a text, and has the control tokens that are needed; or what
+    is asked for can be trained."""
     choice, named = recipe.tokenize.tokenizer, recipe.tokenize.end_of_text
     key: tuple[str, ...] = ("tokenizer",) if named is None else ("end_of_text",)
     try:
         if isinstance(choice, TokenizerChoice):
-            wanted = choice.train
             check_mark(named or END_OF_TEXT)
-            key = ("tokenizer", "train", "special_tokens" if wanted.special_tokens else "vocab_size")
-            check_control([named or END_OF_TEXT, *wanted.special_tokens], wanted.vocab_size, kind=wanted.kind)
-        else:
-            load_tokenizer(choice if choice == "bytes" else recipe.base / choice, end_of_text=named)
+            key = ("tokenizer", "train", "special_tokens" if choice.train.special_tokens else "vocab_size")
+            check_reserved(recipe, named or END_OF_TEXT, choice.train)
+            return
+        place = choice if choice == "bytes" else recipe.base / choice
+        tokenizer = load_tokenizer(place, end_of_text=named, control=wanted_control(recipe))
+        check_vocabulary(tokenizer, recipe)
     except (UsageError, OSError) as error:
         raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", *key) from None
 

@@ -193,6 +193,8 @@ def _place(
     written = committed(store, "tokenize", split.key).outputs
     for suffix in suffixes(views):
         whole = Origin("tokenize", split.key, tokenized(part, pool, split.number, suffix))
+        if whole.name not in written:
+            continue  # a view that not every shard has
         outputs.repeat(shard(part, pool, number, suffix), whole, written[whole.name])
 
 

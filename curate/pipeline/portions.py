@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from curate.engine.outputs import Outputs
@@ -23,8 +24,9 @@ from curate.pipeline.former import counted_documents, former_tail, is_former
 from curate.recipe import Recipe
 from curate.run_files import source_of, tokenized
 from curate.tokenize.backends import Backend
-from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head
+from curate.tokenize.choose import choose_tail, choose_tokens, cut_tail, hash_ids, take_head, take_head_of_mask
 from curate.tokenize.document_table import DOCUMENT_TABLE
+from curate.tokenize.fim import are_rearranged
 from curate.tokenize.mix import Held, Share
 from curate.tokenize.shards import open_shard, write_shard
 from curate.tokenize.view import Tokens, View
@@ -107,9 +109,11 @@ def _counted(store: Store, split: Split, part: str, pool: str) -> pl.DataFrame |
 def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Backend) -> Portions:
     documents = whole.documents
     hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
-    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation)
+    is_in_order = _are_in_order(documents, pool, recipe)
+    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation, are_whole=is_in_order)
     if chosen is None:
         note = f"{pool} has no validation tokens: its documents are too short to hold out the end of one"
+        note += "" if is_in_order is None else ", or rearranged for fill-in-the-middle"
         return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
     row = documents.row(number, named=True)
@@ -123,6 +127,15 @@ def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Rec
     )
     note = f"{pool} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
     return Portions(documents, is_cut=True, note=note)
+
+
+def _are_in_order(documents: pl.DataFrame, pool: str, recipe: Recipe) -> npt.NDArray[np.bool_] | None:
+    """The end of a document that is rearranged is not the end of its text; None where no document is."""
+    fim = recipe.tokenize.fim
+    if fim is None or source_of(pool) not in fim.sources:
+        return None
+    is_whole = (documents["part"] != "train").to_numpy() | ~are_rearranged(documents["id"], fim, recipe.seed)
+    return np.asarray(is_whole)
 
 
 def _tail(store: Store, split: Split, pool: str, row: Mapping[str, Any], wanted: int, backend: Backend) -> int:
@@ -167,7 +180,13 @@ def write_portion(
     bytes_left = np.where(is_whole, table["bytes"].to_numpy(), [int(sizes[piece].sum()) for piece in pieces])
     offsets = np.cumsum([0, *map(len, pieces)]).astype(np.int64)
     byte_counts = pl.Series(bytes_left, dtype=pl.Int64)
-    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], byte_counts, views)
+    mask, counts = shard.mask(), zip(numbers.tolist(), column[numbers].tolist(), strict=True)
+    targets = (
+        None
+        if mask is None
+        else np.concatenate([_piece_of_mask(mask[slice(*shard.span(number))], count, part) for number, count in counts])
+    )
+    write_tokens(outputs, target, np.concatenate(pieces), offsets, table["id"], byte_counts, views, targets)
 
 
 def write_tokens(
@@ -178,14 +197,29 @@ def write_tokens(
     ids: pl.Series,
     byte_counts: pl.Series,
     views: Sequence[View],
+    targets: npt.NDArray[np.uint8] | None = None,
 ) -> None:
     """A shard and its views among the outputs of a task."""
     place = outputs.place(name)
-    write_shard(place.parent, place.name, tokens, offsets, ids, byte_counts, open_file=outputs.open_at, views=views)
+    write_shard(
+        place.parent,
+        place.name,
+        tokens,
+        offsets,
+        ids,
+        byte_counts,
+        targets=targets,
+        open_file=outputs.open_at,
+        views=views,
+    )
 
 
 def _piece(tokens: np.ndarray, count: int, part: str) -> np.ndarray:
     return take_head(tokens, count) if part == "train" else tokens[len(tokens) - count :]
+
+
+def _piece_of_mask(mask: np.ndarray, count: int, part: str) -> np.ndarray:
+    return take_head_of_mask(mask, count) if part == "train" else mask[len(mask) - count :]
 
 
 def open_tokenized(store: Store, split: Split, part: str, pool: str) -> Path | None:
@@ -196,8 +230,9 @@ def open_tokenized(store: Store, split: Split, part: str, pool: str) -> Path | N
     """
     if not has_tokens(store, split, part, pool):
         return None
+    written = committed(store, "tokenize", split.key).outputs
     names = [tokenized(part, pool, split.number, suffix) for suffix in suffixes()]
-    payload, *_ = (intact(store, "tokenize", split.key, name) for name in names)
+    payload, *_ = (intact(store, "tokenize", split.key, name) for name in names if name in written)
     return payload
 
 

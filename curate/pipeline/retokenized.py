@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
 import polars as pl
 
 from curate.engine.job import Job, Made
@@ -24,11 +23,11 @@ from curate.engine.supervisor import Supervisor
 from curate.engine.task import Task
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed
+from curate.pipeline.encoding import Encoder, encoder_of
 from curate.pipeline.tokenize import MAX_BATCH_DOCUMENTS, PARTS, Encoded, write_part
 from curate.pipeline.tokenizer import run_tokenizer
 from curate.run_files import WORK, former, place_of_tokenized, pool_of_shard
 from curate.run_files import documents as documents_file
-from curate.tokenize.encode import Tokenizer
 
 ENCODE = "encode"
 """The stage, which no run has: its records go once the files are there."""
@@ -79,11 +78,11 @@ def encode_split(job: Job) -> Made:
     """
     store, split, recipe = job.store, job.split, job.recipe
     with job.clock("load"):
-        tokenizer = run_tokenizer(store, recipe)
+        encode = encoder_of(recipe.source(split.source), recipe, tokenizer := run_tokenizer(store, recipe))
     with job.clock("read"):
         documents = pl.read_parquet(intact(store, "tokenize", job.key, documents_file(split.source, split.number)))
     with job.clock("encode"):
-        batches = [_encoded(batch, tokenizer) for batch in documents.iter_slices(MAX_BATCH_DOCUMENTS)]
+        batches = [_encoded(batch, encode) for batch in documents.iter_slices(MAX_BATCH_DOCUMENTS)]
     with job.clock("write"):
         outputs = job.outputs()
         for part in PARTS:
@@ -93,9 +92,9 @@ def encode_split(job: Job) -> Made:
     return Made(outputs, {})
 
 
-def _encoded(documents: pl.DataFrame, tokenizer: Tokenizer) -> Encoded:
-    tokens, offsets = tokenizer.encode_batch(documents["text"].to_list())
-    return Encoded(documents, np.asarray(tokens), offsets, documents.clear())
+def _encoded(documents: pl.DataFrame, encode: Encoder) -> Encoded:
+    _, found, _ = encode(documents)
+    return Encoded(documents, found.tokens, found.offsets, found.targets, documents.clear())
 
 
 def _find(store: Store, split: Split, enough: Set[str], *, closely: bool = False) -> Whereabouts:

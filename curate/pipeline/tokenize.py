@@ -22,19 +22,22 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Split
 from curate.engine.sizes import AFTER
 from curate.engine.walk import Stretch
+from curate.pipeline.encoding import Encoder, encoder_of
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.portions import write_tokens
 from curate.pipeline.survivors import Left, as_gone, what_is_left
 from curate.pipeline.tokenizer import keyed_share, run_tokenizer
-from curate.recipe import MixBy, Recipe
+from curate.readers.reader import traits_of
+from curate.recipe import MixBy, Recipe, Source
 from curate.run_files import bucket_of, tokenized
 from curate.run_files import documents as documents_file
 from curate.run_files import ledger as ledger_file
 from curate.steps.bind import step_names
 from curate.steps.conform import conformed
-from curate.steps.deciding_files import check_as_planned, view_files
+from curate.steps.deciding_files import check_as_planned, template_files, view_files
 from curate.steps.scrub import as_dropped, has_too_many, scrub_as_asked, scrub_files
 from curate.steps.type_names import types_named
+from curate.tokenize.arranged import ArrangedTokens
 from curate.tokenize.buckets import BUCKET, buckets_of, pools_of
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.own_views import views_of
@@ -51,11 +54,13 @@ MAX_BATCH_BYTES = 8 << 20
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A batch of final documents and their tokens: document i is tokens[offsets[i]:offsets[i + 1]]. Those of which no
-    token came, or that held too much personal data, are not among them, but in `dropped`: id, step, reason, value."""
+    token came, or that held too much personal data, are not among them, but in `dropped`: id, step, reason, value.
+    `targets` tell of each token whether it is trained on."""
 
     documents: pl.DataFrame
     tokens: np.ndarray
     offsets: np.ndarray
+    targets: np.ndarray
     dropped: pl.DataFrame
 
 
@@ -63,8 +68,9 @@ def tokenize_split(job: Job) -> Made | None:
     """The task of the stage `tokenize`."""
     recipe, store, walk, clock = job.recipe, job.store, job.walk, job.clock
     with clock("load"):
-        check_as_planned(job.plan, [*scrub_files(recipe), *view_files(recipe)])
+        check_as_planned(job.plan, [*scrub_files(recipe), *view_files(recipe), *template_files(recipe)])
         tokenizer = run_tokenizer(store, recipe)
+        encode = encoder_of(recipe.source(job.split.source), recipe, tokenizer)
     with clock("read"):
         documents = pl.read_parquet(open_filtered(store, job.key, "documents"))
         left = what_is_left(store, recipe, documents)
@@ -72,7 +78,7 @@ def tokenize_split(job: Job) -> Made | None:
         documents = left.documents.with_columns(added)
     stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
     by = recipe.mix.by.get(job.split.source)
-    batches = [_in_buckets(_process(batch, recipe, tokenizer, stretch, clock), by) for stretch, batch in stretches]
+    batches = [_in_buckets(_process(batch, recipe, encode, stretch, clock), by) for stretch, batch in stretches]
     if walk.is_confirming:
         return None
     with clock("write"):
@@ -118,7 +124,7 @@ def _in_buckets(batch: Encoded, by: MixBy | None) -> Encoded:
     return replace(batch, documents=documents)
 
 
-def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch: Stretch, clock: Clock) -> Encoded:
+def _process(batch: pl.DataFrame, recipe: Recipe, encode: Encoder, stretch: Stretch, clock: Clock) -> Encoded:
     size = int(batch["byte_count"].sum())
     if recipe.scrub is not None:
         with clock("scrub"):
@@ -129,24 +135,22 @@ def _process(batch: pl.DataFrame, recipe: Recipe, tokenizer: Tokenizer, stretch:
     dropped, batch = as_dropped(batch.filter(is_too_many)), batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
-        tokens, offsets = tokenizer.encode_batch(batch["text"].to_list())
-    batch = batch.with_columns(
-        pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"),
-        pl.Series("token_count", np.diff(offsets), dtype=pl.Int64),
-    )
-    return _without_emptied(batch, tokens, offsets, dropped)
+        batch, found, lost = encode(batch)
+    return _without_emptied(batch, found, pl.concat([dropped, lost]))
 
 
-def _without_emptied(batch: pl.DataFrame, tokens: np.ndarray, offsets: np.ndarray, dropped: pl.DataFrame) -> Encoded:
+def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:
     """An end-of-text without a text is no document: scrubbing left nothing, or the vocabulary has nothing of it."""
-    has_text = batch["text"].str.contains(HAS_TEXT) & (batch["token_count"] > 1)
+    has_text = batch["text"].str.contains(HAS_TEXT) & pl.Series(found.text_tokens > 0)
+    tokens, offsets, targets = found.tokens, found.offsets, found.targets
     why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
     emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
     if not emptied.is_empty():
         counts = np.diff(offsets)
-        tokens = tokens[np.repeat(has_text.to_numpy(), counts)]  # each document's answer, once for each of its tokens
+        is_kept = np.repeat(has_text.to_numpy(), counts)  # each document's answer, once for each of its tokens
+        tokens, targets = tokens[is_kept], targets[is_kept]
         offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
-    return Encoded(batch.filter(has_text), tokens, offsets, pl.concat([dropped, emptied]))
+    return Encoded(batch.filter(has_text), tokens, offsets, targets, pl.concat([dropped, emptied]))
 
 
 def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
@@ -188,38 +192,44 @@ def write_part(
 ) -> int:
     """The documents of a part as one shard, or as one of each bucket that has some; how many tokens they hold."""
     pools, views = pools_of(split.source, recipe.mix) if batches else (), views_of(recipe)
-    return sum(_write_pool(outputs, pool, split.number, part, batches, tokenizer, views) for pool in pools)
+    source = recipe.source(split.source)
+    return sum(_write_pool(outputs, pool, split.number, source, part, batches, tokenizer, views) for pool in pools)
 
 
 def _write_pool(
     outputs: Outputs,
     pool: str,
     number: int,
+    source: Source,
     part: str,
     batches: Sequence[Encoded],
     tokenizer: Tokenizer,
     views: Sequence[View],
 ) -> int:
-    pieces, lengths, documents = [], [], []
+    pieces, masks, lengths, documents = [], [], [], []
     for batch in batches:
         chosen = _is_in(batch.documents, part, bucket_of(pool))
         counts = np.diff(batch.offsets)
-        pieces.append(batch.tokens[np.repeat(chosen.to_numpy(), counts)])
+        is_chosen = np.repeat(chosen.to_numpy(), counts)
+        pieces.append(batch.tokens[is_chosen])
+        masks.append(batch.targets[is_chosen])
         lengths.append(counts[chosen.to_numpy()])
         documents.append(batch.documents.filter(chosen).select("id", "byte_count", "^times$"))
     table = pl.concat(documents)
     if table.is_empty():
         return 0
-    tokens = np.concatenate(pieces).astype(tokenizer.dtype)
+    tokens, mask = np.concatenate(pieces).astype(tokenizer.dtype), np.concatenate(masks)
     # n + 1 borders for n documents; from lengths, as the batches' own offsets each begin at 0.
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
     if part == "train" and "times" in table.columns:
         order = repeated_order(table["times"].to_numpy())  # numbers of documents, those that go in twice twice
-        tokens = np.concatenate([tokens[offsets[at] : offsets[at + 1]] for at in order])
+        tokens, mask = (np.concatenate([of[offsets[at] : offsets[at + 1]] for at in order]) for of in (tokens, mask))
         offsets = np.concatenate([[0], np.cumsum(np.diff(offsets)[order])]).astype(np.int64)
         table = table[order]
+    # Where all is trained on no file says so.
+    targets = mask if traits_of(source.read).are_conversations else None
     name = tokenized(part, pool, number)
-    write_tokens(outputs, name, tokens, offsets, table["id"], table["byte_count"], views)
+    write_tokens(outputs, name, tokens, offsets, table["id"], table["byte_count"], views, targets)
     return len(tokens)
 
 

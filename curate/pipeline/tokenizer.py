@@ -21,6 +21,8 @@ from curate.engine.records import committed, intact
 from curate.engine.store import Store
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.survivors import what_is_left
+from curate.readers.reader import traits_of
+from curate.readers.turns import MARK
 from curate.recipe import Recipe, TokenizerChoice
 from curate.run_files import TOKENIZER, sample
 from curate.steps.deciding_files import check_as_planned, tokenizer_files
@@ -29,6 +31,7 @@ from curate.tokenize.backends import END_OF_TEXT
 from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, end_of_text_of, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
+from curate.tokenize.marks import reserved_control, wanted_control
 from curate.tokenize.train import train_tokenizer
 
 MAX_BATCH_DOCUMENTS = 500
@@ -49,13 +52,15 @@ def sample_split(job: Job) -> Made | None:
     document that cannot be scrubbed, or has too many findings, is not among them; `tokenize` will find it, too, and say
     so."""
     recipe, walk, clock = job.recipe, job.walk, job.clock
+    has_marks = traits_of(recipe.source(job.split.source).read).are_conversations
     with clock("sample"):
         chosen = _chosen(job.store, recipe, job.key, _sample_shares(job.store, recipe)[job.split.source])
         texts = [pl.Series("text", [], dtype=pl.String)]
         for stretch, part in walk.through(chosen, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES):
             stretch.at("scrub", size=int(part["text"].str.len_bytes().sum()))
             scrubbed = scrub_as_asked(part, recipe, pulse=walk.cursor.pulse)
-            texts.append(scrubbed.filter(~has_too_many(scrubbed, recipe))["text"])
+            kept = scrubbed.filter(~has_too_many(scrubbed, recipe))["text"]
+            texts.append(kept.str.replace_all(MARK.pattern, "") if has_marks else kept)
     if walk.is_confirming:
         return None
     with clock("write"):
@@ -71,10 +76,12 @@ def tokenizer_run(job: Job) -> Made:
     outputs = job.outputs()
     if isinstance(choice, TokenizerChoice):
         with clock("train"):
-            text = train_tokenizer(_sample(job.store, job.plan, clock), choice.train, end_of_text=end_of_text)
+            others, texts = reserved_control(recipe), _sample(job.store, job.plan, clock)
+            text = train_tokenizer(texts, choice.train, end_of_text=end_of_text, special_tokens=others)
         outputs.write(TOKENIZER, text.encode())
-        if choice.train.special_tokens:  # else the only control token says by itself what it is
-            outputs.write(CONFIG, json.dumps({"eos_token": end_of_text}).encode())
+        if others:  # the file alone would not say which of its special tokens ends a text
+            config = {"eos_token": end_of_text, "additional_special_tokens": others}
+            outputs.write(CONFIG, json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n")
     elif choice != "bytes":
         check_as_planned(job.plan, tokenizer_files(recipe))
         _copy(recipe.base / choice, outputs, tokenizer_name(recipe))
@@ -96,12 +103,12 @@ def run_tokenizer(store: Store, recipe: Recipe) -> Tokenizer:
         return load_tokenizer(name)
     end_of_text = committed(store, "tokenizer", "all").counts["end_of_text"]
     path = intact(store, "tokenizer", "all", name)
-    return _open(str(path), path.stat().st_mtime_ns, end_of_text)
+    return _open(str(path), path.stat().st_mtime_ns, end_of_text, wanted_control(recipe))
 
 
 @cache
-def _open(spec: str, changed: int, end_of_text: str) -> Tokenizer:
-    return load_tokenizer(spec, end_of_text=end_of_text)
+def _open(spec: str, changed: int, end_of_text: str, control: tuple[str, ...]) -> Tokenizer:
+    return load_tokenizer(spec, end_of_text=end_of_text, control=control)
 
 
 def tokenizer_name(recipe: Recipe) -> str:

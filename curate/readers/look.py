@@ -18,6 +18,7 @@ from curate.errors import UsageError
 from curate.readers.jsonl import is_lines, read_rows
 from curate.readers.own_columns import MAX_COLUMNS, common_kind, kind_of
 from curate.readers.parquet import is_parquet, raise_machine_fault, storage, text_problem
+from curate.readers.reader import traits_of
 from curate.readers.rows import column_names, missing_column
 from curate.recipe import Kind, Source
 
@@ -46,12 +47,30 @@ def look_at_tables(files: Sequence[InputFile], source: Source) -> dict[str, Kind
         later = (_look(file, names["text"]) for file in files[MAX_FILES:])
         if not any(look is not None and look.problem is None for look in later):
             raise _no_text(looks[0], names["text"])
+    kinds = _kinds(looks)
+    if looks and all(is_parquet(file.name) for file in files):
+        _check_mapped(source, kinds, looks[0].file)
+    return _common(kinds)
+
+
+def look_at_columns(files: Sequence[InputFile], source: Source) -> dict[str, Kind]:
+    """The same for tables whose documents are made of the columns that their reader consumes, under their own names or
+    mapped: of all others."""
+    consumed = traits_of(source.read).consumes
+    consumed |= {column for name, column in source.columns.items() if name in consumed}
+    kinds = _kinds([look for file in files[:MAX_FILES] if (look := _look(file, "text"))])
+    return _common({column: found for column, found in kinds.items() if column not in consumed})
+
+
+def _kinds(looks: Sequence[Look]) -> dict[str, set[Kind]]:
     kinds: dict[str, set[Kind]] = {}
     for look in looks:
         for column, found in look.kinds.items():
             kinds.setdefault(column, set()).update(found)
-    if looks and all(is_parquet(file.name) for file in files):
-        _check_mapped(source, kinds, looks[0].file)
+    return kinds
+
+
+def _common(kinds: Mapping[str, set[Kind]]) -> dict[str, Kind]:
     return {column: common_kind(found) for column, found in [*kinds.items()][:MAX_COLUMNS] if found}
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from curate.batch import Pulse, Record, Rejected
 from curate.engine.files import open_file
 from curate.engine.plan import FileRange, InputFile
+from curate.readers.inflate import Unreadable
 from curate.readers.rows import column_names, row_record, without_text
 from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
@@ -99,8 +100,25 @@ def read_parquet(
             if part.start == 0:
                 yield without_text(names["text"], problem, id=f"{id}@0")
             return
-        for group in range(part.start, min(part.end, table.num_row_groups)):
-            yield from _read_group(table, group, names, source, id=id, max_bytes=max_record_bytes, pulse=watch.pulse)
+        columns = _wanted(table.schema_arrow.names, names, source)
+        for row, values in _rows_of_groups(table, part, columns, watch.pulse):
+            if isinstance(values, Unreadable):
+                yield Rejected(f"{id}@{row}", "quarantined", values.reason, values.detail)
+            else:
+                yield row_record(values, names, source, id=f"{id}@{row}", max_bytes=max_record_bytes)
+
+
+def parquet_rows(part: FileRange, *, watch: Watch) -> Iterator[tuple[int, dict[str, Any] | Unreadable]]:
+    """All columns of the rows of the row groups [start, end), each with its number; text as bytes. What cannot be read
+    is told once."""
+    with watch.open(part.file) as raw:
+        try:
+            table = pq.ParquetFile(raw, page_checksum_verification=True)
+        except DAMAGE as error:
+            raise_machine_fault(error)
+            yield 0, Unreadable("corrupt", str(error))
+            return
+        yield from _rows_of_groups(table, part, table.schema_arrow.names, watch.pulse)
 
 
 def text_problem(schema: pa.Schema, column: str) -> str | None:
@@ -118,34 +136,33 @@ def storage(kind: pa.DataType) -> pa.DataType:
     return storage(kind.storage_type) if isinstance(kind, pa.ExtensionType) else kind
 
 
+def _rows_of_groups(
+    table: pq.ParquetFile, part: FileRange, columns: list[str], pulse: Pulse
+) -> Iterator[tuple[int, dict[str, Any] | Unreadable]]:
+    for group in range(part.start, min(part.end, table.num_row_groups)):
+        yield from _read_group(table, group, columns, pulse)
+
+
 def _read_group(
-    table: pq.ParquetFile,
-    group: int,
-    names: Mapping[str, str],
-    source: Source,
-    *,
-    id: str,
-    max_bytes: int,
-    pulse: Pulse,
-) -> Iterator[Record | Rejected]:
+    table: pq.ParquetFile, group: int, columns: list[str], pulse: Pulse
+) -> Iterator[tuple[int, dict[str, Any] | Unreadable]]:
     footer = table.metadata
     row = sum(footer.row_group(before).num_rows for before in range(group))
     last = row + footer.row_group(group).num_rows - 1
-    columns = _wanted(table.schema_arrow.names, names, source)
     batches = table.iter_batches(_batch_rows(footer.row_group(group)), row_groups=[group], columns=columns)
     while row <= last:
         try:
             rows = _next_rows(batches)
         except DAMAGE as error:
             raise_machine_fault(error)
-            yield Rejected(f"{id}@{row}", "quarantined", "corrupt", f"rows {row} to {last}: {error}")
+            yield row, Unreadable("corrupt", f"rows {row} to {last}: {error}")
             return
         pulse()
         if not rows:
-            yield Rejected(f"{id}@{row}", "quarantined", "truncated", f"rows {row} to {last} are missing")
+            yield row, Unreadable("truncated", f"rows {row} to {last} are missing")
             return
         for values in rows:
-            yield row_record(values, names, source, id=f"{id}@{row}", max_bytes=max_bytes)
+            yield row, values
             row += 1
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from curate.batch import Record, Rejected
 from curate.engine.plan import FileRange, InputFile
 from curate.model_file import ModelFile
+from curate.readers.chats import CHAT_COLUMNS
 from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Kind, Source
 
@@ -33,6 +34,10 @@ class Traits:
     """Keys of a [[source]] that it listens to, of those that not every reader does."""
     has_own_columns: bool = False
     """Its files are tables, whose further columns go with the documents."""
+    consumes: frozenset[str] = frozenset()
+    """Of its tables what its documents are made of, and is no column of theirs."""
+    are_conversations: bool = False
+    """Its documents are conversations, whose texts have marks before their turns (readers/turns.py)."""
     are_warc: bool = False
     """Its files are WARC, whose records can be copied as they stand."""
 
@@ -137,6 +142,17 @@ READERS: Mapping[str, Reader] = {
             has_own_columns=True,
         ),
     ),
+    "conversations": BuiltIn(
+        "curate.readers.conversations",
+        "chat data in JSON Lines, JSON and Parquet: turns, pairs, trees, threads",
+        Traits(
+            _texts("roles", "language", "license", "original_id"),
+            frozenset({"columns", "columns_only", "roles", "tree"}),
+            has_own_columns=True,
+            consumes=CHAT_COLUMNS,
+            are_conversations=True,
+        ),
+    ),
 }
 
 OWN = Traits(
@@ -145,6 +161,10 @@ OWN = Traits(
     has_own_columns=True,
 )
 """Of every reader of a user's: what it hands out are rows of a table, or pages, of any length."""
+
+
+KEYS = OWN.keys.union(*(reader.traits.keys for reader in READERS.values()))
+"""Those that not every reader listens to."""
 
 
 def traits_of(read: str) -> Traits:

@@ -22,6 +22,7 @@ from curate.run_files import INDEX, PLAN
 from curate.steps.bind import bind
 from curate.steps.scrub import scrub_files
 from curate.steps.source_reader import reader_files
+from curate.tokenize.templates import TEMPLATES, run_template
 
 
 def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
@@ -32,6 +33,7 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
     """
     found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe)}
     found |= {*method_files(recipe), *index_files(recipe), *scrub_files(recipe), *view_files(recipe)}
+    found |= {*template_files(recipe)}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
 
 
@@ -72,6 +74,13 @@ def tokenizer_files(recipe: Recipe) -> Iterator[ModelFile]:
     for file in (path, path.with_name("tokenizer_config.json")):
         if file.is_file():
             yield ModelFile(file.name, str(file), file_digest(file))
+
+
+def template_files(recipe: Recipe) -> Iterator[ModelFile]:
+    """A template of one's own, where the recipe's sources have conversations."""
+    path = recipe.base / recipe.tokenize.template
+    if recipe.tokenize.template not in TEMPLATES and run_template(recipe) is not None:
+        yield ModelFile(path.name, str(path), file_digest(path))
 
 
 def method_files(recipe: Recipe) -> Iterator[ModelFile]:

@@ -42,7 +42,8 @@ def own_columns(source: Source, recipe: Recipe, files: Sequence[InputFile]) -> t
 
 
 def _declared(source: Source) -> Iterator[tuple[str, str]]:
-    return ((name, column) for name, column in source.columns.items() if name not in KNOWN)
+    taken = {*KNOWN, *traits_of(source.read).consumes}
+    return ((name, column) for name, column in source.columns.items() if name not in taken)
 
 
 def _undeclared(

@@ -15,7 +15,7 @@ from curate.model_file import ModelFile
 from curate.own_code.functions import script_functions
 from curate.plugins import plugin_names
 from curate.readers.inputs import reader_of
-from curate.readers.reader import OWN, READERS, traits_of
+from curate.readers.reader import KEYS, OWN, READERS, traits_of
 from curate.recipe import Recipe, Source
 
 
@@ -51,7 +51,7 @@ def _left_aside(source: Source, number: int, recipe: Recipe) -> Iterator[tuple[s
     """Keys that say something, but to other readers, with their defaults: a recipe that was extended said it before
     this one chose another reader; where this one says it, it is a mistake."""
     for field in dataclasses.fields(Source):
-        if field.name not in OWN.keys or field.name in traits_of(source.read).keys:
+        if field.name not in KEYS or field.name in traits_of(source.read).keys:
             continue
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         if getattr(source, field.name) == default:
@@ -64,4 +64,8 @@ def _left_aside(source: Source, number: int, recipe: Recipe) -> Iterator[tuple[s
 
 
 def _listeners(key: str) -> str:
-    return " and ".join([*(name for name, reader in READERS.items() if key in reader.traits.keys), "own readers"])
+    """ "warc", "tables, conversations and own readers": who they are, as a sentence says it."""
+    *others, last = [name for name, reader in READERS.items() if key in reader.traits.keys] + ["own readers"] * (
+        key in OWN.keys
+    )
+    return f"{', '.join(others)} and {last}" if others else last

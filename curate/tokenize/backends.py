@@ -5,8 +5,9 @@ texts ─▶ encode ─▶ ids in one array, bounds of each text;  ids ─▶ de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,6 +30,8 @@ class Backend(Protocol):
     end_of_text: int
     end_of_text_token: str
     vocab_size: int
+    control: Mapping[str, int]
+    """The ids of control tokens, by their texts."""
     splits_at_spaces: bool
     """No token reaches from a letter over a single space or newline to a letter, so texts may be cut there."""
 
@@ -38,6 +41,9 @@ class Backend(Protocol):
 
     def encode(self, texts: list[str]) -> Encoded:
         """All ids in one array, and n + 1 offsets; no control token, whatever the text says."""
+
+    def encode_inside(self, texts: list[str]) -> Encoded:
+        """The same for texts that do not begin a document: no space is put before them that they have not."""
 
     def decode(self, ids: list[int]) -> str:
         """Text; bytes that are no UTF-8 become U+FFFD, control tokens their names."""
@@ -49,6 +55,7 @@ class Bytes:
     end_of_text = 256
     end_of_text_token = END_OF_TEXT
     vocab_size = 257
+    control: Mapping[str, int] = MappingProxyType({END_OF_TEXT: 256})
     pieces = (*(bytes([value]) for value in range(256)), NO_BYTES)
     splits_at_spaces = True
 
@@ -57,8 +64,10 @@ class Bytes:
         ids = np.frombuffer(b"".join(encoded), dtype=np.uint8).astype(np.uint32)
         return ids, bounds([len(part) for part in encoded])
 
+    encode_inside = encode
+
     def decode(self, ids: list[int]) -> str:
-        return join(self.pieces, ids, self.end_of_text)
+        return join(self.pieces, ids, self.control)
 
 
 def flat(fast: Any, texts: list[str]) -> Encoded:
@@ -71,9 +80,9 @@ def bounds(lengths: list[int]) -> npt.NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def join(pieces: tuple[bytes, ...], ids: list[int], end_of_text: int) -> str:
-    name = END_OF_TEXT.encode()
-    return b"".join(name if token == end_of_text else pieces[token] for token in ids).decode("utf-8", "replace")
+def join(pieces: tuple[bytes, ...], ids: list[int], control: Mapping[str, int]) -> str:
+    names = {number: name.encode() for name, number in control.items()}
+    return b"".join(names[token] if token in names else pieces[token] for token in ids).decode("utf-8", "replace")
 
 
 @contextmanager

@@ -54,13 +54,15 @@ def _mend_end(taken: Int64s, counts: Int64s) -> None:
         taken[last] += 1 if can_give else -1
 
 
-def choose_tail(hashes: Hashes, token_counts: Int64s, share: float) -> tuple[int, int] | None:
+def choose_tail(
+    hashes: Hashes, token_counts: Int64s, share: float, *, are_whole: npt.NDArray[np.bool_] | None = None
+) -> tuple[int, int] | None:
     """Of a source that has no whole document to hold out: the document whose end is held out, and of how many tokens.
 
     That is `share` of all tokens, and at most half of the document: the first by its hash that is long enough, else the
-    longest. None where all are too short to be cut in two.
+    longest, of those that `are_whole`. None where all are too short to be cut in two.
     """
-    limits = token_counts // 2
+    limits = token_counts // 2 if are_whole is None else np.where(are_whole, token_counts // 2, 0)
     if limits.max(initial=0) < MIN_TOKENS:
         return None
     wanted = max(round(share * int(token_counts.sum())), MIN_TOKENS)
@@ -97,6 +99,11 @@ def _is_word(before: bytes, after: bytes) -> bool:
 
 def _is_character(before: bytes, after: bytes) -> bool:
     return bool(after) and after[0] & 0xC0 != 0x80
+
+
+def take_head_of_mask(mask: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.uint8]:
+    """Of a document's mask what `take_head` takes of its tokens; an end-of-text that a cut puts there is no target."""
+    return mask if count == len(mask) else np.append(mask[: count - 1], np.uint8(0))
 
 
 def take_head(tokens: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,11 @@ class Tokenizer:
         return self.backend.end_of_text_token
 
     @property
+    def control(self) -> Mapping[str, int]:
+        """The ids of its control tokens, by their texts: no text becomes one."""
+        return self.backend.control
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """uint16 for up to 65,536 ids, else uint32."""
         return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.uint32)
@@ -64,13 +69,26 @@ class Tokenizer:
         Raises:
             DocumentError: the tokenizer's library fails on a text.
         """
-        pieces, counts = self._cut(texts)
-        with library_errors(f"the tokenizer {self.name} cannot encode a text", DocumentError):
-            ids, bounds = self.backend.encode(pieces)
-        ends = bounds[np.cumsum(counts, dtype=np.int64)]
-        tokens = np.insert(ids.astype(self.dtype), ends, self.end_of_text)
+        ids, bounds = self.encode_texts(texts)
+        ends = bounds[1:]
+        tokens = np.insert(ids, ends, self.end_of_text)
         offsets = np.concatenate([[0], ends + np.arange(1, len(ends) + 1)]).astype(np.int64)
         return tokens, offsets
+
+    def encode_texts(
+        self, texts: Sequence[str], *, inside: bool = False
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Tokens of all texts (of `dtype`) and int64[n + 1] offsets, without end-of-text; of texts from `inside` of
+        documents, without the space that some vocabularies put before a text.
+
+        Raises:
+            DocumentError: the tokenizer's library fails on a text.
+        """
+        pieces, counts = self._cut(texts)
+        with library_errors(f"the tokenizer {self.name} cannot encode a text", DocumentError):
+            ids, bounds = self.backend.encode_inside(pieces) if inside else self.backend.encode(pieces)
+        borders = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        return ids.astype(self.dtype), bounds[borders]
 
     def decode(self, ids: Sequence[int] | npt.NDArray[Any]) -> str:
         """The text of ids; broken UTF-8 at the ends becomes U+FFFD."""
@@ -100,11 +118,12 @@ def cut_text(text: str, length: int = PIECE_CHARACTERS) -> Iterator[str]:
     yield text[start:]
 
 
-def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Tokenizer:
+def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None, control: Collection[str] = ()) -> Tokenizer:
     """ "bytes" (257 ids), or the path of a tokenizer.json, of a tiktoken file named after its encoding, or of a
     SentencePiece model.
 
-    `end_of_text` is the token that ends a text; without it the files must declare one (see `end_of_text`).
+    `end_of_text` is the token that ends a text; without it the files must declare one (see `end_of_text`). Those of
+    `control` that the vocabulary has are control tokens besides those that the files mark as special.
 
     Raises:
         UsageError: there is no such file, it is of neither kind or broken, or it does not say what ends a text.
@@ -115,7 +134,7 @@ def load_tokenizer(spec: str | Path, *, end_of_text: str | None = None) -> Token
         return Tokenizer("bytes", hashlib.sha256(b"bytes/257").hexdigest(), Bytes())
     path = Path(spec)
     content = _read(path)
-    return Tokenizer(path.name, hashlib.sha256(content).hexdigest(), _backend(content, path, end_of_text))
+    return Tokenizer(path.name, hashlib.sha256(content).hexdigest(), _backend(content, path, end_of_text, control))
 
 
 def end_of_text_of(path: Path, *, named: str | None = None) -> str:
@@ -138,14 +157,14 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"the tokenizer {path} cannot be read: {error.strerror}") from error
 
 
-def _backend(content: bytes, path: Path, end_of_text: str | None) -> Backend:
+def _backend(content: bytes, path: Path, end_of_text: str | None, control: Collection[str] = ()) -> Backend:
     """By what the file holds; a name alone says little: Llama 3's `tokenizer.model` is a tiktoken file."""
     if _is_json(content):
-        return JsonFile(content.decode("utf-8", "replace"), path, end_of_text)
+        return JsonFile(content.decode("utf-8", "replace"), path, end_of_text, control)
     if is_rank_file(content) or path.suffix == ".tiktoken":
         return RankFile(content, path, end_of_text)
     if is_sentencepiece(content):
-        return SentencePieceFile(content, path, end_of_text)
+        return SentencePieceFile(content, path, end_of_text, control)
     raise UsageError(f"{path} is neither a tokenizer.json, a tiktoken file nor a SentencePiece model")
 
 

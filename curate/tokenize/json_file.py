@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from curate.errors import UsageError
 from curate.tokenize.backends import Encoded, bounds, flat, library_errors, printable
 from curate.tokenize.control import control_tokens, is_text, without_control
 from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
+from curate.tokenize.inside import without_first_space
 from curate.tokenize.vocabulary import SPELLING, bytes_of_ids, ids_of, read_table
 
 LIBRARY_BATCH_CHARACTERS = 1 << 20
@@ -48,7 +49,7 @@ class JsonFile:
     and one or two of them encode.
     """
 
-    def __init__(self, content: str, place: Path, end_of_text: str | None = None) -> None:
+    def __init__(self, content: str, place: Path, end_of_text: str | None = None, named: Collection[str] = ()) -> None:
         table = read_table(content, place)
         config = read_config(place)
         self._place = place
@@ -59,6 +60,8 @@ class JsonFile:
         self.end_of_text = ids[self.end_of_text_token]
         _check_end_of_text(self.end_of_text_token, table, place)
         control = control_tokens(table, config, self.end_of_text_token)
+        control |= {token for token in named if token in ids and not _is_of_text(token, table)}
+        self.control: Mapping[str, int] = {token: ids[token] for token in control if token in ids}
         ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
         spelling = {key: value for key, value in table["model"].items() if key in SPELLING}
         self._bytes_of_ids = functools.partial(
@@ -66,6 +69,8 @@ class JsonFile:
         )
         encoder = without_control(table, control, ids)
         self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
+        inner = without_first_space(encoder)
+        self._inner = _open(json.dumps(inner), place) if inner != encoder else None
         self._probe_texts, self._unbuilt = _probe(table), encoder
         with library_errors(f"{place} cannot encode a text"):
             self._probed = self._encode_by_library(self._probe_texts)
@@ -78,15 +83,14 @@ class JsonFile:
     def encode(self, texts: list[str]) -> Encoded:
         return flat(self._fast, texts) if self._fast is not None else self._encode_by_library(texts)
 
+    def encode_inside(self, texts: list[str]) -> Encoded:
+        return self.encode(texts) if self._inner is None else _encode_by(self._inner, texts)
+
     def decode(self, ids: list[int]) -> str:
         return str(self._library.decode(ids, skip_special_tokens=False))
 
     def _encode_by_library(self, texts: list[str]) -> Encoded:
-        parts = [np.zeros(0, dtype=np.uint32)]
-        for group in _groups(texts):
-            encodings = self._encoder.encode_batch_fast(group, add_special_tokens=False)
-            parts += [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
-        return np.concatenate(parts), bounds([len(part) for part in parts[1:]])
+        return _encode_by(self._encoder, texts)
 
     @functools.cached_property
     def _fast(self) -> Any:
@@ -115,6 +119,14 @@ class JsonFile:
         return all(place in ends for place, character in enumerate(probe) if character.isspace())
 
 
+def _encode_by(library: tokenizers.Tokenizer, texts: list[str]) -> Encoded:
+    parts = [np.zeros(0, dtype=np.uint32)]
+    for group in _groups(texts):
+        encodings = library.encode_batch_fast(group, add_special_tokens=False)
+        parts += [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
+    return np.concatenate(parts), bounds([len(part) for part in parts[1:]])
+
+
 def _open(content: str, place: Path) -> tokenizers.Tokenizer:
     """Truncation and padding are settings of a model's caller, never of a corpus."""
     with library_errors(f"{place} is no tokenizer.json"):
@@ -131,8 +143,12 @@ def _is_byte_level(table: Mapping[str, Any]) -> bool:
 
 
 def _check_end_of_text(token: str, table: Mapping[str, Any], place: Path) -> None:
-    if token == unknown_token(table) or is_text(token, table):
+    if _is_of_text(token, table):
         raise UsageError(f'{place}: "{printable(token)}" stands for text, so it cannot be the mark that ends one')
+
+
+def _is_of_text(token: str, table: Mapping[str, Any]) -> bool:
+    return token == unknown_token(table) or is_text(token, table)
 
 
 def _probe(table: Mapping[str, Any]) -> list[str]:

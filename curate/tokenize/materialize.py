@@ -17,7 +17,7 @@ import polars as pl
 
 from curate.engine.whole import OpenFile, plain_file
 from curate.errors import UsageError
-from curate.tokenize.choose import MIN_TOKENS, choose_tokens, hash_ids, take_head
+from curate.tokenize.choose import MIN_TOKENS, choose_tokens, hash_ids, take_head, take_head_of_mask
 from curate.tokenize.document_ends import whole_runs
 from curate.tokenize.draw import derive, scramble
 from curate.tokenize.mix import Mixture
@@ -179,8 +179,21 @@ def _write(
                 sizes[place] = token_bytes[document].sum()
             file.write(document.data)
     width, extra = arrays[names[0]].dtype.itemsize, table.select("source", "epoch")
-    documents = ShardDocuments(table["id"], piece.tokens, pl.Series(sizes), width, extra)
+    documents = ShardDocuments(
+        table["id"], piece.tokens, pl.Series(sizes), width, extra, _targets(piece, names, arrays)
+    )
     return [payload, *write_views(payload, documents, open_file, views)]
+
+
+def _targets(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> npt.NDArray[np.uint8] | None:
+    """Of every token of a piece whether it is trained on; None where all tokens of all sources are."""
+    if all(arrays[name].masks is None for name in names):
+        return None
+    rows = zip(piece.source, piece.number, piece.begin, piece.tokens, strict=True)
+    masks = (
+        (arrays[names[source]].document_mask(int(number))[begin:], int(kept)) for source, number, begin, kept in rows
+    )
+    return np.concatenate([take_head_of_mask(mask, kept) for mask, kept in masks])
 
 
 def _table(piece: Sequence, names: list[str], arrays: Mapping[str, TokenArray]) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,14 +26,22 @@ class Encoding:
     ranks: int
     end_of_text: int
     vocab_size: int
+    control: tuple[tuple[str, int], ...] = ()
+    """Of its other control tokens."""
 
 
+OF_CL100K = (
+    ("<|fim_prefix|>", 100_258),
+    ("<|fim_middle|>", 100_259),
+    ("<|fim_suffix|>", 100_260),
+    ("<|endofprompt|>", 100_276),
+)
 ENCODINGS = (
     Encoding("gpt2", 50_256, 50_256, 50_257),
     Encoding("r50k_base", 50_256, 50_256, 50_257),
     Encoding("p50k_base", 50_280, 50_256, 50_281),
-    Encoding("cl100k_base", 100_256, 100_257, 100_277),
-    Encoding("o200k_base", 199_998, 199_999, 200_019),
+    Encoding("cl100k_base", 100_256, 100_257, 100_277, OF_CL100K),
+    Encoding("o200k_base", 199_998, 199_999, 200_019, (("<|endofprompt|>", 200_018),)),
 )
 
 
@@ -50,6 +59,7 @@ class RankFile:
         is_known = len(pieces) == encoding.ranks
         self.end_of_text = encoding.end_of_text if is_known else len(pieces)
         self.vocab_size = encoding.vocab_size if is_known else len(pieces) + 1
+        self.control: Mapping[str, int] = {END_OF_TEXT: self.end_of_text, **dict(encoding.control if is_known else ())}
         _check_ranks(pieces, self.end_of_text, self.vocab_size, path)
         self.pieces = tuple(pieces.get(rank, NO_BYTES) for rank in range(self.vocab_size))
         base = "r50k_base" if encoding.name == "gpt2" else encoding.name
@@ -63,8 +73,10 @@ class RankFile:
     def encode(self, texts: list[str]) -> Encoded:
         return flat(self._fast, texts)
 
+    encode_inside = encode
+
     def decode(self, ids: list[int]) -> str:
-        return join(self.pieces, ids, self.end_of_text)
+        return join(self.pieces, ids, self.control)
 
 
 def is_rank_file(content: bytes) -> bool:

@@ -7,6 +7,7 @@ Installed with the extra `curate-corpus[sentencepiece]`; nothing of it is import
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 SPACE = "\u2581"
 """How pieces spell a space."""
+WITHOUT_SPACE = b"\x1a\x02\x18\x00"
+"""Behind a model: normalizer_spec.add_dummy_prefix = false, since of a field that stands twice the last counts."""
 VARINT, FIXED64, BLOCK, FIXED32 = 0, 1, 2, 5
 """Kinds of fields on the wire."""
 
@@ -42,32 +45,51 @@ class SentencePieceFile:
 
     splits_at_spaces = False  # a space belongs to the word behind it, and the first word of a text has one as well
 
-    def __init__(self, content: bytes, path: Path, end_of_text: str | None = None) -> None:
+    def __init__(
+        self, content: bytes, path: Path, end_of_text: str | None = None, control: Collection[str] = ()
+    ) -> None:
         with library_errors(f"{path} is no SentencePiece model"):
             found = list(_pieces(content))
         config = read_config(path)
         self.vocab_size = len(found)
         self.end_of_text = _end_of_text(end_of_text, config, found, _open(content, path), path)
         self.end_of_text_token = found[self.end_of_text].text
-        special = _special_tokens(config) | {self.end_of_text_token}
+        special = _special_tokens(config) | {self.end_of_text_token, *control}
+        self.control: Mapping[str, int] = {
+            piece.text: number for number, piece in enumerate(found) if _is_control(piece, special)
+        }
+        self._names = {number: name for name, number in self.control.items()}
         self._decoder = _open(content, path)
-        self._encoder = _open(_as_control(content, found, special), path)
+        self._path, self._content = path, _as_control(content, found, special)
+        self._encoder = _open(self._content, path)
         self.pieces = tuple(_bytes_of(piece, special) for piece in found)
         with library_errors(f"{path} cannot encode a text"):
             self._encoder.encode(["a probe"], out_type=int)
 
     def encode(self, texts: list[str]) -> Encoded:
-        parts = [np.array(ids, dtype=np.uint32) for ids in self._encoder.encode(texts, out_type=int)]
-        return np.concatenate([np.zeros(0, dtype=np.uint32), *parts]), bounds([len(part) for part in parts])
+        return _encoded(self._encoder, texts)
+
+    def encode_inside(self, texts: list[str]) -> Encoded:
+        return _encoded(self._inner, texts)
+
+    @functools.cached_property
+    def _inner(self) -> Any:
+        return _open(self._content + WITHOUT_SPACE, self._path)
 
     def decode(self, ids: list[int]) -> str:
-        texts: list[list[int]] = [[]]
+        """The library says nothing of control pieces, and takes the space from what follows one."""
+        text, part = "", list[int]()
         for token in ids:
-            if token == self.end_of_text:
-                texts.append([])
+            if token in self._names:
+                text, part = text + str(self._decoder.decode(part)) + self._names[token], []
             else:
-                texts[-1].append(token)
-        return self.end_of_text_token.join(str(self._decoder.decode(part)) for part in texts)
+                part.append(token)
+        return text + str(self._decoder.decode(part))
+
+
+def _encoded(model: Any, texts: list[str]) -> Encoded:
+    parts = [np.array(ids, dtype=np.uint32) for ids in model.encode(texts, out_type=int)]
+    return np.concatenate([np.zeros(0, dtype=np.uint32), *parts]), bounds([len(part) for part in parts])
 
 
 def is_sentencepiece(content: bytes) -> bool:
@@ -177,6 +199,10 @@ def _as_control(content: bytes, found: list[VocabularyPiece], special: Collectio
         if piece.text in special and piece.kind == USER_DEFINED:
             changed[piece.at] = CONTROL
     return bytes(changed)
+
+
+def _is_control(piece: VocabularyPiece, special: Collection[str]) -> bool:
+    return piece.kind == CONTROL or (piece.kind == USER_DEFINED and piece.text in special)
 
 
 def _bytes_of(piece: VocabularyPiece, special: Collection[str]) -> bytes:

@@ -21,6 +21,7 @@ from curate.errors import CheckFailed, UsageError
 from curate.tokenize.document_ends import DOCUMENT_ENDS, read_ends
 from curate.tokenize.document_table import DOCUMENT_TABLE, read_documents
 from curate.tokenize.epoch_order import TokenRuns
+from curate.tokenize.loss_mask import open_mask
 from curate.tokenize.view import ShardDocuments, Tokens, View
 from curate.tokenize.views import PAYLOAD, VIEWS, write_views
 
@@ -34,6 +35,7 @@ def write_shard(
     byte_counts: pl.Series,
     extra: pl.DataFrame | None = None,
     *,
+    targets: npt.NDArray[np.uint8] | None = None,
     open_file: OpenFile = plain_file,
     views: Sequence[View] = VIEWS,
 ) -> list[Path]:
@@ -41,16 +43,19 @@ def write_shard(
 
     Document i is `tokens[offsets[i]:offsets[i + 1]]`, end-of-text included; tokens are uint16 or uint32, and `ids`
     (String) and `byte_counts` (bytes of UTF-8 text) have one row a document. `extra` adds columns to the table.
+    `targets`, 1 or 0 a token, tell what is trained on where that is not all.
     Nothing is synced or renamed: give it a temporary folder.
 
     Raises:
         UsageError: the parts do not fit together, or the tokens have another dtype.
     """
     _check_parts(tokens, offsets, ids, byte_counts)
+    if targets is not None and len(targets) != len(tokens):
+        raise UsageError(f"{len(targets)} targets and {len(tokens)} tokens do not fit together")
     payload = folder / f"{name}{PAYLOAD}"
     with open_file(payload) as file:
         file.write(tokens.astype(tokens.dtype.newbyteorder("<"), copy=False).tobytes())
-    documents = ShardDocuments(ids, np.diff(offsets), byte_counts, tokens.dtype.itemsize, extra)
+    documents = ShardDocuments(ids, np.diff(offsets), byte_counts, tokens.dtype.itemsize, extra, targets)
     return [payload, *write_views(payload, documents, open_file, views)]
 
 
@@ -75,7 +80,20 @@ class Shard:
 
     def document(self, number: int) -> Tokens:
         """The tokens of one document, end-of-text included: a view, no copy."""
-        return self.tokens[int(self.ends[number - 1]) if number else 0 : int(self.ends[number])]
+        first, last = self.span(number)
+        return self.tokens[first:last]
+
+    def span(self, number: int) -> tuple[int, int]:
+        """The first token of a document, and the one behind its last."""
+        return int(self.ends[number - 1]) if number else 0, int(self.ends[number])
+
+    def mask(self) -> npt.NDArray[np.uint8] | None:
+        """uint8 a token, memory-mapped: 1 where it is trained on, else 0. None: all are.
+
+        Raises:
+            CheckFailed: it is damaged.
+        """
+        return open_mask(self.path, len(self.tokens))
 
     def documents(self) -> pl.DataFrame:
         """The table beside it: id, bytes, tokens of each document.
@@ -155,25 +173,56 @@ class TokenArray:
     def gather(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
         """Row i is the `length` tokens from `starts[i]` on, as int64[n, length]; rows go on over shards and the end."""
         rows = np.empty((len(starts), length), dtype=np.int64)
+        parts = [shard.tokens for shard in self.shards]
         for row, start in zip(rows, starts, strict=True):
-            self._copy(row, int(start) % len(self))
+            self._copy(row, int(start) % len(self), parts)
         return rows
 
     def gather_runs(self, runs: TokenRuns, length: int) -> npt.NDArray[np.int64]:
         """Row i is the tokens of its runs one after the other, `length` in all, as int64[n, length]."""
-        tokens = np.empty((len(runs.bounds) - 1) * length, dtype=np.int64)
-        filled = 0
-        for start, count in zip(runs.starts.tolist(), runs.lengths.tolist(), strict=True):
-            self._copy(tokens[filled : filled + count], start)
-            filled += count
-        return tokens.reshape(-1, length)
+        tokens = np.empty((len(runs.bounds) - 1, length), dtype=np.int64)
+        self._copy_runs(tokens, runs, [shard.tokens for shard in self.shards])
+        return tokens
 
-    def _copy(self, row: npt.NDArray[np.int64], start: int) -> None:
+    @cached_property
+    def masks(self) -> list[npt.NDArray[np.uint8]] | None:
+        """Of every shard, of each token whether it is trained on; None where all of the source's are."""
+        found = [shard.mask() for shard in self.shards]
+        if all(mask is None for mask in found):
+            return None
+        # A shard without a mask among others: ones that take no memory.
+        return [
+            np.broadcast_to(np.uint8(1), len(shard.tokens)) if mask is None else mask
+            for shard, mask in zip(self.shards, found, strict=True)
+        ]
+
+    def gather_mask(self, runs: TokenRuns, length: int) -> npt.NDArray[np.uint8]:
+        """uint8[n, length]: of each token that `gather_runs` gives, 1 where it is trained on, else 0."""
+        rows = np.ones((len(runs.bounds) - 1, length), dtype=np.uint8)
+        if self.masks is not None:
+            self._copy_runs(rows, runs, self.masks)
+        return rows
+
+    def document_mask(self, number: int) -> npt.NDArray[np.uint8]:
+        """Of each token of one document whether it is trained on, 1 or 0."""
+        shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
+        first, last = self.shards[shard].span(number - int(self._document_bounds[shard]))
+        return np.ones(last - first, dtype=np.uint8) if self.masks is None else self.masks[shard][first:last]
+
+    def _copy_runs(self, rows: npt.NDArray[Any], runs: TokenRuns, parts: Sequence[npt.NDArray[Any]]) -> None:
+        """Fill rows with what their runs have of the ring of `parts`, one a shard."""
+        filled, flat = 0, rows.reshape(-1)  # a view
+        for start, count in zip(runs.starts.tolist(), runs.lengths.tolist(), strict=True):
+            self._copy(flat[filled : filled + count], start, parts)
+            filled += count
+
+    def _copy(self, row: npt.NDArray[Any], start: int, parts: Sequence[npt.NDArray[Any]]) -> None:
+        """Fill a row from the ring of `parts`, one a shard."""
         filled = 0
         while filled < len(row):
             shard = int(np.searchsorted(self._bounds, start, side="right")) - 1
             first = start - int(self._bounds[shard])
-            piece = self.shards[shard].tokens[first : first + len(row) - filled]  # shorter at the end of a shard
+            piece = parts[shard][first : first + len(row) - filled]  # shorter at the end of a shard
             row[filled : filled + len(piece)] = piece
             filled += len(piece)
             start = (start + len(piece)) % len(self)

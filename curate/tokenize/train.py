@@ -23,15 +23,18 @@ MIN_COUNT = 2
 """A pair that comes once is no pair of the language."""
 
 
-def train_tokenizer(texts: Iterable[str], wanted: TrainTokenizer, *, end_of_text: str = END_OF_TEXT) -> str:
-    """The tokenizer.json that a recipe asks for; see `train_bpe` and `train_unigram`."""
+def train_tokenizer(
+    texts: Iterable[str], wanted: TrainTokenizer, *, end_of_text: str = END_OF_TEXT, special_tokens: Sequence[str] = ()
+) -> str:
+    """The tokenizer.json that a recipe asks for; see `train_bpe` and `train_unigram`. `special_tokens` are those that
+    the recipe needs, which those of its table are among."""
     split = WordSplit(wanted.digits, wanted.whitespace, wanted.case)
     train = train_unigram if wanted.kind == "unigram" else train_bpe
     return train(
         texts,
         vocab_size=wanted.vocab_size,
         end_of_text=end_of_text,
-        special_tokens=wanted.special_tokens,
+        special_tokens=special_tokens or wanted.special_tokens,
         split=split,
     )
 

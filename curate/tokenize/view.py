@@ -31,6 +31,12 @@ class ShardDocuments:
     """Bytes of a token in the payload: 2 or 4."""
     extra: pl.DataFrame | None = None
     """More columns, a row a document."""
+    targets: npt.NDArray[np.uint8] | None = None
+    """Of every token whether it is trained on, 1 or 0; None: all are."""
+
+
+def _always(documents: ShardDocuments) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,8 @@ class View:
     Raises:
         CheckFailed: the file tells of other documents.
     """
+    is_wanted: Callable[[ShardDocuments], bool] = _always
+    """Of which shards there is such a file."""
 
     def beside(self, payload: Path) -> Path:
         return payload.with_suffix(self.suffix)
