@@ -64,7 +64,8 @@ def test_a_run_trains_what_its_recipe_asks_for(tmp_path: Path, kind: str) -> Non
     options = f"""kind = "{kind}", digits = "single", whitespace = "single", special_tokens = ["<|user|>", "class"]"""
     recipe = write(tmp_path, f"tokenizer = {{ train = {{ vocab_size = 700, {options} }} }}")
     run = curate.run(recipe, out=tmp_path / "run", workers=1)
-    assert json.loads((run.folder / "tokenizer_config.json").read_text()) == {"eos_token": "<|endoftext|>"}
+    told = json.loads((run.folder / "tokenizer_config.json").read_text())
+    assert told == {"eos_token": "<|endoftext|>", "additional_special_tokens": ["<|user|>", "class"]}
     assert {"tokenizer.json", "tokenizer_config.json"} <= run.manifest["outputs"].keys()
     table = json.loads((run.folder / "tokenizer.json").read_text())
     assert table["model"]["type"].lower() == kind

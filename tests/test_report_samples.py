@@ -56,7 +56,7 @@ def test_a_row_is_what_the_draw_gives_and_its_documents_say_so(run: curate.Run) 
     found = run.tokens(position=range(50), row_length=64, seed=3)
     assert found.rows == rows.rows
     for position in range(50):
-        [source], [row] = rows.gather(np.array([position], dtype=np.int64))
+        [source], [row], _ = rows.gather(np.array([position], dtype=np.int64))
         parts = [part for part in found.parts if part.position == position]
         assert {(part.source, part.epoch) for part in parts} == {(rows.sources[source], rows.locate(position).epoch)}
         held = [arrays[part.source].document(ids[part.source].index(part.id))[part.begin : part.end] for part in parts]

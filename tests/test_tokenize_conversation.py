@@ -23,6 +23,7 @@ from curate.standalone.export import export
 from curate.tokenize.arranged import encode_arranged
 from curate.tokenize.conversation import write_conversation, writer_of
 from curate.tokenize.encode import Tokenizer, load_tokenizer
+from curate.tokenize.epoch_order import TokenRuns
 from curate.tokenize.json_file import JsonFile
 from curate.tokenize.shards import open_shards
 from curate.tokenize.templates import TEMPLATES, Template, open_template
@@ -269,12 +270,37 @@ def test_a_gathered_mask_is_that_of_the_gathered_tokens(run: curate.Run) -> None
     for source in ("chat", "web", "mixed"):
         array = open_shards(run.folder / "tokens" / "train" / source)
         starts = np.array([0, 17, len(array) - 5, len(array) + 3], dtype=np.int64)
-        mask = array.gather_mask(starts, 40)
+        runs = TokenRuns(starts % len(array), np.full(4, 40), np.arange(5))
+        mask = array.gather_mask(runs, 40)
         whole = np.concatenate([array.document_mask(number) for number in range(len(array.ends))])
         assert (mask.dtype, mask.shape) == (np.uint8, (4, 40))
         assert (mask == whole[(starts[:, None] + np.arange(40)) % len(array)]).all()
         assert (array.masks is None) == (source == "web")
         assert bool(whole.all()) == (source == "web")
+
+
+def test_trainers_learn_what_the_mask_says_and_nothing_else(run: curate.Run) -> None:
+    torch = pytest.importorskip("torch")
+    from curate.tokenize.torch_dataset import IGNORED, SampleDataset, torch_dataset
+    from curate.train_min.head_loss import UNTRAINED
+    from curate.train_min.loader import Loader, open_tokens
+
+    data = open_tokens(run.folder)
+    rows = Loader(data, context=64, seed=data.record.seed, device=torch.device("cpu")).rows(0, 40)
+    is_learned = rows.targets != UNTRAINED
+    assert rows.trained.tolist() == [int(is_learned[rows.sources == at].sum()) for at in range(len(rows.trained))]
+    share = {name: data.train[name].masks for name in data.train}
+    assert share["web"] is None
+    for at, name in enumerate(data.train):
+        learned = float(is_learned[rows.sources == at].float().mean())
+        whole = 1.0 if share[name] is None else float(np.concatenate(share[name]).mean())
+        assert learned == pytest.approx(whole, abs=0.1)
+    samples = torch_dataset(run.folder, row_length=64)
+    assert isinstance(samples, SampleDataset)
+    for position in range(40):
+        labels = samples[position]["labels"]
+        assert torch.equal(labels == IGNORED, rows.targets[position] == UNTRAINED)
+        assert torch.equal(labels[labels != IGNORED], rows.targets[position][rows.targets[position] != UNTRAINED])
 
 
 def test_the_mixed_sequence_masks_the_same_tokens(run: curate.Run) -> None:
@@ -295,7 +321,7 @@ def test_a_damaged_mask_is_told(run: curate.Run, tmp_path: Path) -> None:
     for file in (run.folder / "tokens" / "train" / "chat").iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes()[: -1 if file.suffix == ".mask" else None])
     with pytest.raises(CheckFailed, match="bytes for"):
-        open_shards(tmp_path).gather_mask(np.array([0]), 5)
+        open_shards(tmp_path).document_mask(0)
 
 
 def test_the_same_run_comes_of_several_workers(run: curate.Run, tmp_path: Path) -> None:
@@ -340,7 +366,7 @@ def test_a_step_that_cuts_a_turn_out_costs_its_conversation(tmp_path: Path, step
     [
         ('[tokenize]\ntokenizer = "bytes"\n', "no control token <|im_start|> and <|im_end|>"),
         ('[tokenize]\ntemplate = "chatlm"\n', 'no template "chatlm"'),
-        ('[tokenize]\nend_of_text = "<|im_end|>"\n', "each be another one"),
+        ('[tokenize]\nend_of_text = "<|im_end|>"\n', "stands twice, or ends a text already"),
         ('[tokenize.fim]\nsources = ["chat"]\n', "no middle to fill in"),
     ],
 )

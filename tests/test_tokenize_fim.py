@@ -208,8 +208,11 @@ def test_where_all_documents_are_rearranged_none_gives_its_end_to_validation(tmp
         ('[tokenize.fim]\nsources = ["codes"]\n', 'unknown source "codes"'),
         ('[tokenize.fim]\nsources = ["code"]\nrate = 1.5\n', "rate"),
         ('[tokenize.fim]\nsources = ["code"]\nprefix = "<a>"\n', "named together"),
-        ('[tokenize.fim]\nsources = ["code"]\nprefix = "<a>"\nsuffix = "<b>"\nmiddle = "<b>"\n', "each be another"),
-        ('[tokenize]\ntokenizer = { train = { vocab_size = 259 } }\n[tokenize.fim]\nsources = ["code"]\n', "no room"),
+        ('[tokenize.fim]\nsources = ["code"]\nprefix = "<a>"\nsuffix = "<b>"\nmiddle = "<b>"\n', "stands twice"),
+        (
+            '[tokenize]\ntokenizer = { train = { vocab_size = 259 } }\n[tokenize.fim]\nsources = ["code"]\n',
+            "needs at least 260 ids, not 259",
+        ),
     ],
 )
 def test_a_recipe_that_cannot_be_is_refused_before_it_runs(tmp_path: Path, rest: str, told: str) -> None:

@@ -57,7 +57,7 @@ def rows_of(row_length: int, tokens: int) -> RunRows:
 @pytest.mark.parametrize("row_length", [1, 7, 64, 97, 500])
 def test_a_token_is_found_where_rows_show_it_and_nowhere_else(row_length: int) -> None:
     drawn = rows_of(row_length, 6_000)
-    source, tokens = drawn.gather(np.arange(drawn.rows, dtype=np.int64))
+    source, tokens, _ = drawn.gather(np.arange(drawn.rows, dtype=np.int64))
     for number, name in enumerate(drawn.sources):
         held = sum(SIZES[name])
         for first, last in ((0, 1), (held - 1, held), (held // 3, held // 3 + 40), (0, held)):
@@ -69,7 +69,7 @@ def test_a_token_is_found_where_rows_show_it_and_nowhere_else(row_length: int) -
 def test_a_located_row_is_what_is_gathered_beyond_the_end_of_the_plan_too() -> None:
     drawn = rows_of(64, 6_000)
     for position in (0, 5, drawn.rows - 1, drawn.rows, 3 * drawn.rows + 7):
-        [source], [tokens] = drawn.gather(np.array([position], dtype=np.int64))
+        [source], [tokens], _ = drawn.gather(np.array([position], dtype=np.int64))
         located = drawn.locate(position)
         runs = [
             start + np.arange(length) for start, length in zip(located.runs.starts, located.runs.lengths, strict=True)

@@ -14,6 +14,7 @@ import torch.nn.functional as F  # noqa: E402
 from curate.errors import UsageError  # noqa: E402
 from curate.settings import parse_settings  # noqa: E402
 from curate.train_min.config import ModelConfig, TrainConfig  # noqa: E402
+from curate.train_min.head_loss import UNTRAINED  # noqa: E402
 from curate.train_min.layers import Norm, rotary_table, rotate  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.optim import Muon, make_optimizer, orthogonal, rate_share  # noqa: E402
@@ -97,6 +98,24 @@ def test_the_fused_loss_and_its_gradients_equal_plain_autograd(
 
     torch.testing.assert_close(nats, plain.detach().view(5, 16))
     torch.testing.assert_close(loss, plain.sum() / 7)
+    for weight, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(weight.grad, gradient, atol=1e-5, rtol=1e-4)
+
+
+def test_targets_that_are_not_learned_cost_nothing_and_move_nothing() -> None:
+    model, tokens = make_model(), random_tokens(3, 17)
+    inputs, targets = tokens[:, :-1], tokens[:, 1:].clone()
+    targets[0, 3:9] = targets[2] = UNTRAINED
+    plain = F.cross_entropy(
+        model(inputs).reshape(-1, 70), targets.reshape(-1), reduction="none", ignore_index=UNTRAINED
+    )
+    plain.sum().backward()
+    expected = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    loss, nats = model.loss(inputs, targets, scale=1.0)
+    loss.backward()
+    torch.testing.assert_close(nats, plain.detach().view(3, 16))
+    assert (nats[targets == UNTRAINED] == 0).all()
     for weight, gradient in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, gradient, atol=1e-5, rtol=1e-4)
 

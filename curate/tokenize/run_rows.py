@@ -22,6 +22,15 @@ from curate.tokenize.mix import Draw, Mixture, read_mixture
 from curate.tokenize.shards import TokenArray, open_shards
 
 
+class GatheredRows(NamedTuple):
+    """Rows by position: index of the source int32[n], tokens int64[n, row_length + 1], and of each token whether it is
+    trained on, uint8 likewise; None where all are."""
+
+    source: npt.NDArray[np.int32]
+    tokens: npt.NDArray[np.int64]
+    mask: npt.NDArray[np.uint8] | None
+
+
 class LocatedRow(NamedTuple):
     """Where one row comes from: index of its source, epoch, and its tokens in pieces."""
 
@@ -39,21 +48,25 @@ class RunRows:
         self._draw = Draw(mixture, seed=seed, row_length=row_length, held=held)
         self.sources, self.rows, self.row_length = self._draw.sources, self._draw.rows, row_length
         self.arrays = {name: arrays[name] for name in self.sources}
+        self._is_masked = any(array.masks is not None for array in self.arrays.values())
         self._orders = [
             EpochOrder(array.ends, row_length=row_length, key=key)
             for array, key in zip(self.arrays.values(), self._draw.source_keys, strict=True)
         ]
 
-    def gather(self, positions: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Index of the source int32[n] and tokens int64[n, row_length + 1] of the rows at positions int64[n]."""
+    def gather(self, positions: npt.NDArray[np.int64]) -> GatheredRows:
+        """The rows at positions int64[n]."""
         source, epoch, row = self._draw.locate(positions)
         tokens = np.empty((len(positions), self.row_length + 1), dtype=np.int64)
+        mask = np.ones(tokens.shape, dtype=np.uint8) if self._is_masked else None
         for number, array in enumerate(self.arrays.values()):
             mine = np.flatnonzero(source == number)
             if len(mine):
                 runs = self._orders[number].runs(epoch[mine], row[mine])
                 tokens[mine] = array.gather_runs(runs, self.row_length + 1)
-        return source, tokens
+                if mask is not None:
+                    mask[mine] = array.gather_mask(runs, self.row_length + 1)
+        return GatheredRows(source, tokens, mask)
 
     def locate(self, position: int) -> LocatedRow:
         source, epoch, row = self._draw.locate(np.array([position], dtype=np.int64))

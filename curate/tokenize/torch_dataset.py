@@ -19,9 +19,13 @@ from curate.errors import UsageError
 from curate.run_files import MIXTURE
 from curate.tokenize.run_rows import RunRows, open_rows
 
+IGNORED = -100
+"""What cross-entropy of PyTorch passes over by default."""
+
 
 class Sample(TypedDict):
-    """`input_ids` and `labels` int64[row_length], the labels one token further; `source` indexes `sources`."""
+    """`input_ids` and `labels` int64[row_length], the labels one token further, IGNORED where a token is not to be
+    learned; `source` indexes `sources`."""
 
     input_ids: Tensor
     labels: Tensor
@@ -55,12 +59,10 @@ class SampleDataset(Dataset[Sample]):
 
     def __getitems__(self, positions: Sequence[int]) -> list[Sample]:
         """What a DataLoader asks for a whole batch; a row alone takes six times as long."""
-        sources, tokens = self._opened.gather(np.array(positions, dtype=np.int64))
-        rows = torch.from_numpy(tokens)
-        return [
-            {"input_ids": row[:-1], "labels": row[1:], "source": source}
-            for row, source in zip(rows, sources.tolist(), strict=True)
-        ]
+        found = self._opened.gather(np.array(positions, dtype=np.int64))
+        labels = found.tokens[:, 1:] if found.mask is None else np.where(found.mask, found.tokens, IGNORED)[:, 1:]
+        rows = zip(torch.from_numpy(found.tokens), torch.from_numpy(labels), found.source.tolist(), strict=True)
+        return [{"input_ids": row[:-1], "labels": label, "source": source} for row, label, source in rows]
 
 
 class SampleStream(IterableDataset[Sample]):

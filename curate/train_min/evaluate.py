@@ -52,6 +52,8 @@ def evaluate(
             check_ids(shard.tokens, data.record.vocabulary.size)
         targets, nats = _predict(model, tokens, count, rows)
         text = targets != data.record.vocabulary.end_of_text
+        if tokens.masks is not None:  # of a conversation the answers count
+            text &= np.concatenate(tokens.masks)[:count] == 1
         size = int(data.token_bytes[targets[text]].sum())
         total, baseline = float(nats[text].sum()), float(unigram[targets[text]].sum())
         read = max(int(text.sum()), 1)

@@ -14,10 +14,14 @@ CHUNK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}
 """Logits computed at once: what a CPU core's cache holds, and what keeps a GPU busy."""
 
 
+UNTRAINED = -1
+"""A target that is not learned: it costs nothing, and moves nothing."""
+
+
 class HeadLoss(torch.autograd.Function):
     """Logits of 2,048 tokens over 32 k ids take 268 MB, and autograd would keep several copies. Here a chunk's logits
     turn into their own gradient in place and are gone before the next chunk: memory is a chunk, and no product is
-    computed twice. It is right only because every token of a batch has the same weight, `scale`.
+    computed twice. It is right only because every token that is learned has the same weight, `scale`.
     """
 
     @staticmethod
@@ -38,7 +42,8 @@ class HeadLoss(torch.autograd.Function):
         rows = max(32, CHUNK_ELEMENTS.get(hidden.device.type, CHUNK_ELEMENTS["cpu"]) // len(matrix))
         for start in range(0, len(hidden), rows):
             chunk = slice(start, start + rows)
-            column = targets[chunk, None]  # [n, 1]
+            is_trained = targets[chunk, None] != UNTRAINED  # [n, 1]
+            column = targets[chunk, None].clamp(min=0)  # [n, 1]
             logits = (hidden[chunk] @ matrix.T).float()  # [n, padded V]
             if softcap is not None:
                 logits.div_(softcap).tanh_().mul_(softcap)
@@ -46,12 +51,13 @@ class HeadLoss(torch.autograd.Function):
             squeeze = 1 - (logits / softcap).square_() if softcap is not None and scale is not None else None
             logits[:, vocab_size:] = -torch.inf  # probability 0, and so no gradient
             logs = torch.log_softmax(logits, dim=1)  # [n, padded V]
-            nats[chunk] = -logs.gather(1, column).squeeze(1)  # [n]
+            nats[chunk] = (-logs.gather(1, column) * is_trained).squeeze(1)  # [n]
             if scale is None or hidden_grad is None or weight_grad is None:
                 continue
             grad = logs.exp_()  # in place: the logs are not needed any more
             # (probability, less 1 at the target) · scale
             grad.scatter_add_(1, column, torch.full_like(column, -1, dtype=grad.dtype)).mul_(scale)
+            grad.mul_(is_trained)
             if squeeze is not None:
                 grad.mul_(squeeze)
             grad = grad.to(hidden.dtype)

@@ -23,6 +23,7 @@ from curate.run_files import MIXTURE, TOKEN_BYTES, shards
 from curate.tokenize.mix import MixtureRecord, read_mixture, read_token_bytes
 from curate.tokenize.run_rows import RunRows
 from curate.tokenize.shards import TokenArray, open_shards
+from curate.train_min.head_loss import UNTRAINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ class TokenData:
 
 
 class TrainRows(NamedTuple):
-    """inputs and targets int64 [n, T], shifted by one token; `sources` int64 [n] indexes `Loader.sources`."""
+    """inputs and targets int64 [n, T], shifted by one token, the targets UNTRAINED where a token is not to be learned;
+    `sources` int64 [n] indexes `Loader.sources`."""
 
     inputs: Tensor
     targets: Tensor
     sources: Tensor
+    trained: npt.NDArray[np.int64]
+    """int64 [sources]: targets that are learned, by source; known without asking the device."""
 
 
 class Loader:
@@ -75,10 +79,13 @@ class Loader:
 
     def rows(self, first: int, count: int) -> TrainRows:
         """The rows at positions [first, first + count), on the device."""
-        source, tokens = self._rows.gather(np.arange(first, first + count, dtype=np.int64))
+        source, tokens, mask = self._rows.gather(np.arange(first, first + count, dtype=np.int64))
         check_ids(tokens, self._vocab_size)
         moved = move(tokens, self._device)
-        return TrainRows(moved[:, :-1], moved[:, 1:], move(source.astype(np.int64), self._device))
+        learned = np.full(count, self._rows.row_length) if mask is None else mask[:, 1:].sum(axis=1, dtype=np.int64)
+        trained = np.bincount(source, weights=learned, minlength=len(self.sources)).astype(np.int64)
+        targets = moved[:, 1:] if mask is None else move(np.where(mask, tokens, UNTRAINED)[:, 1:].copy(), self._device)
+        return TrainRows(moved[:, :-1], targets, move(source.astype(np.int64), self._device), trained)
 
 
 def open_tokens(run: Path) -> TokenData:

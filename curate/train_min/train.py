@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from curate.errors import CheckFailed, Interrupted, UsageError
@@ -81,9 +82,11 @@ class TrainProgress:
     step: int
     seen: list[int]
     """Rows by source."""
-    rows: list[int]
-    """Rows by source since the last report, and the nats of their tokens."""
+    trained: list[int]
+    """Tokens that were learned by source since the last report, and their nats."""
     nats: list[float]
+    reported: int = 0
+    """Tokens of the rows up to the last report."""
     scores: list[dict[str, Any]] = field(default_factory=list)
     """Of the last whole evaluation."""
 
@@ -256,10 +259,15 @@ def _train_step(session: _Session, share: float) -> None:
     nats = torch.zeros(count, dtype=torch.float64, device=model.embed.weight.device)
     drawn = torch.zeros_like(nats, dtype=torch.int64)
     first = progress.step * config.batch_rows
-    for offset in range(0, config.batch_rows, config.micro_rows):
-        rows = session.loader.rows(first + offset, config.micro_rows)
-        # Gradients of micro-batches add up to that of the batch's mean.
-        loss, costs = model.loss(rows.inputs, rows.targets, scale=1 / config.batch_tokens)
+    batch = [
+        session.loader.rows(first + offset, config.micro_rows)
+        for offset in range(0, config.batch_rows, config.micro_rows)
+    ]
+    trained = np.sum([rows.trained for rows in batch], axis=0)
+    # Gradients of micro-batches add up to that of the mean over all that is learned in the batch.
+    scale = 1 / max(int(trained.sum()), 1)
+    for rows in batch:
+        loss, costs = model.loss(rows.inputs, rows.targets, scale=scale)
         loss.backward()  # type: ignore[no-untyped-call]
         nats.index_add_(0, rows.sources, costs.sum(dim=1, dtype=torch.float64))
         drawn.index_add_(0, rows.sources, torch.ones_like(rows.sources))
@@ -269,15 +277,15 @@ def _train_step(session: _Session, share: float) -> None:
     # The one wait for a GPU in a step: all before was only put into its queue.
     for index, (rows_drawn, cost) in enumerate(zip(drawn.tolist(), nats.tolist(), strict=True)):
         progress.seen[index] += rows_drawn
-        progress.rows[index] += rows_drawn
+        progress.trained[index] += int(trained[index])
         progress.nats[index] += cost
 
 
 def _report(session: _Session, rate: float, seconds: float, unigram: Any) -> None:
     """Tell of the steps since the last report, and evaluate where it is time."""
     config, progress, sources = session.config, session.progress, session.loader.sources
-    tokens = [rows * config.model.context for rows in progress.rows]
-    loss = sum(progress.nats) / sum(tokens)
+    tokens = progress.trained
+    loss = sum(progress.nats) / max(sum(tokens), 1)
     if not math.isfinite(loss):
         raise CheckFailed(f"the loss is {loss} at step {progress.step}; a lower learning_rate may help")
     last = progress.step == config.steps
@@ -295,10 +303,11 @@ def _report(session: _Session, rate: float, seconds: float, unigram: Any) -> Non
         losses={name: n / t for name, n, t in zip(sources, progress.nats, tokens, strict=True) if t},
         tokens={name: rows * config.model.context for name, rows in zip(sources, progress.seen, strict=True)},
         learning_rate=rate,
-        tokens_per_second=sum(tokens) / seconds,
+        tokens_per_second=(sum(progress.seen) * config.model.context - progress.reported) / seconds,
         validation=validation,
     )
-    progress.rows, progress.nats = [0] * len(sources), [0.0] * len(sources)
+    progress.trained, progress.nats = [0] * len(sources), [0.0] * len(sources)
+    progress.reported = sum(progress.seen) * config.model.context
     with open(session.out / "log.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps(dataclasses.asdict(line)) + "\n")
     if session.report is not None:
