@@ -31,6 +31,7 @@ from curate.pipeline.manifest import write_manifest
 from curate.pipeline.retokenized import bring_back, lacking_shards
 from curate.pipeline.run import do_and_mend, engine_of, silent, stages, timed
 from curate.pipeline.tokenizer import sample_weights
+from curate.readers.reader import traits_of
 from curate.recipe import Mix, MixBy, Recipe, TokenizerChoice
 from curate.recipe_file import check_mix, load
 from curate.recipe_form import digest, to_toml
@@ -174,6 +175,11 @@ def _begin(store: Store, recipe: Recipe, encode: bool) -> None:
     lacking = lacking_shards(store, plan, _enough_for(store, recipe.mix))
     if lacking and not encode:
         raise UsageError(lacking_sentence(lacking))
+    if talks := [name for name in lacking if traits_of(recipe.source(name).read).are_conversations]:
+        raise UsageError(
+            f"the run has not kept all tokens of {', '.join(talks)}, and its documents/ do not tell the control tokens "
+            "of conversations from text that spells them; a run with --keep-intermediate has the tokens still"
+        )
     store.write(FORMER_MANIFEST, store.read(MANIFEST))
     store.write(NEXT_RECIPE, wanted)
 
