@@ -35,7 +35,7 @@ def test_a_trained_tokenizer_ends_texts_with_the_name_that_the_recipe_gives(tmp_
     run = curate.run(recipe, out=tmp_path / "run", workers=0)
     vocabulary = read_mixture(run.folder / "tokens" / "mixture.json").vocabulary
     assert (vocabulary.end_of_text_token, vocabulary.end_of_text) == ("<eos>", 0)
-    assert run.manifest["tokenizer"] == {"file": "tokenizer.json", "end_of_text": "<eos>"}
+    assert run.manifest["tokenizer"] == {"file": "tokenizer.json", "end_of_text": "<eos>", "encoder": "fastokens"}
     tokenizer = load_tokenizer(run.folder / "tokenizer.json")
     assert tokenizer.end_of_text_token == "<eos>"
     shards = open_shards(run.folder / "tokens" / "train" / "notes")
@@ -67,6 +67,8 @@ def test_a_run_trains_what_its_recipe_asks_for(tmp_path: Path, kind: str) -> Non
     told = json.loads((run.folder / "tokenizer_config.json").read_text())
     assert told == {"eos_token": "<|endoftext|>", "additional_special_tokens": ["<|user|>", "class"]}
     assert {"tokenizer.json", "tokenizer_config.json"} <= run.manifest["outputs"].keys()
+    # The manifest tells where the fast encoder did not know a tokenizer, and the reference encodes.
+    assert run.manifest["tokenizer"]["encoder"] == {"bpe": "fastokens", "unigram": "tokenizers"}[kind]
     table = json.loads((run.folder / "tokenizer.json").read_text())
     assert table["model"]["type"].lower() == kind
     assert [(token["content"], token["id"]) for token in table["added_tokens"]] == [

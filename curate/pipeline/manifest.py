@@ -38,6 +38,10 @@ Models = list[dict[str, str]]
 """Every file that decides, by name and checksum."""
 
 
+NO_COUNTS = ("source", "tokens", "pii", "encoder")
+"""What stands among the counts of a split, and is not added up, or apart."""
+
+
 def write_manifest(
     store: Store, recipe: Recipe, plan: Plan, stages: Sequence[str], *, models: Models | None = None
 ) -> None:
@@ -64,7 +68,7 @@ def write_manifest(
         "counts": counts,
         "dedup": done["dedup"]["all"].counts if "dedup" in done else {},
         "contamination": done["contamination"]["all"].counts if "contamination" in done else {},
-        "tokenizer": done["tokenizer"]["all"].counts,
+        "tokenizer": {**done["tokenizer"]["all"].counts, "encoder": _encoder(done["tokenize"])},
         "tokens": done["mix"]["all"].counts,
     }
     store.write(MANIFEST, sealed_bytes(manifest))
@@ -77,8 +81,14 @@ def _counts(done: dict[str, Any]) -> dict[str, dict[str, Any]]:
         total = counts.setdefault(task.counts["source"], {"tokens": {}, "pii": {}})
         for group in ("tokens", "pii"):
             add_counts(total[group], task.counts[group])
-        add_counts(total, {key: value for key, value in task.counts.items() if key not in ("source", "tokens", "pii")})
+        add_counts(total, {key: value for key, value in task.counts.items() if key not in NO_COUNTS})
     return counts
+
+
+def _encoder(done: dict[str, Any]) -> str | None:
+    """The library that has encoded: the fast one, or for a tokenizer that it does not know the reference."""
+    found = sorted({task.counts["encoder"] for task in done.values()} - {None})
+    return ", ".join(found) if found else None
 
 
 def _inputs(plan: Plan, done: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

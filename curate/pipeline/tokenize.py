@@ -184,7 +184,9 @@ def _made(
     pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
     counts = count_outcomes(ledger, step_names(recipe.source(split.source)))
     check_account(counts, split.key)
-    return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii})
+    # Of a split without documents nobody need know: to find out, one has to be made.
+    encoder = tokenizer.backend.encoder if any(tokens.values()) else None
+    return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii, "encoder": encoder})
 
 
 def write_part(

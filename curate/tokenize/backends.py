@@ -36,6 +36,10 @@ class Backend(Protocol):
     """No token reaches from a letter over a single space or newline to a letter, so texts may be cut there."""
 
     @property
+    def encoder(self) -> str:
+        """The library that encodes."""
+
+    @property
     def pieces(self) -> tuple[bytes, ...]:
         """The bytes of each id, none for control tokens."""
 
@@ -56,6 +60,7 @@ class Bytes:
     end_of_text_token = END_OF_TEXT
     vocab_size = 257
     control: Mapping[str, int] = MappingProxyType({END_OF_TEXT: 256})
+    encoder = "curate"
     pieces = (*(bytes([value]) for value in range(256)), NO_BYTES)
     splits_at_spaces = True
 

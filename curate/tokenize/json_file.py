@@ -19,15 +19,11 @@ from curate.tokenize.backends import Encoded, bounds, flat, library_errors, prin
 from curate.tokenize.control import control_tokens, is_text, without_control
 from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
 from curate.tokenize.inside import without_first_space
+from curate.tokenize.probe import PROBE
 from curate.tokenize.vocabulary import SPELLING, bytes_of_ids, ids_of, read_table
 
 LIBRARY_BATCH_CHARACTERS = 1 << 20
 """The reference library takes about 100 bytes of memory a byte of text; it gets no more at a time."""
-PROBE = (
-    "Don't stop: 12345 naïve cafés — 日本語 हिन्दी\n\n\tint x = 3;  \r\n<|endoftext|> it'S 'LL",
-    "e\u0301 \u00a0\u3000z ½ \t\tend ",
-    "The same text, one word after another, in Ελληνικά and русский языка.\nThe end",
-)
 PROBED_TOKENS = 300
 """Added tokens whose spelling is in the probe as well, in the order of the file."""
 
@@ -75,6 +71,10 @@ class JsonFile:
         with library_errors(f"{place} cannot encode a text"):
             self._probed = self._encode_by_library(self._probe_texts)
         self.splits_at_spaces = self._probe_spaces()
+
+    @property
+    def encoder(self) -> str:
+        return "tokenizers" if self._fast is None else "fastokens"
 
     @functools.cached_property
     def pieces(self) -> tuple[bytes, ...]:

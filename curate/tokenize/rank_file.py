@@ -50,6 +50,7 @@ class RankFile:
 
     end_of_text_token = END_OF_TEXT
     splits_at_spaces = True
+    encoder = "fastokens"
 
     def __init__(self, content: bytes, path: Path, end_of_text: str | None = None) -> None:
         if end_of_text not in (None, END_OF_TEXT):

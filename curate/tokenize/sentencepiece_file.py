@@ -43,6 +43,7 @@ class VocabularyPiece(NamedTuple):
 class SentencePieceFile:
     """Encodes by a copy of the model to which no special piece can be spelled; decodes by the model as it is."""
 
+    encoder = "sentencepiece"
     splits_at_spaces = False  # a space belongs to the word behind it, and the first word of a text has one as well
 
     def __init__(
