@@ -10,162 +10,89 @@ from curate.errors import UsageError, nearest
 from curate.train_min.config import ModelConfig, TrainConfig, check_config
 from curate.typed import Mismatch, convert
 
+
+def _on_gpu(
+    preset: str,
+    model: ModelConfig,
+    *,
+    steps: int,
+    learning_rate: float,
+    batch_rows: int = 512,
+    micro_rows: int = 32,
+    save_every: int = 250,
+) -> TrainConfig:
+    """A size that only a GPU trains in good time: compiled, and seldom evaluated, on more."""
+    return TrainConfig(
+        preset=preset,
+        model=model,
+        steps=steps,
+        batch_rows=batch_rows,
+        micro_rows=micro_rows,
+        learning_rate=learning_rate,
+        compile=True,
+        evaluate_every=500,
+        evaluate_tokens=1 << 20,
+        save_every=save_every,
+    )
+
+
+_NANO = TrainConfig(
+    preset="nano",
+    model=ModelConfig(layers=2, width=128, heads=2, context=128, tied=True),
+    steps=200,
+    batch_rows=8,
+    micro_rows=8,
+    learning_rate=4e-3,
+    evaluate_tokens=4096,
+    last_evaluate_tokens=32_768,
+)
+_T1 = TrainConfig(
+    preset="t1",
+    model=ModelConfig(layers=4, width=256, heads=4, context=256, tied=True),
+    steps=600,
+    batch_rows=16,
+    micro_rows=8,
+    learning_rate=3e-3,
+    evaluate_tokens=16_384,
+    last_evaluate_tokens=131_072,
+)
+_T2 = ModelConfig(layers=8, width=448, heads=7, context=1024, softcap=15.0)
+_T3 = ModelConfig(layers=12, width=640, heads=10, context=1024, softcap=15.0)
+_D12 = ModelConfig(layers=12, width=768, heads=6, context=1024, softcap=15.0)
+_D24 = ModelConfig(layers=24, width=1024, heads=8, context=1024, softcap=15.0)
+_GPT2 = ModelConfig(
+    layers=12, width=768, heads=12, context=1024, tied=True, activation="gelu", norm="layer", norm_eps=1e-5,
+    qk_norm="none", positions="learned", bias=True, embed_norm=False,
+)  # fmt: skip
+_LLAMA = ModelConfig(
+    layers=12, width=768, heads=12, context=1024, kv_heads=3, hidden=2048, activation="swiglu", norm="rms",
+    norm_eps=1e-5, qk_norm="none", embed_norm=False, rope_base=500_000.0,
+)  # fmt: skip
+_QWEN3 = ModelConfig(
+    layers=12, width=768, heads=12, context=1024, tied=True, kv_heads=4, head_width=128, hidden=2048,
+    activation="swiglu", norm="rms", norm_eps=1e-6, qk_norm="rms", embed_norm=False, rope_base=1_000_000.0,
+)  # fmt: skip
+
 PRESETS: Mapping[str, TrainConfig] = {
     # For two CPU cores and two minutes: 0.4 M parameters beside the embedding, small steps and many of them.
-    "nano": TrainConfig(
-        preset="nano",
-        model=ModelConfig(layers=2, width=128, heads=2, context=128, tied=True),
-        steps=200,
-        batch_rows=8,
-        micro_rows=8,
-        learning_rate=4e-3,
-        evaluate_tokens=4096,
-        last_evaluate_tokens=32_768,
-    ),
+    "nano": _NANO,
+    # For a CPU and ten minutes: 3 M beside the embedding, to tell two corpora apart.
+    "t1": _T1,
     # 19 M beside the embedding, 500 M tokens: the smallest size at which rankings of corpora carry over to 1 B
     # parameters (DataDecide, Magnusson et al. 2025).
-    "t2-20m": TrainConfig(
-        preset="t2-20m",
-        model=ModelConfig(layers=8, width=448, heads=7, context=1024, softcap=15.0),
-        steps=3_800,
-        batch_rows=128,
-        micro_rows=64,
-        learning_rate=2e-3,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=500,
-    ),
-    # For a CPU and ten minutes: 3 M parameters beside the embedding, to tell two corpora apart.
-    "t1": TrainConfig(
-        preset="t1",
-        model=ModelConfig(layers=4, width=256, heads=4, context=256, tied=True),
-        steps=600,
-        batch_rows=16,
-        micro_rows=8,
-        learning_rate=3e-3,
-        evaluate_tokens=16_384,
-        last_evaluate_tokens=131_072,
-    ),
+    "t2-20m": _on_gpu("t2-20m", _T2, steps=3_800, batch_rows=128, micro_rows=64, learning_rate=2e-3, save_every=500),
     # 57 M beside the embedding, 1.2 B tokens.
-    "t3-60m": TrainConfig(
-        preset="t3-60m",
-        model=ModelConfig(layers=12, width=640, heads=10, context=1024, softcap=15.0),
-        steps=4_600,
-        batch_rows=256,
-        micro_rows=64,
-        learning_rate=1.8e-3,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=500,
-    ),
+    "t3-60m": _on_gpu("t3-60m", _T3, steps=4_600, batch_rows=256, micro_rows=64, learning_rate=1.8e-3, save_every=500),
     # The shape and batch of GPT-2 124M as the speed records train it, with heads of 128 channels; 2.5 B tokens.
-    "d12": TrainConfig(
-        preset="d12",
-        model=ModelConfig(layers=12, width=768, heads=6, context=1024, softcap=15.0),
-        steps=4_800,
-        batch_rows=512,
-        micro_rows=32,
-        learning_rate=1.5e-3,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=250,
-    ),
+    "d12": _on_gpu("d12", _D12, steps=4_800, learning_rate=1.5e-3),
     # 350 M with heads of 128 channels; 7 B tokens.
-    "d24": TrainConfig(
-        preset="d24",
-        model=ModelConfig(layers=24, width=1024, heads=8, context=1024, softcap=15.0),
-        steps=13_400,
-        batch_rows=512,
-        micro_rows=16,
-        learning_rate=1e-3,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=250,
-    ),
+    "d24": _on_gpu("d24", _D24, steps=13_400, micro_rows=16, learning_rate=1e-3),
     # GPT-2 as it was published (Radford et al. 2019), at the speed records' batch.
-    "gpt2": TrainConfig(
-        preset="gpt2",
-        model=ModelConfig(
-            layers=12,
-            width=768,
-            heads=12,
-            context=1024,
-            tied=True,
-            activation="gelu",
-            norm="layer",
-            norm_eps=1e-5,
-            qk_norm="none",
-            positions="learned",
-            bias=True,
-            embed_norm=False,
-        ),
-        steps=4_800,
-        batch_rows=512,
-        micro_rows=32,
-        learning_rate=6e-4,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=250,
-    ),
+    "gpt2": _on_gpu("gpt2", _GPT2, steps=4_800, learning_rate=6e-4),
     # A small Llama 3 (Grattafiori et al. 2024): RMSNorm with weights, SwiGLU, four queries to a key.
-    "llama": TrainConfig(
-        preset="llama",
-        model=ModelConfig(
-            layers=12,
-            width=768,
-            heads=12,
-            context=1024,
-            kv_heads=3,
-            hidden=2048,
-            activation="swiglu",
-            norm="rms",
-            norm_eps=1e-5,
-            qk_norm="none",
-            embed_norm=False,
-            rope_base=500_000.0,
-        ),
-        steps=4_800,
-        batch_rows=512,
-        micro_rows=32,
-        learning_rate=6e-4,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=250,
-    ),
+    "llama": _on_gpu("llama", _LLAMA, steps=4_800, learning_rate=6e-4),
     # A small Qwen 3 (Yang et al. 2025): as Llama, with weighted norms of queries and keys, and heads of 128 channels.
-    "qwen3": TrainConfig(
-        preset="qwen3",
-        model=ModelConfig(
-            layers=12,
-            width=768,
-            heads=12,
-            context=1024,
-            tied=True,
-            kv_heads=4,
-            head_width=128,
-            hidden=2048,
-            activation="swiglu",
-            norm="rms",
-            norm_eps=1e-6,
-            qk_norm="rms",
-            embed_norm=False,
-            rope_base=1_000_000.0,
-        ),
-        steps=4_800,
-        batch_rows=512,
-        micro_rows=32,
-        learning_rate=6e-4,
-        compile=True,
-        evaluate_every=500,
-        evaluate_tokens=1 << 20,
-        save_every=250,
-    ),
+    "qwen3": _on_gpu("qwen3", _QWEN3, steps=4_800, learning_rate=6e-4),
 }
 
 
