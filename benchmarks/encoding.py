@@ -28,10 +28,10 @@ import polars as pl
 import tokenizers
 from process_clock import measure
 
+from curate.tokenize.count_words import batches_of
 from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.train import train_bpe
 
-BATCH_CHARACTERS = 4 << 20
 RECIPE = """\
 name = "encoding"
 [[source]]
@@ -86,21 +86,9 @@ def texts_of(run: Path, sources: Sequence[str]) -> Iterator[str]:
             yield from pl.read_parquet(path, columns=["text"])["text"]
 
 
-def batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    yield batch
-
-
 def compare(texts: Sequence[str], size: float, ours: Tokenizer, theirs: tokenizers.Tokenizer, rounds: int) -> None:
     theirs.encode_special_tokens = True  # a text that spells a control token is text, as it is to ours
-    parts = [*batches(texts)]
+    parts = [*batches_of(texts)]
     differing = tokens = 0
     own, library = [], []
     for turn in range(rounds):

@@ -59,6 +59,14 @@ def test_the_folder_says_what_a_trainer_must_know(tmp_path: Path, tokenizer: Pat
     assert (raw == 0).sum() == 20
 
 
+def test_what_says_which_tokens_are_control_tokens_goes_along(tmp_path: Path, tokenizer: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "<|endoftext|>"}')
+    file = table(tmp_path / "docs.parquet", TEXTS[:5])  # type: ignore[arg-type]
+    curate.tokenize_files([file], tokenizer=tmp_path / "tokenizer.json", out=tmp_path / "out")
+    assert (tmp_path / "out" / "tokenizer_config.json").read_text() == '{"eos_token": "<|endoftext|>"}'
+
+
 def test_rows_without_a_text_are_no_documents_and_columns_go_by_their_names(tmp_path: Path) -> None:
     lines = [{"uri": "a", "content": "One."}, {"uri": "b", "content": None}, {"uri": "c", "content": " \u200b\n"}]
     lines += [{"uri": "d", "content": "Two."}]

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     )
     code = tell_unread(found.unread)
     if options.json:
-        told = {name: value for name, value in asdict(found).items() if name not in ("unread", "columns")}
+        told = {name: value for name, value in asdict(found).items() if name != "unread"}
         say_json(told | {"unreadable": sum(part.rows for part in found.unread)})
         return code
     say(f"{found.documents:,} documents, {found.bytes:,} bytes of text, {found.tokens:,} tokens")

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 
 from curate.batch import HAS_TEXT
-from curate.engine.plan import Split
 from curate.engine.whole import json_bytes, whole_folder
 from curate.errors import UsageError
 from curate.recipe import Recipe, Source
@@ -30,6 +29,7 @@ from curate.standalone.tables import (
     require_rows,
 )
 from curate.tokenize.encode import Tokenizer, load_tokenizer, vocabulary_of
+from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.mix import Vocabulary
 from curate.tokenize.shards import write_shard
 
@@ -51,7 +51,6 @@ class Tokenized:
     """Rows without a text, or whose text is nothing to the vocabulary: no documents."""
     shards: int = 0
     unread: list[Unread] = field(default_factory=list)
-    columns: list[frozenset[str]] = field(default_factory=list, repr=False)
 
 
 def tokenize_files(
@@ -77,12 +76,15 @@ def tokenize_files(
     splits = find_splits(source, Recipe("tokenize", sources=(source,), base=Path.cwd(), file="curate tokenize"))
     target = Path(out)
     _check_apart(target, inputs_of(splits))
-    found = Tokenized()
+    found, columns_there = Tokenized(), set[frozenset[str]]()
     with whole_folder(target) as folder:
         for split in splits:
-            _write_split(split, source, opened, folder, found)
+            parts = list(read_rows(split, source))
+            columns_there.update(part.columns for part in parts)
+            found.unread += [unread for part in parts for unread in part.unread]
+            _write_shard(joined(parts, source), opened, folder, found)
         require_rows(found.documents + found.empty, found.unread)
-        require_columns(source, found.columns)
+        require_columns(source, columns_there)
         (folder / VOCABULARY).write_bytes(json_bytes(asdict(_vocabulary(opened, Path(tokenizer), folder))))
     return found
 
@@ -94,12 +96,9 @@ def _check_apart(target: Path, inputs: Sequence[str]) -> None:
             raise UsageError(f"--out {target} is the folder of an input ({path}); name another one")
 
 
-def _write_split(split: Split, source: Source, tokenizer: Tokenizer, folder: Path, found: Tokenized) -> None:
-    parts = list(read_rows(split, source))
-    found.columns += [part.columns for part in parts]
-    found.unread += [unread for part in parts for unread in part.unread]
-    rows = joined(parts, source).select("id", "text")
-    documents = rows.filter(pl.col("text").str.contains(HAS_TEXT).fill_null(False))
+def _write_shard(rows: pl.DataFrame, tokenizer: Tokenizer, folder: Path, found: Tokenized) -> None:
+    """One of the documents among rows, where there are any."""
+    documents = rows.select("id", "text").filter(pl.col("text").str.contains(HAS_TEXT).fill_null(False))
     documents = documents.with_columns(pl.col("text").str.len_bytes().cast(pl.Int64).alias("bytes"))
     encoded = [tokenizer.encode_batch(batch["text"].to_list()) for batch in _batches(documents)]
     counts = np.concatenate([np.zeros(0, dtype=np.int64), *(np.diff(offsets) for _, offsets in encoded)])
@@ -126,7 +125,9 @@ def _batches(documents: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _vocabulary(tokenizer: Tokenizer, file: Path, folder: Path) -> Vocabulary:
-    """With the tokenizer's file beside the shards, as a run has it."""
+    """With the tokenizer's file beside the shards, and what may say there which of its tokens are control tokens."""
     if tokenizer.name != "bytes":
         (folder / tokenizer.name).write_bytes(file.read_bytes())
+        if (config := file.with_name(CONFIG)).is_file():
+            (folder / CONFIG).write_bytes(config.read_bytes())
     return vocabulary_of(tokenizer, tokenizer.name)

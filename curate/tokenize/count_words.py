@@ -38,12 +38,13 @@ class CountedWords(NamedTuple):
 def count_words(texts: Iterable[str], split: WordSplit) -> CountedWords:
     """Words of all texts; memory is that of different words, and of the largest text."""
     tally = Tally(split)
-    for batch in _batches(texts):
+    for batch in batches_of(texts):
         tally.add(batch)
     return tally.words()
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+def batches_of(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts by the list, each of some BATCH_CHARACTERS; the last may be empty."""
     batch: list[str] = []
     size = 0
     for text in texts:
