@@ -116,7 +116,9 @@ class Signals:
         """What is raised in a finalizer, or in a function that C calls, goes nowhere; a signal must not."""
         if isinstance(unraisable.exc_value, Stopped):
             _leave(unraisable.exc_value.number)
-        sys.__unraisablehook__(unraisable)
+        # After a signal it is the finalizer of something that was stopped while it was made: no news to anybody.
+        if self.number is None:
+            sys.__unraisablehook__(unraisable)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

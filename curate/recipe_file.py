@@ -39,6 +39,8 @@ MAX_SHOWN = 200
 """Characters of a name that an error shows."""
 MAX_NAME = 100
 """Characters: names become folders."""
+ROUNDED = 0.02
+"""Weights that are rounded, as published ones are, sum to 1 but for this much; GPT-3's to 1.01."""
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}")
 
 
@@ -314,7 +316,7 @@ def check_mix(mix: Mix, sources: Sequence[str]) -> None:
     Raises:
         Mismatch: a weight of an unknown source, or values that exclude one another.
     """
-    _check_weights(mix.weights, ("mix", "weights"), sources)
+    _check_shares(mix.weights, ("mix", "weights"), sources)
     for name, by in mix.by.items():
         if name not in sources:
             raise Mismatch(("mix", "by", name), f'buckets of the unknown source "{name}"{nearest(name, sources)}')
@@ -332,7 +334,7 @@ def check_mix(mix: Mix, sources: Sequence[str]) -> None:
             raise Mismatch((*place, "name"), f"every stage has a name of its own, found {describe(stage.name)}")
         if not stage.weights:
             raise Mismatch(place, f'the stage "{stage.name}" has no weights: which sources does it draw from?')
-        _check_weights(stage.weights, (*place, "weights"), sources)
+        _check_shares(stage.weights, (*place, "weights"), sources)
 
 
 def _check_by(by: MixBy, place: tuple[str | int, ...]) -> None:
@@ -370,3 +372,12 @@ def _check_weights(weights: Mapping[str, float], place: tuple[str | int, ...], s
             raise Mismatch((*place, name), f"a weight is a number of at least 0, found {weight}")
     if weights and not sum(weights.values()) > 0:
         raise Mismatch(place, "the weights are all zero")
+
+
+def _check_shares(weights: Mapping[str, float], place: tuple[str | int, ...], sources: Sequence[str]) -> None:
+    """Weights of the mixture: a sum that is not 1 is a slip of the pen, after which all shares are others."""
+    _check_weights(weights, place, sources)
+    total = sum(weights.values())
+    if weights and abs(total - 1) > ROUNDED:
+        shares = ", ".join(f"{name} = {weight / total:.4g}" for name, weight in weights.items())
+        raise Mismatch(place, f"weights are shares of the tokens, and these sum to {total:.6g}, not to 1: {shares}?")

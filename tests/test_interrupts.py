@@ -140,6 +140,25 @@ def test_a_signal_is_never_swallowed(tmp_path: Path, program: str) -> None:
     assert done.stderr == "curate: interrupted\n"
 
 
+def test_what_was_stopped_while_it_was_made_says_nothing_in_its_finalizer(tmp_path: Path) -> None:
+    """llvmlite's handles, for one, look in `__del__` for what `__init__` had not set yet."""
+    program = (
+        "import os, signal\nfrom curate.interrupts import Signals, Stopped\n"
+        "signals = Signals(is_ours=True)\nsignals.catch()\n"
+        "class Handle:\n"
+        "    def __init__(self): {stop}; self.handle = 1\n"
+        "    def __del__(self): del self.handle\n"
+        "try: Handle()\nexcept (Stopped, ValueError): print('stopped')\n"
+    )
+    done = [
+        subprocess.run([sys.executable, "-c", program.format(stop=stop)], capture_output=True, text=True)
+        for stop in ("os.kill(os.getpid(), signal.SIGTERM)", "raise ValueError")
+    ]
+    assert [each.stdout for each in done] == ["stopped\n", "stopped\n"]
+    assert done[0].stderr == ""
+    assert "AttributeError" in done[1].stderr  # without a signal it is told as ever
+
+
 def test_stopped_is_a_keyboard_interrupt_that_knows_its_signal() -> None:
     assert Stopped(signal.SIGTERM).number == signal.SIGTERM
     assert not isinstance(Stopped(signal.SIGTERM), Exception)

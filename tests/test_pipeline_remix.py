@@ -122,7 +122,8 @@ def test_what_was_not_kept_is_encoded_again_where_that_is_allowed(
 def test_shards_that_are_whole_are_not_encoded_again(folder: Path, tmp_path: Path) -> None:
     """With as many tokens as there are, and no validation, final shards are what was tokenized."""
     rest = '[tokenize]\ntokenizer = "bytes"\nvalidation = 0\n'
-    old, new = "weights = { web = 1, books = 1, notes = 1 }\ntokens = 500_000\nmax_epochs = 9", "max_epochs = 3"
+    weights = "weights = { web = 0.34, books = 0.33, notes = 0.33 }"
+    old, new = f"{weights}\ntokens = 500_000\nmax_epochs = 9", "max_epochs = 3"
     path = recipe(tmp_path / "in", old, rest)
     run = curate.run(path, out=tmp_path / "run", workers=0)
     whole = {share.name for share in run.mix().mixture.shares if share.epochs >= 1}

@@ -99,7 +99,7 @@ def test_the_sample_is_weighted_as_the_recipe_says_and_else_as_the_mixture(tmp_p
     found = {}
     for weights in ("", ", sample_weights = { left = 1 }", ", sample_weights = { right = 2 }"):
         train = "{ train = { vocab_size = 300" + weights + " } }"
-        text = f'name = "t"\n{sources}[mix]\nweights = {{ left = 1, right = 1 }}\n[tokenize]\ntokenizer = {train}\n'
+        text = f'name = "t"\n{sources}[mix]\nweights = {{ left = 0.5, right = 0.5 }}\n[tokenize]\ntokenizer = {train}\n'
         (tmp_path / "recipe.toml").write_text(text)
         run = curate.run(tmp_path / "recipe.toml", out=tmp_path / f"run{len(found)}", workers=0)
         vocabulary = json.loads((run.folder / "tokenizer.json").read_text())["model"]["vocab"]

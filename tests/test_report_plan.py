@@ -44,7 +44,7 @@ paths = ["nothing.jsonl"]
 [dedup]
 [scrub]
 [mix]
-weights = {{{{ web = 0.7, code = 0.2, nothing = 0.1 }}}}
+weights = {{{{ web = 0.8, code = 0.2 }}}}
 [tokenize]
 tokenizer = {{tokenizer}}
 [limits]

@@ -38,6 +38,7 @@ from curate.recipe_form import digest, to_toml
 from curate.run_files import FORMER_MANIFEST, FORMERS, MANIFEST, MIXTURE, NEXT_RECIPE, PORTIONS, RECIPE, TOKENS, WORK
 from curate.run_folder import RunFolder
 from curate.steps.deciding_files import check_as_planned, view_files
+from curate.tokenize.buckets import pools_of
 from curate.tokenize.mix import Mixture, read_mixture
 from curate.tokenize.plan_mix import plan_mix
 from curate.typed import Mismatch, build
@@ -94,12 +95,14 @@ def remix(run: RunFolder, mix: Mix) -> Remix:
     new weights would have drawn another sample.
 
     Raises:
-        UsageError: buckets are asked for that the run has not made; their weights may be others.
+        UsageError: buckets are asked for that the run has not made (their weights may be others), or tokens of a
+            source of which it has kept no document.
     """
     _check_buckets(run.recipe.mix, mix)
     recipe = _with_tokenizer(run.store, run.recipe, mix)
     before = read_mixture(run.folder / MIXTURE).mixture
     available = {share.name: share.available for share in before.shares}
+    _check_held(run.recipe.mix, mix, available)
     mixture, old = plan_mix(available, mix), plan_mix(available, run.recipe.mix)
     # Behind what the mixture itself says stands what was held out of each source, which no mixture changes.
     notes = (*mixture.notes, *before.notes[len(old.notes) :])
@@ -111,6 +114,13 @@ def _enough(before: Mixture, then: Mixture) -> set[str]:
     """The pools of which the run's final shards hold all that another mixture takes."""
     shares = {share.name: share for share in then.shares}
     return {share.name for share in before.shares if is_enough(share, shares[share.name])}
+
+
+def _check_held(old: Mix, new: Mix, available: Mapping[str, int]) -> None:
+    for name, weight in new.overall_weights.items():
+        held = any(available.get(pool) for pool in pools_of(name, new))
+        if weight and not held and weight != old.overall_weights.get(name):
+            raise UsageError(f'mix.weights.{name}: the run has kept no document of "{name}"; take its weight away')
 
 
 def _check_buckets(old: Mix, new: Mix) -> None:

@@ -35,6 +35,7 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
+from curate.pipeline.weighted import check_weighted
 from curate.recipe import Limits, Recipe, TokenizerChoice
 from curate.recipe_file import opened
 from curate.recipe_form import to_toml
@@ -157,6 +158,7 @@ def _begin(store: Store, recipe: Recipe) -> Plan:
     plan = make_plan(recipe)
     old = read_plan(store)
     if old is None:
+        check_weighted(recipe, plan)
         # The recipe first: the plan makes the folder a run's, and has the recipe's digest.
         store.write(RECIPE, to_toml(recipe).encode())
         write_plan(store, plan)

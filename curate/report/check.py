@@ -26,9 +26,6 @@ from curate.report.thresholds import crossed, flaw_of
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
 
-CLOSE = 0.02
-"""Weights that are rounded, as published ones are, are this close to 1."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -86,10 +83,8 @@ def _weights(recipe: Recipe) -> Iterator[Remark]:
     weights = recipe.mix.weights
     total = sum(weights.values())
     if weights and abs(total - 1) > 1e-6:
-        is_fault = abs(total - 1) > CLOSE
-        yield Remark(
-            is_fault, "[mix] weights", f"they sum to {total:.6g}, not to 1: each counts as its part of the sum"
-        )
+        told = f"they sum to {total:.6g}, not to 1: each counts as its part of the sum"
+        yield Remark(False, "[mix] weights", told)
     for source in recipe.sources:
         if weights and not weights.get(source.name):
             yield Remark(True, "[mix] weights", f'the source "{source.name}" has none: nothing of it will be drawn')

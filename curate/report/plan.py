@@ -15,6 +15,7 @@ from curate.engine.plan import Plan
 from curate.forecast.estimate import Estimate, estimate
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
+from curate.pipeline.weighted import check_weighted
 from curate.recipe import Recipe
 from curate.recipe_file import opened
 from curate.recipe_form import digest
@@ -54,7 +55,9 @@ def plan(recipe: str | Path | Recipe) -> Planned:
     """
     resolved = resolve(opened(recipe))
     check_recipe(resolved)
-    sources = planned_sources(resolved, make_plan(resolved))
+    found = make_plan(resolved)
+    check_weighted(resolved, found)
+    sources = planned_sources(resolved, found)
     explained = tuple(explanations(resolved.dedup)) if resolved.dedup else ()
     return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), explained)
 
