@@ -152,6 +152,35 @@ def test_kernels_are_made_of_files_that_their_cache_looks_at() -> None:
     assert not wrong
 
 
+def test_no_kernel_calls_another_of_which_only_machine_code_is_kept() -> None:
+    """What two kernels do alike is a part or an inner function (`_KernelFiles.reduce`)."""
+    kinds = {
+        (name_of(path), function.name): decorator.id
+        for path in modules()
+        for function in functions(path)
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Name) and decorator.id in KERNELS
+    }
+    assert sum(kind == "kernel" for kind in kinds.values()) > 50
+    wrong = []
+    for path in modules():
+        origins = origins_of_names(path)
+        for function in filter(is_kernel, functions(path)):
+            called = set(called_names(function))
+            wrong += [
+                f"{name_of(path)}.{function.name} calls {word}"
+                for word in called
+                if kinds.get((origins.get(word, name_of(path)), word)) == "kernel"
+            ]
+    assert not wrong
+
+
+def called_names(function: ast.AST) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id
+
+
 def origins_of_names(path: Path) -> dict[str, str]:
     """From which of our modules each name was imported."""
     return {
