@@ -15,6 +15,7 @@ import numpy.typing as npt
 from curate.text.bits import trailing_zeros
 from curate.text.compiled import inner
 from curate.text.hashes import HALF, clear, find_slot, table_size
+from curate.text.loads import eight_bytes, four_bytes
 
 FRACTION = 1 << 20
 """Unit of the sum of logarithms: whole numbers add up to the same on every machine."""
@@ -80,7 +81,7 @@ def compressed_size(data, start, end, places):
     size = literals = at = 0
     length = end - start
     while at < length - LAST_MATCH:
-        word = _four_bytes(data, start + at)
+        word = four_bytes(data, start + at)
         place = np.uint64(np.uint32(word * SPREAD) >> np.uint32(20))  # the high 12 of 32 bits: one of PLACES
         found = places[place]
         places[place] = np.uint64(at + 1) << HALF | np.uint64(word)
@@ -97,21 +98,14 @@ def compressed_size(data, start, end, places):
 
 
 @inner
-def _four_bytes(data, at):
-    """As one number: this compiles to one load."""
-    word = np.uint32(data[at]) | np.uint32(data[at + 1]) << np.uint32(8)
-    return word | np.uint32(data[at + 2]) << np.uint32(16) | np.uint32(data[at + 3]) << np.uint32(24)
-
-
-@inner
 def _match_length(data, one, other, end):
     """How long the equal bytes from `one` and from `other` on are, up to `end`; the first four are."""
     match = SHORTEST_MATCH
-    while other + match + 4 <= end:
-        difference = _four_bytes(data, one + match) ^ _four_bytes(data, other + match)
+    while other + match + 8 <= end:
+        difference = eight_bytes(data, one + match) ^ eight_bytes(data, other + match)
         if difference:  # its lowest bit is in the first byte that differs
-            return match + np.int64(trailing_zeros(np.uint64(difference)) >> THREE)
-        match += 4
+            return match + np.int64(trailing_zeros(difference) >> THREE)
+        match += 8
     while other + match < end and data[one + match] == data[other + match]:
         match += 1
     return match
