@@ -96,14 +96,15 @@ def bytes_of_ids(
     """What each id stands for; `ordinary` are added tokens that a text may hold as they are, `silent` ones are no text:
     control tokens, and the unknown one, which stands for a text of any length."""
     byte_of = byte_alphabet()
+    alphabet, spelled = frozenset(byte_of), str.maketrans({sign: chr(byte) for sign, byte in byte_of.items()})
     pieces = [NO_BYTES] * (max(ids.values()) + 1)
     for token, number in ids.items():
         if token in silent:
             continue
         if token in ordinary:
             pieces[number] = token.encode()
-        elif is_byte_level and byte_of.keys() >= set(token):
-            pieces[number] = bytes([byte_of[character] for character in token])
+        elif is_byte_level and alphabet.issuperset(token):
+            pieces[number] = token.translate(spelled).encode("latin-1")
         elif found := BYTE_PIECE.fullmatch(token):
             pieces[number] = bytes([int(found[1], 16)])
         else:
