@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_run, positive
 from curate.settings import parse_settings
-from curate.terminal import ERR, say, show, warn
+from curate.terminal import ERR, IS_PLAIN, say, show, warn
 
 if TYPE_CHECKING:
     from curate.train_min.train import TrainResult
@@ -69,12 +69,16 @@ def run(options: argparse.Namespace) -> int:
 
 def show_training(train: Callable[..., TrainResult]) -> None:
     """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
-    from curate.report.terminal.training import scores_table, training_progress
+    from curate.report.terminal.training import scores_lines, scores_table, training_progress
 
     with training_progress(ERR) as report:
         result = train(report=report)
     if result.was_complete:
         warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
-    show(scores_table(result))
+    if IS_PLAIN:
+        for line in scores_lines(result):
+            say(line)
+    else:
+        show(scores_table(result))
     say()
     say(f'Next: curate generate {result.checkpoint.parent} "The "')

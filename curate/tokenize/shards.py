@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from curate.engine.whole import OpenFile, plain_file
 from curate.errors import CheckFailed, UsageError
@@ -24,6 +23,9 @@ from curate.tokenize.epoch_order import TokenRuns
 from curate.tokenize.loss_mask import open_mask
 from curate.tokenize.view import ShardDocuments, Tokens, View
 from curate.tokenize.views import PAYLOAD, VIEWS, write_views
+
+if TYPE_CHECKING:  # tokens are read without polars; only what tells of documents needs it
+    import polars as pl
 
 
 def write_shard(
@@ -152,10 +154,14 @@ class TokenArray:
 
     def documents(self) -> pl.DataFrame:
         """id, bytes, tokens of every document, in the order of the tokens."""
+        import polars as pl
+
         return pl.concat([shard.documents() for shard in self.shards])
 
     def pick(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
         """id, bytes, tokens of the documents with these numbers, in their order; reads one shard's table at a time."""
+        import polars as pl
+
         # The last shard that begins at or before a number: a number that is a bound is the first of the next shard.
         shard_of = np.searchsorted(self._document_bounds, numbers, side="right") - 1
         order = np.argsort(shard_of, kind="stable")

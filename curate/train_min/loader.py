@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from curate.errors import CheckFailed, UsageError
-from curate.run_files import MIXTURE, TOKEN_BYTES, shards
+from curate.run_files import MIXTURE, TOKEN_BYTES, TOKENS, shards
 from curate.tokenize.mix import MixtureRecord, read_mixture, read_token_bytes
 from curate.tokenize.run_rows import RunRows
 from curate.tokenize.shards import TokenArray, open_shards
@@ -86,6 +86,11 @@ class Loader:
         trained = np.bincount(source, weights=learned, minlength=len(self.sources)).astype(np.int64)
         targets = moved[:, 1:] if mask is None else move(np.where(mask, tokens, UNTRAINED)[:, 1:].copy(), self._device)
         return TrainRows(moved[:, :-1], targets, move(source.astype(np.int64), self._device), trained)
+
+
+def home_of_tokens(folder: Path) -> Path:
+    """The folder that `tokens/` stands in, where `tokens/` itself is named."""
+    return folder.parent if folder.name == TOKENS and not (folder / MIXTURE).is_file() else folder
 
 
 def open_tokens(run: Path) -> TokenData:
