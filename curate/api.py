@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from curate.report.trial import Tried
     from curate.report.verify import Verified
     from curate.report.why import Story
-    from curate.train_min.train import StepReport, TrainResult
+    from curate.train_min.log import StepReport
+    from curate.train_min.train import TrainResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ FLOORS = [
 KERNELS = {"kernel", "part", "inner"}
 """The decorators of `curate.text.compiled`."""
 
-TRAINER_MAY_USE = {f"curate.tokenize.{name}" for name in ("shards", "mix", "run_rows", "encode")}
+TRAINER_MAY_USE = {f"curate.tokenize.{name}" for name in ("shards", "mix", "run_rows", "encode", "trace")}
 
 
 def modules() -> Iterator[Path]:

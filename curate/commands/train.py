@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--preset",
         metavar="NAME",
-        help="nano, t1, t2-20m, t3-60m, d12, d24, gpt2, llama or qwen3 (default: the recipe's)",
+        help="nano, t1, t2-20m, t3-60m, d12, d24, moe, gpt2, llama or qwen3 (default: the recipe's)",
     )
     words = 'any setting of the preset, by its name in "curate.train_min.config": width=256; may be repeated'
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)

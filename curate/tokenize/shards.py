@@ -173,8 +173,13 @@ class TokenArray:
 
     def document(self, number: int) -> Tokens:
         """The tokens of one document, end-of-text included: a view, no copy."""
+        shard, local = self.place(number)
+        return self.shards[shard].document(local)
+
+    def place(self, number: int) -> tuple[int, int]:
+        """The number of the shard that a document is in, and the document's own there."""
         shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
-        return self.shards[shard].document(number - int(self._document_bounds[shard]))
+        return shard, number - int(self._document_bounds[shard])
 
     def gather(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
         """Row i is the `length` tokens from `starts[i]` on, as int64[n, length]; rows go on over shards and the end."""
@@ -211,8 +216,8 @@ class TokenArray:
 
     def document_mask(self, number: int) -> npt.NDArray[np.uint8]:
         """Of each token of one document whether it is trained on, 1 or 0."""
-        shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
-        first, last = self.shards[shard].span(number - int(self._document_bounds[shard]))
+        shard, local = self.place(number)
+        first, last = self.shards[shard].span(local)
         return np.ones(last - first, dtype=np.uint8) if self.masks is None else self.masks[shard][first:last]
 
     def _copy_runs(self, rows: npt.NDArray[Any], runs: TokenRuns, parts: Sequence[npt.NDArray[Any]]) -> None:

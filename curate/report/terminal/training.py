@@ -11,7 +11,8 @@ if TYPE_CHECKING:  # a machine that only trains has no rich: lines do there
     from rich.console import Console
     from rich.table import Table
 
-    from curate.train_min.train import StepReport, TrainResult
+    from curate.train_min.log import StepReport
+    from curate.train_min.train import TrainResult
 
 LINE_SECONDS = 10.0
 COLUMNS = ("source", "tokens", "loss, nats", "bits per byte", "unigram", "better by")
@@ -38,6 +39,8 @@ def training_progress(console: Console) -> Iterator[Callable[[StepReport], None]
 
         def show(report: StepReport) -> None:
             bars.update(task, completed=report.step, total=report.steps, text=sentence(report))
+            for line in troubles(report):
+                console.print(line, soft_wrap=True)
 
         yield show
 
@@ -46,6 +49,8 @@ def _lines(console: Console) -> Callable[[StepReport], None]:
     shown = [time.monotonic() - LINE_SECONDS]
 
     def show(report: StepReport) -> None:
+        for line in troubles(report):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if report.step == report.steps or time.monotonic() - shown[0] >= LINE_SECONDS:
             shown[0] = time.monotonic()
             console.print(f"step {report.step}/{report.steps}  {sentence(report)}", highlight=False, markup=False)
@@ -57,7 +62,15 @@ def sentence(report: StepReport) -> str:
     """Loss and speed; the losses by source where there are several."""
     by_source = ", ".join(f"{source} {loss:.2f}" for source, loss in report.losses.items())
     detail = f" ({by_source})" if len(report.losses) > 1 else ""
-    return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s"
+    used = "" if report.mfu is None else f"  {report.mfu:.0%} of peak"
+    return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s{used}"
+
+
+def troubles(report: StepReport) -> Iterator[str]:
+    """A sentence for each step since the report before that stood out."""
+    for trouble in report.troubles:
+        what = "was skipped: it is not finite" if trouble.kind == "not finite" else f"has a spike of the {trouble.kind}"
+        yield f"step {trouble.step} {what}; the worst rows are of {'; '.join(trouble.documents)}"
 
 
 def scores_table(result: TrainResult) -> Table:
