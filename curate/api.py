@@ -271,6 +271,7 @@ def train(
     device: str = "auto",
     out: str | Path | None = None,
     resume: bool = True,
+    fork: str | Path | None = None,
     report: Callable[[StepReport], None] | None = None,
 ) -> TrainResult:
     """Train a compact GPT on a run's tokens; `preset` is the recipe's unless another is named.
@@ -279,7 +280,8 @@ def train(
     preset is "nano" unless another is named, and torch, numpy and safetensors are all that must be installed.
 
     `settings` replaces single values of the preset (`{"width": 256}`); `out` is the folder of the training (default:
-    RUN/train/PRESET); `resume=False` begins it anew; `report` is called every few steps.
+    RUN/train/PRESET); `resume=False` begins it anew; `fork` is another training to begin with, weights, moments and
+    steps; `report` is called every few steps.
 
     Raises:
         UsageError: PyTorch is not installed; no tokens; an unknown preset, setting or device.
@@ -307,6 +309,7 @@ def train(
         seed=seed,
         settings=settings,
         resume=resume,
+        fork=Path(fork) if fork is not None else None,
         report=report,
     )
 

@@ -22,11 +22,13 @@ def add(commands: Any) -> None:
         "train",
         "train a compact GPT on a run's tokens, and say how well it predicts each source",
         run,
-        about="A training that was interrupted goes on from its last checkpoint. It needs PyTorch: "
-        'pip install "curate-corpus[train]".',
+        about="A training that was interrupted goes on from its last checkpoint, also on another number of "
+        'GPUs. It needs PyTorch: pip install "curate-corpus[train]". RUN may also be a folder that holds nothing but '
+        "the tokens of a run, carried to a machine with torch, numpy and safetensors alone.",
         examples=[
             "curate train runs/quickstart",
             "curate train runs/mini --preset d12 --set learning_rate=1e-3 --out d12",
+            "torchrun --nproc-per-node 8 -m curate train runs/mini --preset d12",
         ],
     )
     add_run(command)
@@ -44,6 +46,8 @@ def add(commands: Any) -> None:
     words = "the seed of the weights and of the order of the tokens (default: the run's)"
     command.add_argument("--seed", type=int, metavar="N", help=words)
     command.add_argument("--out", type=Path, metavar="DIR", help="the training's folder (default: RUN/train/PRESET)")
+    words = "begin with the weights, moments and steps of another training of this shape, whatever its tokens"
+    command.add_argument("--fork", type=Path, metavar="TRAINING", help=words)
     words = "delete the training that the folder holds, and begin anew"
     command.add_argument("--restart", action="store_true", help=words)
 
@@ -62,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             out=options.out,
             resume=not options.restart,
+            fork=options.fork,
         )
     )
     return 0
@@ -70,7 +75,11 @@ def run(options: argparse.Namespace) -> int:
 def show_training(train: Callable[..., TrainResult]) -> None:
     """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
     from curate.report.terminal.training import scores_lines, scores_table, training_progress
+    from curate.train_min.spread import is_first_process
 
+    if not is_first_process():
+        train(report=None)  # the first of them tells
+        return
     with training_progress(ERR) as report:
         result = train(report=report)
     if result.was_complete:
