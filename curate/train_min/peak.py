@@ -28,7 +28,7 @@ BFLOAT16_PEAKS = {
     "RTX 3090": 71e12,
 }
 """Dense bfloat16 of the makers' data sheets, by a part of the device's name; the first that fits."""
-SIDE, TURNS = 512, 3
+SIDE, TURNS = 512, 8
 """Of the matrices whose product measures a CPU, and how often: some milliseconds."""
 
 
