@@ -155,7 +155,9 @@ def differences(state: State, config: TrainConfig, fingerprint: Mapping[str, str
     saved, wanted = defaults | _flat(state.config), _flat(json.loads(json.dumps(asdict(config))))
     settings = [name for name in sorted(wanted) if name not in HARMLESS and saved[name] != wanted[name]]
     found = {name: f"{name} was {saved[name]} and is {wanted[name]}" for name in settings}
-    parts = [part for part in sorted(fingerprint) if state.fingerprint.get(part) != fingerprint[part]]
+    parts = [
+        part for part in sorted(fingerprint) if state.fingerprint.get(part, fingerprint[part]) != fingerprint[part]
+    ]
     return found | {part: f"the {part} of the run changed" for part in parts}
 
 

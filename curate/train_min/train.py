@@ -178,15 +178,15 @@ def _open_session(
     optimizer = make_optimizer(model, config)
     count = len(loader.sources)
     progress, forked = TrainProgress(0, [0] * count, [0] * count, [0.0] * count), None
-    own = latest_checkpoint(out)
+    own, fingerprint = latest_checkpoint(out), data.fingerprint()
     checkpoint = own or _checkpoint_of(fork)
     if checkpoint is not None:
         state = read_state(checkpoint)
         if own is not None:
-            check_same_run(state, config, data.fingerprint(), checkpoint=own)
+            check_same_run(state, config, fingerprint, checkpoint=own)
             forked = state.forked
         else:
-            changes = check_fork(state, config, data.fingerprint(), checkpoint=checkpoint)
+            changes = check_fork(state, config, fingerprint, checkpoint=checkpoint)
             forked = {"checkpoint": str(checkpoint), "step": state.step, "changes": changes}
         restore(checkpoint, model=model, optimizer=optimizer)
         progress = read_progress(state.progress, loader.sources)
@@ -195,7 +195,7 @@ def _open_session(
     log = Log(out, step=progress.step, sources=names) if spread.is_first else None
     if config.compile and device.type == "cuda":
         model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-    return Session(config, data, loader, model, optimizer, progress, spread, out, log, report, forked)
+    return Session(config, data, loader, model, optimizer, progress, spread, fingerprint, out, log, report, forked)
 
 
 def _checkpoint_of(fork: Path | None) -> Path | None:
@@ -211,6 +211,6 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether its units multiply bfloat16 themselves: CUDA from Ampere on, CPUs with AMX or AVX512-BF16. Elsewhere it
     is float32 in disguise, and slower."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # of torch 2.6 and later
     return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in names)
