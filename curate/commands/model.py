@@ -58,7 +58,7 @@ def _add_import(actions: Any) -> None:
 
 
 def give(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.exchange import export_model
@@ -69,7 +69,7 @@ def give(options: argparse.Namespace) -> int:
 
 
 def take(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.exchange import import_model

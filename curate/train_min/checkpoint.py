@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from curate.train_min.model import GPT
 from curate.train_min.optim import Optimizers
 
 NAME = re.compile(r"checkpoint-(\d{8})")
-HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every")
+HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute")
 """Settings that a resumed run may change: they decide what is seen of the training, not what is learned."""
 
 
@@ -40,6 +40,8 @@ class State:
     vocabulary: Mapping[str, Any]
     fingerprint: Mapping[str, str]
     progress: Mapping[str, Any]
+    forked: Mapping[str, Any] | None = None
+    """Of a training that began from another one's checkpoint: which, after how many steps, and what differs."""
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -121,15 +123,42 @@ def check_same_run(state: State, config: TrainConfig, fingerprint: Mapping[str, 
     Raises:
         RunConflict: the checkpoint is of other tokens or settings; says which, with both values.
     """
-    saved, wanted = _flat(state.config), _flat(json.loads(json.dumps(asdict(config))))
-    settings = [name for name in sorted(saved | wanted) if name not in HARMLESS and saved.get(name) != wanted.get(name)]
-    differences = [f"{name} was {saved.get(name)} and is {wanted.get(name)}" for name in settings]
-    parts = [part for part in sorted(fingerprint) if state.fingerprint.get(part) != fingerprint[part]]
-    differences += [f"the {part} of the run changed" for part in parts]
-    if differences:
+    found = differences(state, config, fingerprint)
+    if found:
         raise RunConflict(
-            f"{checkpoint} was made by another run: {'; '.join(differences)} (give another folder, or do not resume)"
+            f"{checkpoint} was made by another run: {'; '.join(found.values())} (give another folder, with "
+            f"--fork {checkpoint.parent} to begin there with its weights, or --restart)"
         )
+
+
+def check_fork(state: State, config: TrainConfig, fingerprint: Mapping[str, str], *, checkpoint: Path) -> list[str]:
+    """What differs between a checkpoint and the training that is to go on from it.
+
+    Raises:
+        RunConflict: its weights or moments mean nothing to this one.
+        UsageError: it has all the steps that this one is to have.
+    """
+    found = differences(state, config, fingerprint)
+    bound = {*asdict(config.model), "optimizer", "tokenizer"}
+    wrong = [told for name, told in found.items() if name in bound]
+    if wrong:
+        raise RunConflict(f"nothing can go on from {checkpoint}: {'; '.join(wrong)}")
+    if state.step >= config.steps:
+        raise UsageError(f"{checkpoint} has {state.step} steps already: give more than that in --steps")
+    return [*found.values()]
+
+
+def differences(state: State, config: TrainConfig, fingerprint: Mapping[str, str]) -> dict[str, str]:
+    """By the name of the setting, or of the part of the run. A setting that an older version did not know was as it is
+    by default."""
+    defaults = {field.name: field.default for kind in (ModelConfig, TrainConfig) for field in fields(kind)}
+    saved, wanted = defaults | _flat(state.config), _flat(json.loads(json.dumps(asdict(config))))
+    settings = [name for name in sorted(wanted) if name not in HARMLESS and saved[name] != wanted[name]]
+    found = {name: f"{name} was {saved[name]} and is {wanted[name]}" for name in settings}
+    parts = [
+        part for part in sorted(fingerprint) if state.fingerprint.get(part, fingerprint[part]) != fingerprint[part]
+    ]
+    return found | {part: f"the {part} of the run changed" for part in parts}
 
 
 def _optimizer_tensors(model: GPT, optimizer: Optimizers) -> dict[str, Tensor]:
