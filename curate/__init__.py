@@ -18,6 +18,8 @@ TYPE_CHECKING = False  # as in `typing`, whose import would be most of this one'
 if TYPE_CHECKING:
     from typing import Any
 
+    from curate.ablation.ablate import ablate
+    from curate.ablation.baselines import ngram_baselines
     from curate.api import (
         Run,
         check,
@@ -62,6 +64,7 @@ __all__ = [
     "Run",
     "Scrub",
     "__version__",
+    "ablate",
     "apply_classifier",
     "check",
     "convert_perplexity",
@@ -75,6 +78,7 @@ __all__ = [
     "generate",
     "import_model",
     "load",
+    "ngram_baselines",
     "plan",
     "reader",
     "recipes",
@@ -105,6 +109,7 @@ _HOMES = {
     "RecipePath": "curate.recipe_path",
     "Run": "curate.api",
     "Scrub": "curate.recipe",
+    "ablate": "curate.ablation.ablate",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
     "convert_perplexity": "curate.standalone.perplexity",
@@ -118,6 +123,7 @@ _HOMES = {
     "generate": "curate.api",
     "import_model": "curate.train_min.exchange",
     "load": "curate.recipe_file",
+    "ngram_baselines": "curate.ablation.baselines",
     "plan": "curate.api",
     "reader": "curate.readers.custom",
     "recipes": "curate.api",

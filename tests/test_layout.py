@@ -28,7 +28,7 @@ FLOORS = [
     [*ROOMS],
     ["steps"],
     ["pipeline"],
-    ["standalone", "forecast"],
+    ["standalone", "forecast", "ablation"],
     ["report"],
     ["api"],
     ["commands"],

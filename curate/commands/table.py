@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from curate.commands import (
+    ablate,
     check,
     classifier,
     completion,
@@ -65,6 +66,7 @@ COMMANDS = (
     perplexity,
     extractor,
     train,
+    ablate,
     generate,
     model,
     completion,

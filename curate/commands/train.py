@@ -62,19 +62,23 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             out=options.out,
             resume=not options.restart,
-        )
+        ),
+        options.run,
     )
     return 0
 
 
-def show_training(train: Callable[..., TrainResult]) -> None:
+def show_training(train: Callable[..., TrainResult], run: Path) -> None:
     """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
+    from curate.ablation.baselines import ngram_baselines
     from curate.report.terminal.training import scores_table, training_progress
+    from curate.train_min.checkpoint import read_state
 
     with training_progress(ERR) as report:
         result = train(report=report)
     if result.was_complete:
         warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
-    show(scores_table(result))
+    limit = read_state(result.checkpoint).config["last_evaluate_tokens"]
+    show(scores_table(result, ngram_baselines(run, max_tokens=limit)))
     say()
     say(f'Next: curate generate {result.checkpoint.parent} "The "')

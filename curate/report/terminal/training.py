@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from curate.train_min.train import StepReport, TrainResult
 
 LINE_SECONDS = 10.0
+ORDERS = {2: "bigram", 3: "trigram"}
 
 
 @contextmanager
@@ -61,16 +62,19 @@ def sentence(report: StepReport) -> str:
     return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s"
 
 
-def scores_table(result: TrainResult) -> Table:
-    """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
+def scores_table(result: TrainResult, ngrams: Mapping[int, Mapping[str, float]] | None = None) -> Table:
+    """Bits per byte by source, lower is better, beside n-grams of the same training tokens, by their order;
+    how much it is better than the best of them."""
     title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("source", "tokens", "loss, nats", "bits per byte", "unigram", "better by"):
+    baselines = dict(sorted((ngrams or {}).items()))
+    names = ["unigram", *(ORDERS.get(order, f"{order}-gram") for order in baselines)]
+    for name in ("source", "tokens", "loss", "bits per byte", *names, "better by"):
         add_column(table, name, is_text=name == "source")
     for score in result.scores:
-        gain = 1 - score.bits_per_byte / score.unigram_bits_per_byte
-        bits = (f"{score.bits_per_byte:.3f}", f"{score.unigram_bits_per_byte:.3f}", f"{gain:.0%}")
-        table.add_row(score.source, f"{score.tokens:,}", f"{score.loss:.3f}", *bits)
+        beside = [score.unigram_bits_per_byte, *(scores[score.source] for scores in baselines.values())]
+        figures = [f"{value:.3f}" for value in (score.loss, score.bits_per_byte, *beside)]
+        table.add_row(score.source, f"{score.tokens:,}", *figures, f"{1 - score.bits_per_byte / min(beside):.0%}")
     for source in result.unvalidated:
-        table.add_row(source, "no validation documents", *["-"] * 4)
+        table.add_row(source, "no validation documents", *["-"] * (len(names) + 3))
     return table
