@@ -80,8 +80,8 @@ class _Group(NamedTuple):
 def judge_arms(
     measured: Measured, seeds: int, *, groups: Mapping[str, Ints] | None = None, alpha: float = 0.05
 ) -> tuple[ArmVerdict, ...]:
-    """All arms beside the first one: on each source of MIN_UNITS units or more, on the mean over these, and on other
-    `groups` of passages.
+    """All arms beside the first one: on the mean over sources of MIN_UNITS units or more, of which there must be one, on
+    each of these where they are several, and on other `groups` of passages.
 
     `seeds` is how many all arms have; what the baseline has beyond is noise to measure. Of each of the three kinds the
     p are corrected together.
@@ -93,21 +93,19 @@ def judge_arms(
     draws = {
         name: _document_draws(measured, group, seeds, number) for number, (name, group) in enumerate(sources.items())
     }
-    kinds = [
-        [_compare(measured, ALL, sources, np.mean([*draws.values()], axis=0), arm, seeds) for arm in names[1:]]
-        if sources
-        else [],
-        [
-            _compare(measured, name, {name: group}, draws[name], arm, seeds)
-            for name, group in sources.items()
-            for arm in names[1:]
-        ],
-        [
-            _compare(measured, name, {name: group}, _document_draws(measured, group, seeds, -1), arm, seeds)
-            for name, group in others.items()
-            for arm in names[1:]
-        ],
+    overall = [_compare(measured, ALL, sources, np.mean([*draws.values()], axis=0), arm, seeds) for arm in names[1:]]
+    by_source = [
+        _compare(measured, name, {name: group}, draws[name], arm, seeds)
+        for name, group in sources.items()
+        for arm in names[1:]
+        if len(sources) > 1
     ]
+    besides = [
+        _compare(measured, name, {name: group}, _document_draws(measured, group, seeds, -1), arm, seeds)
+        for name, group in others.items()
+        for arm in names[1:]
+    ]
+    kinds = (overall, by_source, besides)
     return tuple(verdict for kind in kinds for verdict in _corrected(kind, alpha))
 
 
