@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
+    from curate.standalone.evaluate import evaluate
     from curate.standalone.export import export
     from curate.standalone.extractor import train_extractor
     from curate.standalone.perplexity import convert_perplexity, score_perplexity, train_perplexity
@@ -71,6 +72,7 @@ __all__ = [
     "decontaminate_files",
     "dedup_files",
     "dedup_texts",
+    "evaluate",
     "evaluate_classifier",
     "export",
     "export_model",
@@ -116,6 +118,7 @@ _HOMES = {
     "decontaminate_files": "curate.standalone.decontaminate",
     "dedup_files": "curate.standalone.dedup",
     "dedup_texts": "curate.standalone.dedup",
+    "evaluate": "curate.standalone.evaluate",
     "evaluate_classifier": "curate.standalone.classifier",
     "export": "curate.standalone.export",
     "export_model": "curate.train_min.exchange",

@@ -80,8 +80,8 @@ class _Group(NamedTuple):
 def judge_arms(
     measured: Measured, seeds: int, *, groups: Mapping[str, Ints] | None = None, alpha: float = 0.05
 ) -> tuple[ArmVerdict, ...]:
-    """All arms beside the first one: on the mean over sources of MIN_UNITS units or more, of which there must be one, on
-    each of these where they are several, and on other `groups` of passages.
+    """All arms beside the first one: on the mean over sources of MIN_UNITS units or more (there must be one), on each
+    of these where they are several, and on other `groups` of passages.
 
     `seeds` is how many all arms have; what the baseline has beyond is noise to measure. Of each of the three kinds the
     p are corrected together.
