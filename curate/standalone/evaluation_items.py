@@ -41,7 +41,7 @@ def read_items(path: str | Path, kind: Kind, *, limit: int | None = None) -> lis
     """The items of a JSON Lines file (`.gz`), or of all of them in a `.zip`; the first `limit` of each file.
 
     Pairs have `sentence_good` and `sentence_bad`, as BLiMP has them (Warstadt et al. 2020), or `good` and `bad`, and
-    may have a `UID` or `subset`, else the file is one; choices `ctx`, `endings`, `label`, as HellaSwag has them (Zellers
+    may have a `UID` or `subset`, else the file is one; choices `ctx`, `endings`, `label`, as HellaSwag has (Zellers
     et al. 2019); LAMBADA (Paperno et al. 2016) `text`.
 
     Raises:
@@ -61,7 +61,8 @@ def _files(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
-                for name in sorted(name for name in archive.namelist() if name.endswith(".jsonl")):
+                lines = (name for name in archive.namelist() if name.endswith(".jsonl"))
+                for name in sorted(name for name in lines if not Path(name).name.startswith(".")):
                     yield Path(name).stem, archive.read(name)
         else:
             content = path.read_bytes()
