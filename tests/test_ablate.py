@@ -20,7 +20,7 @@ from curate.ablation.arms import Budget, open_arms, share_out
 from curate.ablation.baselines import ngram_baselines
 from curate.ablation.held_out import hold_out
 from curate.ablation.ngrams import train_ngrams
-from curate.ablation.verdict import ALL, Measured, judge_arms
+from curate.ablation.verdict import ALL, PassageNats, judge_arms
 from curate.errors import UsageError
 from curate.tokenize.encode import cut_text, load_tokenizer, token_bytes_file, vocabulary_of
 from curate.tokenize.mix import Held, MixtureRecord, mixture_json, plan_mixture
@@ -212,14 +212,14 @@ def test_a_bigram_costs_less_than_a_unigram_and_more_than_a_trigram(runs: dict[s
     assert found[1]["topics"] > found[2]["topics"] > found[3]["topics"] > 1
 
 
-def measured(differences: np.ndarray, spread: float, seeds: int = 3, documents: int = 40) -> Measured:
+def measured(differences: np.ndarray, spread: float, seeds: int = 3, documents: int = 40) -> PassageNats:
     """An arm that differs by some nats a document from the baseline, both with noise of their seeds, 100 bytes each."""
     generator = np.random.default_rng(11)
     base = generator.normal(100, 10, documents)
     noise = generator.normal(0, spread, 3 * seeds)[:, None]
     nats = {"a": base + noise[: 2 * seeds], "b": base + differences + noise[2 * seeds :]}
     names = [f"d{number}" for number in range(documents)]
-    return Measured(np.full(documents, 100), ["web"] * documents, names, nats)
+    return PassageNats(np.full(documents, 100), ["web"] * documents, names, nats)
 
 
 def test_the_interval_without_noise_of_seeds_is_that_of_a_t_test_over_documents() -> None:

@@ -20,11 +20,11 @@ import numpy as np
 from curate.ablation.answer import Ablation, ArmSummary
 from curate.ablation.arms import Arm, Budget, open_arms, share_out
 from curate.ablation.held_out import BYTES_PER_SOURCE, HeldOutPassages, hold_out
-from curate.ablation.judges import Tier, Trial, check_tier, default_tokens, judge
+from curate.ablation.judges import ArmTrial, Tier, check_tier, default_tokens, judge
 from curate.ablation.plot import draw_plot
 from curate.ablation.verdict import (
     ArmVerdict,
-    Measured,
+    PassageNats,
     bits_by_seed,
     judge_arms,
     seed_spread,
@@ -114,29 +114,29 @@ def _check(tier: Tier, seeds: int, tokens: int | None, held_out_bytes: int, alph
     check_tier(tier)
 
 
-def _trials(arms: Sequence[Arm], budget: Budget, folder: Path, seeds: int, seed: int) -> list[Trial]:
+def _trials(arms: Sequence[Arm], budget: Budget, folder: Path, seeds: int, seed: int) -> list[ArmTrial]:
     """Seed by seed, so that a comparison that is interrupted has whole pairs; the baseline's further seeds at last."""
     paired = [(number, at) for at in range(seeds) for number in range(len(arms))]
     again = [(0, at) for at in range(seeds, 2 * seeds)]
     return [
-        Trial(arms[number], seed + at, budget.tokens[number], folder / arms[number].name / f"seed-{seed + at}")
+        ArmTrial(arms[number], seed + at, budget.tokens[number], folder / arms[number].name / f"seed-{seed + at}")
         for number, at in paired + again
     ]
 
 
 def _measure(
-    trials: Sequence[Trial],
+    trials: Sequence[ArmTrial],
     tier: Tier,
     passages: HeldOutPassages,
     report: Callable[[TrialProgress], None] | None,
-) -> Measured:
+) -> PassageNats:
     nats: dict[str, list[Any]] = {}
     for number, trial in enumerate(trials, 1):
         tell = _teller(report, trial, number, len(trials))
         nats.setdefault(trial.arm.name, []).append(judge(trial, tier, passages, tell))
         tell(None)
     rows = passages.rows
-    return Measured(
+    return PassageNats(
         bytes=rows["text"].str.len_bytes().cast(int).to_numpy(),
         source=rows["source"].to_list(),
         document=rows["document"].to_list(),
@@ -145,7 +145,7 @@ def _measure(
 
 
 def _teller(
-    report: Callable[[TrialProgress], None] | None, trial: Trial, number: int, trials: int
+    report: Callable[[TrialProgress], None] | None, trial: ArmTrial, number: int, trials: int
 ) -> Callable[[StepReport | None], None]:
     def tell(step: StepReport | None) -> None:
         if report is not None:
@@ -155,7 +155,7 @@ def _teller(
 
 
 def _answer(
-    measured: Measured,
+    measured: PassageNats,
     arms: Sequence[Arm],
     budget: Budget,
     passages: HeldOutPassages,
@@ -198,20 +198,20 @@ def _owned(passages: HeldOutPassages, arms: Sequence[Arm]) -> dict[str, Any]:
     return {f"held out by {name} alone": np.array(found, dtype=np.int64) for name, found in rows.items() if found}
 
 
-def _repeated(measured: Measured, seeds: int) -> Measured:
+def _repeated(measured: PassageNats, seeds: int) -> PassageNats:
     """The baseline beside itself under its further seeds."""
     name, nats = next(iter(measured.nats.items()))
     return measured._replace(nats={name: nats[:seeds], f"{name}, {AGAIN}": nats[seeds:]})
 
 
-def _summary(arm: Arm, tokens: int, measured: Measured, seeds: int) -> ArmSummary:
+def _summary(arm: Arm, tokens: int, measured: PassageNats, seeds: int) -> ArmSummary:
     bits = bits_by_seed(measured, arm.name, [*source_rows(measured).values()])[:seeds]
     spread = float(bits.std(ddof=1)) if len(bits) > 1 else None
     return ArmSummary(arm.name, str(arm.data.run), tokens, tokens / arm.held_tokens, float(bits.mean()), spread)
 
 
 def _notes(
-    measured: Measured, verdicts: Sequence[ArmVerdict], again: Sequence[ArmVerdict], arms: Sequence[Arm]
+    measured: PassageNats, verdicts: Sequence[ArmVerdict], again: Sequence[ArmVerdict], arms: Sequence[Arm]
 ) -> tuple[str, ...]:
     notes = [f"{name} has too few passages to be judged by itself" for name in small_sources(measured)]
     notes += [

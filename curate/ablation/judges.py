@@ -39,7 +39,7 @@ SCORES = "held_out.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ArmTrial:
     """What is trained: one arm under one seed, on so many tokens."""
 
     arm: Arm
@@ -91,7 +91,7 @@ def default_tokens(tier: Tier, arms: Sequence[Arm]) -> int:
 
 
 def judge(
-    trial: Trial, tier: Tier, held_out: HeldOutPassages, report: Callable[[StepReport], None] | None = None
+    trial: ArmTrial, tier: Tier, held_out: HeldOutPassages, report: Callable[[StepReport], None] | None = None
 ) -> Floats:
     """What each passage costs the model of a trial, in nats, float64[passages]; the model is trained where it is not.
 
@@ -116,7 +116,7 @@ def _encode(arm: Arm, texts: list[str]) -> list[Ints]:
     return [ids[first:last].astype(np.int64) for first, last in pairwise(bounds.tolist())]
 
 
-def _by_ngrams(trial: Trial, tier: Tier, passages: Sequence[Ints]) -> Floats:
+def _by_ngrams(trial: ArmTrial, tier: Tier, passages: Sequence[Ints]) -> Floats:
     vocabulary = trial.arm.data.record.vocabulary
     order = tier.settings.get("order", BYTE_ORDER if vocabulary.size <= FEW_IDS else TOKEN_ORDER)
     rows = drawn_rows(trial.arm.data, tokens=trial.tokens, seed=trial.seed)
@@ -124,7 +124,9 @@ def _by_ngrams(trial: Trial, tier: Tier, passages: Sequence[Ints]) -> Floats:
     return np.array([model.token_nats(tokens, vocabulary.end_of_text).sum() for tokens in passages])
 
 
-def _by_gpt(trial: Trial, tier: Tier, passages: Sequence[Ints], report: Callable[[StepReport], None] | None) -> Floats:
+def _by_gpt(
+    trial: ArmTrial, tier: Tier, passages: Sequence[Ints], report: Callable[[StepReport], None] | None
+) -> Floats:
     from curate.train_min.checkpoint import load_model
     from curate.train_min.sequences import document_sequence, sequence_nats
     from curate.train_min.train import pick_device, train
@@ -154,7 +156,7 @@ def _config(tier: Tier, arm: Arm) -> Any:
     return configure(tier.name, vocab_size=arm.data.record.vocabulary.size, settings=tier.settings)
 
 
-def _key(trial: Trial, tier: Tier, held_out: HeldOutPassages) -> str:
+def _key(trial: ArmTrial, tier: Tier, held_out: HeldOutPassages) -> str:
     """Of all that decides the nats, besides this program."""
     said = [trial.arm.data.fingerprint(), trial.seed, trial.tokens, tier.name, dict(tier.settings), held_out.digest]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -33,7 +33,7 @@ DRAWS_AT_ONCE = 500
 COVERAGE = 0.95
 
 
-class Measured(NamedTuple):
+class PassageNats(NamedTuple):
     """By passage: UTF-8 `bytes` int64[n], `source` and `document` as text; `nats` float64[seeds, n] by arm, of which
     the first one is the baseline and may have more seeds than the others, behind those that all have."""
 
@@ -78,7 +78,7 @@ class _Group(NamedTuple):
 
 
 def judge_arms(
-    measured: Measured, seeds: int, *, groups: Mapping[str, Ints] | None = None, alpha: float = 0.05
+    measured: PassageNats, seeds: int, *, groups: Mapping[str, Ints] | None = None, alpha: float = 0.05
 ) -> tuple[ArmVerdict, ...]:
     """All arms beside the first one: on the mean over sources of MIN_UNITS units or more (there must be one), on each
     of these where they are several, and on other `groups` of passages.
@@ -109,31 +109,31 @@ def judge_arms(
     return tuple(verdict for kind in kinds for verdict in _corrected(kind, alpha))
 
 
-def small_sources(measured: Measured) -> tuple[str, ...]:
+def small_sources(measured: PassageNats) -> tuple[str, ...]:
     """Those with too few passages to be judged."""
     kept = _sources(measured)
     return tuple(name for name in dict.fromkeys(measured.source) if name not in kept)
 
 
-def bits_by_seed(measured: Measured, arm: str, groups: Sequence[Ints]) -> Floats:
+def bits_by_seed(measured: PassageNats, arm: str, groups: Sequence[Ints]) -> Floats:
     """Bits per byte of each training of an arm, float64[seeds]: the mean over groups of passages."""
     nats = measured.nats[arm]
     parts = [nats[:, rows].sum(axis=1) / measured.bytes[rows].sum() / math.log(2) for rows in groups]
     return np.asarray(np.mean(parts, axis=0))
 
 
-def source_rows(measured: Measured) -> dict[str, Ints]:
+def source_rows(measured: PassageNats) -> dict[str, Ints]:
     """The passages of each source that is judged."""
     return {name: group.rows for name, group in _sources(measured).items()}
 
 
-def _sources(measured: Measured) -> dict[str, _Group]:
+def _sources(measured: PassageNats) -> dict[str, _Group]:
     names = np.array(measured.source)
     groups = {name: _group(measured, np.flatnonzero(names == name)) for name in dict.fromkeys(measured.source)}
     return {name: group for name, group in groups.items() if group.units >= MIN_UNITS}
 
 
-def _group(measured: Measured, rows: Ints) -> _Group:
+def _group(measured: PassageNats, rows: Ints) -> _Group:
     """Drawn by documents, whose passages belong together, unless that would be too few."""
     names = np.array(measured.document)[rows]
     unit = np.unique(names, return_inverse=True)[1]
@@ -142,7 +142,7 @@ def _group(measured: Measured, rows: Ints) -> _Group:
     return _Group(rows, unit.astype(np.int64), "documents") if len(rows) else _Group(rows, np.full(1, -1), "documents")
 
 
-def _document_draws(measured: Measured, group: _Group, seeds: int, number: int) -> Floats:
+def _document_draws(measured: PassageNats, group: _Group, seeds: int, number: int) -> Floats:
     """Differences of all arms but the first to it in bits per byte, units drawn with replacement: [DRAWS, arms - 1]."""
     differences = [
         _mean_nats(measured, arm, seeds) - _mean_nats(measured, _first(measured), seeds) for arm in _rest(measured)
@@ -158,7 +158,7 @@ def _document_draws(measured: Measured, group: _Group, seeds: int, number: int) 
 
 
 def _compare(
-    measured: Measured, name: str, groups: Mapping[str, _Group], draws: Floats, arm: str, seeds: int
+    measured: PassageNats, name: str, groups: Mapping[str, _Group], draws: Floats, arm: str, seeds: int
 ) -> ArmVerdict:
     rows = [group.rows for group in groups.values()]
     baseline, own = (bits_by_seed(measured, each, rows)[:seeds] for each in (_first(measured), arm))
@@ -187,7 +187,7 @@ def _compare(
     )
 
 
-def _seed_noise(measured: Measured, rows: Sequence[Ints], seeds: int, at: int) -> Floats:
+def _seed_noise(measured: PassageNats, rows: Sequence[Ints], seeds: int, at: int) -> Floats:
     """Draws of what the mean over seeds is off by: t times the standard error of a difference of two such means."""
     spread, freedom = seed_spread(measured, rows)
     if freedom == 0 or spread == 0:
@@ -196,7 +196,7 @@ def _seed_noise(measured: Measured, rows: Sequence[Ints], seeds: int, at: int) -
     return generator.standard_t(freedom, DRAWS) * spread * math.sqrt(2 / seeds)
 
 
-def seed_spread(measured: Measured, rows: Sequence[Ints]) -> tuple[float, int]:
+def seed_spread(measured: PassageNats, rows: Sequence[Ints]) -> tuple[float, int]:
     """The standard deviation of bits per byte between trainings of one arm, pooled over all, and its degrees of
     freedom."""
     found = [bits_by_seed(measured, arm, rows) for arm in measured.nats]
@@ -218,13 +218,13 @@ def _corrected(verdicts: Sequence[ArmVerdict], alpha: float) -> list[ArmVerdict]
     return corrected
 
 
-def _mean_nats(measured: Measured, arm: str, seeds: int) -> Floats:
+def _mean_nats(measured: PassageNats, arm: str, seeds: int) -> Floats:
     return np.asarray(measured.nats[arm][:seeds].mean(axis=0))
 
 
-def _first(measured: Measured) -> str:
+def _first(measured: PassageNats) -> str:
     return next(iter(measured.nats))
 
 
-def _rest(measured: Measured) -> list[str]:
+def _rest(measured: PassageNats) -> list[str]:
     return list(measured.nats)[1:]
