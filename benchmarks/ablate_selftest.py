@@ -33,7 +33,6 @@ from curate.tokenize.encode import cut_text
 
 DOCUMENT = 2000
 """Characters."""
-HELD_OUT = 80
 VOCABULARY = 2048
 ASKED_P = 0.01
 MENU = "Home | News | Products | Support | Contact us | Log in | Sign up | Cart (0) | Search this site"
@@ -63,6 +62,7 @@ def main() -> None:
     parser.add_argument("--tier", default="ngram")
     parser.add_argument("--tokens", type=int, help="training tokens of each arm (default: the tier's)")
     parser.add_argument("--documents", type=int, default=1000, help="training documents of each arm (default: 1000)")
+    parser.add_argument("--held-out", type=int, default=80, help="documents that are asked about (default: 80)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=20, help="of equal data (default: 20)")
     parser.add_argument("--threads", type=int)
@@ -73,7 +73,7 @@ def main() -> None:
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
-    runs = make_runs(options.data, work, options.documents)
+    runs = make_runs(options.data, work, options.documents, options.held_out)
     if not options.skip_damage:
         damage(options, work, runs)
     if not options.skip_equal:
@@ -125,13 +125,13 @@ def compare(options: argparse.Namespace, out: Path, arms: Sequence[Path], work: 
     )
 
 
-def make_runs(data: Path, work: Path, documents: int) -> dict[str, Path]:
+def make_runs(data: Path, work: Path, documents: int, asked: int) -> dict[str, Path]:
     """One run for each arm; the held-out texts are of other speeches than the training texts."""
     if not (work / "books").exists():
         with tarfile.open(data / "books.tar.gz") as archive:
             archive.extractall(work, filter="data")
     speeches = [path.read_text(encoding="utf-8") for path in sorted((work / "books" / "sotu").glob("*.txt"))]
-    held_out = pieces(speeches[::5])[:HELD_OUT]
+    held_out = pieces(speeches[::5])[:asked]
     train = pieces([text for number, text in enumerate(speeches) if number % 5])[:documents]
     pl.DataFrame({"text": held_out}).write_parquet(work / "held_out.parquet")
     german = pieces(read_books(work, ["*.de.epub", "developers-reference-de*.epub"]))
