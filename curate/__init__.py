@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from curate.ablation.ablate import ablate
     from curate.ablation.baselines import ngram_baselines
+    from curate.ablation.fit_mixture import fit_mixture
+    from curate.ablation.mixture_runs import mixture_runs
     from curate.api import (
         Run,
         check,
@@ -77,9 +79,11 @@ __all__ = [
     "export",
     "export_model",
     "filter",
+    "fit_mixture",
     "generate",
     "import_model",
     "load",
+    "mixture_runs",
     "ngram_baselines",
     "plan",
     "reader",
@@ -123,9 +127,11 @@ _HOMES = {
     "export": "curate.standalone.export",
     "export_model": "curate.train_min.exchange",
     "filter": "curate.filters.custom",
+    "fit_mixture": "curate.ablation.fit_mixture",
     "generate": "curate.api",
     "import_model": "curate.train_min.exchange",
     "load": "curate.recipe_file",
+    "mixture_runs": "curate.ablation.mixture_runs",
     "ngram_baselines": "curate.ablation.baselines",
     "plan": "curate.api",
     "reader": "curate.readers.custom",

@@ -18,7 +18,9 @@ from scipy import stats
 from curate.ablation.ablate import ablate
 from curate.ablation.arms import Budget, open_arms, share_out
 from curate.ablation.baselines import ngram_baselines
+from curate.ablation.fit_mixture import fit_mixture
 from curate.ablation.held_out import hold_out
+from curate.ablation.mixture_runs import mixture_runs
 from curate.ablation.ngrams import train_ngrams
 from curate.ablation.verdict import ALL, PassageNats, judge_arms
 from curate.errors import UsageError
@@ -160,6 +162,25 @@ def test_arms_of_two_tokenizers_get_equal_bytes(runs: dict[str, Path]) -> None:
     record = replace(second.data.record, vocabulary=vocabulary)
     coarse = replace(second.data, record=record, token_bytes=2 * second.data.token_bytes)
     assert share_out([first, replace(second, data=coarse)], 1000) == Budget("bytes", (1000, 500))
+
+
+def test_small_runs_over_mixtures_are_trained_once(tmp_path: Path) -> None:
+    """Two sources: prose, and noise that only costs; so prose is what is recommended."""
+    letters = np.random.default_rng(4).integers(97, 123, (40, 1500)).astype(np.uint8)
+    noise = [bytes(row).decode() for row in letters]
+    run = write_run(tmp_path / "run", {"prose": (TOPICS[:60], TOPICS[90:110]), "noise": (noise, [])})
+    table = mixture_runs(run, out=tmp_path / "out", count=8, tokens=40_000)
+    found = fit_mixture(table, parameters=0)
+    assert found.runs == 8
+    prose = next(row for row in found.weights if row.source == "prose")
+    assert prose.weight > prose.mean
+    assert not found.is_flat
+    times = [path.stat().st_mtime_ns for path in sorted((tmp_path / "out").glob("*/training/held_out.json"))]
+    mixture_runs(run, out=tmp_path / "out", count=8, tokens=40_000)
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "out").glob("*/training/held_out.json"))] == times
+    one = write_run(tmp_path / "one", {"prose": (TOPICS[:10], TOPICS[90:95])})
+    with pytest.raises(UsageError, match="draws from one source"):
+        mixture_runs(one, out=tmp_path / "none")
 
 
 @pytest.mark.parametrize(

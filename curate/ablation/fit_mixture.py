@@ -60,8 +60,8 @@ class SourceWeight:
 
 @dataclass(frozen=True, slots=True)
 class MixtureFit:
-    """`law` foretold runs that it had not seen with an error of `left_out_error`, a share of the loss, where the mean of
-    the other runs had `mean_error`. `gain` is by how much of its loss the recommended mixture is better than the
+    """`law` foretold runs that it had not seen with an error of `left_out_error`, a share of the loss, where the mean
+    of the other runs had `mean_error`. `gain` is by how much of its loss the recommended mixture is better than the
     mean one, with an interval; `is_flat` where that is not above 0, or the law foretells no better than a mean."""
 
     law: Law
