@@ -121,6 +121,23 @@ def test_a_small_model_tells_them_apart_too(runs: dict[str, Path], tmp_path: Pat
     assert found.arms[0].tokens == 40 * 16 * 64
 
 
+def test_documents_of_the_validation_part_are_scored_one_by_one(runs: dict[str, Path]) -> None:
+    torch = pytest.importorskip("torch", reason="training needs the extra `train`")
+    from curate.train_min.config import ModelConfig
+    from curate.train_min.loader import open_tokens
+    from curate.train_min.model import GPT
+    from curate.train_min.sequences import evaluate_documents
+
+    config = ModelConfig(layers=1, width=16, heads=1, context=64, tied=True, vocab_size=257)
+    model, data = GPT(config, generator=torch.Generator().manual_seed(1)), open_tokens(runs["clean"])
+    [scores] = evaluate_documents(model, data)
+    texts = [text.encode() for text in TOPICS[90:110]]
+    assert scores.bytes.tolist() == scores.tokens.tolist() == [*map(len, texts)]
+    assert scores.bits_per_byte == pytest.approx(8, abs=0.2)  # a model that knows nothing yet
+    [first] = evaluate_documents(model, data, max_documents=3)
+    assert np.allclose(first.nats, scores.nats[:3])
+
+
 def test_what_training_data_holds_is_no_held_out_text(tmp_path: Path) -> None:
     copied = TOPICS[100].replace("the", "the very", 2)  # near, not equal
     a = write_run(tmp_path / "a", {"topics": (TOPICS[:40], TOPICS[90:105])})

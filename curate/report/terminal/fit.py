@@ -26,6 +26,6 @@ def fit_lines(found: MixtureFit) -> list[str]:
     error = f"Left-out runs are foretold to {own} of their loss (by the mean of the others: {mean})."
     gain = f"{found.gain:.2%} less loss than the mean mixture ({found.gain_low:.2%} … {found.gain_high:.2%})"
     if found.is_flat:
-        return [error, f"Flat: {gain} cannot be told from none. Any of these mixtures will do."]
+        return [error, f"Flat: {gain} is no more than what the law errs by, or than none."]
     weights = ",".join(f"{row.source}={row.weight:.3f}" for row in found.weights)
     return [error, f"Best within what was tried: {gain}.", "", f"Next: curate mix RUN --set 'weights={{{weights}}}'"]
