@@ -77,8 +77,8 @@ def ablate(
     each source count. Lower is better throughout.
 
     Raises:
-        UsageError: fewer than two runs, one without tokens, no text that is held out from all, an unknown tier or
-            setting, or PyTorch is not installed and the tier needs it.
+        UsageError: fewer than two runs, one without tokens, no text that is held out from all, or an unknown tier
+            or setting.
         RunConflict: `out` holds trainings of other tokens or settings.
         Interrupted: by a signal, after saving; the same call goes on from there.
     """
@@ -107,10 +107,6 @@ def _check(tier: Tier, seeds: int, tokens: int | None, held_out_bytes: int, alph
             raise UsageError(f"{name} is {value}; it must be at least 1")
     if not 0 < alpha < 1:
         raise UsageError(f"alpha is {alpha}; a chance of error lies between 0 and 1")
-    if not tier.is_ngram:
-        from curate.pipeline.check import require_torch
-
-        require_torch()
     check_tier(tier)
 
 

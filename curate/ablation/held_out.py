@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import xxhash
 
 from curate.ablation.arms import Arm, run_tokenizer
 from curate.decontaminate.ngrams import hash_ngrams
@@ -178,9 +179,11 @@ def _passages(source: str, document: str, text: str, owner: str | None) -> list[
 
 def _first_bytes(rows: pl.DataFrame, max_bytes: int) -> pl.DataFrame:
     """Whole documents by a hash of their first text, up to so many bytes of each source, the first one in any case."""
-    first = pl.col("text").first().over("source", "document")
-    mixed = rows.with_columns(first.hash(seed=17).alias("order"), pl.col("text").str.len_bytes().alias("bytes")).sort(
-        "source", "order", maintain_order=True
-    )
+    documents = rows.group_by("source", "document", maintain_order=True).agg(pl.col("text").first().alias("first"))
+    order = [xxhash.xxh3_64_intdigest(text.encode()) for text in documents["first"]]
+    documents = documents.with_columns(pl.Series("order", order, dtype=pl.UInt64)).drop("first")
+    size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("bytes")
+    mixed = rows.with_columns(size).join(documents, on=["source", "document"], maintain_order="left")
+    mixed = mixed.sort("source", "order", maintain_order=True)
     before = (pl.col("bytes").cum_sum() - pl.col("bytes")).over("source")
     return mixed.filter(before < max_bytes).drop("order", "bytes")

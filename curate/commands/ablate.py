@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "say which of several runs has the better training data, by training a small model on each",
         run,
         about="The first run is the baseline. A comparison that was interrupted goes on where it was; what is finished "
-        "is not done again. docs/ablate.md says more. All tiers but ngram need PyTorch: "
+        "is not done again. docs/ablate.md says more. It needs PyTorch: "
         'pip install "curate-corpus[train]"; the picture needs "curate-corpus[plot]".',
         examples=[
             "curate ablate runs/raw runs/curated --tier ngram",
@@ -52,6 +52,9 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from curate.pipeline.check import require_torch
+
+    require_torch()
     from curate.ablation.ablate import ablate
     from curate.report.terminal.ablation import ablation_progress, arms_table, sentences, verdicts_table
 

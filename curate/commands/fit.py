@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """A table alone needs no PyTorch; a run's tokens are opened by the trainer."""
     from curate.ablation.fit_mixture import fit_mixture
     from curate.report.terminal.fit import fit_lines, fit_table
 
@@ -61,6 +62,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> Path:
+    from curate.pipeline.check import require_torch
+
+    require_torch()
     from curate.ablation.mixture_runs import mixture_runs
 
     return mixture_runs(
