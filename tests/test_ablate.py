@@ -250,6 +250,22 @@ def test_a_bigram_costs_less_than_a_unigram_and_more_than_a_trigram(runs: dict[s
     assert found[1]["topics"] > found[2]["topics"] > found[3]["topics"] > 1
 
 
+def test_a_trained_model_stands_beside_the_best_of_its_n_grams() -> None:
+    pytest.importorskip("torch", reason="training needs the extra `train`")
+    from curate.report.terminal.training import scores_table
+    from curate.train_min.evaluate import SourceScore
+    from curate.train_min.train import TrainResult
+
+    score = SourceScore("web", 100, 300, 3.0, 1.8, 3.0)
+    result = TrainResult(Path("c"), 200, 900_000, (score,), ("code",), False)
+    table = scores_table(result, {3: {"web": 2.0}, 2: {"web": 2.2}})
+    columns = {str(column.header): [*column.cells] for column in table.columns}
+    assert [*columns][3:] == ["bits per byte", "unigram", "bigram", "trigram", "better by"]
+    assert columns["better by"] == ["10%", "-"]
+    assert columns["trigram"] == ["2.000", "-"]
+    assert [*scores_table(result).columns[-1].cells] == ["40%", "-"]
+
+
 def measured(differences: np.ndarray, spread: float, seeds: int = 3, documents: int = 40) -> PassageNats:
     """An arm that differs by some nats a document from the baseline, both with noise of their seeds, 100 bytes each."""
     generator = np.random.default_rng(11)
