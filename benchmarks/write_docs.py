@@ -105,6 +105,13 @@ BENCHMARKS = {
         "DATA",
         "The shipped models and the word lists: held-out labels, false alarms on prose, HateCheck by functionality.",
     ),
+    "ablate": Benchmark(
+        "Runs judged by training on them",
+        "ablate_selftest.py",
+        "DATA --tier ngram",
+        "`curate ablate` on data of which one knows the answer: damage has to lose at p < .01, equal data must not be "
+        "told apart.",
+    ),
     "plan_scale": Benchmark(
         "A plan of 700,000 splits",
         "plan_scale.py",

@@ -18,6 +18,10 @@ TYPE_CHECKING = False  # as in `typing`, whose import would be most of this one'
 if TYPE_CHECKING:
     from typing import Any
 
+    from curate.ablation.ablate import ablate
+    from curate.ablation.baselines import ngram_baselines
+    from curate.ablation.fit_mixture import fit_mixture
+    from curate.ablation.mixture_runs import mixture_runs
     from curate.api import (
         Run,
         check,
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
     from curate.standalone.decontaminate import decontaminate_files
     from curate.standalone.dedup import dedup_files, dedup_texts
+    from curate.standalone.evaluate import evaluate
     from curate.standalone.export import export
     from curate.standalone.extractor import train_extractor
     from curate.standalone.perplexity import convert_perplexity, score_perplexity, train_perplexity
@@ -62,19 +67,24 @@ __all__ = [
     "Run",
     "Scrub",
     "__version__",
+    "ablate",
     "apply_classifier",
     "check",
     "convert_perplexity",
     "decontaminate_files",
     "dedup_files",
     "dedup_texts",
+    "evaluate",
     "evaluate_classifier",
     "export",
     "export_model",
     "filter",
+    "fit_mixture",
     "generate",
     "import_model",
     "load",
+    "mixture_runs",
+    "ngram_baselines",
     "plan",
     "reader",
     "recipes",
@@ -105,19 +115,24 @@ _HOMES = {
     "RecipePath": "curate.recipe_path",
     "Run": "curate.api",
     "Scrub": "curate.recipe",
+    "ablate": "curate.ablation.ablate",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
     "convert_perplexity": "curate.standalone.perplexity",
     "decontaminate_files": "curate.standalone.decontaminate",
     "dedup_files": "curate.standalone.dedup",
     "dedup_texts": "curate.standalone.dedup",
+    "evaluate": "curate.standalone.evaluate",
     "evaluate_classifier": "curate.standalone.classifier",
     "export": "curate.standalone.export",
     "export_model": "curate.train_min.exchange",
     "filter": "curate.filters.custom",
+    "fit_mixture": "curate.ablation.fit_mixture",
     "generate": "curate.api",
     "import_model": "curate.train_min.exchange",
     "load": "curate.recipe_file",
+    "mixture_runs": "curate.ablation.mixture_runs",
+    "ngram_baselines": "curate.ablation.baselines",
     "plan": "curate.api",
     "reader": "curate.readers.custom",
     "recipes": "curate.api",

@@ -43,6 +43,7 @@ PYTHON = {
     "retune": "Run.retune",
     "tokens": "Run.tokens",
     "mix": "Run.mix",
+    "fit": "fit_mixture",
     "model": "export_model",
     "tokenize": "tokenize_files",
     "fertility": "Run.fertility",

@@ -20,7 +20,7 @@ def commands(document: str) -> list[str]:
     return [line for line in lines if line.startswith("curate ")]
 
 
-@pytest.mark.parametrize("document", ["subset.md", "classifier.md", "export.md", "perplexity.md"])
+@pytest.mark.parametrize("document", ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md"])
 def test_every_command_of_a_document_is_understood(
     document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ FLOORS = [
     [*ROOMS],
     ["steps"],
     ["pipeline"],
-    ["standalone", "forecast"],
+    ["standalone", "forecast", "ablation"],
     ["report"],
     ["api"],
     ["commands"],

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         warn(f"{made.folder} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
     if options.train:
-        show_training(partial(train, made))
+        show_training(partial(train, made), made.folder)
     elif not options.json and made.mixture["mixture"]["tokens"]:
         say()
         say(f"Next: curate train {made.folder}")

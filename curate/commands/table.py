@@ -10,14 +10,17 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from curate.commands import (
+    ablate,
     check,
     classifier,
     completion,
     decontaminate,
     dedup,
+    evaluate,
     export,
     extractor,
     fertility,
+    fit,
     generate,
     mix,
     model,
@@ -65,6 +68,9 @@ COMMANDS = (
     perplexity,
     extractor,
     train,
+    ablate,
+    fit,
+    evaluate,
     generate,
     model,
     completion,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,19 +67,21 @@ def run(options: argparse.Namespace) -> int:
             out=options.out,
             resume=not options.restart,
             fork=options.fork,
-        )
+        ),
+        options.run,
     )
     return 0
 
 
-def show_training(train: Callable[..., TrainResult]) -> None:
+def show_training(train: Callable[..., TrainResult], run: Path) -> None:
     """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
-    from curate.report.terminal.training import scores_lines, scores_table, training_progress
     from curate.train_min.spread import is_first_process
 
     if not is_first_process():
         train(report=None)  # the first of them tells
         return
+    from curate.report.terminal.training import scores_lines, scores_table, training_progress
+
     with training_progress(ERR) as report:
         result = train(report=report)
     if result.was_complete:
@@ -88,6 +90,14 @@ def show_training(train: Callable[..., TrainResult]) -> None:
         for line in scores_lines(result):
             say(line)
     else:
-        show(scores_table(result))
+        show(scores_table(result, _ngrams(result, run)))
     say()
     say(f'Next: curate generate {result.checkpoint.parent} "The "')
+
+
+def _ngrams(result: TrainResult, run: Path) -> Mapping[int, Mapping[str, float]]:
+    """What bigrams and trigrams make of the same validation tokens; where there is no more than torch, nobody asks."""
+    from curate.ablation.baselines import ngram_baselines
+    from curate.train_min.checkpoint import read_state
+
+    return ngram_baselines(run, max_tokens=read_state(result.checkpoint).config["last_evaluate_tokens"])

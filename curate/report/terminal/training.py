@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # a machine that only trains has no rich: lines do there
     from curate.train_min.train import TrainResult
 
 LINE_SECONDS = 10.0
-COLUMNS = ("source", "tokens", "loss, nats", "bits per byte", "unigram", "better by")
+COLUMNS = ("source", "tokens", "loss, nats", "bits per byte")
+ORDERS = {1: "unigram", 2: "bigram", 3: "trigram"}
 
 
 @contextmanager
@@ -73,24 +74,30 @@ def troubles(report: StepReport) -> Iterator[str]:
         yield f"step {trouble.step} {what}; the worst rows are of {'; '.join(trouble.documents)}"
 
 
-def scores_table(result: TrainResult) -> Table:
-    """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
+Ngrams = Mapping[int, Mapping[str, float]]
+"""Bits per byte of each source's validation tokens by n-grams of so many tokens."""
+
+
+def scores_table(result: TrainResult, ngrams: Ngrams | None = None) -> Table:
+    """Bits per byte by source, lower is better, beside n-grams of the same training tokens, by their order; and how
+    much it is better than the best of them."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from curate.report.terminal.columns import add_column
 
     table = Table(title=_title(result), title_justify="left", box=SIMPLE_HEAD)
-    for name in COLUMNS:
+    first, *rows = _rows(result, ngrams or {})
+    for name in first:
         add_column(table, name, is_text=name == "source")
-    for row in _rows(result):
+    for row in rows:
         table.add_row(*row)
     return table
 
 
 def scores_lines(result: TrainResult) -> Iterator[str]:
     """The same without rich."""
-    rows = [COLUMNS, *_rows(result)]
+    rows = [*_rows(result, {})]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield _title(result)
     for first, *rest in rows:
@@ -101,10 +108,13 @@ def _title(result: TrainResult) -> str:
     return f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
 
 
-def _rows(result: TrainResult) -> Iterator[tuple[str, ...]]:
+def _rows(result: TrainResult, ngrams: Ngrams) -> Iterator[tuple[str, ...]]:
+    """The names of the columns, then a row for each source."""
+    yield (*COLUMNS, *(ORDERS.get(order, f"{order}-gram") for order in (1, *sorted(ngrams))), "better by")
     for score in result.scores:
-        gain = 1 - score.bits_per_byte / score.unigram_bits_per_byte
-        bits = (f"{score.bits_per_byte:.3f}", f"{score.unigram_bits_per_byte:.3f}", f"{gain:.0%}")
-        yield (score.source, f"{score.tokens:,}", f"{score.loss:.3f}", *bits)
+        others = [score.unigram_bits_per_byte, *(ngrams[order][score.source] for order in sorted(ngrams))]
+        bits = [f"{each:.3f}" for each in (score.bits_per_byte, *others)]
+        gain = f"{1 - score.bits_per_byte / min(others):.0%}"
+        yield (score.source, f"{score.tokens:,}", f"{score.loss:.3f}", *bits, gain)
     for source in result.unvalidated:
-        yield (source, "no validation documents", *["-"] * 4)
+        yield (source, "no validation documents", *["-"] * (4 + len(ngrams)))
