@@ -132,7 +132,7 @@ class NgramTexts:
 
 
 def _open_checkpoint(path: Path, device: str) -> CheckpointTexts:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.checkpoint import latest_checkpoint, load_model, read_state
