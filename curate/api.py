@@ -310,9 +310,13 @@ def generate(
     tokens: int = 200,
     temperature: float = 0.8,
     top_k: int | None = 50,
+    top_p: float = 1.0,
+    repetition_penalty: float = 1.0,
     seed: int = 17,
+    tell: Callable[[str], None] | None = None,
 ) -> str:
-    """Text from a checkpoint, or from the newest one in the folder of a training.
+    """Text from a checkpoint, or from the newest one in the folder of a training; `tell` hears each piece of it as it
+    is written.
 
     Raises:
         UsageError: PyTorch is not installed, there is no checkpoint, or a value makes no sense.
@@ -320,9 +324,12 @@ def generate(
     from curate.pipeline.check import require_torch
 
     require_torch()
-    from curate.train_min.generate import generate as generate_text
+    from curate.train_min.generate import generate as generate_texts
+    from curate.train_min.sampling import Sampling
 
-    return generate_text(Path(checkpoint), prompt, tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
+    sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
+    [text] = generate_texts(Path(checkpoint), prompt, tokens=tokens, sampling=sampling, seed=seed, tell=tell)
+    return text
 
 
 def signals() -> tuple[MeasuredSignal, ...]:

@@ -85,6 +85,11 @@ def say_text(text: str) -> None:
     OUT.print(Text("\n".join(lines)), soft_wrap=True)
 
 
+def say_part(text: str) -> None:
+    """A piece of a text that goes on with the next one."""
+    OUT.print(Text(printable(text, keep="\t\n")), soft_wrap=True, end="")
+
+
 def cell(*lines: str) -> Text:
     """A table's cell of several lines; a string with line ends would be one line."""
     return Text("\n".join(map(printable, lines)))
