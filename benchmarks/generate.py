@@ -55,7 +55,7 @@ def main() -> None:
 
     def cached() -> list[int]:
         sampling = Sampling(temperature=0)
-        return sample(model, start, tokens=options.tokens, end=-1, sampling=sampling, seeds=[1])[0]
+        return sample(model, start, tokens=options.tokens, ends=[], sampling=sampling, seeds=[1])[0]
 
     assert cached() == recomputed(model, start, options.tokens)
     slow, fast = median_seconds(lambda: recomputed(model, start, options.tokens)), median_seconds(cached)

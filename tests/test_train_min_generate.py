@@ -25,7 +25,7 @@ from curate.train_min.exchange import export_model  # noqa: E402
 from curate.train_min.generate import Telling, generate, sample  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.presets import PRESETS  # noqa: E402
-from curate.train_min.reading import Reader, window_start  # noqa: E402
+from curate.train_min.reading import TextReader, window_start  # noqa: E402
 from curate.train_min.sampling import Sampling, check_sampling, choose, likely  # noqa: E402
 
 SMALL: dict[str, Any] = {"layers": 2, "width": 48, "heads": 4, "context": 32, "vocab_size": 257}
@@ -96,7 +96,7 @@ def test_logits_with_a_cache_are_those_without(name: str) -> None:
 @pytest.mark.parametrize("given", [1, 31, 32, 33, 70])
 def test_beyond_the_context_a_model_sees_what_it_would_see_alone(name: str, given: int) -> None:
     model, tokens = make_model(SHAPES[name]), random_tokens(2, 100)
-    reader = Reader(model, tokens[:, :given])
+    reader = TextReader(model, tokens[:, :given])
     for length in range(given, 101):
         seen = tokens[:, window_start(length, 32) : length]
         assert 16 < seen.shape[1] <= 32 or length <= 32
@@ -118,7 +118,7 @@ def test_the_likeliest_text_is_transformers(tmp_path: Path, name: str) -> None:
             load_model(checkpoint),
             start,
             tokens=20,
-            end=256,
+            ends=[256],
             sampling=Sampling(0, repetition_penalty=penalty),
             seeds=[1],
         )
@@ -184,6 +184,16 @@ def test_pieces_are_told_when_they_are_sure_and_are_the_text() -> None:
         telling.add(byte)
     telling.end()
     assert [piece for piece in said if piece] == ["né", "日", "é", "!", "\ufffd"]
+
+
+def test_a_text_is_over_where_its_end_begins_and_nothing_of_that_is_told() -> None:
+    tokenizer, said = load_tokenizer("bytes"), []
+    telling = Telling(tokenizer, [], said.append, stop="\n\nUser:")
+    answers = [telling.add(byte) for byte in b"A\n\nUse\n\nUser:"]
+    telling.end()
+    assert answers == [False] * 12 + [True]
+    assert "".join(said) == telling.text == "A\n\nUse"
+    assert all("User" not in piece for piece in said)
 
 
 def test_the_command_tells_what_the_function_returns(

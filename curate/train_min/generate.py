@@ -1,12 +1,12 @@
 """Text from a checkpoint: encode the prompt, choose token after token, decode, and tell it as it comes.
 
-CHECKPOINT ─▶ open_writer ─▶ Writer(model, tokenizer)
-prompt ─▶ ids ─▶ Reader (reading.py) ─▶ choose (sampling.py) ─▶ ids ─▶ text
+CHECKPOINT ─▶ open_speaker ─▶ Speaker(model, tokenizer)
+prompt ─▶ ids ─▶ TextReader (reading.py) ─▶ choose (sampling.py) ─▶ ids ─▶ text
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from curate.errors import UsageError
 from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.train_min.checkpoint import latest_checkpoint, load_model, read_state
 from curate.train_min.model import GPT
-from curate.train_min.reading import Reader
+from curate.train_min.reading import TextReader
 from curate.train_min.sampling import Sampling, check_sampling, choose
 
 Tell = Callable[[str], None]
@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class Speaker:
     """A checkpoint, ready to write."""
 
     model: GPT
@@ -54,15 +54,15 @@ def generate(
     check_sampling(sampling)
     if tokens < 0 or samples < 1:
         raise UsageError(f"tokens {tokens} must be at least 0, and samples {samples} at least 1")
-    writer = open_writer(checkpoint)
-    tokenizer = writer.tokenizer
+    speaker = open_speaker(checkpoint)
+    tokenizer = speaker.tokenizer
     start = tokenizer.encode_batch([prompt])[0][:-1].tolist()  # without the end-of-text, so that the text goes on
     telling = None if tell is None else Telling(tokenizer, start, tell)
     found = sample(
-        writer.model,
+        speaker.model,
         [tokenizer.end_of_text, *start],
         tokens=tokens,
-        end=tokenizer.end_of_text,
+        ends=[tokenizer.end_of_text],
         sampling=sampling,
         seeds=range(seed, seed + samples),
         hear=None if telling is None else telling.add,
@@ -72,40 +72,53 @@ def generate(
     return [tokenizer.decode(start + ids) for ids in found]
 
 
-def open_writer(checkpoint: Path) -> Writer:
-    """
+def open_speaker(checkpoint: Path, *, control: Collection[str] = ()) -> Speaker:
+    """`control` are control tokens besides those that the tokenizer's file marks as special.
+
     Raises:
-        UsageError: the folder holds no checkpoint.
+        UsageError: the folder holds no checkpoint, or one that writes nothing.
     """
     folder = latest_checkpoint(checkpoint) or checkpoint
-    vocabulary = read_state(folder).vocabulary
-    name, end = vocabulary["tokenizer"], vocabulary.get("end_of_text_token")
-    return Writer(load_model(folder), load_tokenizer(name if name == "bytes" else folder / name, end_of_text=end))
+    state = read_state(folder)
+    if state.tuning is not None and state.tuning["method"] == "reward":
+        raise UsageError(f"{folder} is a reward model: it judges answers, and writes none")
+    name, end = state.vocabulary["tokenizer"], state.vocabulary.get("end_of_text_token")
+    file = name if name == "bytes" else folder / name
+    return Speaker(load_model(folder), load_tokenizer(file, end_of_text=end, control=control))
 
 
 class Telling:
-    """A text told in pieces; half a character waits for its other half."""
+    """A text told in pieces. Half a character waits for its other half, and what may be the beginning of `stop` for
+    more: the text is over where that begins, and does not have it."""
 
-    def __init__(self, tokenizer: Tokenizer, start: Sequence[int], tell: Tell) -> None:
-        self._tokenizer, self._ids, self._tell = tokenizer, [*start], tell
-        self._told = ""
+    def __init__(self, tokenizer: Tokenizer, start: Sequence[int], tell: Tell, *, stop: str = "") -> None:
+        self._tokenizer, self._ids, self._tell, self._stop = tokenizer, [*start], tell, stop
+        self.text = ""
+        """What was told."""
         self._go_on(self._decoded())
 
-    def add(self, chosen: int) -> None:
+    def add(self, chosen: int) -> bool:
+        """Whether the text is over."""
         self._ids.append(chosen)
-        if not (text := self._decoded()).endswith("\ufffd"):
-            self._go_on(text)
+        text = self._decoded()
+        if self._stop and self._stop in text:
+            return True
+        if not text.endswith("\ufffd"):
+            waiting = (n for n in range(len(self._stop), 0, -1) if text.endswith(self._stop[:n]))
+            self._go_on(text[: len(text) - next(waiting, 0)])
+        return False
 
     def end(self) -> None:
         """Nothing comes any more that a character could wait for."""
-        self._go_on(self._decoded())
+        text = self._decoded()
+        self._go_on(text.partition(self._stop)[0] if self._stop else text)
 
     def _decoded(self) -> str:
         return self._tokenizer.decode(self._ids)
 
     def _go_on(self, text: str) -> None:
-        self._tell(text[len(self._told) :])
-        self._told = text
+        self._tell(text[len(self.text) :])
+        self.text = text
 
 
 def sample(
@@ -113,17 +126,18 @@ def sample(
     start: Sequence[int],
     *,
     tokens: int,
-    end: int,
+    ends: Collection[int],
     sampling: Sampling,
     seeds: Sequence[int],
-    hear: Callable[[int], None] | None = None,
+    hear: Callable[[int], bool] | None = None,
 ) -> list[list[int]]:
-    """The ids after `start` of one text a seed, up to `tokens` and without `end`; `hear` is told those of the first."""
+    """The ids after `start` of one text a seed, up to `tokens` and without the one of `ends` that ends it; `hear` is
+    told those of the first, and answers whether it is over."""
     device = model.embed.weight.device
     dice = [torch.Generator().manual_seed(seed) for seed in seeds]
     written: list[list[int]] = [[] for _ in seeds]
     writing = set(range(len(seeds)))
-    reader = Reader(model, torch.tensor([[*start]] * len(seeds), device=device)) if tokens else None
+    reader = TextReader(model, torch.tensor([[*start]] * len(seeds), device=device)) if tokens else None
     for number in range(tokens):
         assert reader is not None
         chosen = torch.stack(
@@ -133,12 +147,12 @@ def sample(
             ]
         )
         for row, found in enumerate(chosen.tolist()):
-            if found == end:
+            if found in ends:
                 writing.discard(row)
             if row in writing:
                 written[row].append(found)
-                if row == 0 and hear is not None:
-                    hear(found)
+                if row == 0 and hear is not None and hear(found):
+                    writing.discard(row)
         if not writing:
             break
         if number + 1 < tokens:

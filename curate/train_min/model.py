@@ -36,6 +36,7 @@ class GPT(nn.Module):
         self.embed_norm = Norm("plain", config.width, config.norm_eps) if config.embed_norm else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.last_norm = Norm(config.norm, config.width, config.norm_eps)
+        self.score: Linear | None = None  # of a reward model (rewards.py)
         self.head = None if config.tied else Linear(config.width, config.padded_vocab_size)  # [padded V, C], too
         cos, sin = rotary_table(config.context, config.channels, base=config.rope_base)  # [context, D / 2] each
         self.register_buffer("cos", cos, persistent=False)  # not saved: it follows from the config

@@ -1,6 +1,6 @@
 """A text read token after token by a model, however long it gets: what `generate` asks what follows.
 
-tokens [B, T] ─▶ Reader ─▶ logits [B, V] of what follows ─▶ a choice ─▶ go_on ─▶ logits …
+tokens [B, T] ─▶ TextReader ─▶ logits [B, V] of what follows ─▶ a choice ─▶ go_on ─▶ logits …
 
 Shapes in comments: B texts side by side, of T tokens each, V ids.
 """
@@ -14,7 +14,7 @@ from curate.train_min.cache import Cache
 from curate.train_min.model import GPT
 
 
-class Reader:
+class TextReader:
     """Texts that go on side by side, of any length: each token is read once, until the context is full.
 
     Then the model reads the newer half of it again, from position 0, and the text goes on behind that: logits are those

@@ -37,9 +37,9 @@ from curate.train_min.checkpoint import (
     save_checkpoint,
 )
 from curate.train_min.config import TrainConfig
-from curate.train_min.evaluate import SourceScore, evaluate, unigram_nats
-from curate.train_min.loader import Loader, TokenData, open_tokens
+from curate.train_min.loader import TokenData, open_tokens
 from curate.train_min.model import GPT
+from curate.train_min.objective import Objective, next_tokens
 from curate.train_min.optim import Optimizers, make_optimizer, rate_share
 from curate.train_min.presets import configure
 
@@ -59,7 +59,7 @@ class StepReport:
     """Trained on so far, by source."""
     learning_rate: float
     tokens_per_second: float
-    validation: tuple[SourceScore, ...] | None
+    validation: tuple[Any, ...] | None
     """Present where this step was evaluated: on the first validation tokens, at the last step on more or all."""
 
 
@@ -68,7 +68,8 @@ class TrainResult:
     checkpoint: Path
     steps: int
     parameters: int
-    scores: tuple[SourceScore, ...]
+    scores: tuple[Any, ...]
+    """`SourceScore`s; of a tuning on preferences `PairScore`s."""
     unvalidated: tuple[str, ...]
     """Sources that were trained on and have no validation documents."""
     was_complete: bool
@@ -96,8 +97,7 @@ class _Session:
     """All that the loop works with."""
 
     config: TrainConfig
-    data: TokenData
-    loader: Loader
+    objective: Objective
     model: GPT
     optimizer: Optimizers
     progress: TrainProgress
@@ -135,14 +135,31 @@ def train(
     target = pick_device(device)
     data = open_tokens(run)
     config = _configure(data, preset, steps, seed, settings)
+    objective = next_tokens(data, config, target)
+    model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed))
     out = out or run / checkpoints(preset)
+    return train_model(objective, model, config, out=out, device=target, resume=resume, threads=threads, report=report)
+
+
+def train_model(
+    objective: Objective,
+    model: GPT,
+    config: TrainConfig,
+    *,
+    out: Path,
+    device: torch.device,
+    resume: bool = True,
+    threads: int | None = None,
+    report: Callable[[StepReport], None] | None = None,
+) -> TrainResult:
+    """Train a model, which is as it begins, towards an objective; raises what `train` does."""
     out.mkdir(parents=True, exist_ok=True)
     if not resume:
         delete_checkpoints(out)
-    if target.type == "cpu":
+    if device.type == "cpu":
         torch.set_num_threads(threads or usable_cores())
         _keep_freed_memory()
-    session = _open_session(config, data, target, out, report)
+    session = _open_session(config, objective, model.to(device), out, report)
     with noted() as note:
         complete = session.progress.step == config.steps
         if not complete:
@@ -150,8 +167,8 @@ def train(
     checkpoint = latest_checkpoint(out)
     assert checkpoint is not None
     parameters = sum(weight.numel() for weight in session.model.parameters())
-    scores = tuple(SourceScore(**score) for score in session.progress.scores)
-    return TrainResult(checkpoint, config.steps, parameters, scores, data.unvalidated, complete)
+    scores = tuple(objective.score(**score) for score in session.progress.scores)
+    return TrainResult(checkpoint, config.steps, parameters, scores, objective.unvalidated, complete)
 
 
 def pick_device(name: str) -> torch.device:
@@ -202,29 +219,28 @@ def _configure(
 
 def _open_session(
     config: TrainConfig,
-    data: TokenData,
-    device: torch.device,
+    objective: Objective,
+    model: GPT,
     out: Path,
     report: Callable[[StepReport], None] | None,
 ) -> _Session:
     """A new run, or the one that the folder's checkpoint goes on with."""
-    loader = Loader(data, context=config.model.context, seed=config.seed, device=device)
-    model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed)).to(device)
+    device = model.embed.weight.device
     model.compute_dtype = _compute_dtype(config, device)
-    model.end_of_text = data.record.vocabulary.end_of_text
+    model.end_of_text = objective.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
-    count = len(loader.sources)
+    count = len(objective.source.sources)
     progress = TrainProgress(0, [0] * count, [0] * count, [0.0] * count)
     checkpoint = latest_checkpoint(out)
     if checkpoint is not None:
         state = read_state(checkpoint)
-        check_same_run(state, config, data.fingerprint(), checkpoint=checkpoint)
+        check_same_run(state, config, objective.fingerprint, checkpoint=checkpoint, tuning=objective.tuning)
         restore(checkpoint, model=model, optimizer=optimizer)
         progress = TrainProgress(**state.progress)
     _cut_log(out / "log.jsonl", progress.step)
     if config.compile and device.type == "cuda":
         model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-    return _Session(config, data, loader, model, optimizer, progress, out, report)
+    return _Session(config, objective, model, optimizer, progress, out, report)
 
 
 def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
@@ -235,14 +251,13 @@ def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
 
 def _loop(session: _Session, note: Note) -> None:
     config, progress = session.config, session.progress
-    unigram = unigram_nats(session.data)
     clock = time.perf_counter()
     while progress.step < config.steps:
         share = rate_share(progress.step, config)
         _train_step(session, share)
         last = progress.step == config.steps
         if last or progress.step % config.evaluate_every == 0 or progress.step % config.report_every == 0:
-            _report(session, config.learning_rate * share, time.perf_counter() - clock, unigram)
+            _report(session, config.learning_rate * share, time.perf_counter() - clock)
             clock = time.perf_counter()  # evaluation is no time of training
         if last or progress.step % config.save_every == 0 or note.number:
             _save(session)
@@ -254,20 +269,20 @@ def _loop(session: _Session, note: Note) -> None:
 def _train_step(session: _Session, share: float) -> None:
     """One step of the optimizer, over one batch in micro-batches."""
     config, model, progress = session.config, session.model, session.progress
-    count = len(session.loader.sources)
+    count = len(session.objective.source.sources)
     # On the device, which is asked for it once a step, below.
     nats = torch.zeros(count, dtype=torch.float64, device=model.embed.weight.device)
     drawn = torch.zeros_like(nats, dtype=torch.int64)
     first = progress.step * config.batch_rows
     batch = [
-        session.loader.rows(first + offset, config.micro_rows)
+        session.objective.source.rows(first + offset, config.micro_rows)
         for offset in range(0, config.batch_rows, config.micro_rows)
     ]
     trained = np.sum([rows.trained for rows in batch], axis=0)
     # Gradients of micro-batches add up to that of the mean over all that is learned in the batch.
     scale = 1 / max(int(trained.sum()), 1)
     for rows in batch:
-        loss, costs = model.loss(rows.inputs, rows.targets, scale=scale)
+        loss, costs = session.objective.loss(model, rows, scale)
         loss.backward()  # type: ignore[no-untyped-call]
         nats.index_add_(0, rows.sources, costs.sum(dim=1, dtype=torch.float64))
         drawn.index_add_(0, rows.sources, torch.ones_like(rows.sources))
@@ -281,10 +296,10 @@ def _train_step(session: _Session, share: float) -> None:
         progress.nats[index] += cost
 
 
-def _report(session: _Session, rate: float, seconds: float, unigram: Any) -> None:
+def _report(session: _Session, rate: float, seconds: float) -> None:
     """Tell of the steps since the last report, and evaluate where it is time."""
-    config, progress, sources = session.config, session.progress, session.loader.sources
-    tokens = progress.trained
+    config, progress, sources = session.config, session.progress, session.objective.source.sources
+    tokens, row_tokens = progress.trained, session.objective.row_tokens
     loss = sum(progress.nats) / max(sum(tokens), 1)
     if not math.isfinite(loss):
         raise CheckFailed(f"the loss is {loss} at step {progress.step}; a lower learning_rate may help")
@@ -292,22 +307,20 @@ def _report(session: _Session, rate: float, seconds: float, unigram: Any) -> Non
     validation = None
     if last or progress.step % config.evaluate_every == 0:
         limit = config.last_evaluate_tokens if last else config.evaluate_tokens
-        validation = evaluate(
-            session.model, session.data, unigram=unigram, min_rows=config.micro_rows, max_tokens=limit
-        )
+        validation = session.objective.evaluate(session.model, limit)
         progress.scores = [dataclasses.asdict(score) for score in validation]
     line = StepReport(
         step=progress.step,
         steps=config.steps,
         loss=loss,
         losses={name: n / t for name, n, t in zip(sources, progress.nats, tokens, strict=True) if t},
-        tokens={name: rows * config.model.context for name, rows in zip(sources, progress.seen, strict=True)},
+        tokens={name: rows * row_tokens for name, rows in zip(sources, progress.seen, strict=True)},
         learning_rate=rate,
-        tokens_per_second=(sum(progress.seen) * config.model.context - progress.reported) / seconds,
+        tokens_per_second=(sum(progress.seen) * row_tokens - progress.reported) / seconds,
         validation=validation,
     )
     progress.trained, progress.nats = [0] * len(sources), [0.0] * len(sources)
-    progress.reported = sum(progress.seen) * config.model.context
+    progress.reported = sum(progress.seen) * row_tokens
     with open(session.out / "log.jsonl", "a", encoding="utf-8") as log:
         log.write(json.dumps(dataclasses.asdict(line)) + "\n")
     if session.report is not None:
@@ -318,11 +331,12 @@ def _save(session: _Session) -> None:
     state = State(
         step=session.progress.step,
         config=dataclasses.asdict(session.config),
-        vocabulary=dataclasses.asdict(session.data.record.vocabulary),
-        fingerprint=session.data.fingerprint(),
+        vocabulary=dataclasses.asdict(session.objective.vocabulary),
+        fingerprint=session.objective.fingerprint,
         progress=dataclasses.asdict(session.progress),
+        tuning=session.objective.tuning,
     )
-    tokenizer = session.data.tokenizer_file
+    tokenizer = session.objective.tokenizer_file
     save_checkpoint(session.out, state, model=session.model, optimizer=session.optimizer, tokenizer=tokenizer)
 
 

@@ -1,0 +1,149 @@
+"""Pairs of answers as rows of tokens, and what a model thinks of them.
+
+    Pair ─▶ ids of both, from an end-of-text on ─▶ split in two ─▶ PairSource.rows ─▶ margins [n] ─▶ costs │ PairScore
+
+Rows of n pairs are [2n, T]: all chosen answers, then the rejected ones; targets are the tokens of the answer and of
+what ends it, all others UNTRAINED. Rows are filled up on the right, where nothing before them sees it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from curate.readers.turns import Turn
+from curate.train_min.dialogue import Dialogue
+from curate.train_min.head_loss import UNTRAINED
+from curate.train_min.left_out import LeftOut
+from curate.train_min.loader import TrainRows, move
+from curate.train_min.model import GPT
+from curate.train_min.preferences import Pair
+
+VALIDATION_SHARE = 0.05
+MIN_VALIDATED = 20
+"""With fewer examples none is kept for validation."""
+BATCH = 500
+"""Pairs that are encoded at once."""
+FULL = 64
+"""Rows are as long as their longest, in whole sixty-fours: a GPU meets few shapes."""
+
+Ids = npt.NDArray[np.int64]
+Margins = Callable[[GPT, TrainRows], Tensor]
+"""By how much a model holds with the chosen answer of each pair, float32 [n]."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairTokens:
+    """One pair: the ids of both conversations, and where in each the answer begins, which is the rest of it."""
+
+    chosen: Ids
+    rejected: Ids
+    chosen_at: int
+    rejected_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairScore:
+    """How well a model tells the answers of held-out pairs apart."""
+
+    source: str
+    pairs: int
+    loss: float
+    """Nats a pair; ln 2 where it cannot tell."""
+    accuracy: float
+    """Share of the pairs whose chosen answer it holds with; half of those that it holds equal."""
+    margin: float
+    """By how much, on average."""
+
+
+def encode_pairs(pairs: Sequence[Pair], dialogue: Dialogue, *, context: int, left: LeftOut) -> list[PairTokens]:
+    """Those that fit into a context; the others are counted."""
+    found = []
+    for start in range(0, len(pairs), BATCH):
+        part = pairs[start : start + BATCH]
+        sides = [[*pair.turns, Turn("assistant", answer)] for pair in part for answer in (pair.chosen, pair.rejected)]
+        answered = list(_answered(dialogue, sides))
+        for (chosen, chosen_at), (rejected, rejected_at) in zip(answered[::2], answered[1::2], strict=True):
+            if (longest := max(len(chosen), len(rejected))) > context:
+                left.add("too_long", f"a pair of {longest:,} tokens is longer than the context of {context:,}")
+            else:
+                found.append(PairTokens(chosen, rejected, chosen_at, rejected_at))
+    return found
+
+
+def split_pairs(pairs: Sequence[PairTokens], *, seed: int) -> tuple[list[PairTokens], list[PairTokens]]:
+    """Those to learn, and a share of them, drawn by the seed, to judge by."""
+    order = np.random.default_rng([seed, 1]).permutation(len(pairs))
+    held = math.ceil(VALIDATION_SHARE * len(pairs)) if len(pairs) >= MIN_VALIDATED else 0
+    return [pairs[place] for place in np.sort(order[held:])], [pairs[place] for place in np.sort(order[:held])]
+
+
+class PairSource:
+    """Pairs by position: each once an epoch, every epoch in another order of the seed."""
+
+    def __init__(
+        self, name: str, pairs: Sequence[PairTokens], *, seed: int, padding: int, device: torch.device
+    ) -> None:
+        self.sources: tuple[str, ...] = (name,)
+        self._pairs, self._padding, self._device = pairs, padding, device
+        self._order = lru_cache(2)(lambda epoch: np.random.default_rng([seed, 2, epoch]).permutation(len(pairs)))
+
+    def rows(self, first: int, count: int) -> TrainRows:
+        """The pairs at positions [first, first + count), on the device."""
+        places = (divmod(position, len(self._pairs)) for position in range(first, first + count))
+        return pair_rows(
+            [self._pairs[self._order(epoch)[place]] for epoch, place in places], self._padding, self._device
+        )
+
+
+def pair_rows(pairs: Sequence[PairTokens], padding: int, device: torch.device) -> TrainRows:
+    """inputs and targets int64 [2n, T], the targets one token ahead; `trained` counts pairs."""
+    sides = [(pair.chosen, pair.chosen_at) for pair in pairs] + [(pair.rejected, pair.rejected_at) for pair in pairs]
+    length = -(-max(len(ids) for ids, _ in sides) // FULL) * FULL
+    inputs = np.full((len(sides), length), padding, dtype=np.int64)
+    targets = np.full((len(sides), length), UNTRAINED, dtype=np.int64)
+    for row, (ids, begins) in enumerate(sides):
+        inputs[row, : len(ids)] = ids
+        targets[row, begins - 1 : len(ids) - 1] = ids[begins:]
+    sources = torch.zeros(len(pairs), dtype=torch.int64, device=device)
+    return TrainRows(move(inputs, device), move(targets, device), sources, np.array([len(pairs)], dtype=np.int64))
+
+
+def pair_costs(margins: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """-log sigmoid of a margin, the nats of Bradley & Terry's model (1952); with smoothing, that share of the pairs is
+    taken to be labeled the wrong way round (Mitchell 2023)."""
+    return -(1 - label_smoothing) * F.logsigmoid(margins) - label_smoothing * F.logsigmoid(-margins)
+
+
+@torch.no_grad()
+def score_pairs(
+    model: GPT, margins: Margins, name: str, pairs: Sequence[PairTokens], *, rows: int, padding: int, smoothing: float
+) -> tuple[PairScore, ...]:
+    """One score of all pairs, `rows` of them at a time; none where there are no pairs."""
+    if not pairs:
+        return ()
+    device = model.embed.weight.device
+    parts = [pairs[start : start + rows] for start in range(0, len(pairs), rows)]
+    found = torch.cat([margins(model, pair_rows(part, padding, device)).double().cpu() for part in parts])
+    right = float((found > 0).double().mean() + 0.5 * (found == 0).double().mean())
+    return (PairScore(name, len(pairs), float(pair_costs(found, smoothing).mean()), right, float(found.mean())),)
+
+
+def _answered(dialogue: Dialogue, conversations: Sequence[Sequence[Turn]]) -> Iterator[tuple[Ids, int]]:
+    """The ids of each up to the end of the last answer, behind an end-of-text, and where that answer begins."""
+    found = dialogue.conversations(conversations)
+    for first, behind in pairwise(found.offsets.tolist()):
+        targets = found.targets[first:behind]
+        last = int(np.flatnonzero(targets)[-1])
+        begins = int(np.flatnonzero(targets[:last] == 0)[-1]) + 1
+        ids = np.concatenate([[dialogue.tokenizer.end_of_text], found.tokens[first : first + last + 1]])
+        yield ids.astype(np.int64), begins + 1
