@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         signals,
         train,
         try_step,
+        tune,
         verify,
     )
     from curate.batch import Document
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
     from curate.standalone.subset import subset
     from curate.standalone.tokenize import tokenize_files
     from curate.tokenize.torch_dataset import torch_dataset
+    from curate.train_min.chat import open_chat
     from curate.train_min.exchange import export_model, import_model
+    from curate.train_min.merging import merge_model
     from curate.typed import Range
 
 __all__ = [
@@ -75,6 +78,8 @@ __all__ = [
     "generate",
     "import_model",
     "load",
+    "merge_model",
+    "open_chat",
     "plan",
     "reader",
     "recipes",
@@ -92,6 +97,7 @@ __all__ = [
     "train_perplexity",
     "transform",
     "try_step",
+    "tune",
     "verify",
 ]
 
@@ -118,6 +124,8 @@ _HOMES = {
     "generate": "curate.api",
     "import_model": "curate.train_min.exchange",
     "load": "curate.recipe_file",
+    "merge_model": "curate.train_min.merging",
+    "open_chat": "curate.train_min.chat",
     "plan": "curate.api",
     "reader": "curate.readers.custom",
     "recipes": "curate.api",
@@ -135,6 +143,7 @@ _HOMES = {
     "train_perplexity": "curate.standalone.perplexity",
     "transform": "curate.filters.custom",
     "try_step": "curate.api",
+    "tune": "curate.api",
     "verify": "curate.api",
 }
 

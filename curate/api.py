@@ -1,7 +1,7 @@
 """What the command line can, as functions with the same names: they return values, print nothing, and never exit.
 
 recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · mix · concerns
-                                           └─▶ verify · train ─▶ generate
+                                           └─▶ verify · train ─▶ tune ─▶ generate
 
 Each loads what it needs when it is called, so that `curate.Run(folder)` costs no more than to open the folder.
 """
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from curate.report.verify import Verified
     from curate.report.why import Story
     from curate.train_min.train import StepReport, TrainResult
+    from curate.train_min.tune import TuneResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +299,67 @@ def train(
         steps=steps,
         seed=seed,
         settings=settings,
+        resume=resume,
+        report=report,
+    )
+
+
+def tune(
+    checkpoint: str | Path,
+    data: RunFolder | str | Path,
+    *,
+    out: str | Path,
+    method: Literal["sft", "reward", "dpo"] = "sft",
+    template: str | None = None,
+    lora_rank: int | None = None,
+    lora_alpha: float | None = None,
+    lora_matrices: Sequence[str] = ("qkv", "out", "up", "down"),
+    epochs: float | None = None,
+    steps: int | None = None,
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 17,
+    device: str = "auto",
+    resume: bool = True,
+    report: Callable[[StepReport], None] | None = None,
+) -> TuneResult:
+    """Tune a checkpoint, or the newest in the folder of a training, and write to `out` alone.
+
+    `method` "sft" learns the answers of conversations, `data` being a run that has some, or a file of them; "reward"
+    trains a model that judges answers, and "dpo" one that prefers the better ones (Rafailov et al. 2023), both from a
+    file with the columns `prompt`, `chosen` and `rejected`. With `lora_rank` low-rank matrices alone are trained and
+    saved (`merge_model` puts them into the others); `lora_alpha` is twice the rank by default. `settings` replaces
+    single values of the training (`{"learning_rate": 1e-4}`).
+
+    Raises:
+        UsageError: PyTorch is not installed; no checkpoint; data of another kind or vocabulary; a value that cannot be.
+        RunConflict: the folder holds another tuning.
+        Interrupted: by a signal, after saving; the same call goes on from there.
+    """
+    from curate.pipeline.check import require_torch
+
+    require_torch()
+    from curate.train_min.lora import Lora
+    from curate.train_min.tune import tune as tune_checkpoint
+
+    lora = None
+    if lora_rank is not None:
+        lora = Lora(lora_rank, 2.0 * lora_rank if lora_alpha is None else lora_alpha, tuple(lora_matrices))
+    return tune_checkpoint(
+        Path(checkpoint),
+        data.folder if isinstance(data, RunFolder) else Path(data),
+        out=Path(out),
+        method=method,
+        lora=lora,
+        template=template,
+        epochs=epochs,
+        steps=steps,
+        beta=beta,
+        label_smoothing=label_smoothing,
+        settings=settings,
+        seed=seed,
+        device=device,
         resume=resume,
         report=report,
     )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, positive
+from curate.errors import UsageError
 from curate.terminal import say, say_part, say_text
+
+if TYPE_CHECKING:
+    from curate.train_min.sampling import Sampling
 
 
 def add(commands: Any) -> None:
@@ -21,11 +25,18 @@ def add(commands: Any) -> None:
         examples=[
             'curate generate runs/quickstart/train/nano "The "',
             "curate generate runs/quickstart/train/nano - --samples 3 --top-p 0.9 < prompt.txt",
+            'curate generate chat --chat --system "You are brief."',
         ],
     )
     words = "the folder of a training, or of one of its checkpoints"
     command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=words)
-    command.add_argument("prompt", metavar="PROMPT", help="how the text begins; - reads it from the standard input")
+    words = "how the text begins; - reads it from the standard input"
+    command.add_argument("prompt", metavar="PROMPT", nargs="?", help=words)
+    words = "talk with a model that was tuned: read lines, answer each, and know what was said before"
+    command.add_argument("--chat", action="store_true", help=words)
+    command.add_argument("--system", metavar="TEXT", help="what --chat begins with: who the model is")
+    words = "how --chat writes turns: chatml, llama3, plain, or a file (default: as the model was tuned)"
+    command.add_argument("--template", metavar="NAME", help=words)
     command.add_argument("--tokens", type=positive, default=200, metavar="N", help="the most to write (default: 200)")
     words = "so many texts, written side by side, each with a line before it (default: 1)"
     command.add_argument("--samples", type=positive, default=1, metavar="N", help=words)
@@ -52,11 +63,17 @@ def run(options: argparse.Namespace) -> int:
     from curate.train_min.generate import generate
     from curate.train_min.sampling import Sampling
 
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty)
+    if options.chat:
+        _talk(options, sampling)
+        return 0
+    if options.prompt is None:
+        raise UsageError("there is no PROMPT: give one, - for the standard input, or --chat")
     texts = generate(
         options.checkpoint,
         sys.stdin.read() if options.prompt == "-" else options.prompt,
         tokens=options.tokens,
-        sampling=Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty),
+        sampling=sampling,
         samples=options.samples,
         seed=options.seed,
         tell=say_part if options.samples == 1 else None,
@@ -68,3 +85,21 @@ def run(options: argparse.Namespace) -> int:
         say(f"── {number} of {len(texts)} ──")
         say_text(text)
     return 0
+
+
+def _talk(options: argparse.Namespace, sampling: Sampling) -> None:
+    """A line, an answer, and so on to the end of the input; a terminal is shown whose turn it is."""
+    from curate.train_min.chat import open_chat
+
+    if options.prompt is not None:
+        raise UsageError("--chat reads what is said from the standard input: leave PROMPT out")
+    chat = open_chat(options.checkpoint, system=options.system, template=options.template)
+    is_seen = sys.stdin.isatty()
+    while True:
+        if is_seen:
+            say_part("> ")
+        if not (line := sys.stdin.readline()):
+            break
+        if line.strip():
+            chat.ask(line.strip(), tokens=options.tokens, sampling=sampling, seed=options.seed, tell=say_part)
+            say()

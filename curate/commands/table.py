@@ -34,6 +34,7 @@ from curate.commands import (
     tokens,
     train,
     try_,
+    tune,
     verify,
     why,
 )
@@ -65,6 +66,7 @@ COMMANDS = (
     perplexity,
     extractor,
     train,
+    tune,
     generate,
     model,
     completion,

@@ -27,9 +27,18 @@ class Chat:
     dialogue: Dialogue
     turns: list[Turn] = field(default_factory=list)
 
-    def ask(self, text: str, *, tokens: int = 200, sampling: Sampling, seed: int = 17, tell: Tell | None = None) -> str:
+    def ask(
+        self,
+        text: str,
+        *,
+        tokens: int = 200,
+        sampling: Sampling | None = None,
+        seed: int = 17,
+        tell: Tell | None = None,
+    ) -> str:
         """The answer, of up to `tokens`, which `tell` hears as it is written. Where the context is too short for all
         turns and the answer, the oldest are not shown to the model, but for a system prompt."""
+        sampling = sampling or Sampling()
         check_sampling(sampling)
         self.turns.append(Turn("user", MARK.sub("", text)))
         start = self._shown(tokens)

@@ -133,9 +133,7 @@ def base_of(tuning: Mapping[str, Any], fingerprint: str) -> Path:
     """
     base = Path(tuning["base"])
     if not base.is_dir():
-        raise UsageError(
-            f"{base} is gone, whose weights an adapter needs: curate model merge makes one checkpoint of both"
-        )
+        raise UsageError(f"{base} is gone, and the adapter stands beside its weights: bring it back there")
     if weights_digest(base) != fingerprint:
         raise UsageError(f"{base} has other weights than those that the adapter was trained beside")
     return base

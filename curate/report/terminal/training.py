@@ -61,6 +61,21 @@ def sentence(report: StepReport) -> str:
     return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s"
 
 
+def pairs_table(result: TrainResult) -> Table:
+    """How well the answers of held-out pairs are told apart; a model that cannot has ln 2 nats, and half of them."""
+    title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for name in ("source", "pairs", "loss, nats", "right", "margin"):
+        add_column(table, name, is_text=name == "source")
+    for score in result.scores:
+        table.add_row(
+            score.source, f"{score.pairs:,}", f"{score.loss:.3f}", f"{score.accuracy:.0%}", f"{score.margin:.2f}"
+        )
+    for source in result.unvalidated:
+        table.add_row(source, "too few to hold some out", *["-"] * 3)
+    return table
+
+
 def scores_table(result: TrainResult) -> Table:
     """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
     title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
