@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from curate.tokenize.torch_dataset import torch_dataset
     from curate.train_min.chat import open_chat
     from curate.train_min.exchange import export_model, import_model
+    from curate.train_min.judge import open_judge
     from curate.train_min.merging import merge_model
     from curate.typed import Range
 
@@ -80,6 +81,7 @@ __all__ = [
     "load",
     "merge_model",
     "open_chat",
+    "open_judge",
     "plan",
     "reader",
     "recipes",
@@ -126,6 +128,7 @@ _HOMES = {
     "load": "curate.recipe_file",
     "merge_model": "curate.train_min.merging",
     "open_chat": "curate.train_min.chat",
+    "open_judge": "curate.train_min.judge",
     "plan": "curate.api",
     "reader": "curate.readers.custom",
     "recipes": "curate.api",

@@ -29,6 +29,7 @@ from curate.train_min.checkpoint import State, latest_checkpoint, load_model, re
 from curate.train_min.dialogue import Dialogue, bind_template  # noqa: E402
 from curate.train_min.exchange import export_model  # noqa: E402
 from curate.train_min.generate import generate  # noqa: E402
+from curate.train_min.judge import open_judge  # noqa: E402
 from curate.train_min.lora import Lora, trained_weights  # noqa: E402
 from curate.train_min.merging import merge_model  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
@@ -225,6 +226,27 @@ def test_better_answers_are_told_from_worse_ones_that_nobody_has_shown(
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert log[0]["loss"] > log[-1]["loss"]
     assert log[-1]["validation"][0]["accuracy"] == score.accuracy
+    if method == "reward":
+        better, worse, cow = open_judge(tmp_path).rewards("Ann 7", ["moo meow", "MOO MEOW", "moo"])
+        assert better > worse
+        assert cow == pytest.approx(open_judge(tmp_path).rewards([Turn("user", "Ann 7")], ["moo"])[0], abs=1e-5)
+
+
+def test_a_judge_is_a_reward_model_and_reads_what_fits(base: Path, pairs: Path, tmp_path: Path) -> None:
+    tune_short(base, pairs, tmp_path, method="reward", steps=1)
+    with pytest.raises(UsageError, match="longer than the context of 64"):
+        open_judge(tmp_path).rewards("Ann", ["a" * 64])
+    with pytest.raises(UsageError, match="an answer says nothing"):
+        open_judge(tmp_path).rewards("Ann", [" "])
+    with pytest.raises(UsageError, match="is no reward model"):
+        open_judge(base)
+
+
+def test_a_single_conversation_can_be_learned(base: Path, tmp_path: Path) -> None:
+    one = write_rows(tmp_path / "one.jsonl", [{"prompt": "A", "response": "B"}])
+    result = tune_short(base, one, tmp_path / "out")
+    assert result.training.steps == 1
+    assert result.training.unvalidated == ("one",)
 
 
 def test_a_policy_writes_and_a_reward_model_does_not(base: Path, pairs: Path, tmp_path: Path) -> None:

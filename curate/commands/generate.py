@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         about="The text is printed as it is written.",
         examples=[
             'curate generate runs/quickstart/train/nano "The "',
-            "curate generate runs/quickstart/train/nano - --samples 3 --top-p 0.9 < prompt.txt",
+            "curate generate runs/quickstart/train/nano - --samples 3 --top-p 0.9",
             'curate generate chat --chat --system "You are brief."',
         ],
     )

@@ -6,9 +6,10 @@ prompt ─▶ ids ─▶ TextReader (reading.py) ─▶ choose (sampling.py) ─
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -82,9 +83,13 @@ def open_speaker(checkpoint: Path, *, control: Collection[str] = ()) -> Speaker:
     state = read_state(folder)
     if state.tuning is not None and state.tuning["method"] == "reward":
         raise UsageError(f"{folder} is a reward model: it judges answers, and writes none")
-    name, end = state.vocabulary["tokenizer"], state.vocabulary.get("end_of_text_token")
-    file = name if name == "bytes" else folder / name
-    return Speaker(load_model(folder), load_tokenizer(file, end_of_text=end, control=control))
+    return Speaker(load_model(folder), open_tokenizer(folder, state.vocabulary, control))
+
+
+def open_tokenizer(folder: Path, vocabulary: Mapping[str, Any], control: Collection[str] = ()) -> Tokenizer:
+    """The tokenizer in the folder of a checkpoint with such a vocabulary."""
+    name, end = vocabulary["tokenizer"], vocabulary.get("end_of_text_token")
+    return load_tokenizer(name if name == "bytes" else folder / name, end_of_text=end, control=control)
 
 
 class Telling:

@@ -18,11 +18,11 @@ import torch
 
 from curate.errors import UsageError, nearest
 from curate.run_files import RECIPE
-from curate.tokenize.encode import load_tokenizer
 from curate.tokenize.templates import TEMPLATES, Template, open_template, run_template
 from curate.train_min.checkpoint import ADAPTER, State, latest_checkpoint, load_model, read_state, weights_digest
 from curate.train_min.config import ModelConfig, TrainConfig
 from curate.train_min.dialogue import bind_template, template_of, template_record
+from curate.train_min.generate import open_tokenizer
 from curate.train_min.left_out import LeftOut
 from curate.train_min.lora import Lora, add_parts, check_lora
 from curate.train_min.model import GPT
@@ -116,9 +116,7 @@ def _open_start(checkpoint: Path, data: Path, method: Method, template: str | No
     if not data.exists():
         raise UsageError(f"there is no {data}: give a run's folder, or a file")
     chosen = _template(template, state, data)
-    name, end = str(state.vocabulary["tokenizer"]), state.vocabulary.get("end_of_text_token")
-    marks = chosen.control if chosen is not None else ()
-    tokenizer = load_tokenizer(name if name == "bytes" else folder / name, end_of_text=end, control=marks)
+    tokenizer = open_tokenizer(folder, state.vocabulary, chosen.control if chosen is not None else ())
     return Start(folder, state, tokenizer, None if chosen is None else bind_template(chosen, tokenizer), device)
 
 
