@@ -86,8 +86,9 @@ def say_text(text: str) -> None:
 
 
 def say_part(text: str) -> None:
-    """A piece of a text that goes on with the next one."""
-    OUT.print(Text(printable(text, keep="\t\n")), soft_wrap=True, end="")
+    """A piece of a text that goes on with the next one, as it is: rich would cut white space off its end."""
+    OUT.file.write(printable(text, keep="\t\n"))
+    OUT.file.flush()
 
 
 def cell(*lines: str) -> Text:

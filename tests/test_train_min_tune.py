@@ -322,7 +322,7 @@ validation = 0.2
 
 
 def make_run(folder: Path, talks: Path, tokenizer: str, template: str) -> Path:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     shutil.copyfile(talks, folder / "talks.jsonl")
     write_rows(folder / "prose.jsonl", [{"text": f"{number} It was the best of times. "} for number in range(30)])
     (folder / "recipe.toml").write_text(RECIPE.format(tokenizer=tokenizer, template=template))
@@ -340,7 +340,11 @@ def test_a_run_is_tuned_on_in_its_template_and_plain_texts_beside(marked: Path, 
 
 
 def test_a_run_of_another_vocabulary_is_refused(base: Path, marked: Path, talks: Path, tmp_path: Path) -> None:
-    run = make_run(tmp_path / "own", talks, "bytes", "plain")
+    (tmp_path / "own").mkdir()
+    own_template(tmp_path / "own")
+    run = make_run(tmp_path / "own", talks, "bytes", "own.toml")
+    tune_short(base, run, tmp_path / "there", steps=1, template=None)
+    assert open_chat(tmp_path / "there").dialogue.template.turn == "[{role}] {text}{end}\n"
     told = r"was tokenized by another vocabulary \(bytes, 257 ids\) than that of .* \(tokenizer.json, 270 ids\)"
     with pytest.raises(UsageError, match=told):
         tune_short(marked, run, tmp_path / "out", template=None)
@@ -410,4 +414,5 @@ def test_the_commands_tune_merge_and_talk(
     assert len(talk.splitlines()) >= 2
     assert "was not tuned on conversations" in command("generate", base, "--chat", code="2")
     assert "there is no PROMPT" in command("generate", base, code="2")
-    assert "leave PROMPT out" in command("generate", base, "Hi", "--chat", code="2")
+    assert "leave PROMPT and" in command("generate", base, "Hi", "--chat", code="2")
+    assert "go with --chat" in command("generate", base, "Hi", "--system", "S", code="2")

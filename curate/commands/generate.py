@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     from curate.train_min.sampling import Sampling
 
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty)
+    if not options.chat and (options.system is not None or options.template is not None):
+        raise UsageError("--system and --template go with --chat")
     if options.chat:
         _talk(options, sampling)
         return 0
@@ -91,8 +93,8 @@ def _talk(options: argparse.Namespace, sampling: Sampling) -> None:
     """A line, an answer, and so on to the end of the input; a terminal is shown whose turn it is."""
     from curate.train_min.chat import open_chat
 
-    if options.prompt is not None:
-        raise UsageError("--chat reads what is said from the standard input: leave PROMPT out")
+    if options.prompt is not None or options.samples > 1:
+        raise UsageError("--chat reads what is said from the standard input: leave PROMPT and --samples out")
     chat = open_chat(options.checkpoint, system=options.system, template=options.template)
     is_seen = sys.stdin.isatty()
     while True:

@@ -9,7 +9,6 @@ moment leaves one that loads.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from curate.engine.whole import file_digest
 from curate.errors import CheckFailed, MachineError, RunConflict, UsageError
 from curate.train_min.config import ModelConfig, TrainConfig
 from curate.train_min.lora import add_parts, trained_weights
@@ -141,8 +141,7 @@ def base_of(tuning: Mapping[str, Any], fingerprint: str) -> Path:
 
 def weights_digest(checkpoint: Path) -> str:
     """SHA-256 of the weights of a checkpoint, in hex."""
-    with open(_weights_file(checkpoint), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(_weights_file(checkpoint))
 
 
 def _weights_file(checkpoint: Path) -> Path:

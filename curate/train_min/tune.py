@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from curate.errors import UsageError, nearest
-from curate.run_files import RECIPE
+from curate.run_files import PLAN
 from curate.tokenize.templates import TEMPLATES, Template, open_template, run_template
 from curate.train_min.checkpoint import ADAPTER, State, latest_checkpoint, load_model, read_state, weights_digest
 from curate.train_min.config import ModelConfig, TrainConfig
@@ -132,11 +132,11 @@ def _template(name: str | None, state: State, data: Path) -> Template | None:
 
 def _template_of_run(run: Path) -> Template | None:
     """None where it has no conversations, or is a copy of its tokens alone."""
-    if not (run / RECIPE).is_file():
+    if not (run / PLAN).is_file():
         return None
-    from curate.recipe_file import load
+    from curate.run_folder import RunFolder
 
-    return run_template(load(run / RECIPE))
+    return run_template(RunFolder(run).recipe)
 
 
 def _config(

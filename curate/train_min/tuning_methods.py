@@ -5,7 +5,6 @@ Start (a checkpoint, its tokenizer, a template) + RUN │ FILE ─▶ METHODS �
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from curate.engine.whole import file_digest
 from curate.errors import UsageError
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.mix import Vocabulary
@@ -102,7 +102,7 @@ def _answers(start: Start, data: Path, config: TrainConfig, tuning: Tuning, out:
     tokens = open_tokens(run)
     _check_run(tokens, start, data)
     objective = next_tokens(tokens, config, start.device)
-    prints = objective.fingerprint if data.is_dir() else {**objective.fingerprint, **_file_print(data)}
+    prints = objective.fingerprint if data.is_dir() else {**objective.fingerprint, "file": file_digest(data)}
     objective = replace(objective, tokenizer_file=start.tokenizer_file, vocabulary=start.vocabulary, fingerprint=prints)
     return Aim(objective, tokens.record.mixture.tokens / config.model.context, left)
 
@@ -150,15 +150,10 @@ def _pairs(start: Start, data: Path, config: TrainConfig, tuning: Tuning, margin
         score=PairScore,
         vocabulary=start.vocabulary,
         tokenizer_file=start.tokenizer_file,
-        fingerprint=_file_print(data),
+        fingerprint={"file": file_digest(data)},
         unvalidated=() if held else (name,),
     )
     return Aim(objective, len(learned), left)
-
-
-def _file_print(path: Path) -> dict[str, str]:
-    with open(path, "rb") as file:
-        return {"file": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 METHODS: Mapping[str, TuningMethod] = {
