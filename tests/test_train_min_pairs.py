@@ -24,6 +24,7 @@ from curate.train_min.config import ModelConfig  # noqa: E402
 from curate.train_min.dialogue import bind_template  # noqa: E402
 from curate.train_min.head_loss import UNTRAINED  # noqa: E402
 from curate.train_min.left_out import LeftOut  # noqa: E402
+from curate.train_min.loader import TrainRows  # noqa: E402
 from curate.train_min.lora import Lora, add_low_rank, add_score, trained_weights  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.pair_losses import (  # noqa: E402
@@ -72,6 +73,10 @@ def make_model(*, seed: int = 3) -> GPT:
         for weight in model.parameters():
             weight.normal_(0.0, 0.2, generator=generator)
     return model
+
+
+def rows_of(pairs: list[PairTokens], context: int = 128) -> TrainRows:
+    return pair_rows(pairs, context=context, padding=256, device=CPU)
 
 
 def encoded() -> list[PairTokens]:
@@ -197,7 +202,7 @@ def test_a_pair_that_is_longer_than_the_context_is_left_out() -> None:
 
 
 def test_rows_have_the_answers_as_targets_and_nothing_else() -> None:
-    rows = pair_rows(encoded(), 256, CPU)
+    rows = rows_of(encoded())
     assert rows.inputs.shape == rows.targets.shape == (6, 128)
     assert rows.trained.tolist() == [3]
     for number, pair in enumerate(encoded()):
@@ -208,9 +213,15 @@ def test_rows_have_the_answers_as_targets_and_nothing_else() -> None:
             assert (rows.targets[row, : begins - 1] == UNTRAINED).all()
 
 
+def test_rows_are_no_longer_than_the_context() -> None:
+    longest = max(len(ids) for pair in encoded() for ids in (pair.chosen, pair.rejected))
+    assert longest % 64 != 0
+    assert rows_of(encoded(), longest).inputs.shape == (6, longest)
+
+
 def test_each_pair_comes_once_an_epoch_in_an_order_of_its_own() -> None:
     pairs = [PairTokens(np.array([256, n, n]), np.array([256, n, 0]), 2, 2) for n in range(30)]
-    source = PairSource("x", pairs, seed=5, padding=256, device=CPU)
+    source = PairSource("x", pairs, seed=5, context=64, padding=256, device=CPU)
     epochs = [source.rows(30 * epoch, 30).inputs[:30, 1].tolist() for epoch in range(3)]
     assert all(sorted(epoch) == [*range(30)] for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
@@ -240,7 +251,7 @@ def test_the_reward_loss_is_bradley_and_terrys_of_each_answers_last_token() -> N
     add_score(model)
     with torch.no_grad():
         model.score.weight.normal_(0.0, 1.0, generator=torch.Generator().manual_seed(4))
-    rows = pair_rows(encoded(), 256, CPU)
+    rows = rows_of(encoded())
     sides = [pair.chosen for pair in encoded()] + [pair.rejected for pair in encoded()]
     expected = torch.stack([(model.hidden(torch.tensor(ids)[None])[0, -1] @ model.score.weight[0]) for ids in sides])
     torch.testing.assert_close(rewards(model, rows.inputs, rows.targets), expected, atol=1e-5, rtol=1e-5)
@@ -253,7 +264,7 @@ def test_the_reward_loss_is_bradley_and_terrys_of_each_answers_last_token() -> N
 
 def test_the_preference_loss_and_its_gradients_are_those_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("curate.train_min.pair_losses.CHUNK_ELEMENTS", {"cpu": 1})  # several chunks
-    policy, reference, rows = make_model(seed=3), make_model(seed=4), pair_rows(encoded(), 256, CPU)
+    policy, reference, rows = make_model(seed=3), make_model(seed=4), rows_of(encoded())
     terms = []
     for pair in encoded():
         gained = [
@@ -277,7 +288,7 @@ def test_the_preference_loss_and_its_gradients_are_those_of_the_formula(monkeypa
 
 
 def test_the_reference_of_an_adapter_is_the_model_that_it_stands_beside() -> None:
-    policy, plain, rows = make_model(), make_model(), pair_rows(encoded(), 256, CPU)
+    policy, plain, rows = make_model(), make_model(), rows_of(encoded())
     add_low_rank(policy, Lora(4))
     with torch.no_grad():
         for weight in trained_weights(policy).values():

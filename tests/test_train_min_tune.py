@@ -7,7 +7,7 @@ import io
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from curate.tokenize.train import train_bpe  # noqa: E402
 from curate.train_min.chat import Chat, open_chat  # noqa: E402
 from curate.train_min.checkpoint import State, latest_checkpoint, load_model, read_state  # noqa: E402
 from curate.train_min.dialogue import Dialogue, bind_template  # noqa: E402
-from curate.train_min.exchange import export_model  # noqa: E402
+from curate.train_min.exchange import export_model, import_model  # noqa: E402
 from curate.train_min.generate import generate  # noqa: E402
 from curate.train_min.judge import open_judge  # noqa: E402
 from curate.train_min.lora import Lora, trained_weights  # noqa: E402
@@ -52,7 +52,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def make_base(folder: Path, *, marks: bool = False) -> Path:
+def make_base(
+    folder: Path, *, marks: bool = False, preset: str = "nano", shape: Mapping[str, Any] | None = None
+) -> Path:
     """A checkpoint that nobody has trained: of bytes, or of a vocabulary with a chat template's control tokens."""
     checkpoint = folder / "checkpoint-00000000"
     checkpoint.mkdir(parents=True)
@@ -63,7 +65,7 @@ def make_base(folder: Path, *, marks: bool = False) -> Path:
         (checkpoint / name).write_text(content, encoding="utf-8")
     file = checkpoint / name if marks else name
     vocabulary = vocabulary_of(load_tokenizer(file, end_of_text="<|endoftext|>"), name)
-    config = configure("nano", vocab_size=vocabulary.size, settings={**TINY, "learning_rate": 1e-2})
+    config = configure(preset, vocab_size=vocabulary.size, settings={**TINY, "learning_rate": 1e-2, **(shape or {})})
     model = GPT(config.model, generator=torch.Generator().manual_seed(1))
     save_file(
         {name: weight.contiguous() for name, weight in model.state_dict().items()}, checkpoint / "model.safetensors"
@@ -199,6 +201,21 @@ def test_an_adapter_holds_what_was_learned_alone_and_merges(base: Path, talks: P
         export_model(out, tmp_path / "given")
     with pytest.raises(UsageError, match="is no adapter"):
         merge_model(tmp_path / "merged", tmp_path / "more")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_model_that_was_imported_is_tuned_merged_and_given_back(pairs: Path, tmp_path: Path, name: str) -> None:
+    small = {"layers": 1, "width": 32, "heads": 2, "context": 50, "kv_heads": None, "hidden": 64}
+    base = make_base(tmp_path / "base", preset=name, shape=small)
+    export_model(base, tmp_path / "given")
+    taken = import_model(tmp_path / "given", tmp_path / "taken")
+    for method in ("dpo", "reward"):
+        tune_short(taken, pairs, tmp_path / method, method=method, lora=Lora(2), steps=1)
+    checkpoint = merge_model(tmp_path / "dpo", tmp_path / "merged")
+    assert export_model(checkpoint, tmp_path / "back") == name
+    tokens = torch.randint(0, 257, (2, 40), generator=torch.Generator().manual_seed(1))
+    back = load_model(import_model(tmp_path / "back", tmp_path / "again"))
+    assert torch.equal(back(tokens), load_model(checkpoint)(tokens))
 
 
 def test_an_adapter_whose_base_is_gone_or_another_says_so(talks: Path, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ class Judge:
         pairs = encode_pairs([Pair(turns, each, each) for each in answers], self.dialogue, context=context, left=left)
         if left.reasons:
             raise UsageError(left.first)
-        rows = pair_rows(pairs, self.dialogue.tokenizer.end_of_text, torch.device("cpu"))
+        padding = self.dialogue.tokenizer.end_of_text
+        rows = pair_rows(pairs, context=context, padding=padding, device=torch.device("cpu"))
         count = len(answers)
         found: list[float] = rewards(self.model, rows.inputs[:count], rows.targets[:count]).tolist()
         return found

@@ -34,7 +34,7 @@ MIN_VALIDATED = 20
 BATCH = 500
 """Pairs that are encoded at once."""
 FULL = 64
-"""Rows are as long as their longest, in whole sixty-fours: a GPU meets few shapes."""
+"""Rows are as long as their longest, in whole sixty-fours up to the context: a GPU meets few shapes."""
 
 Ids = npt.NDArray[np.int64]
 Margins = Callable[[GPT, TrainRows], Tensor]
@@ -91,24 +91,23 @@ class PairSource:
     """Pairs by position: each once an epoch, every epoch in another order of the seed."""
 
     def __init__(
-        self, name: str, pairs: Sequence[PairTokens], *, seed: int, padding: int, device: torch.device
+        self, name: str, pairs: Sequence[PairTokens], *, seed: int, context: int, padding: int, device: torch.device
     ) -> None:
         self.sources: tuple[str, ...] = (name,)
-        self._pairs, self._padding, self._device = pairs, padding, device
+        self._pairs, self._context, self._padding, self._device = pairs, context, padding, device
         self._order = lru_cache(2)(lambda epoch: np.random.default_rng([seed, 2, epoch]).permutation(len(pairs)))
 
     def rows(self, first: int, count: int) -> TrainRows:
         """The pairs at positions [first, first + count), on the device."""
         places = (divmod(position, len(self._pairs)) for position in range(first, first + count))
-        return pair_rows(
-            [self._pairs[self._order(epoch)[place]] for epoch, place in places], self._padding, self._device
-        )
+        found = [self._pairs[self._order(epoch)[place]] for epoch, place in places]
+        return pair_rows(found, context=self._context, padding=self._padding, device=self._device)
 
 
-def pair_rows(pairs: Sequence[PairTokens], padding: int, device: torch.device) -> TrainRows:
+def pair_rows(pairs: Sequence[PairTokens], *, context: int, padding: int, device: torch.device) -> TrainRows:
     """inputs and targets int64 [2n, T], the targets one token ahead; `trained` counts pairs."""
     sides = [(pair.chosen, pair.chosen_at) for pair in pairs] + [(pair.rejected, pair.rejected_at) for pair in pairs]
-    length = -(-max(len(ids) for ids, _ in sides) // FULL) * FULL
+    length = min(-(-max(len(ids) for ids, _ in sides) // FULL) * FULL, context)
     inputs = np.full((len(sides), length), padding, dtype=np.int64)
     targets = np.full((len(sides), length), UNTRAINED, dtype=np.int64)
     for row, (ids, begins) in enumerate(sides):
@@ -131,9 +130,10 @@ def score_pairs(
     """One score of all pairs, `rows` of them at a time; none where there are no pairs."""
     if not pairs:
         return ()
-    device = model.embed.weight.device
+    device, context = model.embed.weight.device, model.config.context
     parts = [pairs[start : start + rows] for start in range(0, len(pairs), rows)]
-    found = torch.cat([margins(model, pair_rows(part, padding, device)).double().cpu() for part in parts])
+    batches = (pair_rows(part, context=context, padding=padding, device=device) for part in parts)
+    found = torch.cat([margins(model, batch).double().cpu() for batch in batches])
     right = float((found > 0).double().mean() + 0.5 * (found == 0).double().mean())
     return (PairScore(name, len(pairs), float(pair_costs(found, smoothing).mean()), right, float(found.mean())),)
 

@@ -141,7 +141,9 @@ def _pairs(start: Start, data: Path, config: TrainConfig, tuning: Tuning, margin
     learned, held = split_pairs(encoded, seed=config.seed)
     name, padding = data.name.partition(".")[0] or "pairs", start.tokenizer.end_of_text
     objective = Objective(
-        source=PairSource(name, learned, seed=config.seed, padding=padding, device=start.device),
+        source=PairSource(
+            name, learned, seed=config.seed, context=config.model.context, padding=padding, device=start.device
+        ),
         row_tokens=sum(len(pair.chosen) + len(pair.rejected) for pair in learned) // len(learned),
         loss=pair_loss(margins, label_smoothing=tuning.label_smoothing),
         evaluate=lambda model, most: score_pairs(
