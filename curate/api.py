@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from curate.errors import UsageError
-from curate.recipe import Recipe
+from curate.recipe import Recipe, Train
 from curate.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from curate.report.trial import Tried
     from curate.report.verify import Verified
     from curate.report.why import Story
-    from curate.train_min.train import StepReport, TrainResult
+    from curate.train_min.log import StepReport
+    from curate.train_min.train import TrainResult
     from curate.train_min.tune import TuneResult
 
 
@@ -271,35 +272,45 @@ def train(
     device: str = "auto",
     out: str | Path | None = None,
     resume: bool = True,
+    fork: str | Path | None = None,
     report: Callable[[StepReport], None] | None = None,
 ) -> TrainResult:
     """Train a compact GPT on a run's tokens; `preset` is the recipe's unless another is named.
 
+    `run` may also be a folder that holds nothing of a run but its `tokens/`, carried to another machine; there the
+    preset is "nano" unless another is named, and torch, numpy and safetensors are all that must be installed.
+
     `settings` replaces single values of the preset (`{"width": 256}`); `out` is the folder of the training (default:
-    RUN/train/PRESET); `resume=False` begins it anew; `report` is called every few steps.
+    RUN/train/PRESET); `resume=False` begins it anew; `fork` is another training to begin with, weights, moments and
+    steps; `report` is called every few steps.
 
     Raises:
         UsageError: PyTorch is not installed; no tokens; an unknown preset, setting or device.
         RunConflict: the folder holds a training of other tokens or settings.
         Interrupted: by a signal, after saving; the same call goes on from there.
     """
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.recipe_file import load
-    from curate.run_files import RECIPE
+    from curate.run_files import MIXTURE, RECIPE
+    from curate.train_min.loader import home_of_tokens
     from curate.train_min.train import train as train_tokens
 
-    folder = (run if isinstance(run, RunFolder) else RunFolder(Path(run))).folder
+    folder = run.folder if isinstance(run, RunFolder) else home_of_tokens(Path(run))
+    if not (folder / MIXTURE).is_file():
+        RunFolder(folder)  # says what it is not; a run without tokens is told of below
+    wanted = load(folder / RECIPE).train if (folder / RECIPE).is_file() else Train()
     return train_tokens(
         folder,
-        preset=preset or load(folder / RECIPE).train.preset,
+        preset=preset or wanted.preset,
         out=Path(out) if out is not None else None,
         device=device,
         steps=steps,
         seed=seed,
         settings=settings,
         resume=resume,
+        fork=Path(fork) if fork is not None else None,
         report=report,
     )
 
@@ -337,7 +348,7 @@ def tune(
         RunConflict: the folder holds another tuning.
         Interrupted: by a signal, after saving; the same call goes on from there.
     """
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.lora import Lora
@@ -383,7 +394,7 @@ def generate(
     Raises:
         UsageError: PyTorch is not installed, there is no checkpoint, or a value makes no sense.
     """
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.generate import generate as generate_texts

@@ -363,8 +363,8 @@ class Train:
     """The small model that `curate train` makes of the tokens; nothing here changes the data."""
 
     preset: str = "nano"
-    """The size of the model and how long it is trained: "nano", "t1", "t2-20m", "t3-60m", "d12", "d24", "gpt2", "llama"
-    or "qwen3"."""
+    """The size of the model and how long it is trained: "nano", "t1", "t2-20m", "t3-60m", "d12", "d24", "moe", "gpt2",
+    "llama" or "qwen3"."""
 
 
 @dataclass(frozen=True, slots=True)

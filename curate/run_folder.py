@@ -9,11 +9,8 @@ import json
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from curate.engine.job import open_run
 from curate.engine.plan import Plan, Split
 from curate.engine.posix import PosixStore
 from curate.engine.sealed import read_sealed
@@ -21,6 +18,9 @@ from curate.engine.store import Store
 from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
 from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, PLAN, TIMING
+
+if TYPE_CHECKING:  # who trains on tokens that were carried elsewhere has no polars
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class RunFolder:
         Raises:
             CheckFailed: it, or the plan, is damaged.
         """
-        return open_run(self.store)[0]
+        return self._open()[0]
 
     @property
     def plan(self) -> Plan:
-        return open_run(self.store)[1]
+        return self._open()[1]
 
     @property
     def is_complete(self) -> bool:
@@ -90,6 +90,8 @@ class RunFolder:
         Raises:
             UsageError: the run read none with this id.
         """
+        import polars as pl
+
         source = id.partition("/")[0]
         files = sorted((self.folder / LEDGER).glob(f"{escape(source)}/*.parquet"))
         rows = (
@@ -101,6 +103,11 @@ class RunFolder:
         if found.is_empty():
             raise UsageError(f"{self.folder} read no record with the id {id}")
         return self.plan.split(f"{source}-{Path(found[0]).stem}")
+
+    def _open(self) -> tuple[Recipe, Plan]:
+        from curate.engine.job import open_run
+
+        return open_run(self.store)
 
     def _json(self, name: str) -> dict[str, Any]:
         self._look_for(name)
@@ -115,6 +122,8 @@ class RunFolder:
             raise UsageError(f'{self.folder} has no {name} yet: "curate run" has not finished there')
 
     def _scan(self, room: str, source: str | None) -> pl.LazyFrame:
+        import polars as pl
+
         files = sorted((self.folder / room).glob(f"{source or '*'}/*.parquet"))
         if not files:
             raise UsageError(f"{self.folder / room} holds no files{f' of source {source!r}' if source else ''}")

@@ -12,36 +12,50 @@ import io
 import json
 import os
 import sys
-import unicodedata
-from typing import Any
-
-from rich.console import Console
-from rich.highlighter import JSONHighlighter
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any, cast
 
 from curate.finite import finite
+from curate.printable import is_seen, printable
 
-HARMLESS = "\u200c\u200d"
-"""They join and part letters in Persian, in Hindi and in emoji, and do nothing else."""
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 
-class _Shown(Console):
-    """A console to which a string is text: `print`, a table's cells and its titles all come through `render_str`."""
+class PlainConsole:
+    """Lines without styles, tables or bars, on a machine that only trains and has no rich."""
 
-    def render_str(self, text: str, **how: Any) -> Text:
-        return super().render_str(printable(text), **how)
+    is_terminal = False
 
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError  # rich would exit with 1
+    def __init__(self, *, stderr: bool) -> None:
+        self._stderr = stderr
+
+    def print(
+        self,
+        line: str = "",
+        *,
+        style: str | None = None,
+        soft_wrap: bool = True,
+        highlight: bool = False,
+        markup: bool = False,
+    ) -> None:
+        """Takes what rich's takes; how a line looks is left out."""
+        print(printable(line), file=sys.stderr if self._stderr else sys.stdout, flush=True)
 
 
 def _console(*, stderr: bool) -> Console:
-    return _Shown(stderr=stderr, highlight=False, markup=False, emoji=False)
+    try:
+        from curate.terminal_rich import ShownConsole
+    except ModuleNotFoundError:
+        return cast("Console", PlainConsole(stderr=stderr))
+    return ShownConsole(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 OUT = _console(stderr=False)
 ERR = _console(stderr=True)
+IS_PLAIN = isinstance(OUT, PlainConsole)
+"""There is no rich: nothing but `say` and `warn` can be used."""
 
 
 def escape_the_unencodable() -> None:
@@ -74,6 +88,9 @@ def show(table: Table) -> None:
 
 def say_json(value: Any) -> None:
     """A value for programs; what a terminal might obey stands there in JSON's own escapes."""
+    from rich.highlighter import JSONHighlighter
+    from rich.text import Text
+
     text = json.dumps(finite(value), ensure_ascii=False, indent=2, default=str)
     safe = "".join(map(_json_escape, text))
     OUT.print(JSONHighlighter()(Text(safe)) if OUT.is_terminal else Text(safe), soft_wrap=True)
@@ -81,6 +98,8 @@ def say_json(value: Any) -> None:
 
 def say_text(text: str) -> None:
     """A text of many lines, as it is: a file, or what a model wrote."""
+    from rich.text import Text
+
     lines = (printable(line, keep="\t") for line in text.removesuffix("\n").split("\n"))
     OUT.print(Text("\n".join(lines)), soft_wrap=True)
 
@@ -93,26 +112,12 @@ def say_part(text: str) -> None:
 
 def cell(*lines: str) -> Text:
     """A table's cell of several lines; a string with line ends would be one line."""
+    from rich.text import Text
+
     return Text("\n".join(map(printable, lines)))
 
 
-def printable(text: str, *, keep: str = "") -> str:
-    """The text with everything escaped that is not seen where it stands: controls, line ends, what turns the direction
-    of writing, what has no width, halves of characters, and what Unicode has not given out."""
-    if text.isprintable():
-        return text
-    return "".join(each if _is_seen(each) or each in keep else _escape(each) for each in text)
-
-
-def _is_seen(character: str) -> bool:
-    return character.isprintable() or character in HARMLESS or unicodedata.category(character) == "Zs"
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def _json_escape(character: str) -> str:
-    if character == "\n" or _is_seen(character):
+    if character == "\n" or is_seen(character):
         return character
     return json.dumps(character)[1:-1].replace("\x7f", r"\u007f")

@@ -7,10 +7,11 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -63,5 +64,48 @@ def rows_with_dedup() -> Callable[[Sequence[Any], Path, str], Path]:
         path = folder / "toy.toml"
         path.write_text(ROWS_WITH_DEDUP.format(dedup=dedup))
         return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def byte_run() -> Callable[[Path, Mapping[str, float]], Path]:
+    """Writes the `tokens/` of a run, and nothing else of one, whose tokens are the bytes of Python's reference: prose,
+    source code without validation, and a tiny source; each weighs what it is given."""
+    import json
+    import pydoc_data.topics
+    import subprocess
+
+    from curate.tokenize.mix import Held, MixtureRecord, Vocabulary, mixture_json, plan_mixture
+    from curate.tokenize.shards import write_shard
+
+    prose = [text.encode() for _, text in sorted(pydoc_data.topics.topics.items())]
+    zen = [b"Beautiful is better than ugly.\n" * 40]
+    texts: dict[str, dict[str, list[bytes]]] = {
+        "prose": {"train": prose[10:], "validation": prose[:1]},
+        "code": {"train": [Path(module.__file__).read_bytes() for module in (json, subprocess)], "validation": []},
+        "zen": {"train": zen, "validation": [b"Simple is better than complex.\n"]},
+    }
+
+    def write(run: Path, weights: Mapping[str, float]) -> Path:
+        held = {}
+        for source, splits in texts.items():
+            for split, documents in splits.items():
+                folder = run / "tokens" / split / source
+                folder.mkdir(parents=True)
+                if documents:
+                    tokens = np.concatenate([np.append(np.frombuffer(t, np.uint8), np.uint16(256)) for t in documents])
+                    sizes = np.array([*map(len, documents)], dtype=np.int64)
+                    ends = np.concatenate([[0], np.cumsum(sizes + 1)])
+                    names = pl.Series([f"{source}/{number}" for number in range(len(documents))])
+                    write_shard(folder, "00000", tokens, ends, names, pl.Series(sizes))
+            held[source] = Held(len(splits["train"]), sum(map(len, splits["train"])) + len(splits["train"]))
+        available = {name: counts.tokens for name, counts in held.items()}
+        mixture = plan_mixture(available, weights=weights, tokens=100_000, max_epochs=4)
+        vocabulary = Vocabulary(257, 256, "<|endoftext|>", "uint16", "b" * 64, "bytes")
+        plan = mixture_json(MixtureRecord(mixture, 17, vocabulary, held))
+        (run / "tokens" / "mixture.json").write_text(plan, encoding="utf-8")
+        np.array([1] * 256 + [0], dtype="<u4").tofile(run / "tokens" / "token_bytes.bin")
+        return run
 
     return write

@@ -19,7 +19,8 @@ LINKED = ("filters", "dedup", "tokenize", "train_min")
 ROOMS = ("extract", "filters", "dedup", "decontaminate", "scrub", "tokenize", "train_min")
 
 FLOORS = [
-    ["version", "errors", "plugins", "model_file", "run_files", "toml_lines", "toml_text", "finite"],
+    ["version", "errors", "plugins", "model_file", "run_files", "toml_lines", "toml_text", "finite", "printable"],
+    ["terminal_rich"],
     ["text", "typed", "recipe_dedup", "interrupts", "terminal"],
     ["batch", "recipe", "recipe_path", "settings"],
     ["recipe_file", "recipe_form", "recipe_edit", "own_code"],
@@ -42,7 +43,7 @@ KERNELS = {"kernel", "part", "inner"}
 
 TRAINER_MAY_USE = {
     f"curate.tokenize.{name}"
-    for name in ("shards", "mix", "run_rows", "encode", "arranged", "conversation", "templates")
+    for name in ("shards", "mix", "run_rows", "encode", "trace", "arranged", "conversation", "templates")
 }
 
 

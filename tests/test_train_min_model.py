@@ -262,7 +262,7 @@ def test_every_preset_is_whole(preset: str) -> None:
     with torch.device("meta"):
         matrices = sum(weight.numel() for weight in GPT(config.model).blocks.parameters())
     sizes = {"nano": 0.4e6, "t1": 3.1e6, "t2-20m": 19e6, "t3-60m": 59e6, "d12": 85e6, "d24": 302e6}
-    sizes |= {"gpt2": 85e6, "llama": 74e6, "qwen3": 94e6}
+    sizes |= {"gpt2": 85e6, "llama": 74e6, "qwen3": 94e6, "moe": 482e6}
     assert matrices == pytest.approx(sizes[preset], rel=0.03)
 
 

@@ -24,7 +24,6 @@ from curate.train_min.config import ModelConfig  # noqa: E402
 from curate.train_min.dialogue import bind_template  # noqa: E402
 from curate.train_min.head_loss import UNTRAINED  # noqa: E402
 from curate.train_min.left_out import LeftOut  # noqa: E402
-from curate.train_min.loader import TrainRows  # noqa: E402
 from curate.train_min.lora import Lora, add_low_rank, add_score, trained_weights  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.pair_losses import (  # noqa: E402
@@ -37,6 +36,7 @@ from curate.train_min.pair_losses import (  # noqa: E402
     rewards,
 )
 from curate.train_min.pairs import (  # noqa: E402
+    PairRows,
     PairSource,
     PairTokens,
     encode_pairs,
@@ -75,8 +75,8 @@ def make_model(*, seed: int = 3) -> GPT:
     return model
 
 
-def rows_of(pairs: list[PairTokens], context: int = 128) -> TrainRows:
-    return pair_rows(pairs, context=context, padding=256, device=CPU)
+def rows_of(pairs: list[PairTokens], context: int = 128) -> PairRows:
+    return pair_rows(pairs, context=context, padding=256)
 
 
 def encoded() -> list[PairTokens]:
@@ -204,7 +204,6 @@ def test_a_pair_that_is_longer_than_the_context_is_left_out() -> None:
 def test_rows_have_the_answers_as_targets_and_nothing_else() -> None:
     rows = rows_of(encoded())
     assert rows.inputs.shape == rows.targets.shape == (6, 128)
-    assert rows.trained.tolist() == [3]
     for number, pair in enumerate(encoded()):
         for row, ids, begins in ((number, pair.chosen, pair.chosen_at), (number + 3, pair.rejected, pair.rejected_at)):
             learned = rows.targets[row][rows.targets[row] != UNTRAINED]
@@ -222,11 +221,13 @@ def test_rows_are_no_longer_than_the_context() -> None:
 def test_each_pair_comes_once_an_epoch_in_an_order_of_its_own() -> None:
     pairs = [PairTokens(np.array([256, n, n]), np.array([256, n, 0]), 2, 2) for n in range(30)]
     source = PairSource("x", pairs, seed=5, context=64, padding=256, device=CPU)
-    epochs = [source.rows(30 * epoch, 30).inputs[:30, 1].tolist() for epoch in range(3)]
+    epochs = [source.places(range(30 * epoch, 30 * epoch + 30)) for epoch in range(3)]
     assert all(sorted(epoch) == [*range(30)] for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]
-    across = source.rows(25, 10).inputs[:10, 1].tolist()
-    assert across == epochs[0][25:] + epochs[1][:5]
+    across = epochs[0][25:] + epochs[1][:5]
+    batch = source.batch(25, 10, own=range(2, 8), micro_rows=4)
+    assert [inputs[: len(inputs) // 2, 1].tolist() for inputs, _ in batch.parts] == [across[2:6], across[6:8]]
+    assert (batch.sources.tolist(), batch.trained.tolist()) == ([0] * 10, [1] * 10)
     learned, held = split_pairs(pairs, seed=5)
     assert (len(learned), len(held)) == (28, 2)
     assert split_pairs(pairs[:19], seed=5)[1] == []
@@ -255,8 +256,8 @@ def test_the_reward_loss_is_bradley_and_terrys_of_each_answers_last_token() -> N
     sides = [pair.chosen for pair in encoded()] + [pair.rejected for pair in encoded()]
     expected = torch.stack([(model.hidden(torch.tensor(ids)[None])[0, -1] @ model.score.weight[0]) for ids in sides])
     torch.testing.assert_close(rewards(model, rows.inputs, rows.targets), expected, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(reward_margins(model, rows), expected[:3] - expected[3:], atol=1e-5, rtol=1e-5)
-    loss, costs = pair_loss(reward_margins)(model, rows, 0.5)
+    torch.testing.assert_close(reward_margins(model, *rows), expected[:3] - expected[3:], atol=1e-5, rtol=1e-5)
+    loss, costs = pair_loss(reward_margins)(model, *rows, 0.5)
     by_hand = -torch.log(1 / (1 + torch.exp(-(expected[:3] - expected[3:]))))
     torch.testing.assert_close(costs[:, 0], by_hand.detach(), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(loss, 0.5 * by_hand.sum(), atol=1e-5, rtol=1e-5)
@@ -278,7 +279,7 @@ def test_the_preference_loss_and_its_gradients_are_those_of_the_formula(monkeypa
     gradients = [weight.grad.clone() for weight in policy.parameters()]
     policy.zero_grad()
     margins = preference_margins(frozen_reference(reference), beta=0.3)
-    loss, costs = pair_loss(margins, label_smoothing=0.1)(policy, rows, 0.25)
+    loss, costs = pair_loss(margins, label_smoothing=0.1)(policy, *rows, 0.25)
     loss.backward()
     torch.testing.assert_close(loss, expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(costs[:, 0], torch.stack(terms).detach(), atol=1e-4, rtol=1e-4)
@@ -293,8 +294,8 @@ def test_the_reference_of_an_adapter_is_the_model_that_it_stands_beside() -> Non
     with torch.no_grad():
         for weight in trained_weights(policy).values():
             weight.normal_(0.0, 0.1)
-    assert torch.equal(own_reference(policy, rows), answer_log_probabilities(plain, rows).detach())
-    assert not torch.allclose(answer_log_probabilities(policy, rows), own_reference(policy, rows))
+    assert torch.equal(own_reference(policy, *rows), answer_log_probabilities(plain, *rows).detach())
+    assert not torch.allclose(answer_log_probabilities(policy, *rows), own_reference(policy, *rows))
 
 
 def test_a_model_that_cannot_tell_has_half_of_the_pairs() -> None:

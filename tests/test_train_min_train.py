@@ -29,10 +29,11 @@ from curate.train_min.checkpoint import latest_checkpoint, load_model, read_stat
 from curate.train_min.evaluate import bits, evaluate, unigram_nats  # noqa: E402
 from curate.train_min.generate import generate  # noqa: E402
 from curate.train_min.loader import Loader, open_tokens  # noqa: E402
+from curate.train_min.log import StepReport  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.sampling import Sampling  # noqa: E402
-from curate.train_min.train import StepReport, TrainResult, train  # noqa: E402
+from curate.train_min.train import TrainResult, train  # noqa: E402
 
 END = 256
 TINY = {"layers": 1, "width": 32, "heads": 2, "context": 32, "batch_rows": 4, "micro_rows": 2, "learning_rate": 1e-2}
@@ -105,7 +106,7 @@ def whole(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read_log(out: Path) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{name: value for name, value in line.items() if name != "tokens_per_second"} for line in lines]
+    return [{name: value for name, value in line.items() if name not in ("tokens_per_second", "mfu")} for line in lines]
 
 
 def same_weights(one: Path, other: Path) -> bool:
@@ -202,7 +203,7 @@ def test_a_finished_run_is_not_run_again_unless_resume_is_off(run: Path, whole: 
     assert [score.source for score in again.scores] == ["prose", "zen"]
     assert read_log(tmp_path) == read_log(whole)
     assert not train_short(run, tmp_path, resume=False, steps=2).was_complete
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["checkpoint-00000002", "log.jsonl"]
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["checkpoint-00000002", "log.csv", "log.jsonl"]
     assert [line["step"] for line in read_log(tmp_path)] == [2]
 
 

@@ -30,12 +30,12 @@ from curate.train_min.dialogue import Dialogue, bind_template  # noqa: E402
 from curate.train_min.exchange import export_model, import_model  # noqa: E402
 from curate.train_min.generate import generate  # noqa: E402
 from curate.train_min.judge import open_judge  # noqa: E402
+from curate.train_min.log import StepReport  # noqa: E402
 from curate.train_min.lora import Lora, trained_weights  # noqa: E402
 from curate.train_min.merging import merge_model  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.sampling import Sampling  # noqa: E402
-from curate.train_min.train import StepReport  # noqa: E402
 from curate.train_min.tune import TuneResult, tune  # noqa: E402
 
 TINY: dict[str, Any] = {"layers": 1, "width": 32, "heads": 2, "context": 64, "batch_rows": 8, "micro_rows": 4}

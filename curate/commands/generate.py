@@ -57,7 +57,7 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.generate import generate

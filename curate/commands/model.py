@@ -73,7 +73,7 @@ def _add_merge(actions: Any) -> None:
 
 
 def give(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.exchange import export_model
@@ -84,7 +84,7 @@ def give(options: argparse.Namespace) -> int:
 
 
 def take(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.exchange import import_model
@@ -94,7 +94,7 @@ def take(options: argparse.Namespace) -> int:
 
 
 def merge(options: argparse.Namespace) -> int:
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     require_torch()
     from curate.train_min.merging import merge_model

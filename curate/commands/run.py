@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from curate.api import train
-    from curate.pipeline.check import require_torch
+    from curate.train_min.needs import require_torch
 
     if options.train:
         require_torch()

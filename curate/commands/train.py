@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_run, positive
 from curate.settings import parse_settings
-from curate.terminal import ERR, say, show, warn
+from curate.terminal import ERR, IS_PLAIN, say, show, warn
 
 if TYPE_CHECKING:
     from curate.train_min.train import TrainResult
@@ -22,18 +22,20 @@ def add(commands: Any) -> None:
         "train",
         "train a compact GPT on a run's tokens, and say how well it predicts each source",
         run,
-        about="A training that was interrupted goes on from its last checkpoint. It needs PyTorch: "
-        'pip install "curate-corpus[train]".',
+        about="A training that was interrupted goes on from its last checkpoint, also on another number of "
+        'GPUs. It needs PyTorch: pip install "curate-corpus[train]". RUN may also be a folder that holds nothing but '
+        "the tokens of a run, carried to a machine with torch, numpy and safetensors alone.",
         examples=[
             "curate train runs/quickstart",
             "curate train runs/mini --preset d12 --set learning_rate=1e-3 --out d12",
+            "torchrun --nproc-per-node 8 -m curate train runs/mini --preset d12",
         ],
     )
     add_run(command)
     command.add_argument(
         "--preset",
         metavar="NAME",
-        help="nano, t1, t2-20m, t3-60m, d12, d24, gpt2, llama or qwen3 (default: the recipe's)",
+        help="nano, t1, t2-20m, t3-60m, d12, d24, moe, gpt2, llama or qwen3 (default: the recipe's)",
     )
     words = 'any setting of the preset, by its name in "curate.train_min.config": width=256; may be repeated'
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
@@ -44,6 +46,8 @@ def add(commands: Any) -> None:
     words = "the seed of the weights and of the order of the tokens (default: the run's)"
     command.add_argument("--seed", type=int, metavar="N", help=words)
     command.add_argument("--out", type=Path, metavar="DIR", help="the training's folder (default: RUN/train/PRESET)")
+    words = "begin with the weights, moments and steps of another training of this shape, whatever its tokens"
+    command.add_argument("--fork", type=Path, metavar="TRAINING", help=words)
     words = "delete the training that the folder holds, and begin anew"
     command.add_argument("--restart", action="store_true", help=words)
 
@@ -62,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             out=options.out,
             resume=not options.restart,
+            fork=options.fork,
         )
     )
     return 0
@@ -69,12 +74,20 @@ def run(options: argparse.Namespace) -> int:
 
 def show_training(train: Callable[..., TrainResult]) -> None:
     """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
-    from curate.report.terminal.training import scores_table, training_progress
+    from curate.report.terminal.training import scores_lines, scores_table, training_progress
+    from curate.train_min.spread import is_first_process
 
+    if not is_first_process():
+        train(report=None)  # the first of them tells
+        return
     with training_progress(ERR) as report:
         result = train(report=report)
     if result.was_complete:
         warn(f"{result.checkpoint.parent} holds this training, complete; --restart begins it anew.")
-    show(scores_table(result))
+    if IS_PLAIN:
+        for line in scores_lines(result):
+            say(line)
+    else:
+        show(scores_table(result))
     say()
     say(f'Next: curate generate {result.checkpoint.parent} "The "')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from functools import partial
 
@@ -135,13 +134,3 @@ def _check_views(recipe: Recipe) -> None:
         views_of(recipe)
     except UsageError as error:
         raise recipe.recipe_error(f"[tokenize]: {error}", "tokenize", "views") from None
-
-
-def require_torch() -> None:
-    """Training needs the extra that brings PyTorch.
-
-    Raises:
-        UsageError: it is not installed.
-    """
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError('training needs PyTorch, which is not installed: pip install "curate-corpus[train]"')

@@ -6,16 +6,17 @@ id, bytes, tokens of each document, and more where it is known ─▶ NNNNN.docs
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from curate.engine.ledger import write_table
 from curate.errors import CheckFailed
 from curate.tokenize.document_ends import DOCUMENT_ENDS
 from curate.tokenize.view import ShardDocuments, Tokens, View
+
+if TYPE_CHECKING:  # shards are opened without the table, where there is no polars
+    import polars as pl
 
 
 def read_documents(path: Path, ends: npt.NDArray[np.uint64]) -> pl.DataFrame:
@@ -24,6 +25,8 @@ def read_documents(path: Path, ends: npt.NDArray[np.uint64]) -> pl.DataFrame:
     Raises:
         CheckFailed: the file is missing or damaged, or counts other documents.
     """
+    import polars as pl
+
     try:
         table = pl.read_parquet(path)
         counts = table["tokens"].to_numpy()
@@ -36,6 +39,10 @@ def read_documents(path: Path, ends: npt.NDArray[np.uint64]) -> pl.DataFrame:
 
 
 def _write(file: BinaryIO, documents: ShardDocuments) -> None:
+    import polars as pl
+
+    from curate.engine.ledger import write_table
+
     columns = [
         documents.ids.cast(pl.String).rename("id"),
         documents.bytes.cast(pl.Int64).rename("bytes"),

@@ -19,13 +19,13 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from curate.errors import CheckFailed, UsageError, nearest
 from curate.tokenize.draw import WEIGHT_BITS, DrawnRows, place_rows, rows_of_epoch
 from curate.tokenize.rounding import round_to
 from curate.tokenize.staged_draw import assign_staged, row_stages, unassign_staged
 from curate.tokenize.undraw import unplace_rows
+from curate.tokenize.xxh3 import xxh3_64
 from curate.typed import Mismatch, build
 
 
@@ -177,10 +177,10 @@ class Draw:
             raise UsageError(f"{self.rows:,} rows are too many; make rows longer than {row_length} tokens")
         self.row_length = row_length
         stages = mixture.stages or (DrawnStage("", {share.name: share.tokens for share in drawn}),)
-        key = np.uint64(xxhash.xxh3_64_intdigest(b"draw", seed=seed))
+        key = np.uint64(xxh3_64(b"draw", seed=seed))
         self.stages = tuple(row_stages(stages, self.sources, self.rows, row_length, key))
         self._epoch_rows = np.array([rows_of_epoch(held[name], row_length) for name in self.sources], dtype=np.int64)
-        names = [xxhash.xxh3_64_intdigest(f"source/{name}".encode(), seed=seed) for name in self.sources]
+        names = [xxh3_64(f"source/{name}".encode(), seed=seed) for name in self.sources]
         self.source_keys = np.array(names, dtype=np.uint64)
         """What rows of a source, and the documents in them, are shuffled by."""
 

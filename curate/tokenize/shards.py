@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from curate.engine.whole import OpenFile, plain_file
 from curate.errors import CheckFailed, UsageError
@@ -24,6 +23,9 @@ from curate.tokenize.epoch_order import TokenRuns
 from curate.tokenize.loss_mask import open_mask
 from curate.tokenize.view import ShardDocuments, Tokens, View
 from curate.tokenize.views import PAYLOAD, VIEWS, write_views
+
+if TYPE_CHECKING:  # tokens are read without polars; only what tells of documents needs it
+    import polars as pl
 
 
 def write_shard(
@@ -152,10 +154,14 @@ class TokenArray:
 
     def documents(self) -> pl.DataFrame:
         """id, bytes, tokens of every document, in the order of the tokens."""
+        import polars as pl
+
         return pl.concat([shard.documents() for shard in self.shards])
 
     def pick(self, numbers: npt.NDArray[np.int64]) -> pl.DataFrame:
         """id, bytes, tokens of the documents with these numbers, in their order; reads one shard's table at a time."""
+        import polars as pl
+
         # The last shard that begins at or before a number: a number that is a bound is the first of the next shard.
         shard_of = np.searchsorted(self._document_bounds, numbers, side="right") - 1
         order = np.argsort(shard_of, kind="stable")
@@ -167,8 +173,13 @@ class TokenArray:
 
     def document(self, number: int) -> Tokens:
         """The tokens of one document, end-of-text included: a view, no copy."""
+        shard, local = self.place(number)
+        return self.shards[shard].document(local)
+
+    def place(self, number: int) -> tuple[int, int]:
+        """The number of the shard that a document is in, and the document's own there."""
         shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
-        return self.shards[shard].document(number - int(self._document_bounds[shard]))
+        return shard, number - int(self._document_bounds[shard])
 
     def gather(self, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
         """Row i is the `length` tokens from `starts[i]` on, as int64[n, length]; rows go on over shards and the end."""
@@ -205,8 +216,8 @@ class TokenArray:
 
     def document_mask(self, number: int) -> npt.NDArray[np.uint8]:
         """Of each token of one document whether it is trained on, 1 or 0."""
-        shard = int(np.searchsorted(self._document_bounds, number, side="right")) - 1
-        first, last = self.shards[shard].span(number - int(self._document_bounds[shard]))
+        shard, local = self.place(number)
+        first, last = self.shards[shard].span(local)
         return np.ones(last - first, dtype=np.uint8) if self.masks is None else self.masks[shard][first:last]
 
     def _copy_runs(self, rows: npt.NDArray[Any], runs: TokenRuns, parts: Sequence[npt.NDArray[Any]]) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
+
+if TYPE_CHECKING:  # who trains on shards that others wrote has no polars
+    import polars as pl
 
 Tokens = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 

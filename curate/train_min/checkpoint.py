@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ from curate.train_min.optim import Optimizers
 WEIGHTS, ADAPTER = "model.safetensors", "adapter.safetensors"
 """All weights; or those alone that were trained beside those of another checkpoint."""
 NAME = re.compile(r"checkpoint-(\d{8})")
-HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "base")
+HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute", "base")
 """Settings that a resumed run may change: they decide what is seen of the training, not what is learned; of the folder
-that it started from, the weights are compared."""
+that a tuning started from, the weights are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class State:
     progress: Mapping[str, Any]
     tuning: Mapping[str, Any] | None = None
     """How it was tuned (`tune.Tuning`), if it was."""
+    forked: Mapping[str, Any] | None = None
+    """Of a training that began from another one's checkpoint: which, after how many steps, and what differs."""
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -179,15 +181,43 @@ def check_same_run(
     Raises:
         RunConflict: the checkpoint is of other tokens or settings; says which, with both values.
     """
-    saved, wanted = _flat(state.config, state.tuning), _flat(asdict(config), tuning)
-    settings = [name for name in sorted(saved | wanted) if name not in HARMLESS and saved.get(name) != wanted.get(name)]
-    differences = [f"{name} was {saved.get(name)} and is {wanted.get(name)}" for name in settings]
-    parts = [part for part in sorted(fingerprint) if state.fingerprint.get(part) != fingerprint[part]]
-    differences += [f"the {part} of the run changed" for part in parts]
-    if differences:
+    found = differences(state, config, fingerprint, tuning)
+    if found:
         raise RunConflict(
-            f"{checkpoint} was made by another run: {'; '.join(differences)} (give another folder, or do not resume)"
+            f"{checkpoint} was made by another run: {'; '.join(found.values())} (give another folder, with "
+            f"--fork {checkpoint.parent} to begin there with its weights, or --restart)"
         )
+
+
+def check_fork(state: State, config: TrainConfig, fingerprint: Mapping[str, str], *, checkpoint: Path) -> list[str]:
+    """What differs between a checkpoint and the training that is to go on from it.
+
+    Raises:
+        RunConflict: its weights or moments mean nothing to this one.
+        UsageError: it has all the steps that this one is to have.
+    """
+    found = differences(state, config, fingerprint)
+    bound = {*asdict(config.model), "optimizer", "tokenizer"}
+    wrong = [told for name, told in found.items() if name in bound]
+    if wrong:
+        raise RunConflict(f"nothing can go on from {checkpoint}: {'; '.join(wrong)}")
+    if state.step >= config.steps:
+        raise UsageError(f"{checkpoint} has {state.step} steps already: give more than that in --steps")
+    return [*found.values()]
+
+
+def differences(
+    state: State, config: TrainConfig, fingerprint: Mapping[str, str], tuning: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """By the name of the setting, or of the part of the run. A setting that an older version did not know was as it is
+    by default."""
+    defaults = {field.name: field.default for kind in (ModelConfig, TrainConfig) for field in fields(kind)}
+    saved, wanted = defaults | _flat(state.config, state.tuning), _flat(asdict(config), tuning)
+    names = [name for name in sorted({*wanted, *(state.tuning or ())}) if name not in HARMLESS]
+    settings = [name for name in names if saved.get(name) != wanted.get(name)]
+    found = {name: f"{name} was {saved.get(name)} and is {wanted.get(name)}" for name in settings}
+    parts = [part for part in sorted(fingerprint) if state.fingerprint.get(part) != fingerprint[part]]
+    return found | {part: f"the {part} of the run changed" for part in parts}
 
 
 def _optimizer_tensors(model: GPT, optimizer: Optimizers) -> dict[str, Tensor]:

@@ -49,6 +49,11 @@ class ModelConfig:
     """Tokens back that attention sees, its own included; None: all."""
     documents: bool = False
     """Attention sees nothing behind the beginning of a document."""
+    experts: int | None = None
+    """MLPs of `hidden` channels in the place of each, among which a router chooses for every token; None: one, and no
+    router."""
+    experts_active: int = 1
+    """How many of them a token goes through."""
 
     @property
     def key_heads(self) -> int:
@@ -100,10 +105,15 @@ class TrainConfig:
     cooldown: float = 0.5
     """Share of the steps in which it falls back to 0."""
     max_gradient_norm: float = 1.0
+    balance_rate: float = 0.001
+    """What a step adds to an expert's bias, or takes from it, towards an even load (DeepSeek-V3's)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What the blocks compute in; weights, loss and optimizer are float32. "auto": bfloat16 on CUDA, else float32."""
     compile: bool = False
     """Give the blocks to torch.compile."""
+    recompute: bool = False
+    """Keep the input of each block alone for the backward pass, and compute the block once more there: a third more
+    work, and a fraction of the memory."""
     report_every: int = 10
     evaluate_every: int = 100
     evaluate_tokens: int = 16_384
@@ -128,9 +138,17 @@ def check_config(config: TrainConfig) -> None:
         raise UsageError(f"width {model.width} does not divide into {model.heads} heads of an even number of channels")
     if model.heads % model.key_heads:
         raise UsageError(f"{model.heads} heads are not so many for each of kv_heads {model.kv_heads}")
+    if model.experts is not None and not 1 <= model.experts_active <= model.experts:
+        raise UsageError(f"of {model.experts} experts a token goes through 1 or more, not {model.experts_active}")
+    if model.experts is not None and model.bias:
+        raise UsageError("experts have no bias: set bias=false")
     if model.window is not None and model.window < 1:
         raise UsageError(f"the window of attention is {model.window}; a token sees itself at least")
     if not 0 <= config.warmup + config.cooldown <= 1:
         raise UsageError(
             f"warmup {config.warmup} and cooldown {config.cooldown} are shares of the steps, together <= 1"
         )
+
+
+def largest_divisor(number: int, limit: int) -> int:
+    return next(divisor for divisor in range(min(number, limit), 0, -1) if number % divisor == 0)

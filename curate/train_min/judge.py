@@ -45,7 +45,7 @@ class Judge:
         if left.reasons:
             raise UsageError(left.first)
         padding = self.dialogue.tokenizer.end_of_text
-        rows = pair_rows(pairs, context=context, padding=padding, device=torch.device("cpu"))
+        rows = pair_rows(pairs, context=context, padding=padding)
         count = len(answers)
         found: list[float] = rewards(self.model, rows.inputs[:count], rows.targets[:count]).tolist()
         return found

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from curate.train_min.activate import activate
 from curate.train_min.cache import LayerCache
 from curate.train_min.config import ModelConfig
+from curate.train_min.moe import MoE
 
 
 class Linear(nn.Module):
@@ -96,14 +98,8 @@ class MLP(nn.Module):
         self.down = Linear(config.inner, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.down(self._activate(self.up(x)))  # [B, T, C] -> [B, T, inner] -> [B, T, C]
+        y: Tensor = self.down(activate(self.up(x), self.activation))  # [B, T, C] -> [B, T, inner] -> [B, T, C]
         return y
-
-    def _activate(self, x: Tensor) -> Tensor:
-        if self.activation == "swiglu":
-            gate, up = x.chunk(2, dim=-1)
-            return F.silu(gate) * up
-        return F.gelu(x, approximate="tanh") if self.activation == "gelu" else F.relu(x).square()
 
 
 class Block(nn.Module):
@@ -112,7 +108,7 @@ class Block(nn.Module):
         self.attention_norm = Norm(config.norm, config.width, config.norm_eps)
         self.attention = Attention(config)
         self.mlp_norm = Norm(config.norm, config.width, config.norm_eps)
-        self.mlp = MLP(config)
+        self.mlp = MoE(config) if config.experts else MLP(config)
 
     def forward(
         self,

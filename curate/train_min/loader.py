@@ -1,6 +1,7 @@
 """What a run folder gives a trainer: its tokens, and the rows of every step as a pure function of the position.
 
     RUN/tokens/mixture.json ─▶ RunRows ─▶ positions [i, i + n) ─▶ TrainRows(inputs, targets, sources)
+                                               steps ─▶ ahead, in a thread ─▶ Batch(micro-batches, sources)
 
 Nothing is remembered between calls, so batches are the same after a resume and for any split into micro-batches.
 """
@@ -8,7 +9,8 @@ Nothing is remembered between calls, so batches are the same after a resume and 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,10 +21,11 @@ import torch
 from torch import Tensor
 
 from curate.errors import CheckFailed, UsageError
-from curate.run_files import MIXTURE, TOKEN_BYTES, shards
+from curate.run_files import MIXTURE, TOKEN_BYTES, TOKENS, shards
 from curate.tokenize.mix import MixtureRecord, read_mixture, read_token_bytes
 from curate.tokenize.run_rows import RunRows
 from curate.tokenize.shards import TokenArray, open_shards
+from curate.tokenize.trace import Tracer
 from curate.train_min.head_loss import UNTRAINED
 
 
@@ -68,6 +71,17 @@ class TrainRows(NamedTuple):
     """int64 [sources]: targets that are learned, by source; known without asking the device."""
 
 
+class Batch(NamedTuple):
+    """What one process learns in a step, and what is known of all of the step's rows."""
+
+    parts: tuple[tuple[Tensor, Tensor], ...]
+    """Micro-batches: inputs and targets as of `TrainRows`, not yet on the device, pinned where it is CUDA."""
+    sources: npt.NDArray[np.int32]
+    """[rows of the step]"""
+    trained: npt.NDArray[np.int64]
+    """[rows of the step]: targets that are learned."""
+
+
 class Loader:
     """Rows of the training sequence by position; step s of batches of B rows is positions [s·B, (s + 1)·B)."""
 
@@ -79,13 +93,49 @@ class Loader:
 
     def rows(self, first: int, count: int) -> TrainRows:
         """The rows at positions [first, first + count), on the device."""
+        batch = self.batch(first, count, own=range(count), micro_rows=count)
+        inputs, targets = (part.to(self._device) for part in batch.parts[0])
+        trained = np.bincount(batch.sources, weights=batch.trained, minlength=len(self.sources)).astype(np.int64)
+        return TrainRows(inputs, targets, torch.from_numpy(batch.sources.astype(np.int64)), trained)
+
+    def batch(self, first: int, count: int, *, own: range, micro_rows: int) -> Batch:
+        """Of the rows at positions [first, first + count) those that are this process's `own`, and what of all is
+        asked for when a step is done."""
         source, tokens, mask = self._rows.gather(np.arange(first, first + count, dtype=np.int64))
         check_ids(tokens, self._vocab_size)
-        moved = move(tokens, self._device)
         learned = np.full(count, self._rows.row_length) if mask is None else mask[:, 1:].sum(axis=1, dtype=np.int64)
-        trained = np.bincount(source, weights=learned, minlength=len(self.sources)).astype(np.int64)
-        targets = moved[:, 1:] if mask is None else move(np.where(mask, tokens, UNTRAINED)[:, 1:].copy(), self._device)
-        return TrainRows(moved[:, :-1], targets, move(source.astype(np.int64), self._device), trained)
+        cuts = [slice(start, start + micro_rows) for start in range(own.start, own.stop, micro_rows)]
+        parts = [_part(tokens[cut], None if mask is None else mask[cut], self._device) for cut in cuts]
+        return Batch(tuple(parts), source, learned)
+
+    def tracer(self) -> Tracer:
+        """From positions to documents."""
+        return Tracer(self._rows, self._rows.arrays)
+
+
+def _part(
+    tokens: npt.NDArray[np.int64], mask: npt.NDArray[np.uint8] | None, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    held = pinned(torch.from_numpy(tokens), device)
+    if mask is None:
+        return held[:, :-1], held[:, 1:]
+    return held[:, :-1], pinned(torch.from_numpy(np.where(mask, tokens, UNTRAINED)[:, 1:].copy()), device)
+
+
+def ahead(gather: Callable[[int], Batch], first: int, last: int) -> Generator[Batch, None, None]:
+    """The batches of the steps [first, last): while one is learned, a thread gathers the next."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as thread:
+        waiting = thread.submit(gather, first)
+        for step in range(first, last):
+            batch = waiting.result()
+            if step + 1 < last:
+                waiting = thread.submit(gather, step + 1)
+            yield batch
+
+
+def home_of_tokens(folder: Path) -> Path:
+    """The folder that `tokens/` stands in, where `tokens/` itself is named."""
+    return folder.parent if folder.name == TOKENS and not (folder / MIXTURE).is_file() else folder
 
 
 def open_tokens(run: Path) -> TokenData:
@@ -125,7 +175,8 @@ def check_ids(tokens: npt.NDArray[np.integer[Any]], vocab_size: int) -> None:
 
 def move(array: npt.NDArray[np.int64], device: torch.device) -> Tensor:
     """To the device; through pinned memory on CUDA, so that the copy does not wait for the kernels before it."""
-    tensor = torch.from_numpy(array)
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+    return pinned(torch.from_numpy(array), device).to(device, non_blocking=True)
+
+
+def pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    return tensor.pin_memory() if device.type == "cuda" else tensor

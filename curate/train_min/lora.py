@@ -122,9 +122,9 @@ def add_parts(model: GPT, tuning: Mapping[str, Any], *, seed: int = 0) -> None:
 
 
 def trained_weights(model: GPT) -> dict[str, Tensor]:
-    """Those that are saved: all, or with LoRA what is learned beside them."""
-    learned = {name for name, weight in model.named_parameters() if weight.requires_grad}
-    return {name: weight for name, weight in model.state_dict().items() if name in learned}
+    """Those that are saved: all, or with LoRA what is learned beside them, and what steps set without a gradient."""
+    frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    return {name: weight for name, weight in model.state_dict().items() if name not in frozen}
 
 
 def _linears(model: GPT, matrices: tuple[str, ...]) -> Iterator[tuple[nn.Module, str, Linear]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from curate.train_min.cache import Cache
 from curate.train_min.config import ModelConfig
@@ -29,6 +30,8 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.compute_dtype = torch.float32
+        self.recompute = False
+        """Blocks are computed once more in the backward pass, and keep their inputs alone."""
         self.end_of_text: int | None = None
         """What ends a document, for `config.documents`."""
         self.embed = nn.Embedding(config.padded_vocab_size, config.width)  # [padded V, C]
@@ -76,7 +79,10 @@ class GPT(nn.Module):
         if starts is not None or self.config.window is not None or (before and length > 1):
             mask = visible(starts, length, self.config.window, tokens.device, before=before)
         for number, block in enumerate(self.blocks):
-            x = block(x, turns, mask, None if cache is None else cache.layers[number])  # [B, T, C]
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, turns, mask, use_reentrant=False)
+            else:
+                x = block(x, turns, mask, None if cache is None else cache.layers[number])  # [B, T, C]
         y: Tensor = self.last_norm(x)
         return y
 
@@ -108,7 +114,7 @@ class GPT(nn.Module):
         """Matrices that read the stream are uniform; those that write to it stay 0: each block starts as none."""
         bound = uniform_bound(self.config.width)
         for name, weight in self.named_parameters():
-            if name.endswith(("qkv.weight", "up.weight")):
+            if name.endswith(("qkv.weight", "up.weight", "mlp.up", "mlp.router")):
                 weight.uniform_(-bound, bound, generator=generator)
             elif name in ("embed.weight", "positions.weight", "head.weight"):
                 weight.normal_(0.0, 0.001 if name.startswith("head.") else 0.02, generator=generator)

@@ -5,7 +5,7 @@ tokens of a run ─▶ next_tokens ─▶ Objective ─▶ the loop; tune.py has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,8 @@ from torch import Tensor
 from curate.tokenize.mix import Vocabulary
 from curate.train_min.config import TrainConfig
 from curate.train_min.evaluate import Floats, SourceScore, evaluate, unigram_nats
-from curate.train_min.loader import Loader, TokenData, TrainRows
+from curate.train_min.guard import name_documents
+from curate.train_min.loader import Batch, Loader, TokenData
 from curate.train_min.model import GPT
 
 
@@ -26,11 +27,12 @@ class RowSource(Protocol):
 
     sources: tuple[str, ...]
 
-    def rows(self, first: int, count: int) -> TrainRows: ...
+    def batch(self, first: int, count: int, *, own: range, micro_rows: int) -> Batch: ...
 
 
-Loss = Callable[[GPT, TrainRows, float], tuple[Tensor, Tensor]]
-"""A scale times the summed loss, to differentiate, and what each row costs, float32 [rows, any], which is not."""
+Loss = Callable[[GPT, Tensor, Tensor, float], tuple[Tensor, Tensor]]
+"""Of a micro-batch's inputs and targets: a scale times the summed loss, to differentiate, and what each row costs,
+float32 [rows, any], which is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +51,23 @@ class Objective:
     tokenizer_file: Path | None
     fingerprint: Mapping[str, str]
     """What a checkpoint is bound to, by part."""
+    documents: Callable[[Sequence[int]], tuple[str, ...]]
+    """What the rows at some positions are made of."""
+    command: Callable[[Sequence[int]], str]
+    """What shows them."""
+    measure: str = "bits_per_byte"
+    """The field of a score that there is a curve of."""
+    judged: tuple[str, ...] = ()
+    """Sources that get a score."""
     unvalidated: tuple[str, ...] = ()
     """Sources that get no score."""
     tuning: Mapping[str, Any] | None = None
     """What a checkpoint keeps of how it was tuned (`tune.Tuning`)."""
 
 
-def next_token_loss(model: GPT, rows: TrainRows, scale: float) -> tuple[Tensor, Tensor]:
+def next_token_loss(model: GPT, inputs: Tensor, targets: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Cross-entropy of every target that is learned."""
-    return model.loss(rows.inputs, rows.targets, scale=scale)
+    return model.loss(inputs, targets, scale=scale)
 
 
 def next_tokens(data: TokenData, config: TrainConfig, device: torch.device) -> Objective:
@@ -70,14 +80,21 @@ def next_tokens(data: TokenData, config: TrainConfig, device: torch.device) -> O
     def judge(model: GPT, max_tokens: int | None) -> tuple[SourceScore, ...]:
         return evaluate(model, data, unigram=unigram(), min_rows=config.micro_rows, max_tokens=max_tokens)
 
+    length, seed = config.model.context, config.seed
+    loader = Loader(data, context=length, seed=seed, device=device)
     return Objective(
-        source=Loader(data, context=config.model.context, seed=config.seed, device=device),
-        row_tokens=config.model.context,
+        source=loader,
+        row_tokens=length,
         loss=next_token_loss,
         evaluate=judge,
         score=SourceScore,
         vocabulary=data.record.vocabulary,
         tokenizer_file=data.tokenizer_file,
         fingerprint=data.fingerprint(),
+        documents=lambda positions: name_documents(loader.tracer(), positions),
+        command=lambda positions: (
+            f"curate tokens {data.run} --position {' '.join(map(str, positions))} --row-length {length} --seed {seed}"
+        ),
+        judged=(*data.validation,),
         unvalidated=data.unvalidated,
     )

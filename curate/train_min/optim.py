@@ -24,12 +24,14 @@ class Muon(torch.optim.Optimizer):
     """Steps along the nearest orthogonal matrix of Nesterov's momentum (Jordan et al. 2024), so that every direction of
     a matrix is learned at one pace.
 
-    A group holds one matrix and `rows`, the parts that it is made of: queries, keys and values stand in one matrix, and
-    are three.
+    A group holds one matrix, or one for each expert, and `rows`, the parts that it is made of: queries, keys and values
+    stand in one matrix, and are three. Where `found_inf` is set and not 0, a step changes nothing.
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float) -> None:
         super().__init__(groups, {"lr": 0.0, "momentum": momentum, "weight_decay": weight_decay})
+        self.found_inf: Tensor | None = None
+        """float32 []; asked for on its device, so that the step does not wait for it. AdamW has one, too."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]  # there is no loss to give back
@@ -41,26 +43,31 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[weight]
                 if not state:
                     state["momentum_buffer"] = torch.zeros_like(weight)
-                held = state["momentum_buffer"]
-                held.lerp_(weight.grad, 1 - group["momentum"])
+                held = state["momentum_buffer"].lerp(weight.grad, 1 - group["momentum"])
                 ahead = weight.grad.lerp(held, group["momentum"])
-                turned = torch.cat([orthogonal(part) for part in ahead.split(group["rows"])])
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(turned.to(weight.dtype), alpha=-group["lr"])
+                turned = torch.cat([orthogonal(part) for part in ahead.split(group["rows"], dim=-2)], dim=-2)
+                moved = weight.mul(1 - group["lr"] * group["weight_decay"])
+                moved.add_(turned.to(weight.dtype), alpha=-group["lr"])
+                self._put(state["momentum_buffer"], held)
+                self._put(weight, moved)
+
+    def _put(self, old: Tensor, new: Tensor) -> None:
+        old.copy_(new if self.found_inf is None else torch.where(self.found_inf > 0, old, new))
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
     """bfloat16: nearly the orthogonal matrix next to one, by five steps of Newton and Schulz, and longer by the root of
-    rows / columns where that is over 1, so that a tall one moves its outputs as much."""
+    rows / columns where that is over 1, so that a tall one moves its outputs as much. Of [E, rows, columns] each."""
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
+    rows, columns = matrix.shape[-2:]
+    add_product = torch.addmm if matrix.ndim == 2 else torch.baddbmm
     x = matrix.bfloat16()
-    x = x.T if tall else x  # the smaller of the two products of a matrix with itself
-    x = x / x.norm().clamp(min=1e-7)  # no singular value is over 1
+    x = x.mT if rows > columns else x  # the smaller of the two products of a matrix with itself
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)  # no singular value is over 1
     for _ in range(STEPS):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    turned: Tensor = (x.T if tall else x) * max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+        gram = x @ x.mT
+        x = add_product(x, add_product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    turned: Tensor = (x.mT if rows > columns else x) * max(1.0, rows / columns) ** 0.5
     return turned
 
 
@@ -83,10 +90,12 @@ class Optimizers:
             if any(weight is held for group in one.param_groups for held in group["params"]):
                 one.state[weight] = kinds
 
-    def step(self, share: float) -> None:
+    def step(self, share: float, *, skip: Tensor | None = None) -> None:
+        """`skip`, float32 [] on the device of the weights, is 1 where weights and moments are to stay as they are."""
         for group in self.param_groups:
             group["lr"] = group["most"] * share
         for one in self._each:
+            one.found_inf = skip  # type: ignore[attr-defined]  # AdamW's for GradScaler
             one.step()
             one.zero_grad(set_to_none=True)
 
@@ -95,7 +104,7 @@ def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
     """AdamW (Loshchilov & Hutter 2019), or beside it Muon for the matrices inside the blocks. Only those decay;
     embedding, head and vectors do not."""
     named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    matrices = {name: weight for name, weight in named if name.startswith("blocks.") and weight.ndim == 2}
+    matrices = {name: weight for name, weight in named if is_matrix(name, weight)}
     others = [weight for name, weight in named if name not in matrices]
     groups: list[dict[str, Any]] = [{"params": others, "weight_decay": 0.0, "most": config.learning_rate}]
     if config.optimizer == "muon":
@@ -110,6 +119,11 @@ def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
     return Optimizers([_adamw([decaying, *groups], config)])
 
 
+def is_matrix(name: str, weight: Tensor) -> bool:
+    """Inside a block, and none that reads a token's scores off it: a router has the optimizer of the head."""
+    return name.startswith("blocks.") and weight.ndim > 1 and not name.endswith("router")
+
+
 def _adamw(groups: Sequence[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
 
@@ -119,9 +133,9 @@ def _rows(name: str, weight: Tensor, model: GPT) -> list[int]:
     config = model.config
     if name.endswith("qkv.weight"):
         return [config.channels * heads for heads in (config.heads, config.key_heads, config.key_heads)]
-    if name.endswith("up.weight") and config.activation == "swiglu":
+    if name.endswith(("up.weight", "mlp.up")) and config.activation == "swiglu":
         return [config.inner, config.inner]
-    return [len(weight)]
+    return [weight.shape[-2]]
 
 
 def rate_share(step: int, config: TrainConfig) -> float:

@@ -1,6 +1,6 @@
 """Pairs of answers as rows of tokens, and what a model thinks of them.
 
-    Pair ─▶ ids of both, from an end-of-text on ─▶ split in two ─▶ PairSource.rows ─▶ margins [n] ─▶ costs │ PairScore
+    Pair ─▶ ids of both, from an end-of-text on ─▶ split in two ─▶ PairSource.batch ─▶ margins [n] ─▶ costs │ PairScore
 
 Rows of n pairs are [2n, T]: all chosen answers, then the rejected ones; targets are the tokens of the answer and of
 what ends it, all others UNTRAINED. Rows are filled up on the right, where nothing before them sees it.
@@ -9,10 +9,11 @@ what ends it, all others UNTRAINED. Rows are filled up on the right, where nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from curate.readers.turns import Turn
 from curate.train_min.dialogue import Dialogue
 from curate.train_min.head_loss import UNTRAINED
 from curate.train_min.left_out import LeftOut
-from curate.train_min.loader import TrainRows, move
+from curate.train_min.loader import Batch, pinned
 from curate.train_min.model import GPT
 from curate.train_min.preferences import Pair
 
@@ -37,8 +38,8 @@ FULL = 64
 """Rows are as long as their longest, in whole sixty-fours up to the context: a GPU meets few shapes."""
 
 Ids = npt.NDArray[np.int64]
-Margins = Callable[[GPT, TrainRows], Tensor]
-"""By how much a model holds with the chosen answer of each pair, float32 [n]."""
+Margins = Callable[[GPT, Tensor, Tensor], Tensor]
+"""Of rows of pairs: by how much a model holds with the chosen answer of each, float32 [n]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +98,31 @@ class PairSource:
         self._pairs, self._context, self._padding, self._device = pairs, context, padding, device
         self._order = lru_cache(2)(lambda epoch: np.random.default_rng([seed, 2, epoch]).permutation(len(pairs)))
 
-    def rows(self, first: int, count: int) -> TrainRows:
-        """The pairs at positions [first, first + count), on the device."""
-        places = (divmod(position, len(self._pairs)) for position in range(first, first + count))
-        found = [self._pairs[self._order(epoch)[place]] for epoch, place in places]
-        return pair_rows(found, context=self._context, padding=self._padding, device=self._device)
+    def batch(self, first: int, count: int, *, own: range, micro_rows: int) -> Batch:
+        """Of the pairs at positions [first, first + count) those that are this process's `own`."""
+        chosen = [self._pairs[place] for place in self.places(range(first, first + count))]
+        cuts = (chosen[own.start : own.stop][at : at + micro_rows] for at in range(0, len(own), micro_rows))
+        parts = (pair_rows(cut, context=self._context, padding=self._padding) for cut in cuts)
+        held = tuple((pinned(rows.inputs, self._device), pinned(rows.targets, self._device)) for rows in parts)
+        return Batch(held, np.zeros(count, dtype=np.int32), np.ones(count, dtype=np.int64))
+
+    def places(self, positions: Iterable[int]) -> list[int]:
+        """The numbers of the pairs that stand there."""
+        found = (divmod(position, len(self._pairs)) for position in positions)
+        return [int(self._order(epoch)[place]) for epoch, place in found]
 
 
-def pair_rows(pairs: Sequence[PairTokens], *, context: int, padding: int, device: torch.device) -> TrainRows:
-    """inputs and targets int64 [2n, T], the targets one token ahead; `trained` counts pairs."""
+class PairRows(NamedTuple):
+    """inputs and targets int64 [2n, T], the targets one token ahead."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    def to(self, device: torch.device) -> PairRows:
+        return PairRows(self.inputs.to(device), self.targets.to(device))
+
+
+def pair_rows(pairs: Sequence[PairTokens], *, context: int, padding: int) -> PairRows:
     sides = [(pair.chosen, pair.chosen_at) for pair in pairs] + [(pair.rejected, pair.rejected_at) for pair in pairs]
     length = min(-(-max(len(ids) for ids, _ in sides) // FULL) * FULL, context)
     inputs = np.full((len(sides), length), padding, dtype=np.int64)
@@ -113,8 +130,7 @@ def pair_rows(pairs: Sequence[PairTokens], *, context: int, padding: int, device
     for row, (ids, begins) in enumerate(sides):
         inputs[row, : len(ids)] = ids
         targets[row, begins - 1 : len(ids) - 1] = ids[begins:]
-    sources = torch.zeros(len(pairs), dtype=torch.int64, device=device)
-    return TrainRows(move(inputs, device), move(targets, device), sources, np.array([len(pairs)], dtype=np.int64))
+    return PairRows(torch.from_numpy(inputs), torch.from_numpy(targets))
 
 
 def pair_costs(margins: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -132,8 +148,8 @@ def score_pairs(
         return ()
     device, context = model.embed.weight.device, model.config.context
     parts = [pairs[start : start + rows] for start in range(0, len(pairs), rows)]
-    batches = (pair_rows(part, context=context, padding=padding, device=device) for part in parts)
-    found = torch.cat([margins(model, batch).double().cpu() for batch in batches])
+    batches = (pair_rows(part, context=context, padding=padding).to(device) for part in parts)
+    found = torch.cat([margins(model, *batch).double().cpu() for batch in batches])
     right = float((found > 0).double().mean() + 0.5 * (found == 0).double().mean())
     return (PairScore(name, len(pairs), float(pair_costs(found, smoothing).mean()), right, float(found.mean())),)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from curate.errors import UsageError, nearest
-from curate.train_min.config import ModelConfig, TrainConfig, check_config
+from curate.train_min.config import ModelConfig, TrainConfig, check_config, largest_divisor
 from curate.typed import Mismatch, convert
 
 
@@ -60,6 +60,9 @@ _T2 = ModelConfig(layers=8, width=448, heads=7, context=1024, softcap=15.0)
 _T3 = ModelConfig(layers=12, width=640, heads=10, context=1024, softcap=15.0)
 _D12 = ModelConfig(layers=12, width=768, heads=6, context=1024, softcap=15.0)
 _D24 = ModelConfig(layers=24, width=1024, heads=8, context=1024, softcap=15.0)
+_MOE = ModelConfig(
+    layers=12, width=768, heads=6, context=1024, softcap=15.0, hidden=1536, experts=16, experts_active=2
+)  # fmt: skip
 _GPT2 = ModelConfig(
     layers=12, width=768, heads=12, context=1024, tied=True, activation="gelu", norm="layer", norm_eps=1e-5,
     qk_norm="none", positions="learned", bias=True, embed_norm=False,
@@ -87,6 +90,8 @@ PRESETS: Mapping[str, TrainConfig] = {
     "d12": _on_gpu("d12", _D12, steps=4_800, learning_rate=1.5e-3),
     # 350 M with heads of 128 channels; 7 B tokens.
     "d24": _on_gpu("d24", _D24, steps=13_400, micro_rows=16, learning_rate=1e-3),
+    # d12 with 16 experts of half its MLP, two of them for a token: d12's work, 482 M beside the embedding.
+    "moe": _on_gpu("moe", _MOE, steps=4_800, learning_rate=1.5e-3),
     # GPT-2 as it was published (Radford et al. 2019), at the speed records' batch.
     "gpt2": _on_gpu("gpt2", _GPT2, steps=4_800, learning_rate=6e-4),
     # A small Llama 3 (Grattafiori et al. 2024): RMSNorm with weights, SwiGLU, four queries to a key.
@@ -120,7 +125,7 @@ def change_settings(start: TrainConfig, settings: Mapping[str, Any]) -> TrainCon
     rest = {name: _typed(value, name, TrainConfig) for name, value in settings.items() if name in of_run}
     config = dataclasses.replace(start, model=dataclasses.replace(start.model, **shape), **rest)
     if "batch_rows" in rest and "micro_rows" not in rest:
-        config = dataclasses.replace(config, micro_rows=_largest_divisor(config.batch_rows, start.micro_rows))
+        config = dataclasses.replace(config, micro_rows=largest_divisor(config.batch_rows, start.micro_rows))
     check_config(config)
     return config
 
@@ -130,7 +135,3 @@ def _typed(value: Any, name: str, kind: type[ModelConfig] | type[TrainConfig]) -
         return convert(value, get_type_hints(kind)[name], (name,))
     except Mismatch as mismatch:
         raise UsageError(f'training setting "{name}": {mismatch}') from None
-
-
-def _largest_divisor(number: int, limit: int) -> int:
-    return next(divisor for divisor in range(min(number, limit), 0, -1) if number % divisor == 0)

@@ -24,10 +24,11 @@ from curate.train_min.config import ModelConfig, TrainConfig
 from curate.train_min.dialogue import bind_template, template_of, template_record
 from curate.train_min.generate import open_tokenizer
 from curate.train_min.left_out import LeftOut
+from curate.train_min.log import StepReport
 from curate.train_min.lora import Lora, add_parts, check_lora
 from curate.train_min.model import GPT
 from curate.train_min.presets import change_settings
-from curate.train_min.train import StepReport, TrainResult, pick_device, train_model
+from curate.train_min.train import TrainResult, pick_device, train_model
 from curate.train_min.tuning_methods import METHODS, Method, Start, Tuning
 
 LORA_RATE = 10.0

@@ -21,7 +21,7 @@ from curate.train_min.checkpoint import State, load_model
 from curate.train_min.config import TrainConfig
 from curate.train_min.dialogue import Dialogue
 from curate.train_min.left_out import LeftOut
-from curate.train_min.loader import TokenData, open_tokens
+from curate.train_min.loader import TokenData, home_of_tokens, open_tokens
 from curate.train_min.objective import Objective, next_tokens
 from curate.train_min.pair_losses import (
     frozen_reference,
@@ -32,6 +32,7 @@ from curate.train_min.pair_losses import (
 )
 from curate.train_min.pairs import Margins, PairScore, PairSource, encode_pairs, score_pairs, split_pairs
 from curate.train_min.preferences import read_pairs
+from curate.train_min.spread import processes_here
 
 Method = Literal["sft", "reward", "dpo"]
 
@@ -97,9 +98,11 @@ def _answers(start: Start, data: Path, config: TrainConfig, tuning: Tuning, out:
     left, run = LeftOut(), data
     if data.is_file():
         assert start.dialogue is not None, "without a run there is always a template"
+        if processes_here() > 1:
+            raise UsageError(f"{data} is a file, which one process learns from; torchrun spreads a run")
         run = out / "data"
         left = write_chat_tokens(data, run, start.dialogue, start.vocabulary, seed=config.seed)
-    tokens = open_tokens(run)
+    tokens = open_tokens(home_of_tokens(run))
     _check_run(tokens, start, data)
     objective = next_tokens(tokens, config, start.device)
     prints = objective.fingerprint if data.is_dir() else {**objective.fingerprint, "file": file_digest(data)}
@@ -127,7 +130,7 @@ def _preferences(start: Start, data: Path, config: TrainConfig, tuning: Tuning, 
     """To say the better ones."""
     if tuning.lora is not None:
         return _pairs(start, data, config, tuning, preference_margins(own_reference, beta=tuning.beta))
-    frozen = frozen_reference(load_model(start.folder).to(start.device))
+    frozen = frozen_reference(load_model(start.folder))
     return _pairs(start, data, config, tuning, preference_margins(frozen, beta=tuning.beta))
 
 
@@ -140,19 +143,24 @@ def _pairs(start: Start, data: Path, config: TrainConfig, tuning: Tuning, margin
     left.check(data)
     learned, held = split_pairs(encoded, seed=config.seed)
     name, padding = data.name.partition(".")[0] or "pairs", start.tokenizer.end_of_text
+    source = PairSource(
+        name, learned, seed=config.seed, context=config.model.context, padding=padding, device=start.device
+    )
     objective = Objective(
-        source=PairSource(
-            name, learned, seed=config.seed, context=config.model.context, padding=padding, device=start.device
-        ),
+        source=source,
         row_tokens=sum(len(pair.chosen) + len(pair.rejected) for pair in learned) // len(learned),
         loss=pair_loss(margins, label_smoothing=tuning.label_smoothing),
         evaluate=lambda model, most: score_pairs(
             model, margins, name, held, rows=config.micro_rows, padding=padding, smoothing=tuning.label_smoothing
         ),
         score=PairScore,
+        measure="accuracy",
         vocabulary=start.vocabulary,
         tokenizer_file=start.tokenizer_file,
         fingerprint={"file": file_digest(data)},
+        documents=lambda positions: tuple(f"pair {place} of those learned" for place in source.places(positions)),
+        command=lambda positions: f"their rows stand in {data}",
+        judged=(name,) if held else (),
         unvalidated=() if held else (name,),
     )
     return Aim(objective, len(learned), left)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from curate.printable import printable
 from curate.report.audit import Audit
 from curate.standalone.scrub import Scrubbed
-from curate.terminal import printable
 
 
 def scrubbed_lines(scrubbed: Scrubbed) -> Iterator[str]:

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+if TYPE_CHECKING:  # a machine that only trains has no rich: lines do there
+    from rich.console import Console
+    from rich.table import Table
 
-from curate.report.terminal.columns import add_column
-
-if TYPE_CHECKING:
-    from curate.train_min.train import StepReport, TrainResult
+    from curate.train_min.log import StepReport
+    from curate.train_min.train import TrainResult
 
 LINE_SECONDS = 10.0
+COLUMNS = ("source", "tokens", "loss, nats", "bits per byte", "unigram", "better by")
 
 
 @contextmanager
@@ -26,6 +24,8 @@ def training_progress(console: Console) -> Iterator[Callable[[StepReport], None]
     if not console.is_terminal:
         yield _lines(console)
         return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("train"),
         BarColumn(bar_width=30),
@@ -39,6 +39,8 @@ def training_progress(console: Console) -> Iterator[Callable[[StepReport], None]
 
         def show(report: StepReport) -> None:
             bars.update(task, completed=report.step, total=report.steps, text=sentence(report))
+            for line in troubles(report):
+                console.print(line, soft_wrap=True)
 
         yield show
 
@@ -47,6 +49,8 @@ def _lines(console: Console) -> Callable[[StepReport], None]:
     shown = [time.monotonic() - LINE_SECONDS]
 
     def show(report: StepReport) -> None:
+        for line in troubles(report):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if report.step == report.steps or time.monotonic() - shown[0] >= LINE_SECONDS:
             shown[0] = time.monotonic()
             console.print(f"step {report.step}/{report.steps}  {sentence(report)}", highlight=False, markup=False)
@@ -58,13 +62,25 @@ def sentence(report: StepReport) -> str:
     """Loss and speed; the losses by source where there are several."""
     by_source = ", ".join(f"{source} {loss:.2f}" for source, loss in report.losses.items())
     detail = f" ({by_source})" if len(report.losses) > 1 else ""
-    return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s"
+    used = "" if report.mfu is None else f"  {report.mfu:.0%} of peak"
+    return f"loss {report.loss:.3f}{detail}  {report.tokens_per_second:,.0f} tokens/s{used}"
+
+
+def troubles(report: StepReport) -> Iterator[str]:
+    """A sentence for each step since the report before that stood out."""
+    for trouble in report.troubles:
+        what = "was skipped: it is not finite" if trouble.kind == "not finite" else f"has a spike of the {trouble.kind}"
+        yield f"step {trouble.step} {what}; the worst rows are of {'; '.join(trouble.documents)}"
 
 
 def pairs_table(result: TrainResult) -> Table:
     """How well the answers of held-out pairs are told apart; a model that cannot has ln 2 nats, and half of them."""
-    title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from curate.report.terminal.columns import add_column
+
+    table = Table(title=_title(result), title_justify="left", box=SIMPLE_HEAD)
     for name in ("source", "pairs", "loss, nats", "right", "margin"):
         add_column(table, name, is_text=name == "source")
     for score in result.scores:
@@ -78,14 +94,36 @@ def pairs_table(result: TrainResult) -> Table:
 
 def scores_table(result: TrainResult) -> Table:
     """Bits per byte by source, beside a unigram model of the same training tokens; lower is better."""
-    title = f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("source", "tokens", "loss, nats", "bits per byte", "unigram", "better by"):
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from curate.report.terminal.columns import add_column
+
+    table = Table(title=_title(result), title_justify="left", box=SIMPLE_HEAD)
+    for name in COLUMNS:
         add_column(table, name, is_text=name == "source")
+    for row in _rows(result):
+        table.add_row(*row)
+    return table
+
+
+def scores_lines(result: TrainResult) -> Iterator[str]:
+    """The same without rich."""
+    rows = [COLUMNS, *_rows(result)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield _title(result)
+    for first, *rest in rows:
+        yield "  ".join([first.ljust(widths[0]), *(text.rjust(n) for text, n in zip(rest, widths[1:], strict=True))])
+
+
+def _title(result: TrainResult) -> str:
+    return f"Validation after {result.steps:,} steps, {result.parameters / 1e6:.1f} M parameters"
+
+
+def _rows(result: TrainResult) -> Iterator[tuple[str, ...]]:
     for score in result.scores:
         gain = 1 - score.bits_per_byte / score.unigram_bits_per_byte
         bits = (f"{score.bits_per_byte:.3f}", f"{score.unigram_bits_per_byte:.3f}", f"{gain:.0%}")
-        table.add_row(score.source, f"{score.tokens:,}", f"{score.loss:.3f}", *bits)
+        yield (score.source, f"{score.tokens:,}", f"{score.loss:.3f}", *bits)
     for source in result.unvalidated:
-        table.add_row(source, "no validation documents", *["-"] * 4)
-    return table
+        yield (source, "no validation documents", *["-"] * 4)
