@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="train_min needs torch (the extra `train`)")
@@ -113,6 +114,21 @@ def test_weights_and_moments_that_mean_nothing_to_a_training_are_refused(
         train_short(run, tmp_path / "out", steps=12, fork=tmp_path)
 
 
+def test_a_shard_that_was_written_anew_is_refused(run: Path, trunk: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / "tokens", tmp_path / "tokens")
+    shutil.copytree(trunk, tmp_path / "out")
+    assert train_short(tmp_path, tmp_path / "out", steps=8).was_complete, "an equal copy is the same"
+    path = tmp_path / "tokens" / "train" / "prose" / "00000.bin"
+    tokens = np.fromfile(path, dtype="<u2")
+    end, (first, second) = 256, np.flatnonzero(tokens == 256)[:2]
+    assert second > first + 1
+    moved = np.concatenate([tokens[first + 1 : second + 1], tokens[: first + 1], tokens[second + 1 :]])
+    assert (moved == end).sum() == (tokens == end).sum()
+    moved.tofile(path)
+    with pytest.raises(RunConflict, match="the content of the shards of the run changed"):
+        train_short(tmp_path, tmp_path / "out", steps=8)
+
+
 def test_a_checkpoint_of_before_there_were_some_settings_is_taken_as_having_had_their_defaults(
     run: Path, trunk: Path, tmp_path: Path
 ) -> None:
@@ -127,5 +143,6 @@ def test_a_checkpoint_of_before_there_were_some_settings_is_taken_as_having_had_
     for name in ("watch", "troubles", "sources"):
         del state["progress"][name]
     del state["forked"]
+    del state["fingerprint"]["content of the shards"]
     (checkpoint / "state.json").write_text(json.dumps(state), encoding="utf-8")
     assert train_short(run, tmp_path, steps=8).was_complete

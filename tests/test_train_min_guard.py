@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -17,9 +19,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="train_min needs torch (the extra `train`)")
 pytest.importorskip("safetensors", reason="train_min needs safetensors (the extra `train`)")
+from rich.console import Console  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from curate.errors import CheckFailed  # noqa: E402
+from curate.report.terminal.training import training_progress  # noqa: E402
 from curate.train_min.checkpoint import latest_checkpoint, read_state  # noqa: E402
 from curate.train_min.guard import MIN_STEPS, Normal, StepWatch  # noqa: E402
 from curate.train_min.loader import Loader, open_tokens  # noqa: E402
@@ -133,6 +137,17 @@ def test_the_documents_of_the_worst_rows_are_those_that_hold_what_broke_them(run
         assert source in trouble["sources"]
         assert trouble["loss"] is None
         assert trouble["documents"][0] in ids[source]
+
+
+def test_a_terminal_has_a_line_for_each_step_that_was_skipped(run: Path, tmp_path: Path) -> None:
+    poisoned_after_four_steps(run, tmp_path, token=MARK)
+    page = io.StringIO()
+    with training_progress(Console(file=page, width=400)) as report:
+        train_short(run, tmp_path, report=report)
+    told = re.findall(r"^step (\d+) was skipped: it is not finite; the worst rows are of (.+)$", page.getvalue(), re.M)
+    assert [int(step) for step, _ in told] == [step for step in steps_with(run, MARK, 16) if step > 4]
+    troubles = [trouble for line in read_log(tmp_path) for trouble in line["troubles"]]
+    assert [documents for _, documents in told] == ["; ".join(trouble["documents"]) for trouble in troubles]
 
 
 def test_without_the_tables_documents_are_named_by_their_shard_and_number(run: Path, tmp_path: Path) -> None:

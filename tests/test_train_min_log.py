@@ -20,7 +20,7 @@ from curate.train_min.loader import Batch, Loader, ahead, open_tokens  # noqa: E
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.peak import flops_per_token, peak_flops  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
-from curate.train_min.train import train  # noqa: E402
+from curate.train_min.train import multiplies_bfloat16, train  # noqa: E402
 
 SHORT = {
     "layers": 1, "width": 32, "heads": 2, "context": 32, "batch_rows": 4, "micro_rows": 2, "learning_rate": 1e-2,
@@ -73,7 +73,7 @@ def test_the_table_has_the_curves_of_the_log_also_after_a_crash(run: Path, tmp_p
 
 def test_the_gradient_norm_is_that_before_clipping(run: Path, tmp_path: Path) -> None:
     """The oracle is plain autograd over the first batch."""
-    settings = {**SHORT, "report_every": 1}
+    settings = {**SHORT, "report_every": 1, "precision": "float32"}
     train(run, out=tmp_path, steps=1, settings=settings, device="cpu", threads=1)
     told = json.loads((tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()[0])["gradient_norm"]
     config = configure("nano", vocab_size=257, settings=SHORT)
@@ -108,6 +108,13 @@ def test_a_token_costs_what_torch_counts_of_its_matrices_and_the_whole_square_of
             GPT(config)(tokens).sum().backward()
         attention = 2 * 12 * 64 * 64
         assert counter.get_total_flops() / tokens.numel() == flops_per_token(config) - attention
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="the oracle is Linux's list of what a CPU can")
+def test_a_cpu_is_asked_for_bfloat16_where_it_says_that_it_can() -> None:
+    flags = {*Path("/proc/cpuinfo").read_text(encoding="utf-8").split()}
+    assert multiplies_bfloat16(torch.device("cpu")) == bool(flags & {"avx512_bf16", "amx_bf16"})
+    assert not multiplies_bfloat16(torch.device("mps"))
 
 
 def test_a_cpu_reaches_what_it_was_measured_to_reach() -> None:

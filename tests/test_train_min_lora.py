@@ -9,6 +9,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="train_min needs torch (the extra `train`)")
 
+import torch.nn.functional as F  # noqa: E402
+
 from curate.errors import UsageError  # noqa: E402
 from curate.train_min.config import ModelConfig  # noqa: E402
 from curate.train_min.lora import (  # noqa: E402
@@ -103,8 +105,15 @@ def test_only_what_stands_beside_is_learned() -> None:
     assert trained_weights(model).keys() == names | {"score.weight"}
     groups = make_optimizer(model, configure("nano", vocab_size=70)).param_groups
     assert sum(len(group["params"]) for group in groups) == len(names) + 1
-    loss, _ = model.loss(tokens()[:, :-1], tokens()[:, 1:], scale=1.0)
+    inputs, targets = tokens()[:, :-1], tokens()[:, 1:]
+    nats = F.cross_entropy(model(inputs).reshape(-1, 70), targets.reshape(-1), reduction="sum")
+    nats.backward()
+    plain = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad()
+    loss, _ = model.loss(inputs, targets, scale=1.0)
     loss.backward()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(model.get_parameter(name).grad, gradient, atol=1e-4, rtol=1e-4)
     assert {name for name, weight in model.named_parameters() if weight.grad is not None} == names
 
 

@@ -301,6 +301,8 @@ def test_the_reference_of_an_adapter_is_the_model_that_it_stands_beside() -> Non
 def test_a_model_that_cannot_tell_has_half_of_the_pairs() -> None:
     model = make_model()
     add_score(model)
+    with torch.no_grad():
+        model.score.weight.zero_()
     [score] = score_pairs(model, reward_margins, "x", encoded(), rows=2, padding=256, smoothing=0.0)
     assert (score.source, score.pairs, score.accuracy, score.margin) == ("x", 3, 0.5, 0.0)
     assert score.loss == pytest.approx(math.log(2))

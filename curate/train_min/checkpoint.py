@@ -216,7 +216,9 @@ def differences(
     names = [name for name in sorted({*wanted, *(state.tuning or ())}) if name not in HARMLESS]
     settings = [name for name in names if saved.get(name) != wanted.get(name)]
     found = {name: f"{name} was {saved.get(name)} and is {wanted.get(name)}" for name in settings}
-    parts = [part for part in sorted(fingerprint) if state.fingerprint.get(part) != fingerprint[part]]
+    parts = [
+        part for part in sorted(fingerprint) if state.fingerprint.get(part, fingerprint[part]) != fingerprint[part]
+    ]
     return found | {part: f"the {part} of the run changed" for part in parts}
 
 

@@ -108,7 +108,8 @@ class TrainConfig:
     balance_rate: float = 0.001
     """What a step adds to an expert's bias, or takes from it, towards an even load (DeepSeek-V3's)."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """What the blocks compute in; weights, loss and optimizer are float32. "auto": bfloat16 on CUDA, else float32."""
+    """What the blocks compute in; weights, loss and optimizer are float32. "auto": bfloat16 where the device multiplies
+    it (CUDA from Ampere on, CPUs with AMX or AVX512-BF16), else float32."""
     compile: bool = False
     """Give the blocks to torch.compile."""
     recompute: bool = False

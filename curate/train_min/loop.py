@@ -134,14 +134,16 @@ def train_steps(session: Session, note: Note) -> None:
             is_hopeless = progress.watch.in_a_row >= MAX_SKIPPED
             teller.tell_if_due(share, cost.norm, at_once=is_hopeless)
             if is_hopeless and trouble is not None:
+                spread.wait()  # for the first, which tells: torchrun ends all as soon as one has ended
                 raise not_finite(trouble, session.objective.command(trouble.positions))
             # Of several ranks each stops after the step in which all have heard of it.
             is_stopped = cost.is_stopped if spread.size > 1 else note.number > 0
             _save_if_due(session, is_stopped)
             if is_stopped and progress.step < config.steps:
+                spread.wait()
                 told = f"training stopped after step {progress.step} of {config.steps}, and is saved"
                 raise Interrupted(told, note.number or signal.SIGTERM)
-    spread.wait()  # for the first, which saves
+    spread.wait()
 
 
 def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stopped: bool) -> Cost:

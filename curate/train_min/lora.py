@@ -108,9 +108,14 @@ def low_rank_off(model: GPT) -> Iterator[None]:
             part.is_on = True
 
 
-def add_score(model: GPT) -> None:
-    """A head that gives one number for a token, 0 at first; learned also where all else is frozen."""
-    model.score = Linear(model.config.width, 1).to(model.embed.weight.device)
+def add_score(model: GPT, *, seed: int = 0) -> None:
+    """A head that gives one number for a token, learned also where all else is frozen. It starts random, with the
+    variance 1 / (width + 1) (Stiennon et al. 2020): from 0 a model whose answers look alike would never leave."""
+    width, generator = model.config.width, torch.Generator().manual_seed(seed)
+    model.score = Linear(width, 1)
+    with torch.no_grad():
+        model.score.weight.normal_(0.0, (width + 1) ** -0.5, generator=generator)
+    model.score.to(model.embed.weight.device)
 
 
 def add_parts(model: GPT, tuning: Mapping[str, Any], *, seed: int = 0) -> None:
@@ -118,7 +123,7 @@ def add_parts(model: GPT, tuning: Mapping[str, Any], *, seed: int = 0) -> None:
     if tuning["lora"] is not None:
         add_low_rank(model, Lora(**{**tuning["lora"], "matrices": tuple(tuning["lora"]["matrices"])}), seed=seed)
     if tuning["method"] == "reward" and model.score is None:
-        add_score(model)
+        add_score(model, seed=seed)
 
 
 def trained_weights(model: GPT) -> dict[str, Tensor]:

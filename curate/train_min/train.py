@@ -224,6 +224,14 @@ def _checkpoint_of(fork: Path | None) -> Path | None:
 
 
 def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
-    if config.precision == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    is_short = config.precision == "bfloat16" or (config.precision == "auto" and multiplies_bfloat16(device))
+    return torch.bfloat16 if is_short else torch.float32
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether its units multiply bfloat16 themselves: CUDA from Ampere on, CPUs with AMX or AVX512-BF16. Elsewhere it
+    is float32 in disguise, and slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # of torch 2.6 and later
+    return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in names)
