@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         signals,
         train,
         try_step,
+        tune,
         verify,
     )
     from curate.batch import Document
@@ -53,7 +54,10 @@ if TYPE_CHECKING:
     from curate.standalone.subset import subset
     from curate.standalone.tokenize import tokenize_files
     from curate.tokenize.torch_dataset import torch_dataset
+    from curate.train_min.chat import open_chat
     from curate.train_min.exchange import export_model, import_model
+    from curate.train_min.judge import open_judge
+    from curate.train_min.merging import merge_model
     from curate.typed import Range
 
 __all__ = [
@@ -83,8 +87,11 @@ __all__ = [
     "generate",
     "import_model",
     "load",
+    "merge_model",
     "mixture_runs",
     "ngram_baselines",
+    "open_chat",
+    "open_judge",
     "plan",
     "reader",
     "recipes",
@@ -102,6 +109,7 @@ __all__ = [
     "train_perplexity",
     "transform",
     "try_step",
+    "tune",
     "verify",
 ]
 
@@ -131,8 +139,11 @@ _HOMES = {
     "generate": "curate.api",
     "import_model": "curate.train_min.exchange",
     "load": "curate.recipe_file",
+    "merge_model": "curate.train_min.merging",
     "mixture_runs": "curate.ablation.mixture_runs",
     "ngram_baselines": "curate.ablation.baselines",
+    "open_chat": "curate.train_min.chat",
+    "open_judge": "curate.train_min.judge",
     "plan": "curate.api",
     "reader": "curate.readers.custom",
     "recipes": "curate.api",
@@ -150,6 +161,7 @@ _HOMES = {
     "train_perplexity": "curate.standalone.perplexity",
     "transform": "curate.filters.custom",
     "try_step": "curate.api",
+    "tune": "curate.api",
     "verify": "curate.api",
 }
 

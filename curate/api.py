@@ -1,7 +1,7 @@
 """What the command line can, as functions with the same names: they return values, print nothing, and never exit.
 
 recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · mix · concerns
-                                           └─▶ verify · train ─▶ generate
+                                           └─▶ verify · train ─▶ tune ─▶ generate
 
 Each loads what it needs when it is called, so that `curate.Run(folder)` costs no more than to open the folder.
 """
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from curate.report.why import Story
     from curate.train_min.log import StepReport
     from curate.train_min.train import TrainResult
+    from curate.train_min.tune import TuneResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +315,67 @@ def train(
     )
 
 
+def tune(
+    checkpoint: str | Path,
+    data: RunFolder | str | Path,
+    *,
+    out: str | Path,
+    method: Literal["sft", "reward", "dpo"] = "sft",
+    template: str | None = None,
+    lora_rank: int | None = None,
+    lora_alpha: float | None = None,
+    lora_matrices: Sequence[str] = ("qkv", "out", "up", "down"),
+    epochs: float | None = None,
+    steps: int | None = None,
+    beta: float = 0.1,
+    label_smoothing: float = 0.0,
+    settings: Mapping[str, Any] | None = None,
+    seed: int = 17,
+    device: str = "auto",
+    resume: bool = True,
+    report: Callable[[StepReport], None] | None = None,
+) -> TuneResult:
+    """Tune a checkpoint, or the newest in the folder of a training, and write to `out` alone.
+
+    `method` "sft" learns the answers of conversations, `data` being a run that has some, or a file of them; "reward"
+    trains a model that judges answers, and "dpo" one that prefers the better ones (Rafailov et al. 2023), both from a
+    file with the columns `prompt`, `chosen` and `rejected`. With `lora_rank` low-rank matrices alone are trained and
+    saved (`merge_model` puts them into the others); `lora_alpha` is twice the rank by default. `settings` replaces
+    single values of the training (`{"learning_rate": 1e-4}`).
+
+    Raises:
+        UsageError: PyTorch is not installed; no checkpoint; data of another kind or vocabulary; a value that cannot be.
+        RunConflict: the folder holds another tuning.
+        Interrupted: by a signal, after saving; the same call goes on from there.
+    """
+    from curate.train_min.needs import require_torch
+
+    require_torch()
+    from curate.train_min.lora import Lora
+    from curate.train_min.tune import tune as tune_checkpoint
+
+    lora = None
+    if lora_rank is not None:
+        lora = Lora(lora_rank, 2.0 * lora_rank if lora_alpha is None else lora_alpha, tuple(lora_matrices))
+    return tune_checkpoint(
+        Path(checkpoint),
+        data.folder if isinstance(data, RunFolder) else Path(data),
+        out=Path(out),
+        method=method,
+        lora=lora,
+        template=template,
+        epochs=epochs,
+        steps=steps,
+        beta=beta,
+        label_smoothing=label_smoothing,
+        settings=settings,
+        seed=seed,
+        device=device,
+        resume=resume,
+        report=report,
+    )
+
+
 def generate(
     checkpoint: str | Path,
     prompt: str = "",
@@ -321,9 +383,13 @@ def generate(
     tokens: int = 200,
     temperature: float = 0.8,
     top_k: int | None = 50,
+    top_p: float = 1.0,
+    repetition_penalty: float = 1.0,
     seed: int = 17,
+    tell: Callable[[str], None] | None = None,
 ) -> str:
-    """Text from a checkpoint, or from the newest one in the folder of a training.
+    """Text from a checkpoint, or from the newest one in the folder of a training; `tell` hears each piece of it as it
+    is written.
 
     Raises:
         UsageError: PyTorch is not installed, there is no checkpoint, or a value makes no sense.
@@ -331,9 +397,12 @@ def generate(
     from curate.train_min.needs import require_torch
 
     require_torch()
-    from curate.train_min.generate import generate as generate_text
+    from curate.train_min.generate import generate as generate_texts
+    from curate.train_min.sampling import Sampling
 
-    return generate_text(Path(checkpoint), prompt, tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
+    sampling = Sampling(temperature, top_k, top_p, repetition_penalty)
+    [text] = generate_texts(Path(checkpoint), prompt, tokens=tokens, sampling=sampling, seed=seed, tell=tell)
+    return text
 
 
 def signals() -> tuple[MeasuredSignal, ...]:

@@ -104,6 +104,12 @@ def say_text(text: str) -> None:
     OUT.print(Text("\n".join(lines)), soft_wrap=True)
 
 
+def say_part(text: str) -> None:
+    """A piece of a text that goes on with the next one, as it is: rich would cut white space off its end."""
+    OUT.file.write(printable(text, keep="\t\n"))
+    OUT.file.flush()
+
+
 def cell(*lines: str) -> Text:
     """A table's cell of several lines; a string with line ends would be one line."""
     from rich.text import Text

@@ -41,7 +41,10 @@ FLOORS = [
 KERNELS = {"kernel", "part", "inner"}
 """The decorators of `curate.text.compiled`."""
 
-TRAINER_MAY_USE = {f"curate.tokenize.{name}" for name in ("shards", "mix", "run_rows", "encode", "trace")}
+TRAINER_MAY_USE = {
+    f"curate.tokenize.{name}"
+    for name in ("shards", "mix", "run_rows", "encode", "trace", "arranged", "conversation", "templates")
+}
 
 
 def modules() -> Iterator[Path]:

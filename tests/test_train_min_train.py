@@ -32,6 +32,7 @@ from curate.train_min.loader import Loader, open_tokens  # noqa: E402
 from curate.train_min.log import StepReport  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
+from curate.train_min.sampling import Sampling  # noqa: E402
 from curate.train_min.train import TrainResult, train  # noqa: E402
 
 END = 256
@@ -377,11 +378,13 @@ def test_steps_stop_where_the_mixture_allows_no_more_epochs(tmp_path: Path) -> N
 
 
 def test_generation_is_the_same_for_one_seed_and_goes_on_from_the_prompt(whole: Path) -> None:
-    texts = [generate(whole, "The statement", tokens=40, temperature=1.0, seed=seed) for seed in (1, 1, 2)]
+    texts = [generate(whole, "The statement", tokens=40, seed=seed)[0] for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
     assert all(text.startswith("The statement") for text in texts)
-    assert generate(whole, "x", tokens=0) == "x"
-    assert generate(whole, "a", tokens=5, top_k=1, seed=1) == generate(whole, "a", tokens=5, temperature=0, seed=2)
+    assert generate(whole, "x", tokens=0) == ["x"]
+    likeliest = [Sampling(top_k=1), Sampling(temperature=0)]
+    one, other = (generate(whole, "a", tokens=5, sampling=each, seed=seed) for seed, each in enumerate(likeliest))
+    assert one == other
 
 
 def test_wrong_calls_say_what_is_there(run: Path, whole: Path, tmp_path: Path) -> None:
@@ -391,8 +394,8 @@ def test_wrong_calls_say_what_is_there(run: Path, whole: Path, tmp_path: Path) -
         train(run, out=tmp_path, device="tpu")
     with pytest.raises(UsageError, match="no checkpoint"):
         generate(tmp_path, "a")
-    with pytest.raises(UsageError, match="temperature -1"):
-        generate(whole, "a", temperature=-1)
+    with pytest.raises(UsageError, match="temperature is -1"):
+        generate(whole, "a", sampling=Sampling(temperature=-1))
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run(run: Path, tmp_path: Path) -> None:

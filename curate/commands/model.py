@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
     actions = command.add_subparsers(required=True, metavar="ACTION", parser_class=Parser)
     _add_export(actions)
     _add_import(actions)
+    _add_merge(actions)
 
 
 def _add_export(actions: Any) -> None:
@@ -57,6 +58,20 @@ def _add_import(actions: Any) -> None:
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
 
 
+def _add_merge(actions: Any) -> None:
+    command = add_command(
+        actions,
+        "merge",
+        "make one checkpoint of what LoRA has learned and the one that it started from",
+        merge,
+        about="It is a plain checkpoint: it can be exported, tuned again, and needs neither of the two.",
+        examples=["curate tune ours chat.jsonl --lora-rank 8 --out chat", "curate model merge chat --out merged"],
+    )
+    words = "what curate tune with --lora-rank has written"
+    command.add_argument("adapter", type=Path, metavar="TUNING", help=words)
+    command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
+
+
 def give(options: argparse.Namespace) -> int:
     from curate.train_min.needs import require_torch
 
@@ -75,4 +90,14 @@ def take(options: argparse.Namespace) -> int:
     from curate.train_min.exchange import import_model
 
     say(f"{import_model(options.folder, options.out)}: written.")
+    return 0
+
+
+def merge(options: argparse.Namespace) -> int:
+    from curate.train_min.needs import require_torch
+
+    require_torch()
+    from curate.train_min.merging import merge_model
+
+    say(f"{merge_model(options.adapter, options.out)}: written.")
     return 0

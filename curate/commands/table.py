@@ -37,6 +37,7 @@ from curate.commands import (
     tokens,
     train,
     try_,
+    tune,
     verify,
     why,
 )
@@ -68,6 +69,7 @@ COMMANDS = (
     perplexity,
     extractor,
     train,
+    tune,
     ablate,
     fit,
     evaluate,

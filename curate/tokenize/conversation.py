@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from curate.readers.turns import ROLES, find_turns
+from curate.readers.turns import ROLES, Turn, find_turns
 from curate.tokenize.arranged import Section
 from curate.tokenize.encode import Tokenizer
 from curate.tokenize.templates import Template
@@ -84,6 +84,16 @@ def write_conversation(text: str, roles: str, writer: TemplateWriter) -> Written
     # End-of-text is a target where it ends what the assistant says, as no control token does.
     last = Section(writer.end_of_text, turns[-1].role == LEARNED and not writer.ends_by_control)
     return WrittenTurns([*sections, last], "".join(piece.text for piece in pieces), size)
+
+
+def write_question(turns: Sequence[Turn], writer: TemplateWriter) -> Sequence[Section]:
+    """What a model is asked with: turns as they are trained on, and behind them what stands before an answer."""
+    pieces = [*writer.begin]
+    for role, said in turns:
+        before, behind = writer.around[role]
+        pieces += [*before, TemplatePiece(said, False, role == LEARNED), *behind]
+    pieces += writer.around[LEARNED][0]
+    return [Section(writer.control[text] if is_mark else text, target) for text, is_mark, target in _joined(pieces)]
 
 
 def _before(template: Template, role: str) -> list[TemplatePiece]:

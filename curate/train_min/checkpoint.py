@@ -1,6 +1,7 @@
 """Checkpoints: a folder each, complete or absent, bound to the run and the settings that made it.
 
     OUT/checkpoint-00000300/  model.safetensors  optimizer.safetensors  state.json  tokenizer.json
+                              (adapter.safetensors where only low-rank weights are trained: lora.py)
 
 A save writes to a folder `….part`, syncs it, renames it, and only then deletes the one before: a process killed at any
 moment leaves one that loads.
@@ -20,14 +21,19 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from curate.engine.whole import file_digest
 from curate.errors import CheckFailed, MachineError, RunConflict, UsageError
 from curate.train_min.config import ModelConfig, TrainConfig
+from curate.train_min.lora import add_parts, trained_weights
 from curate.train_min.model import GPT
 from curate.train_min.optim import Optimizers
 
+WEIGHTS, ADAPTER = "model.safetensors", "adapter.safetensors"
+"""All weights; or those alone that were trained beside those of another checkpoint."""
 NAME = re.compile(r"checkpoint-(\d{8})")
-HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute")
-"""Settings that a resumed run may change: they decide what is seen of the training, not what is learned."""
+HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute", "base")
+"""Settings that a resumed run may change: they decide what is seen of the training, not what is learned; of the folder
+that a tuning started from, the weights are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class State:
     vocabulary: Mapping[str, Any]
     fingerprint: Mapping[str, str]
     progress: Mapping[str, Any]
+    tuning: Mapping[str, Any] | None = None
+    """How it was tuned (`tune.Tuning`), if it was."""
     forked: Mapping[str, Any] | None = None
     """Of a training that began from another one's checkpoint: which, after how many steps, and what differs."""
 
@@ -61,7 +69,8 @@ def save_checkpoint(folder: Path, state: State, *, model: GPT, optimizer: Optimi
     try:
         delete_checkpoints(folder, "checkpoint-*.part")
         part.mkdir()
-        save_file(_on_cpu(model.state_dict()), part / "model.safetensors")
+        weights = trained_weights(model)
+        save_file(_on_cpu(weights), part / (WEIGHTS if len(weights) == len(model.state_dict()) else ADAPTER))
         save_file(_on_cpu(_optimizer_tensors(model, optimizer)), part / "optimizer.safetensors")
         (part / "state.json").write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if tokenizer is not None:
@@ -100,17 +109,59 @@ def read_state(checkpoint: Path) -> State:
 
 
 def load_model(checkpoint: Path) -> GPT:
-    """The model alone, on the CPU."""
+    """The model alone, on the CPU; where only low-rank weights were trained, beside those that it started from.
+
+    Raises:
+        UsageError: the folder is no checkpoint, or those weights are not where they were, or others.
+    """
     state = read_state(checkpoint)
-    model = GPT(ModelConfig(**state.config["model"]))
+    if (checkpoint / ADAPTER).is_file():
+        assert state.tuning is not None, "only a tuning saves an adapter"
+        model = load_model(base_of(state.tuning, state.fingerprint["base"]))
+    else:
+        model = GPT(ModelConfig(**state.config["model"]))
     model.end_of_text = state.vocabulary["end_of_text"]
-    model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+    if state.tuning is not None:
+        add_parts(model, state.tuning)
+    _load_weights(model, checkpoint)
     return model
+
+
+def base_of(tuning: Mapping[str, Any], fingerprint: str) -> Path:
+    """The checkpoint that an adapter stands beside.
+
+    Raises:
+        UsageError: it is gone, or another one now.
+    """
+    base = Path(tuning["base"])
+    if not base.is_dir():
+        raise UsageError(f"{base} is gone, and the adapter stands beside its weights: bring it back there")
+    if weights_digest(base) != fingerprint:
+        raise UsageError(f"{base} has other weights than those that the adapter was trained beside")
+    return base
+
+
+def weights_digest(checkpoint: Path) -> str:
+    """SHA-256 of the weights of a checkpoint, in hex."""
+    return file_digest(_weights_file(checkpoint))
+
+
+def _weights_file(checkpoint: Path) -> Path:
+    adapter = checkpoint / ADAPTER
+    return adapter if adapter.is_file() else checkpoint / WEIGHTS
+
+
+def _load_weights(model: GPT, checkpoint: Path) -> None:
+    """All weights that were trained; of an adapter's model the others stay."""
+    path = _weights_file(checkpoint)
+    found = model.load_state_dict(load_file(path), strict=path.name == WEIGHTS)
+    if found.unexpected_keys or (path.name == ADAPTER and set(found.missing_keys) & set(trained_weights(model))):
+        raise CheckFailed(f"{path} is not of the shape that its state.json says")
 
 
 def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers) -> None:
     """Put the saved weights and moments into a model and an optimizer of the same shape, on their device."""
-    model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+    _load_weights(model, checkpoint)
     saved = load_file(checkpoint / "optimizer.safetensors")
     for name, weight in model.named_parameters():
         kinds = [key.partition("/")[0] for key in saved if key.partition("/")[2] == name]
@@ -118,12 +169,19 @@ def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers) -> None:
             optimizer.set_state(weight, {kind: saved[f"{kind}/{name}"].to(weight.device) for kind in kinds})
 
 
-def check_same_run(state: State, config: TrainConfig, fingerprint: Mapping[str, str], *, checkpoint: Path) -> None:
+def check_same_run(
+    state: State,
+    config: TrainConfig,
+    fingerprint: Mapping[str, str],
+    *,
+    checkpoint: Path,
+    tuning: Mapping[str, Any] | None = None,
+) -> None:
     """
     Raises:
         RunConflict: the checkpoint is of other tokens or settings; says which, with both values.
     """
-    found = differences(state, config, fingerprint)
+    found = differences(state, config, fingerprint, tuning)
     if found:
         raise RunConflict(
             f"{checkpoint} was made by another run: {'; '.join(found.values())} (give another folder, with "
@@ -148,13 +206,16 @@ def check_fork(state: State, config: TrainConfig, fingerprint: Mapping[str, str]
     return [*found.values()]
 
 
-def differences(state: State, config: TrainConfig, fingerprint: Mapping[str, str]) -> dict[str, str]:
+def differences(
+    state: State, config: TrainConfig, fingerprint: Mapping[str, str], tuning: Mapping[str, Any] | None = None
+) -> dict[str, str]:
     """By the name of the setting, or of the part of the run. A setting that an older version did not know was as it is
     by default."""
     defaults = {field.name: field.default for kind in (ModelConfig, TrainConfig) for field in fields(kind)}
-    saved, wanted = defaults | _flat(state.config), _flat(json.loads(json.dumps(asdict(config))))
-    settings = [name for name in sorted(wanted) if name not in HARMLESS and saved[name] != wanted[name]]
-    found = {name: f"{name} was {saved[name]} and is {wanted[name]}" for name in settings}
+    saved, wanted = defaults | _flat(state.config, state.tuning), _flat(asdict(config), tuning)
+    names = [name for name in sorted({*wanted, *(state.tuning or ())}) if name not in HARMLESS]
+    settings = [name for name in names if saved.get(name) != wanted.get(name)]
+    found = {name: f"{name} was {saved.get(name)} and is {wanted.get(name)}" for name in settings}
     parts = [
         part for part in sorted(fingerprint) if state.fingerprint.get(part, fingerprint[part]) != fingerprint[part]
     ]
@@ -170,8 +231,11 @@ def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: value for name, value in config.items() if name != "model"}, **config["model"]}
+def _flat(config: Mapping[str, Any], tuning: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Settings by name, as JSON has them."""
+    flat = {**config, **config["model"], **(tuning or {})}
+    found: dict[str, Any] = json.loads(json.dumps({name: value for name, value in flat.items() if name != "model"}))
+    return found
 
 
 def _sync(path: Path) -> None:

@@ -41,6 +41,7 @@ def export_model(checkpoint: Path | str, out: Path | str) -> str:
     folder = latest_checkpoint(Path(checkpoint)) or Path(checkpoint)
     state = read_state(folder)
     config, target = ModelConfig(**state.config["model"]), Path(out)
+    _check_whole(folder, state)
     layout = layout_of(config)
     _check_new(target)
     target.mkdir()
@@ -101,6 +102,13 @@ def layout_of(config: ModelConfig) -> Layout:
             return layout
         told.append(f"{layout.name} ({', '.join(wrong)})")
     raise UsageError(f"no other library has this shape: it differs from {'; '.join(told)}")
+
+
+def _check_whole(folder: Path, state: State) -> None:
+    if not (folder / WEIGHTS).is_file():
+        raise UsageError(f"{folder} has no {WEIGHTS}; of an adapter curate model merge makes one")
+    if state.tuning is not None and state.tuning["method"] == "reward":
+        raise UsageError(f"{folder} is a reward model, and no layout has its head")
 
 
 def _check_new(target: Path) -> None:

@@ -37,7 +37,8 @@ class HeadLoss(torch.autograd.Function):
         nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)  # [N], N = B · T
         hidden_grad = torch.empty_like(hidden) if scale is not None else None  # [N, C]
         # [padded V, C], float32: all chunks add up in it
-        weight_grad = torch.zeros_like(weight) if scale is not None else None
+        is_learned = ctx.needs_input_grad[1]  # type: ignore[attr-defined]  # a frozen head has none (lora.py)
+        weight_grad = torch.zeros_like(weight) if scale is not None and is_learned else None
         matrix = weight.to(hidden.dtype)  # [padded V, C]
         rows = max(32, CHUNK_ELEMENTS.get(hidden.device.type, CHUNK_ELEMENTS["cpu"]) // len(matrix))
         for start in range(0, len(hidden), rows):
@@ -52,7 +53,7 @@ class HeadLoss(torch.autograd.Function):
             logits[:, vocab_size:] = -torch.inf  # probability 0, and so no gradient
             logs = torch.log_softmax(logits, dim=1)  # [n, padded V]
             nats[chunk] = (-logs.gather(1, column) * is_trained).squeeze(1)  # [n]
-            if scale is None or hidden_grad is None or weight_grad is None:
+            if scale is None or hidden_grad is None:
                 continue
             grad = logs.exp_()  # in place: the logs are not needed any more
             # (probability, less 1 at the target) · scale
@@ -62,9 +63,10 @@ class HeadLoss(torch.autograd.Function):
                 grad.mul_(squeeze)
             grad = grad.to(hidden.dtype)
             hidden_grad[chunk] = grad @ matrix  # [n, padded V] @ [padded V, C]
-            weight_grad += grad.T @ hidden[chunk]  # [padded V, n] @ [n, C]
-        if hidden_grad is not None and weight_grad is not None:
-            ctx.save_for_backward(hidden_grad, weight_grad)
+            if weight_grad is not None:
+                weight_grad += grad.T @ hidden[chunk]  # [padded V, n] @ [n, C]
+        if hidden_grad is not None:
+            ctx.save_for_backward(hidden_grad, weight_grad)  # type: ignore[arg-type]
         ctx.mark_non_differentiable(nats)
         return nats.sum() * (scale or 1.0), nats
 
@@ -72,4 +74,5 @@ class HeadLoss(torch.autograd.Function):
     def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_grad, weight_grad = ctx.saved_tensors  # type: ignore[attr-defined]
         # grads[0] is that of the total, []; targets and settings have none
-        return hidden_grad * grads[0].to(hidden_grad.dtype), weight_grad * grads[0], None, None, None, None
+        of_weight = None if weight_grad is None else weight_grad * grads[0]
+        return hidden_grad * grads[0].to(hidden_grad.dtype), of_weight, None, None, None, None

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from curate.train_min.activate import activate
+from curate.train_min.cache import LayerCache
 from curate.train_min.config import ModelConfig
 from curate.train_min.moe import MoE
 
@@ -61,9 +62,16 @@ class Attention(nn.Module):
             self.q_norm = Norm(config.qk_norm, config.channels, config.norm_eps)
             self.k_norm = Norm(config.qk_norm, config.channels, config.norm_eps)
 
-    def forward(self, x: Tensor, turns: tuple[Tensor, Tensor] | None, mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        turns: tuple[Tensor, Tensor] | None,
+        mask: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
         """`turns` are cos and sin of the positions' angles, [T, D / 2] each, where they are rotary; `mask` bool
-        [B or 1, 1, T, T] says which tokens each may see, without one all that are not behind it."""
+        [B or 1, 1, T, T] says which tokens each may see, without one all that are not behind it. With a `cache` of P
+        tokens before these, these see them, too: the mask is [B or 1, 1, T, P + T], and none for a single token."""
         batch, length, _ = x.shape  # [B, T, C]
         q, k, v = self.qkv(x).split([self.channels * n for n in (self.heads, self.key_heads, self.key_heads)], dim=-1)
         q = q.view(batch, length, self.heads, -1).transpose(1, 2)  # [B, H, T, D]
@@ -72,8 +80,11 @@ class Attention(nn.Module):
             q, k = self.q_norm(q), self.k_norm(k)  # each of length √D in every head, but for weights
         if turns is not None:
             q, k = rotate(q, *turns), rotate(k, *turns)
+        if cache is not None:
+            k, v = cache.extend(k, v)  # [B, K, P + T, D]
         grouped = self.key_heads < self.heads
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=grouped)
+        is_causal = mask is None and length > 1  # a single token sees all that there is
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=grouped)
         y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, -1))  # [B, H, T, D] -> [B, T, C]
         return y
 
@@ -99,8 +110,14 @@ class Block(nn.Module):
         self.mlp_norm = Norm(config.norm, config.width, config.norm_eps)
         self.mlp = MoE(config) if config.experts else MLP(config)
 
-    def forward(self, x: Tensor, turns: tuple[Tensor, Tensor] | None, mask: Tensor | None = None) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), turns, mask)
+    def forward(
+        self,
+        x: Tensor,
+        turns: tuple[Tensor, Tensor] | None,
+        mask: Tensor | None = None,
+        cache: LayerCache | None = None,
+    ) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), turns, mask, cache)
         y: Tensor = x + self.mlp(self.mlp_norm(x))
         return y
 
@@ -118,13 +135,14 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
-def visible(starts: Tensor | None, length: int, window: int | None, device: torch.device) -> Tensor:
-    """Which tokens each may see, bool [B or 1, 1, T, T]: none behind it, none farther back than `window`, none before
-    `starts` [B, T], where its document begins."""
-    at = torch.arange(length, device=device)
-    mask = (at[:, None] >= at)[None]  # [1, T, T]: row sees column
+def visible(starts: Tensor | None, length: int, window: int | None, device: torch.device, *, before: int = 0) -> Tensor:
+    """Which tokens each may see, bool [B or 1, 1, T, before + T]: none behind it, none farther back than `window`, none
+    before `starts` [B, T], where its document begins; `before` are tokens that were read before the T."""
+    at = torch.arange(before + length, device=device)
+    now = at[before:, None]
+    mask = (now >= at)[None]  # [1, T, before + T]: row sees column
     if window is not None:
-        mask = mask & (at[:, None] - at < window)
+        mask = mask & (now - at < window)
     if starts is not None:
         mask = mask & (at >= starts[:, :, None])
     return mask[:, None]

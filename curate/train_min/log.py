@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from curate.finite import finite
-from curate.train_min.evaluate import SourceScore
 from curate.train_min.guard import Trouble
 
-KINDS = ("loss", "bits_per_byte")
-"""What there is a curve of for each source: of training, and of validation."""
+MEASURES = ("bits_per_byte", "accuracy")
+"""What scores have one of: of it, and of the loss, there is a curve for each source."""
 CURVES = ("loss", "learning_rate", "gradient_norm", "tokens_per_second", "mfu", "skipped")
 
 
@@ -48,17 +47,23 @@ class StepReport:
     """Steps so far that changed nothing, as their loss or gradient was not finite."""
     troubles: tuple[Trouble, ...]
     """Steps since the report before that stood out."""
-    validation: tuple[SourceScore, ...] | None
+    validation: tuple[Any, ...] | None
     """Present where this step was evaluated: on the first validation tokens, at the last step on more or all."""
 
 
 class Log:
     """The files of a training's curves, from a step on."""
 
-    def __init__(self, out: Path, *, step: int, sources: Sequence[str]) -> None:
-        """Lines of later steps are dropped: they will be run again. `sources` are those that columns are for."""
+    def __init__(self, out: Path, *, step: int, sources: Sequence[str], measure: str = "bits_per_byte") -> None:
+        """Lines of later steps are dropped: they will be run again. `sources` are those that columns are for, with what
+        they are judged by."""
         self._lines, self._table = out / "log.jsonl", out / "log.csv"
-        self._columns = ("step", "tokens", *CURVES, *(f"{kind}/{name}" for name in sources for kind in KINDS))
+        self._columns = (
+            "step",
+            "tokens",
+            *CURVES,
+            *(f"{kind}/{name}" for name in sources for kind in ("loss", measure)),
+        )
         kept = _kept(self._lines, step)
         _put(self._lines, "".join(kept))
         rows = (_row({"step": line["step"], **_curves(line)}, self._columns) for line in map(json.loads, kept))
@@ -82,7 +87,7 @@ def _curves(line: Mapping[str, Any]) -> dict[str, float | None]:
     curves = {name: line.get(name) for name in CURVES} | {"tokens": sum(line["tokens"].values())}
     curves |= {f"loss/{source}": loss for source, loss in line["losses"].items()}
     scores = line["validation"] or ()
-    return curves | {f"bits_per_byte/{score['source']}": score["bits_per_byte"] for score in scores}
+    return curves | {f"{kind}/{score['source']}": score[kind] for score in scores for kind in MEASURES if kind in score}
 
 
 def _row(values: Mapping[str, Any], columns: Sequence[str]) -> str:

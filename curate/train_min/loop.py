@@ -27,20 +27,19 @@ from curate.finite import finite
 from curate.interrupts import Note
 from curate.train_min.checkpoint import State, save_checkpoint
 from curate.train_min.config import TrainConfig, largest_divisor
-from curate.train_min.evaluate import SourceScore, evaluate, unigram_nats
 from curate.train_min.guard import (
     MAX_SKIPPED,
     StepWatch,
     Trouble,
     memory_watched,
-    name_documents,
     not_finite,
     worst_rows,
 )
-from curate.train_min.loader import Batch, Loader, TokenData, ahead
+from curate.train_min.loader import Batch, ahead
 from curate.train_min.log import Log, StepReport
 from curate.train_min.model import GPT
 from curate.train_min.moe import balance
+from curate.train_min.objective import Objective
 from curate.train_min.optim import Optimizers, rate_share
 from curate.train_min.peak import flops_per_token, peak_flops
 from curate.train_min.spread import Spread
@@ -85,14 +84,11 @@ class Session:
     """All that the loop works with."""
 
     config: TrainConfig
-    data: TokenData
-    loader: Loader
+    objective: Objective
     model: GPT
     optimizer: Optimizers
     progress: TrainProgress
     spread: Spread
-    fingerprint: Mapping[str, str]
-    """Of the tokens, as they were when it began."""
     out: Path
     log: Log | None
     """The first rank has it."""
@@ -125,7 +121,9 @@ def train_steps(session: Session, note: Note) -> None:
     micro_rows = largest_divisor(len(rows), config.micro_rows)
 
     def gather(step: int) -> Batch:
-        return session.loader.batch(step * config.batch_rows, config.batch_rows, own=rows, micro_rows=micro_rows)
+        return session.objective.source.batch(
+            step * config.batch_rows, config.batch_rows, own=rows, micro_rows=micro_rows
+        )
 
     teller = _Teller(session)
     with memory_watched(micro_rows), closing(ahead(gather, progress.step, config.steps)) as batches:
@@ -137,7 +135,7 @@ def train_steps(session: Session, note: Note) -> None:
             teller.tell_if_due(share, cost.norm, at_once=is_hopeless)
             if is_hopeless and trouble is not None:
                 spread.wait()  # for the first, which tells: torchrun ends all as soon as one has ended
-                raise not_finite(trouble, _command(session, trouble))
+                raise not_finite(trouble, session.objective.command(trouble.positions))
             # Of several ranks each stops after the step in which all have heard of it.
             is_stopped = cost.is_stopped if spread.size > 1 else note.number > 0
             _save_if_due(session, is_stopped)
@@ -160,7 +158,7 @@ def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stop
     for number, part in enumerate(batch.parts):
         inputs, targets = (tensor.to(device, non_blocking=True) for tensor in part)
         with spread.summed(is_last=number == len(batch.parts) - 1):
-            loss, nats = model.loss(inputs, targets, scale=scale)
+            loss, nats = session.objective.loss(model, inputs, targets, scale)
             loss.backward()  # type: ignore[no-untyped-call]
         costs[at : at + len(nats)] = nats.sum(dim=1, dtype=torch.float64)
         at += len(nats)
@@ -176,7 +174,7 @@ def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stop
 
 def _account(session: Session, batch: Batch, cost: Cost) -> Trouble | None:
     """Count a step, and look at it."""
-    progress, count = session.progress, len(session.loader.sources)
+    progress, count = session.progress, len(session.objective.source.sources)
     progress.step += 1
     loss = float(cost.nats.sum()) / max(int(batch.trained.sum()), 1)
     kind = progress.watch.look(loss, cost.norm)
@@ -188,8 +186,8 @@ def _account(session: Session, batch: Batch, cost: Cost) -> Trouble | None:
         return None
     rows = worst_rows((cost.nats / np.maximum(batch.trained, 1)).tolist())
     positions = tuple((progress.step - 1) * session.config.batch_rows + row for row in rows)
-    sources = tuple(dict.fromkeys(session.loader.sources[batch.sources[row]] for row in rows))
-    documents = name_documents(session.loader.tracer(), positions)
+    sources = tuple(dict.fromkeys(session.objective.source.sources[batch.sources[row]] for row in rows))
+    documents = session.objective.documents(positions)
     progress.troubles.append(
         Trouble(progress.step, kind, finite(loss), finite(cost.norm), sources, positions, documents)
     )
@@ -200,13 +198,6 @@ def _add(totals: list[Any], amounts: npt.NDArray[Any]) -> None:
     totals[:] = [total + amount for total, amount in zip(totals, amounts.tolist(), strict=True)]
 
 
-def _command(session: Session, trouble: Trouble) -> str:
-    """That shows the rows where the run is whole."""
-    positions = " ".join(map(str, trouble.positions))
-    length, seed = session.config.model.context, session.config.seed
-    return f"curate tokens {session.data.run} --position {positions} --row-length {length} --seed {seed}"
-
-
 class _Teller:
     """Reports and evaluations, and the clock between them; the first rank's alone are seen."""
 
@@ -214,7 +205,6 @@ class _Teller:
         self._session = session
         device, dtype = session.model.embed.weight.device, session.model.compute_dtype
         self._peak = peak_flops(device, dtype) if session.spread.is_first else None
-        self._unigram = unigram_nats(session.data) if session.spread.is_first else np.zeros(0)
         self._clock = time.perf_counter()
 
     def tell_if_due(self, share: float, norm: float, *, at_once: bool) -> None:
@@ -229,29 +219,28 @@ class _Teller:
             self._write(share, norm, seconds, scores)
         count = len(progress.seen)
         progress.trained, progress.nats, progress.troubles = [0] * count, [0.0] * count, []
-        progress.reported = sum(progress.seen) * config.model.context
+        progress.reported = sum(progress.seen) * self._session.objective.row_tokens
         self._clock = time.perf_counter()  # evaluation is no time of training
 
-    def _evaluate(self) -> tuple[SourceScore, ...]:
+    def _evaluate(self) -> tuple[Any, ...]:
         session, config, progress = self._session, self._session.config, self._session.progress
         limit = config.last_evaluate_tokens if progress.step == config.steps else config.evaluate_tokens
-        scores = evaluate(
-            session.model, session.data, unigram=self._unigram, min_rows=config.micro_rows, max_tokens=limit
-        )
+        scores = session.objective.evaluate(session.model, limit)
         progress.scores = [dataclasses.asdict(score) for score in scores]
         return scores
 
-    def _write(self, share: float, norm: float, seconds: float, scores: tuple[SourceScore, ...] | None) -> None:
+    def _write(self, share: float, norm: float, seconds: float, scores: tuple[Any, ...] | None) -> None:
         session, config, progress = self._session, self._session.config, self._session.progress
-        sources, learned = session.loader.sources, sum(progress.trained)
-        speed = (sum(progress.seen) * config.model.context - progress.reported) / seconds
+        objective, learned = session.objective, sum(progress.trained)
+        sources, row_tokens = objective.source.sources, objective.row_tokens
+        speed = (sum(progress.seen) * row_tokens - progress.reported) / seconds
         peak = None if self._peak is None else self._peak * session.spread.size
         line = StepReport(
             step=progress.step,
             steps=config.steps,
             loss=sum(progress.nats) / learned if learned else math.nan,
             losses={name: n / t for name, n, t in zip(sources, progress.nats, progress.trained, strict=True) if t},
-            tokens={name: rows * config.model.context for name, rows in zip(sources, progress.seen, strict=True)},
+            tokens={name: rows * row_tokens for name, rows in zip(sources, progress.seen, strict=True)},
             learning_rate=config.learning_rate * share,
             gradient_norm=norm,
             tokens_per_second=speed,
@@ -275,10 +264,11 @@ def _save_if_due(session: Session, is_stopped: bool) -> None:
     state = State(
         step=progress.step,
         config=dataclasses.asdict(config),
-        vocabulary=dataclasses.asdict(session.data.record.vocabulary),
-        fingerprint=session.fingerprint,
-        progress=dataclasses.asdict(progress) | {"sources": list(session.loader.sources)},
+        vocabulary=dataclasses.asdict(session.objective.vocabulary),
+        fingerprint=session.objective.fingerprint,
+        progress=dataclasses.asdict(progress) | {"sources": list(session.objective.source.sources)},
+        tuning=session.objective.tuning,
         forked=session.forked,
     )
-    tokenizer = session.data.tokenizer_file
+    tokenizer = session.objective.tokenizer_file
     save_checkpoint(session.out, state, model=session.model, optimizer=session.optimizer, tokenizer=tokenizer)

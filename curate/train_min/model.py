@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from curate.train_min.cache import Cache
 from curate.train_min.config import ModelConfig
 from curate.train_min.head_loss import HeadLoss
 from curate.train_min.layers import Block, Linear, Norm, document_starts, rotary_table, uniform_bound, visible
@@ -38,6 +39,7 @@ class GPT(nn.Module):
         self.embed_norm = Norm("plain", config.width, config.norm_eps) if config.embed_norm else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.last_norm = Norm(config.norm, config.width, config.norm_eps)
+        self.score: Linear | None = None  # of a reward model (rewards.py)
         self.head = None if config.tied else Linear(config.width, config.padded_vocab_size)  # [padded V, C], too
         cos, sin = rotary_table(config.context, config.channels, base=config.rope_base)  # [context, D / 2] each
         self.register_buffer("cos", cos, persistent=False)  # not saved: it follows from the config
@@ -46,34 +48,41 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits float32 [B, T, vocab_size] of tokens int64 [B, T], T <= context."""
-        hidden = self.hidden(tokens)
+        return self.logits(self.hidden(tokens))
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits float32 [..., vocab_size] of what the head reads, [..., width]."""
         logits = F.linear(hidden, self.head_weight.to(hidden.dtype)).float()  # [B, T, padded V]
         if self.config.softcap is not None:
             logits = self.config.softcap * torch.tanh(logits / self.config.softcap)
         return logits[..., : self.config.vocab_size]  # [B, T, V]: the ids of the padding are none
 
-    def hidden(self, tokens: Tensor) -> Tensor:
-        """What the head reads: compute_dtype [B, T, width]."""
-        length = tokens.shape[1]
-        starts = self._document_starts(tokens)
+    def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
+        """What the head reads: compute_dtype [B, T, width]. With a cache, the tokens go on behind those that it has
+        read, and it reads them, too."""
+        length, before = tokens.shape[1], 0 if cache is None else len(cache)
+        starts = self._document_starts(tokens if cache is None else cache.read(tokens))
+        if starts is not None:
+            starts = starts[:, before:]
         x = self.embed(tokens)  # [B, T] -> [B, T, C]
         if self.positions is not None:
-            at = torch.arange(length, device=tokens.device)
+            at = torch.arange(before, before + length, device=tokens.device)
             x = x + self.positions(at if starts is None else at - starts)  # counted from where the document begins
         x = x.to(self.compute_dtype)
         if self.embed_norm is not None:
             x = self.embed_norm(x)
         turns = None
         if self.positions is None:  # distances alone count, so a document may begin at any angle
-            turns = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)  # [T, D / 2] each
+            here = slice(before, before + length)
+            turns = self.cos[here].to(x.dtype), self.sin[here].to(x.dtype)  # [T, D / 2] each
         mask = None
-        if starts is not None or self.config.window is not None:
-            mask = visible(starts, length, self.config.window, tokens.device)
-        for block in self.blocks:
+        if starts is not None or self.config.window is not None or (before and length > 1):
+            mask = visible(starts, length, self.config.window, tokens.device, before=before)
+        for number, block in enumerate(self.blocks):
             if self.recompute and torch.is_grad_enabled():
                 x = checkpoint(block, x, turns, mask, use_reentrant=False)
             else:
-                x = block(x, turns, mask)  # [B, T, C]
+                x = block(x, turns, mask, None if cache is None else cache.layers[number])  # [B, T, C]
         y: Tensor = self.last_norm(x)
         return y
 

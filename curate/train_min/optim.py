@@ -103,7 +103,7 @@ class Optimizers:
 def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
     """AdamW (Loshchilov & Hutter 2019), or beside it Muon for the matrices inside the blocks. Only those decay;
     embedding, head and vectors do not."""
-    named = list(model.named_parameters())
+    named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     matrices = {name: weight for name, weight in named if is_matrix(name, weight)}
     others = [weight for name, weight in named if name not in matrices]
     groups: list[dict[str, Any]] = [{"params": others, "weight_decay": 0.0, "most": config.learning_rate}]

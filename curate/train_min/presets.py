@@ -110,16 +110,20 @@ def configure(preset: str, *, vocab_size: int, settings: Mapping[str, Any] | Non
     if preset not in PRESETS:
         raise UsageError(f'there is no preset "{preset}"{nearest(preset, PRESETS)}')
     start = PRESETS[preset]
+    model = dataclasses.replace(start.model, vocab_size=vocab_size)
+    return change_settings(dataclasses.replace(start, model=model), settings or {})
+
+
+def change_settings(start: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
+    """Single settings replaced, by names of `TrainConfig` or of `ModelConfig`; raises what `configure` does."""
     of_model = {field.name for field in dataclasses.fields(ModelConfig)} - {"vocab_size"}
     of_run = {field.name for field in dataclasses.fields(TrainConfig)} - {"model", "preset"}
-    settings = settings or {}
     for name in settings:
         if name not in of_model | of_run:
             raise UsageError(f'there is no training setting "{name}"{nearest(name, of_model | of_run)}')
     shape = {name: _typed(value, name, ModelConfig) for name, value in settings.items() if name in of_model}
     rest = {name: _typed(value, name, TrainConfig) for name, value in settings.items() if name in of_run}
-    model = dataclasses.replace(start.model, vocab_size=vocab_size, **shape)
-    config = dataclasses.replace(start, model=model, **rest)
+    config = dataclasses.replace(start, model=dataclasses.replace(start.model, **shape), **rest)
     if "batch_rows" in rest and "micro_rows" not in rest:
         config = dataclasses.replace(config, micro_rows=largest_divisor(config.batch_rows, start.micro_rows))
     check_config(config)

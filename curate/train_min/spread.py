@@ -63,7 +63,7 @@ class Spread:
     def watch(self, model: nn.Module) -> None:
         """Sum the gradients of a model in the backward passes of `summed`."""
         if self.size > 1:
-            for weight in model.parameters():
+            for weight in filter(lambda each: each.requires_grad, model.parameters()):
                 weight.register_post_accumulate_grad_hook(self._sum)  # type: ignore[no-untyped-call]
 
     @contextmanager

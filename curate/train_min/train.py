@@ -31,11 +31,11 @@ from curate.train_min.checkpoint import (
     restore,
 )
 from curate.train_min.config import TrainConfig
-from curate.train_min.evaluate import SourceScore
-from curate.train_min.loader import Loader, TokenData, home_of_tokens, open_tokens
+from curate.train_min.loader import TokenData, home_of_tokens, open_tokens
 from curate.train_min.log import Log, StepReport
 from curate.train_min.loop import Session, TrainProgress, read_progress, train_steps
 from curate.train_min.model import GPT
+from curate.train_min.objective import Objective, next_tokens
 from curate.train_min.optim import make_optimizer
 from curate.train_min.presets import configure
 from curate.train_min.spread import Spread, processes_here, spread_out
@@ -48,7 +48,8 @@ class TrainResult:
     checkpoint: Path
     steps: int
     parameters: int
-    scores: tuple[SourceScore, ...]
+    scores: tuple[Any, ...]
+    """`SourceScore`s; of a tuning on preferences `PairScore`s."""
     unvalidated: tuple[str, ...]
     """Sources that were trained on and have no validation documents."""
     was_complete: bool
@@ -92,17 +93,38 @@ def train(
     run = home_of_tokens(run)
     data = open_tokens(run)
     config = _configure(data, preset, steps, seed, settings)
+    objective = next_tokens(data, config, picked)
+    model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed))
     out = out or run / checkpoints(preset)
-    if picked.type == "cpu":
+    return train_model(
+        objective, model, config, out=out, device=picked, resume=resume, fork=fork, threads=threads, report=report
+    )
+
+
+def train_model(
+    objective: Objective,
+    model: GPT,
+    config: TrainConfig,
+    *,
+    out: Path,
+    device: torch.device,
+    resume: bool = True,
+    fork: Path | None = None,
+    threads: int | None = None,
+    report: Callable[[StepReport], None] | None = None,
+) -> TrainResult:
+    """Train a model, which is as it begins, towards an objective; raises what `train` does."""
+    if device.type == "cpu":
         torch.set_num_threads(threads or max(1, usable_cores() // processes_here()))
         _keep_freed_memory()
-    with spread_out(picked) as (spread, own_device):
+    with spread_out(device) as (spread, own_device):
         if spread.is_first:
             out.mkdir(parents=True, exist_ok=True)
             if not resume:
                 delete_checkpoints(out)
         spread.wait()
-        session = _open_session(config, data, own_device, spread=spread, out=out, fork=fork, report=report)
+        model = model.to(own_device)
+        session = _open_session(config, objective, model, spread=spread, out=out, fork=fork, report=report)
         complete = session.progress.step == config.steps
         if not complete:
             with noted() as note:
@@ -110,8 +132,8 @@ def train(
     checkpoint = latest_checkpoint(out)
     assert checkpoint is not None
     parameters = sum(weight.numel() for weight in session.model.parameters())
-    scores = tuple(SourceScore(**score) for score in session.progress.scores)
-    return TrainResult(checkpoint, config.steps, parameters, scores, data.unvalidated, complete)
+    scores = tuple(objective.score(**score) for score in session.progress.scores)
+    return TrainResult(checkpoint, config.steps, parameters, scores, objective.unvalidated, complete)
 
 
 def pick_device(name: str) -> torch.device:
@@ -162,8 +184,8 @@ def _configure(
 
 def _open_session(
     config: TrainConfig,
-    data: TokenData,
-    device: torch.device,
+    objective: Objective,
+    model: GPT,
     *,
     spread: Spread,
     out: Path,
@@ -171,31 +193,30 @@ def _open_session(
     report: Callable[[StepReport], None] | None,
 ) -> Session:
     """A new run, or the one that the folder's checkpoint goes on with."""
-    loader = Loader(data, context=config.model.context, seed=config.seed, device=device)
-    model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed)).to(device)
+    device, sources = model.embed.weight.device, objective.source.sources
     model.compute_dtype, model.recompute = _compute_dtype(config, device), config.recompute
-    model.end_of_text = data.record.vocabulary.end_of_text
+    model.end_of_text = objective.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
-    count = len(loader.sources)
+    count = len(sources)
     progress, forked = TrainProgress(0, [0] * count, [0] * count, [0.0] * count), None
-    own, fingerprint = latest_checkpoint(out), data.fingerprint()
+    own = latest_checkpoint(out)
     checkpoint = own or _checkpoint_of(fork)
     if checkpoint is not None:
         state = read_state(checkpoint)
         if own is not None:
-            check_same_run(state, config, fingerprint, checkpoint=own)
+            check_same_run(state, config, objective.fingerprint, checkpoint=own, tuning=objective.tuning)
             forked = state.forked
         else:
-            changes = check_fork(state, config, fingerprint, checkpoint=checkpoint)
+            changes = check_fork(state, config, objective.fingerprint, checkpoint=checkpoint)
             forked = {"checkpoint": str(checkpoint), "step": state.step, "changes": changes}
         restore(checkpoint, model=model, optimizer=optimizer)
-        progress = read_progress(state.progress, loader.sources)
+        progress = read_progress(state.progress, sources)
     spread.watch(model)
-    names = [*dict.fromkeys((*loader.sources, *data.validation))]
-    log = Log(out, step=progress.step, sources=names) if spread.is_first else None
+    names = [*dict.fromkeys((*sources, *objective.judged))]
+    log = Log(out, step=progress.step, sources=names, measure=objective.measure) if spread.is_first else None
     if config.compile and device.type == "cuda":
         model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-    return Session(config, data, loader, model, optimizer, progress, spread, fingerprint, out, log, report, forked)
+    return Session(config, objective, model, optimizer, progress, spread, out, log, report, forked)
 
 
 def _checkpoint_of(fork: Path | None) -> Path | None:

@@ -74,6 +74,25 @@ def troubles(report: StepReport) -> Iterator[str]:
         yield f"step {trouble.step} {what}; the worst rows are of {'; '.join(trouble.documents)}"
 
 
+def pairs_table(result: TrainResult) -> Table:
+    """How well the answers of held-out pairs are told apart; a model that cannot has ln 2 nats, and half of them."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from curate.report.terminal.columns import add_column
+
+    table = Table(title=_title(result), title_justify="left", box=SIMPLE_HEAD)
+    for name in ("source", "pairs", "loss, nats", "right", "margin"):
+        add_column(table, name, is_text=name == "source")
+    for score in result.scores:
+        table.add_row(
+            score.source, f"{score.pairs:,}", f"{score.loss:.3f}", f"{score.accuracy:.0%}", f"{score.margin:.2f}"
+        )
+    for source in result.unvalidated:
+        table.add_row(source, "too few to hold some out", *["-"] * 3)
+    return table
+
+
 Ngrams = Mapping[int, Mapping[str, float]]
 """Bits per byte of each source's validation tokens by n-grams of so many tokens."""
 
