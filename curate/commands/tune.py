@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, count, positive
 from curate.settings import parse_settings
 from curate.terminal import ERR, say, show, warn
+
+if TYPE_CHECKING:
+    from curate.train_min.tune import TuneResult
 
 
 def add(commands: Any) -> None:
@@ -60,36 +64,47 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from curate.api import tune
-    from curate.report.terminal.training import pairs_table, scores_table, training_progress
 
-    started = partial(
-        tune,
-        options.checkpoint,
-        options.data,
-        out=options.out,
+    show_tuning(
+        partial(
+            tune,
+            options.checkpoint,
+            options.data,
+            out=options.out,
+            method=options.method,
+            template=options.template,
+            lora_rank=options.lora_rank,
+            lora_alpha=options.lora_alpha,
+            lora_matrices=tuple(options.lora_matrices.split(",")),
+            epochs=options.epochs,
+            steps=options.steps,
+            beta=options.beta,
+            label_smoothing=options.label_smoothing,
+            settings=parse_settings(options.set),
+            device=options.device,
+            seed=options.seed,
+            resume=not options.restart,
+        ),
         method=options.method,
-        template=options.template,
-        lora_rank=options.lora_rank,
-        lora_alpha=options.lora_alpha,
-        lora_matrices=tuple(options.lora_matrices.split(",")),
-        epochs=options.epochs,
-        steps=options.steps,
-        beta=options.beta,
-        label_smoothing=options.label_smoothing,
-        settings=parse_settings(options.set),
-        device=options.device,
-        seed=options.seed,
-        resume=not options.restart,
     )
+    return 0
+
+
+def show_tuning(tune: Callable[..., TuneResult], *, method: str) -> None:
+    """Show how a tuning goes on, what was left out, and the table at its end."""
+    from curate.report.terminal.training import pairs_table, scores_table, training_progress
+    from curate.train_min.spread import is_first_process
+
+    if not is_first_process():
+        tune(report=None)  # the first of them tells
+        return
     with training_progress(ERR) as report:
-        found = started(report=report)
-    result = found.training
+        found = tune(report=report)
+    result, folder = found.training, found.training.checkpoint.parent
     if found.left_out.reasons:
         warn(found.left_out.sentence())
     if result.was_complete:
-        warn(f"{result.checkpoint.parent} holds this tuning, complete; --restart begins it anew.")
-    show(scores_table(result) if options.method == "sft" else pairs_table(result))
+        warn(f"{folder} holds this tuning, complete; --restart begins it anew.")
+    show(scores_table(result) if method == "sft" else pairs_table(result))
     say()
-    folder = result.checkpoint.parent
-    say(f"{result.checkpoint}: written." if options.method == "reward" else f"Next: curate generate {folder} --chat")
-    return 0
+    say(f"{result.checkpoint}: written." if method == "reward" else f"Next: curate generate {folder} --chat")

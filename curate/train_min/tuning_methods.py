@@ -32,7 +32,7 @@ from curate.train_min.pair_losses import (
 )
 from curate.train_min.pairs import Margins, PairScore, PairSource, encode_pairs, score_pairs, split_pairs
 from curate.train_min.preferences import read_pairs
-from curate.train_min.spread import processes_here
+from curate.train_min.spread import is_first_process, processes_here
 
 Method = Literal["sft", "reward", "dpo"]
 
@@ -98,7 +98,7 @@ def _answers(start: Start, data: Path, config: TrainConfig, tuning: Tuning, out:
     left, run = LeftOut(), data
     if data.is_file():
         assert start.dialogue is not None, "without a run there is always a template"
-        if processes_here() > 1:
+        if processes_here() > 1 or not is_first_process():
             raise UsageError(f"{data} is a file, which one process learns from; torchrun spreads a run")
         run = out / "data"
         left = write_chat_tokens(data, run, start.dialogue, start.vocabulary, seed=config.seed)
