@@ -166,7 +166,8 @@ def read_books(work: Path, patterns: Sequence[str]) -> list[str]:
 
 def make_run(work: Path, name: str, texts: Sequence[str]) -> Path:
     table = work / f"{name}.parquet"
-    pl.DataFrame({"id": [f"{number:05}" for number in range(len(texts))], "text": texts}).write_parquet(table)
+    if not table.exists():  # else a run that is there would take it for another input
+        pl.DataFrame({"id": [f"{number:05}" for number in range(len(texts))], "text": texts}).write_parquet(table)
     learned = f"{{ train = {{ vocab_size = {VOCABULARY} }} }}"
     tokenizer = learned if name == "clean" else f'"{work / "runs" / "clean" / "tokenizer.json"}"'
     recipe = work / f"{name}.toml"
