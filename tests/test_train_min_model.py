@@ -15,7 +15,7 @@ from curate.errors import UsageError  # noqa: E402
 from curate.settings import parse_settings  # noqa: E402
 from curate.train_min.config import ModelConfig, TrainConfig  # noqa: E402
 from curate.train_min.head_loss import UNTRAINED  # noqa: E402
-from curate.train_min.layers import Norm, rotary_table, rotate  # noqa: E402
+from curate.train_min.layers import Norm, pair_hashes, rotary_table, rotate  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.optim import Muon, make_optimizer, orthogonal, rate_share  # noqa: E402
 from curate.train_min.presets import PRESETS, configure  # noqa: E402
@@ -145,6 +145,39 @@ def test_documents_that_are_kept_apart_have_the_logits_that_each_has_alone(name:
     for row, first, last in ((0, 0, 5), (0, 5, 6), (0, 6, 12), (0, 12, 16), (1, 0, 16)):
         alone = model(tokens[row : row + 1, first:last])
         torch.testing.assert_close(together[row, first:last], alone[0], atol=2e-5, rtol=1e-4)
+
+
+def test_a_pair_is_a_token_and_the_one_before_it_in_their_order() -> None:
+    tokens, rows = random_tokens(2, 16), 1 << 20
+    found = pair_hashes(tokens, rows)
+    assert ((found >= 0) & (found < rows)).all()
+    changed = tokens.clone()
+    changed[:, 5] = (changed[:, 5] + 1) % SHAPE.vocab_size
+    differs = (pair_hashes(changed, rows) != found).any(dim=0)
+    assert differs.nonzero().flatten().tolist() == [5, 6]
+    ab, ba = (pair_hashes(torch.tensor([pair]), rows)[0, 1] for pair in ([3, 4], [4, 3]))
+    assert ab != ba
+
+
+def test_pairs_are_nothing_until_they_are_met_and_then_say_what_bigrams_do() -> None:
+    """A model without a block, whose next token follows from two tokens and from no single one."""
+    plain, model = GPT(SHAPE), GPT(dataclasses.replace(SHAPE, pairs=1 << 12))
+    tokens = random_tokens(64, 16) % 2
+    assert torch.equal(plain(tokens), model(tokens))
+    tokens[:, 2:] = 0
+    for place in range(2, 16):
+        tokens[:, place] = tokens[:, place - 1] ^ tokens[:, place - 2]
+    losses = []
+    for each in (plain, model):
+        each.blocks = torch.nn.ModuleList()
+        rule = torch.optim.AdamW(each.parameters(), lr=0.03)
+        for _ in range(60):
+            loss, _ = each.loss(tokens[:, 1:-1], tokens[:, 2:], scale=1 / tokens[:, 2:].numel())
+            loss.backward()
+            rule.step()
+            rule.zero_grad()
+        losses.append(float(loss.detach()))
+    assert losses[1] < 0.3 < 0.5 < losses[0]
 
 
 def test_a_window_hides_what_is_farther_back() -> None:

@@ -156,6 +156,13 @@ def document_starts(tokens: Tensor, end_of_text: int) -> Tensor:
     return begins.cummax(dim=1).values
 
 
+def pair_hashes(tokens: Tensor, rows: int) -> Tensor:
+    """int64 [B, T]: of each token and the one before it, a row of a table; before the first one stands no id."""
+    before = F.pad(tokens[:, :-1], (1, 0), value=-1) + 1
+    mixed = before * 0x9E3779B1 + tokens * 0x85EBCA77
+    return (mixed ^ (mixed >> 15)) % rows
+
+
 def uniform_bound(width: int) -> float:
     """A uniform draw from [-b, b] has the deviation b / √3: this one 1 / √width."""
     return math.sqrt(3.0 / width)

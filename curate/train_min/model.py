@@ -17,7 +17,16 @@ from torch.utils.checkpoint import checkpoint
 from curate.train_min.cache import Cache
 from curate.train_min.config import ModelConfig
 from curate.train_min.head_loss import HeadLoss
-from curate.train_min.layers import Block, Linear, Norm, document_starts, rotary_table, uniform_bound, visible
+from curate.train_min.layers import (
+    Block,
+    Linear,
+    Norm,
+    document_starts,
+    pair_hashes,
+    rotary_table,
+    uniform_bound,
+    visible,
+)
 
 
 class GPT(nn.Module):
@@ -35,6 +44,7 @@ class GPT(nn.Module):
         self.end_of_text: int | None = None
         """What ends a document, for `config.documents`."""
         self.embed = nn.Embedding(config.padded_vocab_size, config.width)  # [padded V, C]
+        self.pairs = nn.Embedding(config.pairs, config.width) if config.pairs else None
         self.positions = nn.Embedding(config.context, config.width) if config.positions == "learned" else None
         self.embed_norm = Norm("plain", config.width, config.norm_eps) if config.embed_norm else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -61,10 +71,13 @@ class GPT(nn.Module):
         """What the head reads: compute_dtype [B, T, width]. With a cache, the tokens go on behind those that it has
         read, and it reads them, too."""
         length, before = tokens.shape[1], 0 if cache is None else len(cache)
-        starts = self._document_starts(tokens if cache is None else cache.read(tokens))
+        read = tokens if cache is None else cache.read(tokens)  # [B, P + T]
+        starts = self._document_starts(read)
         if starts is not None:
             starts = starts[:, before:]
         x = self.embed(tokens)  # [B, T] -> [B, T, C]
+        if self.pairs is not None:
+            x = x + self.pairs(pair_hashes(read, len(self.pairs.weight))[:, before:])
         if self.positions is not None:
             at = torch.arange(before, before + length, device=tokens.device)
             x = x + self.positions(at if starts is None else at - starts)  # counted from where the document begins
@@ -118,3 +131,5 @@ class GPT(nn.Module):
                 weight.uniform_(-bound, bound, generator=generator)
             elif name in ("embed.weight", "positions.weight", "head.weight"):
                 weight.normal_(0.0, 0.001 if name.startswith("head.") else 0.02, generator=generator)
+        if self.pairs is not None:
+            self.pairs.weight.zero_()  # each pair is no more than its token until it is met
