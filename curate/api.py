@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from curate.extract.extraction import JudgedBlock
     from curate.report.audit import Audit
     from curate.report.check import Checked
+    from curate.report.compare import Comparison
     from curate.report.concerns import Concern
     from curate.report.fertility import Fertilities
     from curate.report.losses import Loss
@@ -259,6 +260,25 @@ def verify(run: RunFolder | str | Path, *, inputs: bool = False) -> Verified:
     from curate.report.verify import verified
 
     return verified(run if isinstance(run, RunFolder) else RunFolder(Path(run)), inputs=inputs)
+
+
+def compare(
+    first: RunFolder | str | Path,
+    second: RunFolder | str | Path,
+    *,
+    by: Literal["id", "url"] | None = None,
+    examples: int = 3,
+) -> Comparison:
+    """Which documents two runs left at different sides and why, with up to `examples` of each move; tokens by source
+    and language; the medians of signals. Matched `by` id where the runs have read records in common, else by URL.
+
+    Raises:
+        UsageError: a folder is not a run's, a run is not complete, or there is nothing to match documents by.
+    """
+    from curate.report.compare import compared
+
+    runs = [run if isinstance(run, RunFolder) else RunFolder(Path(run)) for run in (first, second)]
+    return compared(*runs, by=by, examples=examples)
 
 
 def train(

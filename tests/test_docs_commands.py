@@ -20,7 +20,9 @@ def commands(document: str) -> list[str]:
     return [line for line in lines if line.startswith("curate ")]
 
 
-@pytest.mark.parametrize("document", ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md"])
+@pytest.mark.parametrize(
+    "document", ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md", "compare.md"]
+)
 def test_every_command_of_a_document_is_understood(
     document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
