@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
     from curate.report.audit import Audit
+    from curate.report.card import Carded
     from curate.report.check import Checked
     from curate.report.compare import Comparison
     from curate.report.concerns import Concern
@@ -168,6 +169,18 @@ class Run(RunFolder):
         from curate.report.audit import audit
 
         return audit(self, entities=entities, engine=engine, model=model)
+
+    def card(self, *, out: str | Path, facts: str | Path | None = None) -> Carded:
+        """Write the papers of the run to the folder `out`: a data card for the Hugging Face Hub, Croissant, the EU's
+        summary of training content and California's documentation, in Markdown and HTML. `facts` is a TOML file of what
+        only a person knows (default: `out`/facts.toml, which is written as a template where there is none).
+
+        Raises:
+            UsageError: the run is not complete, the folder cannot be written, or the facts are not what is asked for.
+        """
+        from curate.report.card import write_papers
+
+        return write_papers(self, out=Path(out), facts=Path(facts) if facts is not None else None)
 
     def retune(
         self,

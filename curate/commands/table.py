@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from curate.commands import (
     ablate,
+    card,
     check,
     classifier,
     compare,
@@ -64,6 +65,7 @@ COMMANDS = (
     tokens,
     fertility,
     verify,
+    card,
     signals,
     recipes,
     classifier,
