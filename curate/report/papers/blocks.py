@@ -18,7 +18,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; p
 h1 { line-height: 1.2; } h2 { border-bottom: 1px solid var(--line); margin-top: 2rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; min-width: 40%; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; max-width: 40rem; }
 th { background: var(--soft); } td.number, th.number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 @media print { body { max-width: none; font-size: 10pt; padding: 0; } .wide { overflow: visible; }
