@@ -22,7 +22,7 @@ from curate.steps.bind import step_names
 
 HOST = r"(?i)^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:@]+)"
 DAY = r"^(\d{4}-\d{2}-\d{2})"
-LICENSES = ("license", "page_license")
+LICENSES = ("license", "page_license", "license_url")
 """Columns that say under which license a document stands, the first that has a value."""
 MAX_PARAMETER = 120
 """Characters of a step's parameter that a paper shows."""
