@@ -50,6 +50,7 @@ PAGES: dict[str, tuple[str, str, str | None]] = {
     "usage-yes": ("Content-Usage: train-ai=y\r\n", "", None),
     "rsl-link": ("", '<link type="application/rsl+xml" rel="license" href="/license.xml">', "rsl"),
     "rsl-header": ('Link: </l.xml>; rel="license"; type="application/rsl+xml"\r\n', "", "rsl"),
+    "rsl-inline": ("", "<script type='application/rsl+xml'><rsl></rsl></script>", "rsl"),
     "licensed": ("", f'<a href="{CC}" rel="nofollow license">CC</a>', None),
 }
 """By name: lines of the HTTP head, of the page's head, and the rule that drops it."""

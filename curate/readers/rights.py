@@ -18,14 +18,16 @@ from curate.batch import PAGES, Media
 
 RIGHTS = ("rights_robots", "rights_tdm", "rights_usage", "rights_rsl", "license_url", "license_by")
 """The columns, all text: `agent:directive …` ("*" is everybody); "0", "1", or both; `train-ai=n …`; the address of an
-RSL license; that of a license, and how it was stated: "rel", "header", or "link" for a mere link to Creative Commons'.
-"""
+RSL license, or "inline"; that of a license, and how it was stated: "rel", "header", or "link" for a mere link to one of
+Creative Commons."""
 FIELDS = frozenset({b"x-robots-tag", b"tdm-reservation", b"content-usage", b"link"})
 """Of an HTTP head: all of one name count, one a line."""
 MAX_STATEMENTS = 64
 MAX_VALUE = 2048
 """Characters of an attribute or address that are looked at."""
 RSL = "application/rsl+xml"
+INLINE = "inline"
+"""Where an RSL license stands in the page itself."""
 EVERYBODY = "*"
 ROBOTS_META = frozenset({"robots", "googlebot", "bingbot", "ccbot", "gptbot", "google-extended", "claudebot",
                          "anthropic-ai", "applebot-extended", "bytespider", "meta-externalagent"})  # fmt: skip
@@ -33,7 +35,7 @@ ROBOTS_META = frozenset({"robots", "googlebot", "bingbot", "ccbot", "gptbot", "g
 WITH_VALUE = frozenset({"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"})
 """Directives that have a colon, as only user agents have else."""
 TAG = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea)\b.*?(?:</\1|\Z)|<(meta|link|a)\s([^>]*)",
+    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea)\b([^>]*).*?(?:</\1|\Z)|<(meta|link|a)\s([^>]*)",
     re.DOTALL | re.IGNORECASE,
 )
 ATTRIBUTE = re.compile(r"""([a-z][\w:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
@@ -41,7 +43,7 @@ CREATIVE_COMMONS = re.compile(
     r"^(?:https?:)?//(?:www\.)?creativecommons\.org/(?:licenses|publicdomain)/", re.IGNORECASE
 )
 MAY_STATE = re.compile(
-    rb"robots|bot\b|-extended|anthropic|spider|externalagent|tdm-res|license|creativecommons", re.IGNORECASE
+    rb"robots|bot\b|-extended|anthropic|spider|externalagent|tdm-res|license|rsl\+xml|creativecommons", re.IGNORECASE
 )
 LINK_VALUE = re.compile(r"<([^>]*)>((?:\s*;\s*[^\s;,=]+(?:\s*=\s*(?:\"[^\"]*\"|[^\s;,\"]+))?)*)")
 
@@ -104,8 +106,9 @@ def _read_fields(
 
 def _tags(payload: bytes) -> Iterator[tuple[str, dict[str, str]]]:
     for tag in TAG.finditer(payload):
-        if tag[2]:
-            yield tag[2].decode().lower(), _attributes(tag[3][:MAX_VALUE].decode("utf-8", "replace"))
+        name, written = (tag[1], tag[2]) if tag[1] else (tag[3], tag[4])
+        if name:  # no comment
+            yield name.decode().lower(), _attributes(written[:MAX_VALUE].decode("utf-8", "replace"))
 
 
 def _attributes(text: str) -> dict[str, str]:
@@ -119,8 +122,11 @@ def _attributes(text: str) -> dict[str, str]:
 def _read_tag(
     name: str, attributes: Mapping[str, str], found: Mapping[str, list[str]], licenses: list[tuple[str, str]]
 ) -> None:
-    if name != "meta":
+    if name == "script" and attributes.get("type", "").lower() == RSL:
+        found["rights_rsl"].append(INLINE)
+    elif name in ("a", "link"):
         _read_link(attributes.get("href", ""), attributes, found, licenses, by="rel")
+    if name != "meta":
         return
     about, content = attributes.get("name", attributes.get("http-equiv", "")).lower(), attributes.get("content", "")
     if about in ("x-robots-tag", "robots"):

@@ -22,7 +22,7 @@ from curate.steps.bind import step_names
 
 HOST = r"(?i)^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:@]+)"
 DAY = r"^(\d{4}-\d{2}-\d{2})"
-LICENSES = ("license", "page_license", "license_url")
+LICENSES = ("license", "page_license")
 """Columns that say under which license a document stands, the first that has a value."""
 MAX_PARAMETER = 120
 """Characters of a step's parameter that a paper shows."""
@@ -149,7 +149,7 @@ def _measured(run: RunFolder, source: str) -> dict[str, Any]:
     day = pl.col("timestamp").str.extract(DAY)
     period = documents.select(day.min().alias("began"), day.max().alias("ended")).collect().row(0, named=True)
     columns = documents.collect_schema().names()
-    licenses = [pl.col(name) for name in LICENSES if name in columns] or [pl.lit(None, pl.String)]
+    licenses = [*_licenses(columns), pl.lit(None, pl.String)]
     language = pl.col("language") if "language" in columns else pl.lit(None, pl.String)
     return {
         **period,
@@ -157,6 +157,13 @@ def _measured(run: RunFolder, source: str) -> dict[str, Any]:
         "languages": tuple(_counted(documents.with_columns(language=language), "language")),
         "licenses": tuple(_counted(documents.with_columns(license=pl.coalesce(licenses)), "license")),
     }
+
+
+def _licenses(columns: Sequence[str]) -> Iterator[pl.Expr]:
+    """A mere link to a license is not the page's word on itself."""
+    yield from (pl.col(name) for name in LICENSES if name in columns)
+    if {"license_url", "license_by"} <= {*columns}:
+        yield pl.when(pl.col("license_by") != "link").then(pl.col("license_url"))
 
 
 def _documents(run: RunFolder, source: str | None = None) -> pl.LazyFrame:

@@ -24,7 +24,8 @@ def compare_tables(found: Comparison) -> Iterator[Table]:
     """What has no row is not shown."""
     if found.moves:
         yield _moves_table(found)
-    yield _shares_table("source", found.sources)
+    if found.sources:
+        yield _shares_table("source", found.sources)
     if any(row.language for row in found.languages):
         yield _shares_table("language", found.languages[:MAX_LANGUAGES])
     if moved := [row for row in found.signals if row.shift is not None and abs(row.shift) >= MIN_SHIFT]:
