@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from curate.api import (
         Run,
         check,
+        compare,
         generate,
         plan,
         recipes,
@@ -74,6 +75,7 @@ __all__ = [
     "ablate",
     "apply_classifier",
     "check",
+    "compare",
     "convert_perplexity",
     "decontaminate_files",
     "dedup_files",
@@ -126,6 +128,7 @@ _HOMES = {
     "ablate": "curate.ablation.ablate",
     "apply_classifier": "curate.standalone.classifier",
     "check": "curate.api",
+    "compare": "curate.api",
     "convert_perplexity": "curate.standalone.perplexity",
     "decontaminate_files": "curate.standalone.decontaminate",
     "dedup_files": "curate.standalone.dedup",

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
     from curate.report.audit import Audit
+    from curate.report.card import Carded
     from curate.report.check import Checked
+    from curate.report.compare import Comparison
     from curate.report.concerns import Concern
     from curate.report.fertility import Fertilities
     from curate.report.losses import Loss
@@ -169,6 +171,18 @@ class Run(RunFolder):
 
         return audit(self, entities=entities, engine=engine, model=model)
 
+    def card(self, *, out: str | Path, facts: str | Path | None = None) -> Carded:
+        """Write the papers of the run to the folder `out`: a data card for the Hugging Face Hub, Croissant, the EU's
+        summary of training content and California's documentation, in Markdown and HTML. `facts` is a TOML file of what
+        only a person knows (default: `out`/facts.toml, which is written as a template where there is none).
+
+        Raises:
+            UsageError: the run is not complete, the folder cannot be written, or the facts are not what is asked for.
+        """
+        from curate.report.card import write_papers
+
+        return write_papers(self, out=Path(out), facts=Path(facts) if facts is not None else None)
+
     def retune(
         self,
         changes: Mapping[str, Any],
@@ -260,6 +274,25 @@ def verify(run: RunFolder | str | Path, *, inputs: bool = False) -> Verified:
     from curate.report.verify import verified
 
     return verified(run if isinstance(run, RunFolder) else RunFolder(Path(run)), inputs=inputs)
+
+
+def compare(
+    first: RunFolder | str | Path,
+    second: RunFolder | str | Path,
+    *,
+    by: Literal["id", "url"] | None = None,
+    examples: int = 3,
+) -> Comparison:
+    """Which documents two runs left at different sides and why, with up to `examples` of each move; tokens by source
+    and language; the medians of signals. Matched `by` id where the runs have read records in common, else by URL.
+
+    Raises:
+        UsageError: a folder is not a run's, a run is not complete, or there is nothing to match documents by.
+    """
+    from curate.report.compare import compared
+
+    runs = [run if isinstance(run, RunFolder) else RunFolder(Path(run)) for run in (first, second)]
+    return compared(*runs, by=by, examples=examples)
 
 
 def train(

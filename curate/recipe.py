@@ -127,6 +127,11 @@ class Source:
         return (self.extract,) if isinstance(self.extract, str) else self.extract
 
     @property
+    def reads_rights(self) -> bool:
+        """Whether what responses say of their own use is read: only where a step decides on it."""
+        return any(step.use == "rights" for step in self.steps)
+
+    @property
     def fact_columns(self) -> tuple[str, ...]:
         """The columns of what its pages say of themselves."""
         return tuple(f"page_{fact}" for fact in self.facts)

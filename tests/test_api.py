@@ -47,6 +47,7 @@ PYTHON = {
     "model": "export_model",
     "tokenize": "tokenize_files",
     "fertility": "Run.fertility",
+    "card": "Run.card",
 }
 """What is called otherwise: a word of Python's own, a room of the package, or a question to a run."""
 TERMINAL_ONLY = {"completion"}

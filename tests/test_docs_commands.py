@@ -20,13 +20,15 @@ def commands(document: str) -> list[str]:
     return [line for line in lines if line.startswith("curate ")]
 
 
-@pytest.mark.parametrize("document", ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md"])
+@pytest.mark.parametrize(
+    "document", ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md", "compare.md", "card.md"]
+)
 def test_every_command_of_a_document_is_understood(
     document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     lines = commands(document)
-    assert len(lines) >= 4
+    assert len(lines) >= 3
     for line in lines:
         words = shlex.split(line)[1:]
         assert parse(words).parser.prog.split()[1] == words[0]

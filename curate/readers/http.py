@@ -20,6 +20,7 @@ import brotli
 import zstandard
 
 from curate.readers.members import ZSTD_PIECE, ZstdInflater
+from curate.readers.rights import FIELDS
 from curate.readers.warc_blocks import HEADER_END, MAX_HEADER, parse_headers
 
 STATUS_LINE = re.compile(rb"(?:HTTP|ICY)(?:/\d(?:\.\d)?)?[ \t]+(\d{3})(?=\D|$)", re.IGNORECASE)
@@ -83,12 +84,12 @@ def _read_head(message: bytes, start: int) -> Head:
         raise BadHttp("bad_http", f"no status line: {message[start : start + 40]!r}")
     end = HEADER_END.search(message, start, start + MAX_HEADER)
     head = message[start : end.end() if end else start + MAX_HEADER]
-    fields = parse_headers(head, LISTS)
+    fields = parse_headers(head, LISTS, FIELDS)
     length = _length_without_page(head, fields)
     if length == MAX_HEADER and not end:
         raise BadHttp("bad_http", f"no end of the HTTP head in {MAX_HEADER} bytes")
     if length < len(head):
-        fields = parse_headers(head[:length], LISTS)
+        fields = parse_headers(head[:length], LISTS, FIELDS)
     return Head(int(status[1]), fields, start + length)
 
 

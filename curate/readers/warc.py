@@ -12,7 +12,7 @@ import base64
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from curate.batch import Media, Record, Rejected
 from curate.engine.files import open_input
@@ -22,6 +22,7 @@ from curate.readers.http import BadHttp, Head, begins_message, media_type, read_
 from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
 from curate.readers.members import GZIP, PLAIN, WARC, Codec, DamagedMember, Kind, Member, find_format, find_start
 from curate.readers.pages import Pages
+from curate.readers.rights import stated_rights
 from curate.readers.warc_blocks import Damage, WarcBlock, read_blocks, read_whole
 from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import Source
@@ -52,7 +53,7 @@ def read(
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
             if isinstance(item, WarcBlock):
-                yield judge(item, id, max_record_bytes=max_record_bytes)
+                yield judge(item, id, max_record_bytes=max_record_bytes, rights=source.reads_rights)
             else:
                 yield Rejected(id, "quarantined", item.reason, item.detail)
 
@@ -146,8 +147,9 @@ def _name_foreign(pages: Pages, form: Codec | str) -> Damage | None:
     return Damage((0, 0), "not_warc", f"the file is {what}{inside}: it begins with {head[:32]!r}")
 
 
-Page = tuple[Media, str, str | None, bytes]
-"""How it is to be read, the server's type, charset and payload."""
+Page = tuple[Media, str, str | None, bytes, Mapping[bytes, bytes]]
+"""How it is to be read, the server's type, charset and payload, and the fields of its HTTP head."""
+NO_FIELDS: Mapping[bytes, bytes] = {}
 
 
 class _Unwanted(Exception):
@@ -156,11 +158,11 @@ class _Unwanted(Exception):
         self.reason = reason
 
 
-def judge(block: WarcBlock, id: str, *, max_record_bytes: int) -> Record | Rejected:
-    """The page that a record holds, or why it holds none."""
+def judge(block: WarcBlock, id: str, *, max_record_bytes: int, rights: bool = False) -> Record | Rejected:
+    """The page that a record holds, with what it says of its `rights` where that is asked for, or why it holds none."""
     url = _url(block.headers)
     try:
-        media, mime, charset, payload = _open_page(block, max_record_bytes)
+        media, mime, charset, payload, fields = _open_page(block, max_record_bytes)
     except _Unwanted as unwanted:
         return Rejected(id, "dropped", unwanted.reason, str(unwanted), url)
     except NoDocument as unwanted:
@@ -168,7 +170,8 @@ def judge(block: WarcBlock, id: str, *, max_record_bytes: int) -> Record | Rejec
     except BadHttp as bad:
         return Rejected(id, "quarantined", bad.reason, str(bad), url)
     timestamp = block.headers.get(b"warc-date", b"").decode("latin-1") or None
-    return Record(id, payload, media, url, timestamp, charset, {"mime": mime})
+    stated = stated_rights(fields, payload, media) if rights else {}
+    return Record(id, payload, media, url, timestamp, charset, {"mime": mime, **stated})
 
 
 def _open_page(block: WarcBlock, max_bytes: int) -> Page:
@@ -185,8 +188,8 @@ def _open_page(block: WarcBlock, max_bytes: int) -> Page:
         media_of(mime, _identified(block), block.body)
     _check_readable(block, max_bytes)
     if kind == "conversion" and mime in PAGES:  # text taken from a page may well begin with a tag
-        return PAGES[mime], mime, charset, _not_empty(block.body)
-    return media_of(mime, _identified(block), _not_empty(block.body)), mime, charset, block.body
+        return PAGES[mime], mime, charset, _not_empty(block.body), NO_FIELDS
+    return media_of(mime, _identified(block), _not_empty(block.body)), mime, charset, block.body, NO_FIELDS
 
 
 def _open_message(block: WarcBlock, message: bytes, max_bytes: int, left: int) -> Page:
@@ -204,7 +207,7 @@ def _open_message(block: WarcBlock, message: bytes, max_bytes: int, left: int) -
     payload = read_payload(head, message, max_bytes=max_bytes, is_cut=is_cut)
     if begins_message(head, payload) and left:
         return _open_message(block, payload, max_bytes, left - 1)
-    return media_of(mime, _identified(block), _not_empty(payload)), mime, charset, payload
+    return media_of(mime, _identified(block), _not_empty(payload)), mime, charset, payload, head.fields
 
 
 def _identified(block: WarcBlock) -> str:

@@ -135,10 +135,13 @@ def _read_arc_header(window: _Window) -> dict[bytes, bytes]:
         raise _BadBlock("bad_header", str(error)) from None
 
 
-def parse_headers(head: bytes, lists: frozenset[bytes] = frozenset()) -> dict[bytes, bytes]:
+def parse_headers(
+    head: bytes, lists: frozenset[bytes] = frozenset(), statements: frozenset[bytes] = frozenset()
+) -> dict[bytes, bytes]:
     """The fields of a WARC or HTTP head after its first line, names in lower case, folded lines joined.
 
-    The first of several with one name counts; those in `lists` are one list, whose parts commas divide.
+    The first of several with one name counts; those in `lists` are one list, whose parts commas divide;
+    those in `statements` stay apart, one a line.
     """
     fields: dict[bytes, bytes] = {}
     for line in _unfold(head).split(b"\n")[1:]:
@@ -149,6 +152,8 @@ def parse_headers(head: bytes, lists: frozenset[bytes] = frozenset()) -> dict[by
                 fields[name] = value.strip()
             elif name in lists:
                 fields[name] += b", " + value.strip()
+            elif name in statements:
+                fields[name] += b"\n" + value.strip()
     return fields
 
 

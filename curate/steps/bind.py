@@ -37,6 +37,7 @@ BUILT_IN: Mapping[str, str] = {
     "madlad": "curate.filters.madlad:madlad",
     "code": "curate.filters.code:code",
     "license": "curate.filters.license:license",
+    "rights": "curate.filters.rights:rights",
     "books": "curate.filters.books:books",
     "fineweb": "curate.filters.fineweb:fineweb",
     "fineweb2": "curate.filters.fineweb2:fineweb2",

@@ -13,6 +13,7 @@ from curate.extract.extraction import PAGE_FACTS, PAGE_SIGNALS
 from curate.filters.where import columns_of
 from curate.readers.own_columns import EXTRA
 from curate.readers.reader import READERS, traits_of
+from curate.readers.rights import RIGHTS
 from curate.recipe import Kind, Source
 from curate.recipe_dedup import Dedup
 from curate.text.signals import SIGNALS
@@ -53,10 +54,11 @@ def batch_head(source: Source) -> dict[str, Any]:
     versions = VERSIONS if len(source.extractors) > 1 else {}
     facts = {name: PAGE_FACTS[name] for name in source.fact_columns}
     page = {**PAGE_SIGNALS, **facts} if "extract" in traits.keys and "curate" in source.extractors else {}
+    rights = dict.fromkeys(RIGHTS, pl.String) if source.reads_rights else {}
     own = {column.name: TYPES[column.kind] for column in source.own or ()}
     # for columns that nobody looked at, and values of another kind than their column's
     has_extra = source.own is not None and traits.has_own_columns and (source.own or not source.columns_only)
-    return {**known, **versions, **page, **own, **({EXTRA: pl.String} if has_extra else {})}
+    return {**known, **versions, **page, **rights, **own, **({EXTRA: pl.String} if has_extra else {})}
 
 
 def _named(source: Source) -> set[str]:
@@ -66,7 +68,7 @@ def _named(source: Source) -> set[str]:
 
 def needed_of_own(source: Source) -> set[str]:
     """The columns of its tables that its ledger has: those that the recipe names, in `columns` or in a step."""
-    named = _named(source)
+    named = _named(source) | ({*RIGHTS} if source.reads_rights else set())
     return {column.name for column in source.own or () if column.name in named or column.name in source.columns}
 
 
@@ -106,6 +108,7 @@ def ordered(names: Iterable[str]) -> list[str]:
         "text",
         "timestamp",
         *PAGE_FACTS,
+        *RIGHTS,
         *by_readers,
         "byte_count",
         *(signal.name for signal in SIGNALS),
