@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from curate.errors import UsageError
-from curate.recipe import Recipe, Train
+from curate.recipe import Train
 from curate.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
+    from curate.given.recipe import GivenRecipe
     from curate.report.audit import Audit
     from curate.report.check import Checked
     from curate.report.concerns import Concern
@@ -127,7 +128,7 @@ class Run(RunFolder):
         self,
         changes: Mapping[str, Any] | None = None,
         *,
-        recipe: str | Path | Recipe | None = None,
+        recipe: GivenRecipe | None = None,
         apply: bool = False,
         encode: bool = False,
         workers: int | None = None,
@@ -190,7 +191,7 @@ class Run(RunFolder):
 
 
 def run(
-    recipe: str | Path | Recipe,
+    recipe: GivenRecipe,
     *,
     out: str | Path | None = None,
     workers: int | None = None,
@@ -217,7 +218,7 @@ def run(
     return Run(made.folder)
 
 
-def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
+def check(recipe: GivenRecipe, *, documents: int = 1000) -> Checked:
     """What in a recipe can never work, and what each rule takes of up to `documents` of each source.
 
     Raises:
@@ -228,7 +229,7 @@ def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
     return check_recipe(recipe, documents=documents)
 
 
-def plan(recipe: str | Path | Recipe) -> Planned:
+def plan(recipe: GivenRecipe) -> Planned:
     """Inputs, splits, the tokens to expect and the mixture's epochs, from a part of the inputs; runs nothing.
 
     Raises:
@@ -239,7 +240,7 @@ def plan(recipe: str | Path | Recipe) -> Planned:
     return plan_recipe(recipe)
 
 
-def try_step(recipe: str | Path | Recipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
+def try_step(recipe: GivenRecipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
     """What one step of a recipe keeps and drops of a sample, with the values that decided: `curate try`.
 
     Raises:
