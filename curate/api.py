@@ -1,4 +1,5 @@
-"""What the command line can, as functions with the same names: they return values, print nothing, and never exit.
+"""What the command line can, as functions with the same names: they return values, print nothing unless asked to,
+and never exit.
 
 recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · mix · concerns
                                            └─▶ verify · train ─▶ tune ─▶ generate
@@ -9,6 +10,7 @@ Each loads what it needs when it is called, so that `curate.Run(folder)` costs n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -51,6 +53,12 @@ class Run(RunFolder):
     Raises:
         UsageError: the folder is not a run's; for most questions also: the run is not finished.
     """
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the funnel, the tokens and the mixture."""
+        from curate.report.notebook.run import run_html
+
+        return run_html(self)
 
     @property
     def concerns(self) -> tuple[Concern, ...]:
@@ -196,14 +204,17 @@ def run(
     out: str | Path | None = None,
     workers: int | None = None,
     keep_intermediate: bool = False,
+    progress: bool = False,
     show: Show | None = None,
     profile: bool = False,
 ) -> Run:
     """Do everything of a recipe that is not done yet, and return the run.
 
+    `recipe` is the path of a file, the name of a recipe that ships, a dict (`curate.load` says which) or a `Recipe`.
     `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
     cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
-    notebook. `show` is called with the progress. `profile` writes a flame graph of the CPU time to RUN/profile (in the
+    notebook. With `progress` it is shown on the standard error, in a terminal as a bar and elsewhere as a line now and
+    then; or `show` is called with it. `profile` writes a flame graph of the CPU time to RUN/profile (in the
     main thread only). `Run.concerns` says what looks wrong in the result.
 
     Raises:
@@ -214,8 +225,20 @@ def run(
     """
     from curate.pipeline.run import run as run_recipe
 
-    made = run_recipe(recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=show, profile=profile)
+    if progress and show:
+        raise UsageError("progress is shown, or told to `show`: not both")
+    with _shown_progress() if progress else nullcontext(show) as told:
+        made = run_recipe(
+            recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=told, profile=profile
+        )
     return Run(made.folder)
+
+
+def _shown_progress() -> AbstractContextManager[Show]:
+    from curate.report.terminal.progress import progress_on
+    from curate.terminal import ERR
+
+    return progress_on(ERR)
 
 
 def check(recipe: GivenRecipe, *, documents: int = 1000) -> Checked:
