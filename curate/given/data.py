@@ -31,9 +31,14 @@ def tables_of(data: Any) -> Iterator[pa.Table]:
     Raises:
         UsageError: the data is nothing that holds rows, or has values that no table can hold.
     """
+    row = 0
     for table in _tables(data):
         for start in range(0, max(table.num_rows, 1), TABLE_ROWS):
-            yield _unified(table.slice(start, TABLE_ROWS))
+            try:
+                yield _unified(table.slice(start, TABLE_ROWS))
+            except pa.ArrowException as error:
+                raise _no_table(row + start, error) from None
+        row += table.num_rows
 
 
 def _tables(data: Any) -> Iterator[pa.Table]:
@@ -134,13 +139,25 @@ def _as_bytes(value: Any) -> Any:
 
 
 def _unified(table: pa.Table) -> pa.Table:
-    """Without notes of libraries, and with values where a dictionary's numbers stood: same rows are the same bytes."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            column = table.column(place).cast(field.type.value_type)
-            table = table.set_column(place, field.name, column)
-    bare = pa.schema([field.remove_metadata() for field in table.schema])
-    return pa.Table.from_arrays(table.columns, schema=bare)
+    """With the types that all libraries have in common, and without their notes: the same rows are the same bytes."""
+    schema = pa.schema([pa.field(field.name, common_type(field.type)) for field in table.schema])
+    return table.replace_schema_metadata(None).cast(schema)
+
+
+def common_type(kind: pa.DataType) -> pa.DataType:
+    """One type for what libraries hold in several ways: text, bytes, lists, values behind numbers of a dictionary."""
+    types = pa.types
+    if types.is_dictionary(kind):
+        return common_type(kind.value_type)
+    if types.is_string(kind) or types.is_string_view(kind):
+        return pa.large_string()
+    if types.is_binary(kind) or types.is_binary_view(kind):
+        return pa.large_binary()
+    if types.is_list(kind) or types.is_large_list(kind):
+        return pa.large_list(common_type(kind.value_type))
+    if types.is_struct(kind):
+        return pa.struct([pa.field(field.name, common_type(field.type)) for field in kind])
+    return kind
 
 
 def _no_table(start: int, error: object) -> UsageError:
