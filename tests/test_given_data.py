@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import importlib
 import json
+import re
 import shutil
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,10 @@ from hypothesis import strategies as st
 
 import curate
 from curate.errors import RecipeError, RunConflict
+from curate.given.data import TABLE_ROWS
 from curate.given.written import GROUP_ROWS, write_rows
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "python.md"
 PROSE = "It was the best of times, it was the worst of times, and we had everything before us. "
 ROWS = [
     {"text": f"{PROSE * 3}Number {n}.", "url": f"https://example.org/{n}", "n": n, "tags": {"a": [n, n + 1]}}
@@ -216,3 +220,43 @@ def test_pandas_and_datasets_are_no_dependency() -> None:
     source = Path(importlib.import_module("curate.given.data").__file__ or "").read_text(encoding="utf-8")
     assert "import pandas" not in source
     assert "import datasets" not in source
+
+
+def test_few_rows_are_held_at_a_time(tmp_path: Path) -> None:
+    class Row(dict[str, Any]):
+        """A dict that can be watched."""
+
+    alive: weakref.WeakValueDictionary[int, Row] = weakref.WeakValueDictionary()
+    most = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal most
+        for number in range(10 * TABLE_ROWS):
+            alive[number] = row = Row(text=f"Row {number}.")
+            most = max(most, len(alive))
+            yield row
+
+    assert pl.read_parquet(write_rows(rows, tmp_path, name="notes")).height == 10 * TABLE_ROWS
+    assert most <= TABLE_ROWS + 2
+
+
+def test_a_set_of_tables_is_asked_for_one() -> None:
+    tables = library("datasets").DatasetDict({"train": library("datasets").Dataset.from_list(ROWS[:3])})
+    with pytest.raises(RecipeError, match='a table for each of "train": give one table'):
+        curate.load(toy(tables))
+
+
+def test_steps_of_ones_own_are_found_in_the_current_folder() -> None:
+    code = "import curate\n\n\n@curate.filter\ndef is_even(document):\n    return document.text.endswith('0')\n"
+    Path("my_steps.py").write_text(code, encoding="utf-8")
+    run = curate.run(toy([{"text": f"{PROSE}{n}"} for n in range(20)], steps=["my_steps:is_even"]), workers=0)
+    assert run.manifest["counts"]["notes"]["kept"] == 2
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="not in a checkout")
+def test_the_lines_of_the_page_work(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    exec("\n".join(blocks), {})
+    shown = capsys.readouterr()
+    assert shown.out.split() == ["20", "20"]
+    assert "filter: 1/1" in shown.err
