@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from curate.batch import Document
     from curate.errors import CurateError
     from curate.filters.custom import filter, signal, transform
+    from curate.given.recipe import load
     from curate.readers.custom import reader
     from curate.recipe import Decontaminate, Recipe, Scrub
     from curate.recipe_dedup import Dedup
-    from curate.recipe_file import load
     from curate.recipe_path import RecipePath
     from curate.standalone.classifier import apply_classifier, evaluate_classifier, train_classifier
     from curate.standalone.decontaminate import decontaminate_files
@@ -141,7 +141,7 @@ _HOMES = {
     "fit_mixture": "curate.ablation.fit_mixture",
     "generate": "curate.api",
     "import_model": "curate.train_min.exchange",
-    "load": "curate.recipe_file",
+    "load": "curate.given.recipe",
     "merge_model": "curate.train_min.merging",
     "mixture_runs": "curate.ablation.mixture_runs",
     "ngram_baselines": "curate.ablation.baselines",

@@ -1,4 +1,5 @@
-"""What the command line can, as functions with the same names: they return values, print nothing, and never exit.
+"""What the command line can, as functions with the same names: they return values, print nothing unless asked to,
+and never exit.
 
 recipe ─▶ check · plan · try_step · run ─▶ Run ─▶ show · why · retune · mix · concerns
                                            └─▶ verify · train ─▶ tune ─▶ generate
@@ -9,17 +10,19 @@ Each loads what it needs when it is called, so that `curate.Run(folder)` costs n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from curate.errors import UsageError
-from curate.recipe import Recipe, Train
+from curate.recipe import Train
 from curate.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
+    from curate.given.recipe import GivenRecipe
     from curate.report.audit import Audit
     from curate.report.card import Carded
     from curate.report.check import Checked
@@ -52,6 +55,12 @@ class Run(RunFolder):
     Raises:
         UsageError: the folder is not a run's; for most questions also: the run is not finished.
     """
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the funnel, the tokens and the mixture."""
+        from curate.report.notebook.run import run_html
+
+        return run_html(self)
 
     @property
     def concerns(self) -> tuple[Concern, ...]:
@@ -129,7 +138,7 @@ class Run(RunFolder):
         self,
         changes: Mapping[str, Any] | None = None,
         *,
-        recipe: str | Path | Recipe | None = None,
+        recipe: GivenRecipe | None = None,
         apply: bool = False,
         encode: bool = False,
         workers: int | None = None,
@@ -204,19 +213,22 @@ class Run(RunFolder):
 
 
 def run(
-    recipe: str | Path | Recipe,
+    recipe: GivenRecipe,
     *,
     out: str | Path | None = None,
     workers: int | None = None,
     keep_intermediate: bool = False,
+    progress: bool = False,
     show: Show | None = None,
     profile: bool = False,
 ) -> Run:
     """Do everything of a recipe that is not done yet, and return the run.
 
+    `recipe` is the path of a file, the name of a recipe that ships, a dict (`curate.load` says which) or a `Recipe`.
     `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
     cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
-    notebook. `show` is called with the progress. `profile` writes a flame graph of the CPU time to RUN/profile (in the
+    notebook. With `progress` it is shown on the standard error, in a terminal as a bar and elsewhere as a line now and
+    then; or `show` is called with it. `profile` writes a flame graph of the CPU time to RUN/profile (in the
     main thread only). `Run.concerns` says what looks wrong in the result.
 
     Raises:
@@ -227,11 +239,23 @@ def run(
     """
     from curate.pipeline.run import run as run_recipe
 
-    made = run_recipe(recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=show, profile=profile)
+    if progress and show:
+        raise UsageError("progress is shown, or told to `show`: not both")
+    with _shown_progress() if progress else nullcontext(show) as told:
+        made = run_recipe(
+            recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=told, profile=profile
+        )
     return Run(made.folder)
 
 
-def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
+def _shown_progress() -> AbstractContextManager[Show]:
+    from curate.report.terminal.progress import progress_on
+    from curate.terminal import ERR
+
+    return progress_on(ERR)
+
+
+def check(recipe: GivenRecipe, *, documents: int = 1000) -> Checked:
     """What in a recipe can never work, and what each rule takes of up to `documents` of each source.
 
     Raises:
@@ -242,7 +266,7 @@ def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
     return check_recipe(recipe, documents=documents)
 
 
-def plan(recipe: str | Path | Recipe) -> Planned:
+def plan(recipe: GivenRecipe) -> Planned:
     """Inputs, splits, the tokens to expect and the mixture's epochs, from a part of the inputs; runs nothing.
 
     Raises:
@@ -253,7 +277,7 @@ def plan(recipe: str | Path | Recipe) -> Planned:
     return plan_recipe(recipe)
 
 
-def try_step(recipe: str | Path | Recipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
+def try_step(recipe: GivenRecipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
     """What one step of a recipe keeps and drops of a sample, with the values that decided: `curate try`.
 
     Raises:

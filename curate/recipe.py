@@ -35,6 +35,8 @@ class Step:
     place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})
 
 
+FROM_PYTHON = "python:"
+"""What a path begins with that stands for rows which no file held, but a variable in Python."""
 Kind = Literal["text", "integer", "number", "truth", "json"]
 """Of the values of a table's column."""
 
@@ -118,6 +120,8 @@ class Source:
     place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})
     own: tuple[OwnColumn, ...] | None = field(default=None, compare=False, metadata={"toml": False})
     """What a look at its tables found, as the plan has it; None: nobody has looked."""
+    written: str | None = field(default=None, compare=False, metadata={"toml": False})
+    """The file of the rows that Python gave as its `data`; its one path is "python:" and its name then."""
 
     @property
     def extractors(self) -> tuple[Extractor, ...]:

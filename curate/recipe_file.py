@@ -57,9 +57,15 @@ def load(path_or_name: str | Path) -> Recipe:
     return _recipe(table, places, path)
 
 
-def opened(recipe: str | Path | Recipe) -> Recipe:
-    """A recipe by path or name, or one that is open already."""
-    return recipe if isinstance(recipe, Recipe) else load(recipe)
+def load_table(table: dict[str, Any], places: SourceLines) -> Recipe:
+    """A recipe from a table with the keys of a file; its relative paths start from the current folder.
+
+    Raises:
+        RecipeError: it says something that cannot be; with what `places` calls that.
+    """
+    path = Path("recipe")
+    _check_written(table, places, path)
+    return _recipe(*_extended(table, places, path, ()), path)
 
 
 def _check_has_inputs(table: Mapping[str, Any], name: str) -> None:
@@ -102,7 +108,12 @@ def shipped_recipes() -> dict[str, Path]:
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], SourceLines]:
     """The TOML of a file, merged over what it extends, and where each value was written; `above` extend this one."""
-    table, places = _parse(path)
+    return _extended(*_parse(path), path, above)
+
+
+def _extended(
+    table: dict[str, Any], places: SourceLines, path: Path, above: tuple[Path, ...]
+) -> tuple[dict[str, Any], SourceLines]:
     extended = table.pop("extends", None)
     if extended is None:
         return table, places
@@ -122,11 +133,15 @@ def _parse(path: Path) -> tuple[dict[str, Any], SourceLines]:
     except OSError as error:
         raise RecipeError(f"it can't be read: {error.strerror or error}", file=str(path)) from None
     places = {at: SourceLine(str(path), line) for at, line in value_lines(decode_toml(content)).items()}
+    _check_written(table, places, path)
+    return table, places
+
+
+def _check_written(table: Mapping[str, Any], places: SourceLines, path: Path) -> None:
     try:
         _check_sources(table.get("source", []))
     except Mismatch as mismatch:
         raise recipe_error(str(mismatch), nearest_place(mismatch.path, places), str(path)) from None
-    return table, places
 
 
 def _find_parent(path: Path, extended: Any, place: SourceLine | None, chain: tuple[Path, ...]) -> Path:

@@ -71,7 +71,7 @@ def _toml_string(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON's escapes are all TOML's too
 
 
-HIDDEN = ("place", "own", "reader_parameters", "base")
+HIDDEN = ("place", "own", "written", "reader_parameters", "base")
 """Fields that are no keys of the TOML."""
 
 

@@ -25,7 +25,7 @@ FLOORS = [
     ["batch", "recipe", "recipe_path", "settings"],
     ["recipe_file", "recipe_form", "recipe_edit", "own_code"],
     ["engine"],
-    ["run_folder", "faults", "readers"],
+    ["run_folder", "faults", "readers", "given"],
     [*ROOMS],
     ["steps"],
     ["pipeline"],

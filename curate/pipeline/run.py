@@ -31,13 +31,13 @@ from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
 from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, UsageError
+from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
 from curate.pipeline.weighted import check_weighted
 from curate.recipe import Limits, Recipe, TokenizerChoice
-from curate.recipe_file import opened
 from curate.recipe_form import to_toml
 from curate.run_files import LOCK, MANIFEST, NEXT_RECIPE, RECIPE, WORK
 from curate.run_folder import RunFolder
@@ -85,7 +85,7 @@ def _decontamination() -> Iterator[Stage]:
 
 
 def run(
-    recipe: str | Path | Recipe,
+    recipe: GivenRecipe,
     *,
     out: str | Path | None = None,
     workers: int | None = None,
@@ -107,9 +107,9 @@ def run(
     return RunFolder(folder)
 
 
-def checked(recipe: str | Path | Recipe) -> Recipe:
+def checked(recipe: GivenRecipe) -> Recipe:
     """A recipe with every default filled in, and nothing in it that can never work."""
-    resolved = resolve(opened(recipe))
+    resolved = resolve(load(recipe))
     check_recipe(resolved)
     return resolved
 

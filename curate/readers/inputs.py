@@ -5,7 +5,7 @@ Source.paths ─▶ inputs ─▶ splits          FileRange ─▶ reader ─▶
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from curate.batch import Record, Rejected
@@ -23,7 +23,7 @@ from curate.errors import UsageError
 from curate.readers.custom import resolve_reader
 from curate.readers.reader import READERS, Ranges, Reader
 from curate.readers.watch import UNWATCHED, Watch
-from curate.recipe import Recipe, Source, recipe_error
+from curate.recipe import FROM_PYTHON, Recipe, Source, recipe_error
 
 
 def reader_of(source: Source, recipe: Recipe) -> Reader:
@@ -40,10 +40,22 @@ def reader_of(source: Source, recipe: Recipe) -> Reader:
 
 
 def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
+    """
+    Raises:
+        RecipeError: a path matches nothing, or stands for rows that are not at hand.
+    """
     try:
-        return find_inputs(source.paths, base=recipe.base)
+        return find_inputs((source.written,) if source.written else _on_disk(source.paths), base=recipe.base)
     except UsageError as error:
         raise recipe_error(f'source "{source.name}": {error}', source.place, recipe.file) from None
+
+
+def _on_disk(paths: Sequence[str]) -> Sequence[str]:
+    for path in paths:
+        if path.startswith(FROM_PYTHON):
+            told = "rows that were given from Python, which no recipe holds"
+            raise UsageError(f'"{path}" stands for {told}: call curate.run with them as the "data" of the source')
+    return paths
 
 
 def split_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> PlannedSplits:

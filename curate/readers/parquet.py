@@ -58,7 +58,7 @@ def bytes_of_groups(part: FileRange) -> tuple[int, int]:
 def _begin(footer: pq.FileMetaData, group: int, file: InputFile) -> int:
     """Groups may stand in any order, and a footer may say anything: where one begins is never before another's begin
     that has a lower number, so that ranges lie side by side whatever it says."""
-    if group >= footer.num_row_groups:
+    if group and group >= footer.num_row_groups:  # a file may have none, and be one range
         return file.size
     begins = (_first_page(footer.row_group(number)) for number in range(1, group + 1))
     return min(max(begins, default=0), file.size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,10 +15,10 @@ import polars as pl
 from curate.batch import PublishedRate
 from curate.decontaminate.evaluations import open_evaluation
 from curate.dedup.methods import passage_methods
+from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
-from curate.recipe_file import opened
 from curate.report.behavior import Remark, behavior, nothing_read, reader_raised
 from curate.report.plan import PlannedSource, planned_mixture, planned_sources
 from curate.report.thresholds import crossed, flaw_of
@@ -51,13 +50,13 @@ class Checked:
         return any(finding.is_fault for finding in self.findings)
 
 
-def check(recipe: str | Path | Recipe, *, documents: int = 1000) -> Checked:
+def check(recipe: GivenRecipe, *, documents: int = 1000) -> Checked:
     """Look at a recipe, and try its steps on up to `documents` of each source.
 
     Raises:
         RecipeError: the recipe cannot run at all; with file and line.
     """
-    recipe = resolve(opened(recipe))
+    recipe = resolve(load(recipe))
     check_recipe(recipe)
     plan = make_plan(recipe)
     findings = [*_weights(recipe)]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import RunConflict
+from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.remix import (
     Remix,
     apply_mix,
@@ -22,7 +22,6 @@ from curate.pipeline.remix import (
     remix,
 )
 from curate.recipe import Recipe
-from curate.recipe_file import opened
 from curate.run_files import MIXTURE
 from curate.run_folder import RunFolder
 from curate.tokenize.mix import Mixture, read_mixture
@@ -46,7 +45,7 @@ def mixing(
     run: RunFolder,
     changes: Mapping[str, Any] | None = None,
     *,
-    recipe: str | Path | Recipe | None = None,
+    recipe: GivenRecipe | None = None,
     apply: bool = False,
     encode: bool = False,
     workers: int | None = None,
@@ -60,7 +59,7 @@ def mixing(
     if changes is None and recipe is None:
         return Mixing(mixture, notes=mixture.notes)
     own = run.recipe
-    found = remix(run, changed_mix(opened(recipe).mix if recipe is not None else own.mix, changes or {}, own))
+    found = remix(run, changed_mix(load(recipe).mix if recipe is not None else own.mix, changes or {}, own))
     notes = (*found.mixture.notes, *_notes(found, own, manifest["name"], is_asked=apply))
     if apply and found.recipe != own:
         apply_mix(run, found.recipe, encode=encode, workers=workers, show=show)
@@ -71,7 +70,7 @@ def _finished(
     run: RunFolder,
     changes: Mapping[str, Any] | None,
     *,
-    recipe: str | Path | Recipe | None,
+    recipe: GivenRecipe | None,
     apply: bool,
     workers: int | None,
     show: Show | None,
@@ -80,7 +79,7 @@ def _finished(
     if not apply:
         raise RunConflict(f"a new mixture of {run.folder} was begun and is not done: --apply goes on with it")
     begun = asked_recipe(run)
-    mix = changed_mix(opened(recipe).mix if recipe is not None else begun.mix, changes or {}, begun)
+    mix = changed_mix(load(recipe).mix if recipe is not None else begun.mix, changes or {}, begun)
     apply_mix(run, replace(begun, mix=mix), workers=workers, show=show)
     mixture = read_mixture(run.folder / MIXTURE).mixture
     return Mixing(mixture, mixture, True, mixture.notes)

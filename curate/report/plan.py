@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from curate.dedup.methods import explanations
 from curate.engine.plan import Plan
 from curate.forecast.estimate import Estimate, estimate
+from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.pipeline.weighted import check_weighted
 from curate.recipe import Recipe
-from curate.recipe_file import opened
 from curate.recipe_form import digest
 from curate.steps.bind import resolve
 from curate.tokenize.mix import Mixture
@@ -47,13 +46,13 @@ class Planned:
     dedup: tuple[str, ...]
 
 
-def plan(recipe: str | Path | Recipe) -> Planned:
+def plan(recipe: GivenRecipe) -> Planned:
     """Look at all inputs, read a part of them, and foretell the mixture.
 
     Raises:
         RecipeError: the recipe cannot run as it is written.
     """
-    resolved = resolve(opened(recipe))
+    resolved = resolve(load(recipe))
     check_recipe(resolved)
     found = make_plan(resolved)
     check_weighted(resolved, found)

@@ -6,17 +6,16 @@ sample ─▶ the steps before ─▶ the step ─▶ kept │ dropped, evenly c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from curate.batch import Rule
 from curate.errors import UsageError, nearest
+from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source
-from curate.recipe_file import opened
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
 
@@ -46,14 +45,14 @@ class Tried:
     examples: tuple[Example, ...]
 
 
-def try_step(recipe: str | Path | Recipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
+def try_step(recipe: GivenRecipe, step: str, *, source: str | None = None, sample: int = 20) -> Tried:
     """Try a recipe's step on the documents of a sample that reach it; half of the examples are kept ones.
 
     Raises:
         RecipeError: the recipe cannot run.
         UsageError: no source has such a step.
     """
-    recipe = resolve(opened(recipe))
+    recipe = resolve(load(recipe))
     check_recipe(recipe)
     chosen = _find_source(recipe, step, source)
     batch = sample_source(recipe, chosen, make_plan(recipe), DOCUMENTS)

@@ -28,7 +28,7 @@ def funnel_table(rows: Sequence[FunnelRow]) -> Table:
             name = row.source if number == 0 else ""
             style = {"read": "bold", "kept": "bold", "quarantined": "yellow"}.get(row.outcome)
             left = (f"{row.left:,}", size(row.left_bytes))
-            table.add_row(name, _label(row), *_taken(row, read), *left, style=style)
+            table.add_row(name, label(row), *_taken(row, read), *left, style=style)
         table.add_section()
     return table
 
@@ -45,7 +45,7 @@ def _taken(row: FunnelRow, read: int) -> tuple[str, str, str]:
     return (f"-{row.documents:,}", f"{row.documents / max(read, 1):.1%}", text if row.bytes else "")
 
 
-def _label(row: FunnelRow) -> str:
+def label(row: FunnelRow) -> str:
     step = "reading" if row.step == "read" else row.step
     reason = f": {row.reason}" if row.reason else ""
     if row.outcome == "apart":
