@@ -1,0 +1,69 @@
+"""The head of the page: what the run is, how much came in and out, and what looks wrong in it.
+
+manifest, recipe ─▶ figures ─▶ a table of facts ─▶ concerns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from curate.report.concerns import concerns
+from curate.report.html.account import Account
+from curate.report.html.markup import Content, Markup, element
+from curate.report.html.section import Section
+from curate.report.html.tables import bytes_of, short
+
+LANGUAGES_NAMED = 8
+
+
+def card(account: Account) -> Section:
+    figures = [element("div", [element("b", shown), element("span", name)]) for name, shown in _figures(account)]
+    facts = [element("tr", [element("th", name, {"scope": "row"}), element("td", told)]) for name, told in _facts(account)]
+    worries = [element("li", each.sentence) for each in concerns(account.run)]
+    body: list[Content] = [
+        element("div", figures, {"class": "figures"}),
+        element("table", element("tbody", facts), {"class": "facts"}),
+        element("ul", worries, {"class": "concerns"}) if worries else None,
+    ]
+    return Section("card", "Data card", body)
+
+
+def _figures(account: Account) -> Iterator[tuple[str, str]]:
+    read, kept = account.total("read"), account.total("kept")
+    yield "records read", short(read)
+    yield "documents kept", short(kept)
+    yield "of the bytes kept", _share(account.total("kept_bytes"), account.total("read_bytes"))
+    yield "text", bytes_of(account.total("kept_bytes"))
+    yield "tokens", short(account.tokens)
+    yield "in the mixture", short(account.run.mixture["mixture"]["tokens"])
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def _facts(account: Account) -> Iterator[tuple[str, Content]]:
+    manifest, recipe = account.manifest, account.recipe
+    yield "run", manifest["name"]
+    yield "recipe", _code(f"sha256 {manifest['recipe']}")
+    yield "made by", f"curate {manifest['curate']}, seed {recipe.seed}"
+    for source in recipe.sources:
+        files = manifest["inputs"].get(source.name, [])
+        size = bytes_of(sum(file["size"] for file in files))
+        steps = ", ".join(step.use for step in source.steps) or "no step"
+        yield f"source {source.name}", f"{source.read}, {len(files):,} file{'s' * (len(files) != 1)}, {size}; {steps}"
+    if recipe.dedup:
+        yield "deduplication", ", ".join(recipe.dedup.method)
+    if recipe.decontaminate:
+        yield "decontamination", f"{len(manifest['contamination'].get('sets', {})):,} evaluation sets"
+    scrub = recipe.scrub
+    yield "personal data", f"{scrub.mode}: {', '.join(scrub.entities)}" if scrub else "not looked for"
+    vocabulary = account.run.mixture["vocabulary"]
+    yield "tokenizer", f"{vocabulary['size']:,} tokens, fingerprint {str(vocabulary['fingerprint'])[:16]}"
+    models = {model["license"] for model in manifest.get("models", [])}
+    if models:
+        yield "models and lists", f"{len(manifest['models']):,}, under {', '.join(sorted(map(str, models)))}"
+
+
+def _code(text: str) -> Markup:
+    return element("code", text)
