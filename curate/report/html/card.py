@@ -13,8 +13,6 @@ from curate.report.html.markup import Content, Markup, element
 from curate.report.html.section import Section
 from curate.report.html.tables import bytes_of, short
 
-LANGUAGES_NAMED = 8
-
 
 def card(account: Account) -> Section:
     figures = [element("div", [element("b", shown), element("span", name)]) for name, shown in _figures(account)]
@@ -34,8 +32,8 @@ def _figures(account: Account) -> Iterator[tuple[str, str]]:
     yield "documents kept", short(kept)
     yield "of the bytes kept", _share(account.total("kept_bytes"), account.total("read_bytes"))
     yield "text", bytes_of(account.total("kept_bytes"))
-    yield "tokens", short(account.tokens)
-    yield "in the mixture", short(account.run.mixture["mixture"]["tokens"])
+    yield "tokens kept", short(account.tokens)
+    yield "tokens in the mixture", short(account.run.mixture["mixture"]["tokens"])
 
 
 def _share(part: int, whole: int) -> str:
@@ -60,9 +58,10 @@ def _facts(account: Account) -> Iterator[tuple[str, Content]]:
     yield "personal data", f"{scrub.mode}: {', '.join(scrub.entities)}" if scrub else "not looked for"
     vocabulary = account.run.mixture["vocabulary"]
     yield "tokenizer", f"{vocabulary['size']:,} tokens, fingerprint {str(vocabulary['fingerprint'])[:16]}"
-    models = {model["license"] for model in manifest.get("models", [])}
+    models = manifest.get("models", [])
     if models:
-        yield "models and lists", f"{len(manifest['models']):,}, under {', '.join(sorted(map(str, models)))}"
+        licenses = sorted({str(model["license"]) for model in models if model.get("license")})
+        yield "models, lists", f"{len(models):,}; their licenses: {' · '.join(licenses) or 'not known'}"
 
 
 def _code(text: str) -> Markup:

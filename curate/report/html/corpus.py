@@ -35,7 +35,7 @@ def _languages(account: Account) -> Content:
     if "language" not in account.ledger:
         return None
     rows = list(_counted(account, pl.col("language").fill_null("unknown"), MAX_LANGUAGES))
-    return part("languages", _sides("language", rows), note("Tokens by language are below, with what a token costs."))
+    return part("languages", _sides("language", rows), note("Known where a step or a table says it. Tokens by language are below, with what a token stands for."))
 
 
 def _page_types(account: Account) -> Content:

@@ -22,7 +22,8 @@ SAID = {
     "cut": "cut out of texts",
     "kept": "kept",
 }
-HEADS = ("step", "", "documents", "left", "", "bytes", "left")
+HEADS = (("step", ""), ("", "bar"), ("documents", "n"), ("left", "n wide"), ("", "wide"), ("bytes", "n"), ("left", "n wide"))
+"""With their classes: narrow screens leave out those that are wide."""
 
 
 def funnels(account: Account) -> Section:
@@ -46,7 +47,7 @@ def _waterfall(rows: Sequence[FunnelRow], tokens: int) -> Markup:
     most = max((row.left_bytes for row in rows), default=0)
     lines = [_line(row, documents, most) for row in rows]
     last = element("tr", [element("th", "tokens", {"scope": "row"}), element("td", f"{tokens:,}", {"colspan": 6})])
-    heads = element("tr", [element("th", name, {"scope": "col"}) for name in HEADS])
+    heads = element("tr", [element("th", name, {"scope": "col", "class": kind or None}) for name, kind in HEADS])
     whole = element("table", [element("thead", heads), element("tbody", [lines, last])], {"class": "falls"})
     return element("div", whole, {"class": "scroll"})
 
@@ -55,18 +56,20 @@ def _line(row: FunnelRow, documents: int, most: int) -> Markup:
     """One step and what it took; a document that lost a part of its text has not gone."""
     gone = 0 if row.outcome in ("read", "kept", "cut") else row.documents
     lost = 0 if row.outcome in ("read", "kept") else row.bytes
-    name = row.step if row.outcome in ("read", "kept") else f"{row.step or SAID[row.outcome]}"
-    said = element("small", SAID[row.outcome])
+    is_step = bool(row.step) and row.outcome in ("dropped", "quarantined", "cut")
+    name: Content = SAID[row.outcome]
+    if is_step:
+        name = ["reading" if row.step == "read" else row.step, " ", element("small", SAID[row.outcome])]
     return element(
         "tr",
         [
-            element("th", [name, " ", said], {"scope": "row"}),
+            element("th", name, {"scope": "row"}),
             element("td", fall(row.left + gone, row.left, documents, row.outcome), {"class": "bar"}),
             element("td", f"{row.documents:,}", {"class": "n"}),
-            element("td", f"{row.left:,}", {"class": "n"}),
-            element("td", fall(row.left_bytes + lost, row.left_bytes, most, row.outcome), {"class": "bar"}),
+            element("td", f"{row.left:,}", {"class": "n wide"}),
+            element("td", fall(row.left_bytes + lost, row.left_bytes, most, row.outcome), {"class": "bar wide"}),
             element("td", bytes_of(row.bytes), {"class": "n"}),
-            element("td", bytes_of(row.left_bytes), {"class": "n"}),
+            element("td", bytes_of(row.left_bytes), {"class": "n wide"}),
         ],
     )
 

@@ -20,7 +20,8 @@ function axes(names) {
     stroke: () => color("--soft"),
     grid: { stroke: () => color("--line"), width: 1 },
     ticks: { stroke: () => color("--line"), width: 1, size: 4 },
-    values: (u, splits) => splits.map(figure),
+    values: (u, splits) => splits.map((value) => figure(value)),
+    filter: (u, splits) => splits,
   }));
 }
 
@@ -39,10 +40,11 @@ function threshold(at) {
   };
 }
 
+// Behind stand all documents of a bin, before them those of the first side: what is seen above it is the second.
 function histogram(told) {
-  const bins = told.series[0].values.length;
+  const [first, second] = told.series;
+  const bins = first.values.length;
   const places = [...Array(bins).keys()];
-  const paint = ["--left", "--dropped"];
   const bars = uPlot.paths.bars({ size: [1, Infinity], align: 1, gap: 1 });
   const [horizontal, vertical] = axes([told.unit, "documents"]);
   horizontal.splits = (u) => {
@@ -53,7 +55,7 @@ function histogram(told) {
   vertical.splits = (u, axis, low, high) => [0, 1 / 36, 1 / 9, 1 / 4, 4 / 9, 1].map((part) => nice(part * high));
   const between = (place) => figure(told.edges[place]) + " to " + figure(told.edges[place + 1]);
   return {
-    data: [places, ...told.series.map((each) => each.values)],
+    data: [places, first.values.map((value, place) => value + second.values[place]), first.values],
     options: {
       scales: {
         x: { time: false, range: [0, bins] },
@@ -62,10 +64,11 @@ function histogram(told) {
       axes: [horizontal, vertical],
       series: [
         { label: told.unit, value: (u, place) => (place === null || place === undefined ? "–" : between(place)) },
-        ...told.series.map((each, number) => ({
+        ...[second, first].map((each) => ({
           label: each.name, paths: bars, points: { show: false }, width: 0,
-          stroke: () => color(paint[number]), fill: () => color(paint[number]) + (number ? "b3" : ""),
-          value: (u, value) => (value === null || value === undefined ? "–" : value.toLocaleString("en")),
+          stroke: () => color(each === first ? "--left" : "--dropped"),
+          fill: () => color(each === first ? "--left" : "--dropped"),
+          value: (u, value, series, place) => (place === null || place === undefined ? "–" : each.values[place].toLocaleString("en")),
         })),
       ],
       hooks: told.at === null ? {} : { draw: [threshold(told.at)] },
@@ -147,6 +150,6 @@ function search(field) {
 document.querySelectorAll(".plot").forEach(draw);
 document.querySelectorAll(".table th").forEach((head) => head.querySelector("button").addEventListener("click", () => sort(head)));
 document.querySelectorAll(".table input").forEach((field) => field.addEventListener("input", () => search(field)));
-new ResizeObserver(fit).observe(document.body);
+new ResizeObserver(() => requestAnimationFrame(fit)).observe(document.body);
 for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", repaint);
 document.documentElement.dataset.ready = "yes";
