@@ -73,8 +73,8 @@ class Run(RunFolder):
     def report(self, out: str | Path | None = None, *, timing: bool = True) -> Path:
         """Write one HTML page that shows all of a finished run, to `out` (default: RUN/report.html), and say where.
 
-        Without `timing` the part about wall and CPU time is left out: the same run gives the same bytes then, however
-        many workers made it.
+        Without `timing` the date and the part about wall and CPU time are left out: the same run gives the same bytes
+        then, however many workers made it.
 
         Raises:
             UsageError: the run is not complete, or its own code or an input's reader is not there any more.

@@ -1,4 +1,4 @@
-"""The page that shows a run: what stands in it, that data stays data, and that a real browser draws, sorts and searches."""
+"""The page that shows a run: what stands in it, that data stays data, and that a real browser draws and sorts it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 import curate
 from curate.cli import main
-from curate.report.html.decided import decided
 from curate.report.html.account import open_account
+from curate.report.html.decided import decided
 from curate.report.html.decisions import NOT_SHOWN
 from curate.report.html.histogram import bins_of
 from curate.report.html.markup import data, document, element
@@ -327,14 +327,16 @@ def test_a_browser_draws_every_chart_and_has_nothing_to_complain_of(page: str, t
     wanted = page.count('class="plot"')
     assert wanted >= 5
     assert shown.count('data-drawn="yes"') == shown.count("<canvas") == wanted
-    assert 'data-ready="yes"' in shown
+    assert re.search(r'data-ready="\d+"', shown)
 
 
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 500])
 def test_tables_are_searched_and_sorted_in_a_browser(page: str, tmp_path: Path, width: int) -> None:
     free = re.sub(r"script-src [^\"]*", "script-src &#x27;unsafe-inline&#x27;", page, count=1)
-    (tmp_path / "page.html").write_text(free.replace("</body>", f"<script>{{{PROBE}}}</script></body>"), encoding="utf-8")
+    (tmp_path / "page.html").write_text(
+        free.replace("</body>", f"<script>{{{PROBE}}}</script></body>"), encoding="utf-8"
+    )
     shown, said = browse(tmp_path / "page.html", width=width)
     assert said == ""
     found = re.search(r'data-probed="([^"]*)"', shown)

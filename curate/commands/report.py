@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     )
     add_run(command)
     command.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: RUN/report.html)")
-    words = "leave out the part about time, without which the same run always gives the same bytes"
+    words = "leave out date and time, without which the same run always gives the same bytes"
     command.add_argument("--no-timing", dest="timing", action="store_false", help=words)
 
 

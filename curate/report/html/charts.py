@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from curate.report.html.histogram import Bins
-from curate.report.html.markup import Content, Markup, data, element
+from curate.report.html.markup import Content, Html, data, element
 
 
-def histogram(bins: Bins, *, about: str, unit: str, names: Sequence[str] = ("went on", "dropped here")) -> Markup:
+def histogram(bins: Bins, *, about: str, unit: str, names: Sequence[str] = ("went on", "dropped here")) -> Html:
     """Bars a bin for two sides, their heights by the square root, so that few documents beside many are seen."""
     told = {
         "kind": "histogram",
@@ -23,18 +23,18 @@ def histogram(bins: Bins, *, about: str, unit: str, names: Sequence[str] = ("wen
     return plot(told, about=about)
 
 
-def curves(name: str, x: Sequence[float], lines: Mapping[str, Sequence[float | None]], *, unit: str) -> Markup:
+def curves(name: str, x: Sequence[float], lines: Mapping[str, Sequence[float | None]], *, unit: str) -> Html:
     """Lines over steps; a value of None is a gap."""
     series = [{"name": each, "values": [*values]} for each, values in lines.items()]
     return plot({"kind": "curves", "x": [*x], "series": series, "unit": unit}, about=name)
 
 
-def plot(told: Mapping[str, object], *, about: str) -> Markup:
+def plot(told: Mapping[str, object], *, about: str) -> Html:
     drawing = element("div", None, {"class": "plot", "data-plot": data(told), "role": "img", "aria-label": about})
     return element("figure", [element("figcaption", about), drawing])
 
 
-def fall(before: float, after: float, whole: float, kind: str) -> Markup:
+def fall(before: float, after: float, whole: float, kind: str) -> Html:
     """One bar of a waterfall: what is left, and beside it what was taken; `kind` is a class of the style sheet."""
     scale = 1000 / whole if whole else 0.0
     left = _bar(0, after * scale, "left")

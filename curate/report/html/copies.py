@@ -13,8 +13,8 @@ import polars as pl
 from curate.report.html.account import Account
 from curate.report.html.decisions import example
 from curate.report.html.excerpts import Excerpt, masked
-from curate.report.html.markup import Content, Markup, element
-from curate.report.html.section import Section, note, part
+from curate.report.html.markup import Content, Html, element
+from curate.report.html.section import PageSection, note, part
 from curate.report.html.tables import Meter, count, table
 from curate.run_files import DUPLICATES, LOSSES
 
@@ -52,13 +52,17 @@ def _copies(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
         yield id, f"{method}, similarity {similarity:.2f}" if similarity is not None else str(method)
 
 
-def copies(account: Account, clusters: list[Cluster], excerpts: Mapping[str, Excerpt]) -> Section:
+def copies(account: Account, clusters: list[Cluster], excerpts: Mapping[str, Excerpt]) -> PageSection:
     if not clusters:
-        return Section("copies", "What repeated what", None)
+        return PageSection("copies", "What repeated what", None)
     counted = account.manifest["dedup"]
     told = f"{counted.get('removed', 0):,} documents repeated {counted.get('clusters', 0):,} others, which stay."
-    parts = [_sizes(account), part("the greatest clusters", [_cluster(each, excerpts) for each in clusters]), _losses(account)]
-    return Section("copies", "What repeated what", [note(told), parts])
+    parts = [
+        _sizes(account),
+        part("the greatest clusters", [_cluster(each, excerpts) for each in clusters]),
+        _losses(account),
+    ]
+    return PageSection("copies", "What repeated what", [note(told), parts])
 
 
 def _sizes(account: Account) -> Content:
@@ -66,14 +70,16 @@ def _sizes(account: Account) -> Content:
     counts = dict(sizes.group_by("size").len().collect().iter_rows())
     classes = []
     for begin, end in zip(EDGES, (*EDGES[1:], None), strict=True):
-        name = f"{begin:,} or more" if end is None else f"{begin:,}" if end == begin + 1 else f"{begin:,} to {end - 1:,}"
+        name = (
+            f"{begin:,} or more" if end is None else f"{begin:,}" if end == begin + 1 else f"{begin:,} to {end - 1:,}"
+        )
         classes.append((name, sum(n for size, n in counts.items() if size >= begin and (end is None or size < end))))
     most = max(1, *(n for _, n in classes))
     rows = [(name, Meter(f"{n:,}", n, n / most)) for name, n in classes if n]
     return part("sizes of clusters", table(("documents in a cluster", "clusters"), rows))
 
 
-def _cluster(cluster: Cluster, excerpts: Mapping[str, Excerpt]) -> Markup:
+def _cluster(cluster: Cluster, excerpts: Mapping[str, Excerpt]) -> Html:
     stays = example(cluster.id, excerpts.get(cluster.id), told="stays")
     gone = [example(id, excerpts.get(id), told=told) for id, told in cluster.copies]
     sides = [

@@ -14,7 +14,7 @@ from curate.report.html.charts import histogram
 from curate.report.html.excerpts import masked
 from curate.report.html.histogram import Bins, bins_of
 from curate.report.html.markup import Content
-from curate.report.html.section import Section, note, part
+from curate.report.html.section import PageSection, note, part
 from curate.report.html.tables import Meter, bytes_of, count, share, table
 from curate.steps.columns import BEFORE_STEPS
 
@@ -26,16 +26,20 @@ HAD_TEXT = ~pl.col("step").is_in([*BEFORE_STEPS]).fill_null(False)
 IS_KEPT = pl.col("outcome") == "kept"
 
 
-def corpus(account: Account) -> Section:
+def corpus(account: Account) -> PageSection:
     parts = [_languages(account), _lengths(account), _page_types(account), _hosts(account)]
-    return Section("corpus", "What the documents are", [each for each in parts if each])
+    return PageSection("corpus", "What the documents are", [each for each in parts if each])
 
 
 def _languages(account: Account) -> Content:
     if "language" not in account.ledger:
         return None
     rows = list(_counted(account, pl.col("language").fill_null("unknown"), MAX_LANGUAGES))
-    return part("languages", _sides("language", rows), note("Known where a step or a table says it. Tokens by language are below, with what a token stands for."))
+    return part(
+        "languages",
+        _sides("language", rows),
+        note("Known where a step or a table says it. Tokens by language are below, with what a token stands for."),
+    )
 
 
 def _page_types(account: Account) -> Content:

@@ -100,7 +100,9 @@ def _earlier(account: Account, steps: Sequence[BoundStep], signals: Sequence[str
     """Of texts that a step changed, the signals that are asked for as they were before it."""
     for name in (f"{BEFORE}{step.name}" for step in steps if step.filter.changes_text):
         before = account.ledger.get(name)
-        known = [field.name for field in before.fields if field.name in signals] if isinstance(before, pl.Struct) else []
+        known = (
+            [field.name for field in before.fields if field.name in signals] if isinstance(before, pl.Struct) else []
+        )
         if known:
             kept = pl.struct(pl.col(name).struct.field(each) for each in known)
             yield pl.when(pl.col(name).is_not_null()).then(kept).alias(name)
@@ -113,7 +115,10 @@ def _decided(source: str, seen: pl.DataFrame, asked: _Asked) -> Decided:
     if rule.signal not in seen.columns:  # an expression, or what a rule computes of several
         seen = seen.with_columns(pl.lit(None, pl.Float64).alias(rule.signal))
     sides = seen.filter(~is_taken | is_dropped).select(
-        "id", (pl.col("outcome") == "kept").alias("kept"), is_dropped.alias("dropped"), pl.col(rule.signal).alias("value")
+        "id",
+        (pl.col("outcome") == "kept").alias("kept"),
+        is_dropped.alias("dropped"),
+        pl.col(rule.signal).alias("value"),
     )
     dropped = int(sides["dropped"].sum())
     limit = rule.threshold if isinstance(rule.threshold, int | float) and not isinstance(rule.threshold, bool) else None

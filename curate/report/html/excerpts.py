@@ -1,5 +1,5 @@
-"""The beginnings of documents that a page may show: of kept ones from documents/, of others from the run's inputs, where
-one record can be read by itself; with personal data masked, whatever the run does with it.
+"""The beginnings of documents that a page may show: of kept ones from documents/, of others from the run's inputs,
+where one record can be read by itself; with personal data masked, whatever the run does with it.
 
 ids ─▶ documents/*.parquet │ the input's record at the id's offset ─▶ masked by one scan ─▶ Excerpt each
 """

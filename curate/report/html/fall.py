@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from curate.report.funnel import FunnelRow, by_step, totals
 from curate.report.html.account import Account
 from curate.report.html.charts import fall
-from curate.report.html.markup import Content, Markup, element
-from curate.report.html.section import Section, note, part
+from curate.report.html.markup import Content, Html, element
+from curate.report.html.section import PageSection, note, part
 from curate.report.html.tables import bytes_of, count, share, size, table
 
 SAID = {
@@ -22,11 +22,19 @@ SAID = {
     "cut": "cut out of texts",
     "kept": "kept",
 }
-HEADS = (("step", ""), ("", "bar"), ("documents", "n"), ("left", "n wide"), ("", "wide"), ("bytes", "n"), ("left", "n wide"))
+HEADS = (
+    ("step", ""),
+    ("", "bar"),
+    ("documents", "n"),
+    ("left", "n wide"),
+    ("", "wide"),
+    ("bytes", "n"),
+    ("left", "n wide"),
+)
 """With their classes: narrow screens leave out those that are wide."""
 
 
-def funnels(account: Account) -> Section:
+def funnels(account: Account) -> PageSection:
     sources = account.sources
     parts: list[Content] = [_overview(account)] if len(sources) > 1 else []
     for name in sources:
@@ -34,15 +42,15 @@ def funnels(account: Account) -> Section:
         tokens = sum(account.manifest["counts"][name]["tokens"].values())
         parts.append(part(name, _waterfall(by_step(rows), tokens), _reasons(rows)))
     told = "Each bar is what was left before a step; the colored end of it is what the step took."
-    return Section("funnel", "What came in, what came out", [note(told), parts])
+    return PageSection("funnel", "What came in, what came out", [note(told), parts])
 
 
-def _overview(account: Account) -> Markup:
+def _overview(account: Account) -> Html:
     rows = totals(account.funnel)
     return part("all sources", _waterfall(rows, account.tokens))
 
 
-def _waterfall(rows: Sequence[FunnelRow], tokens: int) -> Markup:
+def _waterfall(rows: Sequence[FunnelRow], tokens: int) -> Html:
     documents = max((row.left for row in rows), default=0)
     most = max((row.left_bytes for row in rows), default=0)
     lines = [_line(row, documents, most) for row in rows]
@@ -52,7 +60,7 @@ def _waterfall(rows: Sequence[FunnelRow], tokens: int) -> Markup:
     return element("div", whole, {"class": "scroll"})
 
 
-def _line(row: FunnelRow, documents: int, most: int) -> Markup:
+def _line(row: FunnelRow, documents: int, most: int) -> Html:
     """One step and what it took; a document that lost a part of its text has not gone."""
     gone = 0 if row.outcome in ("read", "kept", "cut") else row.documents
     lost = 0 if row.outcome in ("read", "kept") else row.bytes
@@ -78,7 +86,14 @@ def _reasons(rows: Sequence[FunnelRow]) -> Content:
     """Every rule with what it took."""
     read = next((row.documents for row in rows if row.outcome == "read"), 0)
     cells = [
-        (row.step, row.reason or SAID[row.outcome], SAID[row.outcome], count(row.documents), share(row.documents, read), size(row.bytes))
+        (
+            row.step,
+            row.reason or SAID[row.outcome],
+            SAID[row.outcome],
+            count(row.documents),
+            share(row.documents, read),
+            size(row.bytes),
+        )
         for row in _taken(rows)
     ]
     heads = ("step", "reason", "outcome", "documents", "of all read", "bytes")

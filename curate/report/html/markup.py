@@ -1,6 +1,6 @@
 """HTML made of values: the only place of the report where text becomes mark-up, and so the only one that escapes.
 
-element("td", "a < b", {"class": "name"}) ─▶ Markup('<td class="name">a &lt; b</td>')
+element("td", "a < b", {"class": "name"}) ─▶ Html('<td class="name">a &lt; b</td>')
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ ALONE = frozenset({"br", "col", "input", "meta"})
 
 
 @dataclass(frozen=True, slots=True)
-class Markup:
+class Html:
     """What a browser may read as mark-up. Only this file makes it."""
 
-    html: str
+    code: str
 
 
-Content = str | Markup | None | Iterable["Content"]
+Content = str | Html | None | Iterable["Content"]
 """A text, which is escaped; mark-up, which is not; nothing; or several of them."""
 Attributes = Mapping[str, str | int | float | bool | None]
 
 
-def element(name: str, content: Content = None, attributes: Attributes | None = None) -> Markup:
+def element(name: str, content: Content = None, attributes: Attributes | None = None) -> Html:
     """An element with what stands in it; attributes that are None or False are left out, those that are True stand
     alone."""
     start = f"<{name}{''.join(_attribute(key, value) for key, value in (attributes or {}).items())}>"
-    return Markup(start if name in ALONE else f"{start}{_inside(content)}</{name}>")
+    return Html(start if name in ALONE else f"{start}{_inside(content)}</{name}>")
 
 
 def data(value: Any) -> str:
@@ -42,16 +42,16 @@ def data(value: Any) -> str:
     return json.dumps(finite(value), ensure_ascii=False, separators=(",", ":"))
 
 
-def script(code: str) -> Markup:
+def script(code: str) -> Html:
     """Our own code, never data: it must not hold the sign that ends it."""
     assert "</script" not in code.lower()
-    return Markup(f"<script>{code}</script>")
+    return Html(f"<script>{code}</script>")
 
 
-def style(rules: str) -> Markup:
+def style(rules: str) -> Html:
     """Our own rules, never data."""
     assert "</style" not in rules.lower()
-    return Markup(f"<style>{rules}</style>")
+    return Html(f"<style>{rules}</style>")
 
 
 def document(head: Content, body: Content) -> str:
@@ -62,8 +62,8 @@ def document(head: Content, body: Content) -> str:
 def _inside(content: Content) -> str:
     if content is None:
         return ""
-    if isinstance(content, Markup):
-        return content.html
+    if isinstance(content, Html):
+        return content.code
     if isinstance(content, str):
         return _escaped(content)
     return "".join(map(_inside, content))

@@ -2,7 +2,7 @@
 
 RUN ─▶ Account ─▶ rules decided, clusters ─▶ excerpts of all, masked ─▶ sections ─▶ report.html
 
-All of it follows from the run, byte for byte, but the section "Time", which is left out where no timing is asked for.
+All of it follows from the run, byte for byte, but its date and the section "Time", which `timing` can leave out.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from curate.report.html.decided import decided
 from curate.report.html.decisions import decisions
 from curate.report.html.excerpts import read_excerpts
 from curate.report.html.fall import funnels
-from curate.report.html.markup import Content, Markup, document, element, script, style
-from curate.report.html.section import Section, drawn
+from curate.report.html.markup import Content, Html, document, element, script, style
+from curate.report.html.section import PageSection, drawn
 from curate.report.html.tokens import mixture, personal
 from curate.report.html.training import training
 from curate.run_files import REPORT
@@ -49,17 +49,19 @@ def report_page(run: RunFolder, *, timing: bool = True) -> str:
     """The page; raises as `write_report` does."""
     account = open_account(run)
     sections = [each for each in _sections(account, timing) if each.body is not None]
-    return document(_head(account), [_top(account, sections), element("main", [drawn(each) for each in sections]), _code()])
+    return document(
+        _head(account), [_top(account, sections), element("main", [drawn(each) for each in sections]), _code()]
+    )
 
 
-def _sections(account: Account, timing: bool) -> Iterator[Section]:
+def _sections(account: Account, timing: bool) -> Iterator[PageSection]:
     rules = [rule for source in account.sources for rule in decided(account, source)]
     clusters = greatest_clusters(account)
     shown = [each.id for rule in rules for each in rule.nearest]
     for cluster in clusters:
         shown += [cluster.id, *(id for id, _ in cluster.copies)]
     excerpts = read_excerpts(account, shown)
-    yield card(account)
+    yield card(account, timing=timing)
     yield funnels(account)
     yield decisions(rules, excerpts, account)
     yield corpus(account)
@@ -73,7 +75,9 @@ def _sections(account: Account, timing: bool) -> Iterator[Section]:
 
 def _head(account: Account) -> Content:
     """Nothing may be loaded, and no script runs but the two whose digests stand here."""
-    digests = " ".join(f"'sha256-{b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" for code in map(_own, CODE))
+    digests = " ".join(
+        f"'sha256-{b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" for code in map(_own, CODE)
+    )
     policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {digests}"
     return [
         element("meta", None, {"charset": "utf-8"}),
@@ -85,7 +89,7 @@ def _head(account: Account) -> Content:
     ]
 
 
-def _top(account: Account, sections: list[Section]) -> Markup:
+def _top(account: Account, sections: list[PageSection]) -> Html:
     links = [element("a", each.title, {"href": f"#{each.key}"}) for each in sections]
     return element("header", [element("h1", account.manifest["name"]), element("nav", links)])
 

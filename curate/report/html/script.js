@@ -152,4 +152,4 @@ document.querySelectorAll(".table th").forEach((head) => head.querySelector("but
 document.querySelectorAll(".table input").forEach((field) => field.addEventListener("input", () => search(field)));
 new ResizeObserver(() => requestAnimationFrame(fit)).observe(document.body);
 for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", repaint);
-document.documentElement.dataset.ready = "yes";
+document.documentElement.dataset.ready = Math.round(performance.now()); // milliseconds since it was asked for

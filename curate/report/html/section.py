@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from curate.report.html.markup import Content, Markup, element
+from curate.report.html.markup import Content, Html, element
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PageSection:
     """`key` is the address of the part in the page; `body` None: a run that has nothing of it, so it is left out."""
 
     key: str
@@ -16,14 +16,14 @@ class Section:
     body: Content
 
 
-def drawn(section: Section) -> Markup:
+def drawn(section: PageSection) -> Html:
     return element("section", [element("h2", section.title), section.body], {"id": section.key})
 
 
-def part(title: str, *body: Content) -> Markup:
+def part(title: str, *body: Content) -> Html:
     """A titled part of a section, which can be folded away; open, as paper has no folds."""
     return element("details", [element("summary", title), list(body)], {"open": True, "class": "part"})
 
 
-def note(text: str) -> Markup:
+def note(text: str) -> Html:
     return element("p", text, {"class": "note"})

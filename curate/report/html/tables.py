@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from curate.report.html.markup import Content, Markup, element
+from curate.report.html.markup import Content, Html, element
 
 SEARCHED_ROWS = 8
 """A table with more rows has a field to search it."""
@@ -31,7 +31,7 @@ class Meter:
     share: float
 
 
-Cell = str | Markup | Figure | Meter
+Cell = str | Html | Figure | Meter
 
 
 def count(value: int) -> Figure:
@@ -62,7 +62,7 @@ def short(value: float) -> str:
     return f"{value:,.4g}"
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str = "") -> Markup:
+def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str = "") -> Html:
     """Columns of numbers are those whose first cell is one."""
     rows = list(rows)
     if not rows:
@@ -71,7 +71,9 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str 
     head = element(
         "tr",
         [
-            element("th", element("button", name, {"type": "button"}), {"scope": "col", "class": "n" if is_number else None})
+            element(
+                "th", element("button", name, {"type": "button"}), {"scope": "col", "class": "n" if is_number else None}
+            )
             for name, is_number in zip(heads, numeric, strict=True)
         ],
     )
@@ -88,7 +90,7 @@ def _search(rows: int) -> Content:
     return element("input", None, words)
 
 
-def _cell(cell: Cell) -> Markup:
+def _cell(cell: Cell) -> Html:
     if isinstance(cell, Figure):
         return element("td", cell.shown, {"class": "n", "data-v": repr(cell.value)})
     if isinstance(cell, Meter):

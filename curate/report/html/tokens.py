@@ -11,14 +11,14 @@ import polars as pl
 
 from curate.report.html.account import Account
 from curate.report.html.markup import Content
-from curate.report.html.section import Section, note, part
+from curate.report.html.section import PageSection, note, part
 from curate.report.html.tables import Cell, Figure, Meter, count, size, table
 from curate.report.tokens import source_tokens
 
 MAX_KINDS = 200
 
 
-def personal(account: Account) -> Section:
+def personal(account: Account) -> PageSection:
     """Findings in the documents that were kept."""
     rows: list[list[Cell]] = [
         [source, name.removeprefix("pii_").upper(), count(found)]
@@ -29,10 +29,10 @@ def personal(account: Account) -> Section:
     scrub = account.recipe.scrub
     told = f"Found in documents that were kept; mode “{scrub.mode}”." if scrub else ""
     body = [note(told), table(("source", "kind", "found"), rows)] if scrub else None
-    return Section("pii", "Personal data", body)
+    return PageSection("pii", "Personal data", body)
 
 
-def mixture(account: Account) -> Section:
+def mixture(account: Account) -> PageSection:
     rows: list[list[Cell]] = []
     for each in source_tokens(account.run):
         share = each.share
@@ -50,7 +50,7 @@ def mixture(account: Account) -> Section:
         )
     heads = ("source", "documents", "text", "train", "validation", "requested", "drawn", "epochs")
     notes = [note(told) for told in account.run.mixture["mixture"]["notes"]]
-    return Section("mixture", "Tokens and mixture", [table(heads, rows), notes, _fertility(account)])
+    return PageSection("mixture", "Tokens and mixture", [table(heads, rows), notes, _fertility(account)])
 
 
 def _fertility(account: Account) -> Content:
@@ -64,7 +64,11 @@ def _fertility(account: Account) -> Content:
         for source, language, documents, tokens, read in rows
     ]
     told = "More bytes to a token are better: a text is fewer tokens. The end of a text counts as a token."
-    return part("what a token stands for", note(told), table(("source", "language", "documents", "tokens", "bytes per token"), cells))
+    return part(
+        "what a token stands for",
+        note(told),
+        table(("source", "language", "documents", "tokens", "bytes per token"), cells),
+    )
 
 
 def _meter(value: float, best: float) -> Meter:
@@ -74,10 +78,15 @@ def _meter(value: float, best: float) -> Meter:
 def _costs(account: Account) -> Iterator[tuple[str, str, int, int, int]]:
     known = "language" in account.documents
     language = pl.col("language").fill_null("–") if known else pl.lit("–")
-    counts = account.run.documents().group_by("source", language.alias("language")).agg(
-        pl.len().cast(pl.Int64), pl.col("token_count").sum().cast(pl.Int64), pl.col("byte_count").sum().cast(pl.Int64)
+    counts = (
+        account.run.documents()
+        .group_by("source", language.alias("language"))
+        .agg(
+            pl.len().cast(pl.Int64),
+            pl.col("token_count").sum().cast(pl.Int64),
+            pl.col("byte_count").sum().cast(pl.Int64),
+        )
     )
     order = {name: number for number, name in enumerate(account.sources)}
     rows = counts.sort("token_count", "language", descending=[True, False]).collect().head(MAX_KINDS)
     yield from sorted(rows.iter_rows(), key=lambda row: order.get(row[0], len(order)))
-

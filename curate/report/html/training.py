@@ -12,17 +12,17 @@ from typing import Any
 
 from curate.report.html.account import Account
 from curate.report.html.charts import curves
-from curate.report.html.section import Section, note, part
+from curate.report.html.section import PageSection, note, part
 from curate.run_files import CHECKPOINTS
 
 MAX_POINTS = 500
 """Of a curve; of more some are left out, evenly."""
 
 
-def training(account: Account) -> Section:
+def training(account: Account) -> PageSection:
     logs = sorted((account.run.folder / CHECKPOINTS).glob("*/log.jsonl"))
     parts = [_curves(log) for log in logs]
-    return Section("training", "Training", [each for each in parts if each] or None)
+    return PageSection("training", "Training", [each for each in parts if each] or None)
 
 
 def _curves(log: Path) -> Any:
