@@ -26,7 +26,8 @@ from curate.report.html.account import open_account
 from curate.report.html.decided import decided
 from curate.report.html.decisions import NOT_SHOWN
 from curate.report.html.histogram import bins_of
-from curate.report.html.markup import data, document, element
+from curate.report.html.markup import Html, data, document, element
+from curate.report.html.sankey import sankey
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
@@ -342,3 +343,17 @@ def test_tables_are_searched_and_sorted_in_a_browser(page: str, tmp_path: Path, 
     found = re.search(r'data-probed="([^"]*)"', shown)
     assert found is not None
     assert re.fullmatch(r"\d+ charts", found[1]), found[1]
+
+
+def test_the_bands_of_the_picture_are_as_wide_as_the_funnel_says(run: curate.Run) -> None:
+    drawn = sankey(open_account(run).funnel)
+    assert isinstance(drawn, Html)
+    widths = [float(width) for width in re.findall(r'stroke-width="([\d.]+)"', drawn.code)]
+    told = re.findall(r"(\w+) to (\w+): ([\d,]+)", drawn.code)
+    counts = run.manifest["counts"]
+    for source, found in counts.items():
+        kept = {int(number) for name, fate, number in told if (name, fate) == (source, "kept")}
+        assert kept == {found["kept"]}
+        assert sum(int(number) for name, _, number in told if name == source) == found["read"]
+    whole = sum(found["read"] for found in counts.values())
+    assert sorted(widths) == pytest.approx(sorted(260 * int(number) / whole for _, _, number in told), abs=0.06)

@@ -11,6 +11,7 @@ from curate.report.funnel import FunnelRow, by_step, totals
 from curate.report.html.account import Account
 from curate.report.html.charts import fall
 from curate.report.html.markup import Content, Html, element
+from curate.report.html.sankey import sankey
 from curate.report.html.section import PageSection, note, part
 from curate.report.html.tables import bytes_of, count, share, size, table
 
@@ -42,7 +43,7 @@ def funnels(account: Account) -> PageSection:
         tokens = sum(account.manifest["counts"][name]["tokens"].values())
         parts.append(part(name, _waterfall(by_step(rows), tokens), _reasons(rows)))
     told = "Each bar is what was left before a step; the colored end of it is what the step took."
-    return PageSection("funnel", "What came in, what came out", [note(told), parts])
+    return PageSection("funnel", "What came in, what came out", [sankey(account.funnel), note(told), parts])
 
 
 def _overview(account: Account) -> Html:
