@@ -264,6 +264,24 @@ def test_a_run_ends_with_its_page_and_stays_what_it_is(
     assert curate.verify(made).is_sound
 
 
+def test_a_new_mixture_gets_a_new_page(folder: Path, tmp_path: Path) -> None:
+    made = curate.run(folder / "toy.toml", out=tmp_path / "run", workers=0)
+    page = made.report()
+    before = page.read_text(encoding="utf-8")
+    assert main_says(["mix", str(made.folder), "--set", "weights={web=0.2,few=0.8}", "--apply", "--workers", "0"]) == 0
+    after = page.read_text(encoding="utf-8")
+    assert ">20.0%<" in sections(after)["mixture"]
+    assert sections(after)["mixture"] != sections(before)["mixture"]
+    assert curate.verify(made).is_sound
+
+
+def main_says(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
 def test_a_page_that_cannot_be_written_costs_the_run_nothing(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

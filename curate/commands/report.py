@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_run
-from curate.terminal import say
+from curate.terminal import say, warn
+
+if TYPE_CHECKING:
+    from curate.api import Run
 
 
 def add(commands: Any) -> None:
@@ -31,3 +34,17 @@ def run(options: argparse.Namespace) -> int:
 
     say(f"wrote {Run(options.run).report(options.out, timing=options.timing)}")
     return 0
+
+
+def write_beside(made: Run, *, is_quiet: bool) -> None:
+    """RUN/report.html, for other commands. A run is what it is, with its page or without: whatever keeps it from being
+    written is said and no more."""
+    from curate.faults import explain
+
+    try:
+        path = made.report()
+    except Exception as error:
+        warn(f"curate: there is no report: {explain(error)}", style="bold yellow")
+        return
+    if not is_quiet:
+        say(f"Report: {path}")

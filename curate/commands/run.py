@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, add_recipe, count
+from curate.commands.report import write_beside
 from curate.commands.show import print_run
 from curate.commands.train import show_training
 from curate.run_files import MANIFEST, REPORT
@@ -54,9 +55,11 @@ def run(options: argparse.Namespace) -> int:
         warn(f"{made.folder} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
     if options.report and not (was_complete and (made.folder / REPORT).is_file()):
-        _write_report(made, is_quiet=options.json)
+        write_beside(made, is_quiet=options.json)
     if options.train:
         show_training(partial(train, made), made.folder)
+        if options.report:
+            write_beside(made, is_quiet=True)  # once more, with the curves
     elif not options.json and made.mixture["mixture"]["tokens"]:
         say()
         say(f"Next: curate train {made.folder}")
@@ -78,19 +81,6 @@ def _run(options: argparse.Namespace) -> Run:
             show=show,
             profile=options.profile,
         )
-
-
-def _write_report(made: Run, *, is_quiet: bool) -> None:
-    """A run is what it is, with its page or without: whatever keeps it from being written is said and no more."""
-    from curate.faults import explain
-
-    try:
-        path = made.report()
-    except Exception as error:
-        warn(f"curate: there is no report: {explain(error)}", style="bold yellow")
-        return
-    if not is_quiet:
-        say(f"Report: {path}")
 
 
 def _folder(options: argparse.Namespace) -> Path:

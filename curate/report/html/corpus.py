@@ -37,7 +37,7 @@ def _languages(account: Account) -> Content:
     rows = list(_counted(account, pl.col("language").fill_null("unknown"), MAX_LANGUAGES))
     return part(
         "languages",
-        _sides("language", rows),
+        _sides(account, "language", rows),
         note("Known where a step or a table says it. Tokens by language are below, with what a token stands for."),
     )
 
@@ -47,16 +47,14 @@ def _page_types(account: Account) -> Content:
         return None
     known = pl.col("page_type")
     rows = [row for row in _counted(account, known, MAX_HOSTS) if row[0] is not None]
-    return part("kinds of pages", _sides("kind", rows)) if rows else None
+    return part("kinds of pages", _sides(account, "kind", rows)) if rows else None
 
 
 def _hosts(account: Account) -> Content:
     """Before and after: those that were most frequent, and those that are."""
     rows = [row for row in _counted(account, pl.col("url").str.extract(HOST).str.to_lowercase(), MAX_HOSTS) if row[0]]
-    names = masked(account, [row[0] for row in rows])
-    shown = [(name, *row[1:]) for name, row in zip(names, rows, strict=True)]
     told = f"The {len(rows):,} hosts with most documents, before or after."
-    return part("domains", _sides("host", shown), note(told)) if rows else None
+    return part("domains", _sides(account, "host", rows), note(told)) if rows else None
 
 
 Counted = tuple[str | None, int, int, int]
@@ -78,7 +76,7 @@ def _counted(account: Account, value: pl.Expr, most: int) -> Iterator[Counted]:
     yield from pl.concat(tops).unique("value").sort("before", "value", descending=[True, False]).iter_rows()
 
 
-def _sides(name: str, rows: list[Counted]) -> Content:
+def _sides(account: Account, name: str, rows: list[Counted]) -> Content:
     most = max((row[1] for row in rows), default=1)
     cells = [
         (
@@ -88,7 +86,7 @@ def _sides(name: str, rows: list[Counted]) -> Content:
             share(after, before),
             Meter(bytes_of(size), size, size / max(1, *(row[3] for row in rows))),
         )
-        for value, before, after, size in rows
+        for value, (_, before, after, size) in zip(masked(account, [row[0] for row in rows]), rows, strict=True)
     ]
     return table((name, "came in", "kept", "of them kept", "text kept"), cells)
 

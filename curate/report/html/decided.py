@@ -14,6 +14,7 @@ import polars as pl
 from curate.batch import Rule
 from curate.engine.sizes import BEFORE
 from curate.report.html.account import Account
+from curate.report.html.excerpts import masked
 from curate.report.html.histogram import Bins, bins_of
 from curate.steps.bind import BoundStep, bind
 from curate.steps.columns import BEFORE_STEPS
@@ -72,7 +73,7 @@ def decided(account: Account, source: str) -> list[Decided]:
     found = []
     for index in dict.fromkeys(each.index for each in asked):
         seen = as_seen(rows.filter(pl.col("_place") >= index), steps, index)
-        found += [_decided(source, seen, each) for each in asked if each.index == index]
+        found += [_decided(account, source, seen, each) for each in asked if each.index == index]
     return found
 
 
@@ -108,7 +109,7 @@ def _earlier(account: Account, steps: Sequence[BoundStep], signals: Sequence[str
             yield pl.when(pl.col(name).is_not_null()).then(kept).alias(name)
 
 
-def _decided(source: str, seen: pl.DataFrame, asked: _Asked) -> Decided:
+def _decided(account: Account, source: str, seen: pl.DataFrame, asked: _Asked) -> Decided:
     """`seen` has the documents that reached the step."""
     rule, is_taken = asked.rule, pl.col("_place") == asked.index
     is_dropped = is_taken & (pl.col("outcome") == "dropped") & (pl.col("reason") == rule.name)
@@ -124,20 +125,21 @@ def _decided(source: str, seen: pl.DataFrame, asked: _Asked) -> Decided:
     limit = rule.threshold if isinstance(rule.threshold, int | float) and not isinstance(rule.threshold, bool) else None
     is_number = sides.schema["value"].is_numeric()
     bins = bins_of(sides["value"], sides["dropped"], limit) if is_number else None
-    values = () if is_number or sides.schema["value"].is_nested() else tuple(_values(sides))
-    nearest = tuple(_nearest(sides, limit if is_number else None))
+    values = () if is_number or sides.schema["value"].is_nested() else tuple(_values(account, sides))
+    nearest = tuple(_nearest(account, sides, limit if is_number else None))
     counts = (sides.height - dropped, dropped)
     return Decided(source, asked.step, rule.name, rule.signal, rule.threshold, *counts, bins, values, nearest)
 
 
-def _values(sides: pl.DataFrame) -> Iterator[tuple[str, int, int]]:
+def _values(account: Account, sides: pl.DataFrame) -> Iterator[tuple[str, int, int]]:
     shown = pl.col("value").cast(pl.String).fill_null("unknown").str.head(80)
     counts = sides.group_by(shown).agg(pl.len(), pl.col("dropped").sum().cast(pl.Int64))
-    for value, both, dropped in counts.sort(["len", "value"], descending=[True, False]).head(MAX_VALUES).iter_rows():
-        yield value, both - dropped, dropped
+    most = counts.sort(["len", "value"], descending=[True, False]).head(MAX_VALUES)
+    for value, (_, both, dropped) in zip(masked(account, most["value"].to_list()), most.iter_rows(), strict=True):
+        yield value or "", both - dropped, dropped
 
 
-def _nearest(sides: pl.DataFrame, limit: float | None) -> Iterator[Borderline]:
+def _nearest(account: Account, sides: pl.DataFrame, limit: float | None) -> Iterator[Borderline]:
     """On each side those whose values are nearest to the limit; without one, some from all over the source."""
     for is_dropped in (True, False):
         side = sides.filter(pl.col("dropped") if is_dropped else pl.col("kept"))
@@ -148,4 +150,4 @@ def _nearest(sides: pl.DataFrame, limit: float | None) -> Iterator[Borderline]:
             near = side.with_row_index("_row").with_columns(distance.alias("_distance")).drop_nulls("_distance")
             some = near.bottom_k(SHOWN, by=["_distance", "_row"]).sort("_distance", "_row")
         for id, value in some.select("id", "value").iter_rows():
-            yield Borderline(id, value, is_dropped)
+            yield Borderline(id, masked(account, [value])[0] if isinstance(value, str) else value, is_dropped)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from curate.report.funnel import FunnelRow
-from curate.report.html.markup import Content, Html, element
+from curate.report.html.markup import Attributes, Content, Html, element
 
 WIDTH, TALL, GAP, LINE = 1000.0, 260.0, 8.0, 17.0
 """TALL are all documents together; a node has a line for its name at least."""
@@ -104,7 +104,17 @@ def _band(y: float, end: float, width: float, *, is_kept: bool) -> Html:
 def _node(node: _Node, *, is_left: bool) -> Html:
     x = LEFT if is_left else RIGHT
     kind = "left" if is_left or node.name == KEPT else "dropped"
-    size = {"x": x, "y": f"{node.y:.1f}", "width": NODE, "height": f"{max(node.height, 1.5):.1f}", "class": kind}
-    place = {"x": x - 6 if is_left else x + NODE + 6, "y": f"{node.y + node.height / 2:.1f}", "dy": "0.35em"}
-    name = element("text", f"{node.name} {node.amount:,}", place | {"text-anchor": "end" if is_left else "start"})
+    size: Attributes = {
+        "x": x,
+        "y": f"{node.y:.1f}",
+        "width": NODE,
+        "height": f"{max(node.height, 1.5):.1f}",
+        "class": kind,
+    }
+    place: dict[str, str | float] = {
+        "x": x - 6 if is_left else x + NODE + 6,
+        "y": f"{node.y + node.height / 2:.1f}",
+        "dy": "0.35em",
+    }
+    name = element("text", f"{node.name} {node.amount:,}", {**place, "text-anchor": "end" if is_left else "start"})
     return element("g", [element("rect", None, size), name])
