@@ -82,6 +82,20 @@ class Run(RunFolder):
 
         return shown(self)
 
+    def report(self, out: str | Path | None = None, *, timing: bool = True) -> Path:
+        """Write one HTML page that shows all of a finished run, to `out` (default: RUN/report.html), and say where.
+
+        Without `timing` the date and the part about wall and CPU time are left out: the same run gives the same bytes
+        then, however many workers made it.
+
+        Raises:
+            UsageError: the run is not complete, or its own code or an input's reader is not there any more.
+            CheckFailed: a file of the run is damaged.
+        """
+        from curate.report.html.page import write_report
+
+        return write_report(self, Path(out) if out is not None else None, timing=timing)
+
     def losses(self) -> tuple[Loss, ...]:
         """The near-duplicates with most words that the copy that stays doesn't have: `curate show --pairs`."""
         from curate.report.losses import losses

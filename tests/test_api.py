@@ -39,6 +39,7 @@ PYTHON = {
     "extractor": "train_extractor",
     "perplexity": "train_perplexity",
     "show": "Run.show",
+    "report": "Run.report",
     "why": "Run.why",
     "retune": "Run.retune",
     "tokens": "Run.tokens",

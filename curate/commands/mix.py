@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, add_run, count
+from curate.commands.report import write_beside
+from curate.run_files import REPORT
 from curate.terminal import ERR, say, say_json, show, warn
 
 
@@ -45,8 +47,9 @@ def run(options: argparse.Namespace) -> int:
     from curate.report.terminal.progress import progress_on
     from curate.settings import parse_settings
 
+    made = Run(Path(options.run))
     with progress_on(ERR) as progress:
-        found = Run(Path(options.run)).mix(
+        found = made.mix(
             parse_settings(options.set) if options.set else None,
             recipe=options.recipe,
             apply=options.apply,
@@ -54,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             show=progress,
         )
+    if found.is_applied and (made.folder / REPORT).is_file():
+        write_beside(made, is_quiet=options.json)  # that of the former mixture would tell of what is not there any more
     if options.json:
         say_json(asdict(found))
         return 0

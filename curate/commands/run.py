@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_json, add_recipe, count
+from curate.commands.report import write_beside
 from curate.commands.show import print_run
 from curate.commands.train import show_training
-from curate.run_files import MANIFEST
+from curate.run_files import MANIFEST, REPORT
 from curate.terminal import ERR, say, warn
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def add(commands: Any) -> None:
     command.add_argument("--keep-intermediate", action="store_true", help=words)
     words = "write RUN/profile/flame.svg, a picture of where the CPU time went, and the stacks that it was drawn from"
     command.add_argument("--profile", action="store_true", help=words)
+    words = "write no RUN/report.html, the page that shows the run"
+    command.add_argument("--no-report", dest="report", action="store_false", help=words)
     command.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
     add_json(command)
 
@@ -51,8 +54,12 @@ def run(options: argparse.Namespace) -> int:
     if was_complete:
         warn(f"{made.folder} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
+    if options.report and not (was_complete and (made.folder / REPORT).is_file()):
+        write_beside(made, is_quiet=options.json)
     if options.train:
         show_training(partial(train, made), made.folder)
+        if options.report:
+            write_beside(made, is_quiet=True)  # once more, with the curves
     elif not options.json and made.mixture["mixture"]["tokens"]:
         say()
         say(f"Next: curate train {made.folder}")
