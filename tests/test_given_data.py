@@ -144,6 +144,25 @@ def test_a_finished_run_is_asked_without_the_rows() -> None:
         curate.plan(run.folder / "recipe.toml")
 
 
+def test_a_file_may_be_extended_with_the_rows_that_it_lacks() -> None:
+    run = curate.run(toy(ROWS[:20], steps=[{"use": "gopher_quality", "min_words": 20}]), workers=0)
+    rows = {"source": [{"name": "notes", "data": ROWS[:20]}]}
+    assert curate.run({"extends": "runs/toy/recipe.toml", **rows}, workers=0) == run
+    run.retune({"gopher_quality.min_words": 10}, apply="retuned.toml")
+    again = curate.run({"extends": "retuned.toml", **rows}, workers=0)
+    assert again.folder != run.folder
+    assert again.recipe.source("notes").steps[0].parameters["min_words"] == 10
+
+
+def test_a_recipe_of_rows_is_planned_checked_and_tried() -> None:
+    table = toy(lambda: iter(ROWS), steps=[{"use": "gopher_quality", "min_words": 20}])
+    assert curate.plan(table).sources[0].estimated.documents == len(ROWS) - 1
+    assert not curate.check(table, documents=50).has_fault
+    assert curate.try_step(table, "gopher_quality").source == "notes"
+    shipped = {"extends": "fineweb", "name": "toy", "source": [{"name": "web", "read": "tables", "data": ROWS}]}
+    assert curate.plan(shipped).sources[0].files == 1
+
+
 def test_a_row_that_is_no_text_costs_itself_alone() -> None:
     rows = [{"text": "Half of \ud83d a character."}, {"text": PROSE}, {"text": None}]
     ledger = curate.run(toy(rows), workers=0).ledger().collect()
