@@ -188,6 +188,12 @@ def test_conversations_are_read_from_rows() -> None:
         ([{"text": "a", "x": 1}] * 1024 + [{"text": "b", "x": "y"}], "up to row 1024 its columns are of other types"),
         ([{"text": "a", "x": {}}], "its columns can't be written as Parquet: "),
         ([{"text": "a", "x": object()}], r'from row 0 on .* column "x": '),
+        (pl.DataFrame({"text": pl.Series([object()], dtype=pl.Object)}), 'the column "text" holds objects of Python'),
+        (
+            pl.DataFrame({"text": ["a"], "n": pl.Series([1], dtype=pl.Int128)}),
+            "from row 0 on no table can be made of it",
+        ),
+        (pa.table([["a"], ["b"]], names=["text", "text"]), 'two columns are called "text"'),
         (iter([]), "it gives no rows. An iterator gives them only once"),
     ],
 )
@@ -257,6 +263,21 @@ def test_few_rows_are_held_at_a_time(tmp_path: Path) -> None:
 
     assert pl.read_parquet(write_rows(rows, tmp_path, name="notes")).height == 10 * TABLE_ROWS
     assert most <= TABLE_ROWS + 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"text": ["a"], "x": [object()]}, "from row 0 on .*Conversion failed for column x"),
+        ({"text": ["a", 3]}, "from row 0 on .*Conversion failed for column text"),
+    ],
+)
+def test_what_pandas_holds_and_no_table_can_is_refused(columns: dict[str, Any], told: str) -> None:
+    frame = library("pandas").DataFrame(columns)
+    with pytest.raises(RecipeError, match=rf"^source\[0\]\.data: {told}"):
+        curate.load(toy(frame))
+    with pytest.raises(RecipeError, match="Duplicate column names found"):
+        curate.load(toy(library("pandas").DataFrame([["a", "b"]], columns=["text", "text"])))
 
 
 def test_a_set_of_tables_is_asked_for_one() -> None:
