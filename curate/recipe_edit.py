@@ -14,7 +14,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import InlineTable, Item
 
-from curate.recipe import Recipe, Step
+from curate.recipe import FROM_PYTHON, Recipe, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def with_inputs_of(text: str, base: Path) -> str:
     for source in document["source"]:
         for number, path in enumerate(source["paths"]):
             mark, plain = ("@", path[1:]) if path.startswith("@") else ("", path)
-            if "://" not in plain:
+            if "://" not in plain and not plain.startswith(FROM_PYTHON):
                 source["paths"][number] = mark + str(base / plain)
     return tomlkit.dumps(document)
 

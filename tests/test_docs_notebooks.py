@@ -41,7 +41,7 @@ def test_a_notebook_shows_what_is_stored_in_it(path: Path, tmp_path: Path) -> No
 
 
 def test_there_are_notebooks_and_they_are_of_the_format() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["first_run", "own_rows"]
+    assert [path.stem for path in NOTEBOOKS] == ["first_run", "own_rows", "own_step"]
     for path in NOTEBOOKS:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)

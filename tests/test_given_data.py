@@ -144,6 +144,25 @@ def test_a_finished_run_is_asked_without_the_rows() -> None:
         curate.plan(run.folder / "recipe.toml")
 
 
+def test_a_file_may_be_extended_with_the_rows_that_it_lacks() -> None:
+    run = curate.run(toy(ROWS[:20], steps=[{"use": "gopher_quality", "min_words": 20}]), workers=0)
+    rows = {"source": [{"name": "notes", "data": ROWS[:20]}]}
+    assert curate.run({"extends": "runs/toy/recipe.toml", **rows}, workers=0) == run
+    run.retune({"gopher_quality.min_words": 10}, apply="retuned.toml")
+    again = curate.run({"extends": "retuned.toml", **rows}, workers=0)
+    assert again.folder != run.folder
+    assert again.recipe.source("notes").steps[0].parameters["min_words"] == 10
+
+
+def test_a_recipe_of_rows_is_planned_checked_and_tried() -> None:
+    table = toy(lambda: iter(ROWS), steps=[{"use": "gopher_quality", "min_words": 20}])
+    assert curate.plan(table).sources[0].estimated.documents == len(ROWS) - 1
+    assert not curate.check(table, documents=50).has_fault
+    assert curate.try_step(table, "gopher_quality").source == "notes"
+    shipped = {"extends": "fineweb", "name": "toy", "source": [{"name": "web", "read": "tables", "data": ROWS}]}
+    assert curate.plan(shipped).sources[0].files == 1
+
+
 def test_a_row_that_is_no_text_costs_itself_alone() -> None:
     rows = [{"text": "Half of \ud83d a character."}, {"text": PROSE}, {"text": None}]
     ledger = curate.run(toy(rows), workers=0).ledger().collect()
@@ -169,6 +188,12 @@ def test_conversations_are_read_from_rows() -> None:
         ([{"text": "a", "x": 1}] * 1024 + [{"text": "b", "x": "y"}], "up to row 1024 its columns are of other types"),
         ([{"text": "a", "x": {}}], "its columns can't be written as Parquet: "),
         ([{"text": "a", "x": object()}], r'from row 0 on .* column "x": '),
+        (pl.DataFrame({"text": pl.Series([object()], dtype=pl.Object)}), 'the column "text" holds objects of Python'),
+        (
+            pl.DataFrame({"text": ["a"], "n": pl.Series([1], dtype=pl.Int128)}),
+            "from row 0 on no table can be made of it",
+        ),
+        (pa.table([["a"], ["b"]], names=["text", "text"]), 'two columns are called "text"'),
         (iter([]), "it gives no rows. An iterator gives them only once"),
     ],
 )
@@ -238,6 +263,21 @@ def test_few_rows_are_held_at_a_time(tmp_path: Path) -> None:
 
     assert pl.read_parquet(write_rows(rows, tmp_path, name="notes")).height == 10 * TABLE_ROWS
     assert most <= TABLE_ROWS + 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"text": ["a"], "x": [object()]}, "from row 0 on .*Conversion failed for column x"),
+        ({"text": ["a", 3]}, "from row 0 on .*Conversion failed for column text"),
+    ],
+)
+def test_what_pandas_holds_and_no_table_can_is_refused(columns: dict[str, Any], told: str) -> None:
+    frame = library("pandas").DataFrame(columns)
+    with pytest.raises(RecipeError, match=rf"^source\[0\]\.data: {told}"):
+        curate.load(toy(frame))
+    with pytest.raises(RecipeError, match="Duplicate column names found"):
+        curate.load(toy(library("pandas").DataFrame([["a", "b"]], columns=["text", "text"])))
 
 
 def test_a_set_of_tables_is_asked_for_one() -> None:

@@ -5,6 +5,7 @@ polars │ pandas │ an Arrow stream │ datasets │ dicts, one by one │ a f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -32,20 +33,20 @@ def tables_of(data: Any) -> Iterator[pa.Table]:
         UsageError: the data is nothing that holds rows, or has values that no table can hold.
     """
     row = 0
-    for table in _tables(data):
-        for start in range(0, max(table.num_rows, 1), TABLE_ROWS):
-            try:
+    try:
+        for table in _tables(data):
+            for start in range(0, max(table.num_rows, 1), TABLE_ROWS):
                 yield _unified(table.slice(start, TABLE_ROWS))
-            except pa.ArrowException as error:
-                raise _no_table(row + start, error) from None
-        row += table.num_rows
+            row += table.num_rows
+    except pa.ArrowException as error:
+        raise _no_table(row, error) from None
 
 
 def _tables(data: Any) -> Iterator[pa.Table]:
     if isinstance(data, pl.LazyFrame):
-        return (frame.to_arrow() for frame in _with_columns(data))
+        return map(_table_of_polars, _with_columns(data))
     if isinstance(data, pl.DataFrame):
-        return (frame.to_arrow() for frame in data.iter_slices(TABLE_ROWS)) if len(data) else iter([data.to_arrow()])
+        return map(_table_of_polars, data.iter_slices(TABLE_ROWS) if len(data) else [data])
     if _is_of(data, "pandas", "DataFrame"):
         return _tables_of_pandas(data)
     if _is_of(data, "datasets", "Dataset"):
@@ -74,12 +75,19 @@ def _with_columns(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     yield from frame.collect_batches(chunk_size=TABLE_ROWS)
 
 
+def _table_of_polars(frame: pl.DataFrame) -> pa.Table:
+    for name, kind in frame.schema.items():
+        if kind == pl.Object:  # Arrow would have the addresses of the objects
+            raise UsageError(f'the column "{name}" holds objects of Python, which no table can hold')
+    return frame.to_arrow()
+
+
 def _tables_of_pandas(frame: Any) -> Iterator[pa.Table]:
     """Without the index, which is no column."""
     for start in range(0, max(len(frame), 1), TABLE_ROWS):
         try:
             yield pa.Table.from_pandas(frame.iloc[start : start + TABLE_ROWS], preserve_index=False)
-        except (pa.ArrowException, OverflowError, UnicodeError) as error:
+        except (pa.ArrowException, OverflowError, ValueError) as error:  # two columns of one name are a ValueError
             raise _no_table(start, error) from None
 
 
@@ -140,6 +148,9 @@ def _as_bytes(value: Any) -> Any:
 
 def _unified(table: pa.Table) -> pa.Table:
     """With the types that all libraries have in common, and without their notes: the same rows are the same bytes."""
+    twice = [name for name, count in Counter(table.schema.names).items() if count > 1]
+    if twice:
+        raise UsageError(f'two columns are called "{twice[0]}"')
     schema = pa.schema([pa.field(field.name, common_type(field.type)) for field in table.schema])
     return table.replace_schema_metadata(None).cast(schema)
 
@@ -160,6 +171,7 @@ def common_type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _no_table(start: int, error: object) -> UsageError:
-    told = " ".join(str(error).split())
+def _no_table(start: int, error: Exception | str) -> UsageError:
+    parts = error.args if isinstance(error, Exception) else (error,)
+    told = " ".join("; ".join(map(str, parts)).split())
     return UsageError(f"from row {start} on no table can be made of it: {told}; the values of a column are of one kind")
