@@ -36,7 +36,7 @@ SHAPES = {
     "window": dataclasses.replace(OWN, window=5),
     "documents": dataclasses.replace(OWN, documents=True),
     "both": dataclasses.replace(OWN, documents=True, window=7, kv_heads=2),
-    "pairs": dataclasses.replace(OWN, pairs=97),
+    "pairs": dataclasses.replace(OWN, token_pairs=97),
     "experts": dataclasses.replace(OWN, experts=4, experts_active=2),
     "gpt2": dataclasses.replace(PRESETS["gpt2"].model, **SMALL),
     "gpt2-documents": dataclasses.replace(PRESETS["gpt2"].model, **SMALL, documents=True),

@@ -74,6 +74,7 @@ def test_carried_tokens_are_trained_on_in_python_without_the_data_stack(carried:
 @pytest.mark.skipif(not (ROOT / "pyproject.toml").exists(), reason="not in a checkout")
 def test_the_command_trains_without_the_data_stack_and_says_so_in_plain_lines(carried: Path, tmp_path: Path) -> None:
     options = ["--steps", "4", "--device", "cpu", "--set", "width=32", "--set", "context=32", "--out", str(tmp_path)]
+    options += ["--set", "token_pairs=64"]
     done = bare(ON_THE_COMMAND_LINE, "train", str(carried), *options)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^step 4/4  loss \d", done.stderr, re.MULTILINE)

@@ -161,7 +161,7 @@ def test_a_pair_is_a_token_and_the_one_before_it_in_their_order() -> None:
 
 def test_pairs_are_nothing_until_they_are_met_and_then_say_what_bigrams_do() -> None:
     """A model without a block, whose next token follows from two tokens and from no single one."""
-    plain, model = GPT(SHAPE), GPT(dataclasses.replace(SHAPE, pairs=1 << 12))
+    plain, model = GPT(SHAPE), GPT(dataclasses.replace(SHAPE, token_pairs=1 << 12))
     tokens = random_tokens(64, 16) % 2
     assert torch.equal(plain(tokens), model(tokens))
     tokens[:, 2:] = 0
@@ -283,8 +283,8 @@ def test_muon_of_whole_matrices_is_torchs() -> None:
 
 
 def test_the_rate_before_the_fall_does_not_depend_on_the_number_of_steps() -> None:
-    short = configure("nano", vocab_size=70, settings={"steps": 100, "warmup": 0.0})
-    long = configure("nano", vocab_size=70, settings={"steps": 1000, "warmup": 0.0})
+    short = configure("nano", vocab_size=70, settings={"steps": 100, "warmup": 0.0, "cooldown": 0.5})
+    long = configure("nano", vocab_size=70, settings={"steps": 1000, "warmup": 0.0, "cooldown": 0.5})
     assert [rate_share(s, short) for s in range(50)] == [rate_share(s, long) for s in range(50)]
 
 

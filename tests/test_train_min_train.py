@@ -159,7 +159,7 @@ def test_a_crash_between_report_and_save_resumes_to_the_same_bits(run: Path, who
     "changes",
     [
         {"optimizer": "muon"},
-        {"optimizer": "muon", "pairs": 512},
+        {"optimizer": "muon", "token_pairs": 512},
         {"optimizer": "muon", "precision": "bfloat16"},
         {"precision": "bfloat16"},
         {"precision": "float32"},

@@ -45,7 +45,7 @@ class ModelConfig:
     """Of all matrices inside the blocks."""
     embed_norm: bool = True
     """Embeddings are normalized before the first block."""
-    pairs: int | None = None
+    token_pairs: int | None = None
     """Rows of a second embedding: of each token together with the one before it, by a hash. A small model then has at
     its entry what bigrams and trigrams are made of, for a look-up (Huang et al. 2025, arXiv:2501.16975)."""
     window: int | None = None
@@ -146,8 +146,8 @@ def check_config(config: TrainConfig) -> None:
         raise UsageError(f"of {model.experts} experts a token goes through 1 or more, not {model.experts_active}")
     if model.experts is not None and model.bias:
         raise UsageError("experts have no bias: set bias=false")
-    if model.pairs is not None and model.pairs < 1:
-        raise UsageError(f"pairs is {model.pairs}; a table has one row at least")
+    if model.token_pairs is not None and model.token_pairs < 1:
+        raise UsageError(f"token_pairs is {model.token_pairs}; a table has one row at least")
     if model.window is not None and model.window < 1:
         raise UsageError(f"the window of attention is {model.window}; a token sees itself at least")
     if not 0 <= config.warmup + config.cooldown <= 1:

@@ -186,7 +186,7 @@ def _shape_llama(described: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-PLAIN: dict[str, Any] = {"softcap": None, "pairs": None, "embed_norm": False, "window": None, "experts": None}
+PLAIN: dict[str, Any] = {"softcap": None, "token_pairs": None, "embed_norm": False, "window": None, "experts": None}
 GPT2_SHAPE = {
     "activation": "gelu",
     "norm": "layer",

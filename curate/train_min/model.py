@@ -44,7 +44,7 @@ class GPT(nn.Module):
         self.end_of_text: int | None = None
         """What ends a document, for `config.documents`."""
         self.embed = nn.Embedding(config.padded_vocab_size, config.width)  # [padded V, C]
-        self.pairs = nn.Embedding(config.pairs, config.width) if config.pairs else None
+        self.pairs = nn.Embedding(config.token_pairs, config.width) if config.token_pairs else None
         self.positions = nn.Embedding(config.context, config.width) if config.positions == "learned" else None
         self.embed_norm = Norm("plain", config.width, config.norm_eps) if config.embed_norm else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))

@@ -38,11 +38,13 @@ def _on_gpu(
 
 _NANO = TrainConfig(
     preset="nano",
-    model=ModelConfig(layers=2, width=128, heads=2, context=128, tied=True),
-    steps=200,
+    model=ModelConfig(layers=2, width=128, heads=2, context=128, tied=True, token_pairs=1 << 16),
+    steps=1300,
     batch_rows=8,
     micro_rows=8,
-    learning_rate=4e-3,
+    learning_rate=8e-3,
+    optimizer="muon",
+    cooldown=0.7,
     evaluate_tokens=4096,
     last_evaluate_tokens=32_768,
 )
@@ -77,7 +79,8 @@ _QWEN3 = ModelConfig(
 )  # fmt: skip
 
 PRESETS: Mapping[str, TrainConfig] = {
-    # For two CPU cores and two minutes: 0.4 M parameters beside the embedding, small steps and many of them.
+    # For two CPU cores and two minutes: 0.4 M parameters beside the embeddings, of which that of pairs has 8 M; small
+    # steps and many of them. On the quickstart it beats a trigram model on every source.
     "nano": _NANO,
     # For a CPU and ten minutes: 3 M beside the embedding, to tell two corpora apart.
     "t1": _T1,
