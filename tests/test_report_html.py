@@ -296,6 +296,21 @@ def test_a_page_that_cannot_be_written_costs_the_run_nothing(
     assert first.value.code == second.value.code
 
 
+def test_a_run_that_keeps_nothing_and_one_that_reads_nothing_have_pages(folder: Path, tmp_path: Path) -> None:
+    source = (
+        '[[source]]\nname = "web"\nread = "tables"\npaths = ["{}"]\nsteps = [{{ where = "word_count > 100000" }}]\n'
+    )
+    ends = '[tokenize]\ntokenizer = "bytes"\n'
+    (folder / "empty.jsonl").write_text("")
+    for name, path in (("strict", "web.jsonl"), ("none", "empty.jsonl")):
+        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{source.format(path)}{ends}')
+        made = curate.run(folder / f"{name}.toml", out=tmp_path / name, workers=0)
+        assert made.manifest["counts"]["web"]["kept"] == 0
+        found = sections(made.report().read_text(encoding="utf-8"))
+        assert {"card", "funnel", "mixture", "cost"} <= found.keys()
+        assert ("steps" in found) == (name == "strict")
+
+
 PROBE = """
 const wrong = [];
 const charts = [...document.querySelectorAll(".plot")];

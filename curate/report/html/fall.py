@@ -98,7 +98,11 @@ def _reasons(rows: Sequence[FunnelRow]) -> Content:
         for row in _taken(rows)
     ]
     heads = ("step", "reason", "outcome", "documents", "of all read", "bytes")
-    return element("details", [element("summary", f"{len(cells):,} reasons"), table(heads, cells)]) if cells else None
+    return (
+        element("details", [element("summary", f"{len(cells):,} reason{'s' * (len(cells) != 1)}"), table(heads, cells)])
+        if cells
+        else None
+    )
 
 
 def _taken(rows: Sequence[FunnelRow]) -> Iterator[FunnelRow]:
