@@ -58,7 +58,7 @@ import curate
 def short(document: curate.Document) -> bool:
     return len(document.text) < 2_000
 """
-NOT_COMPARED = ("timing.json", ".lock", "kernels.lock")
+NOT_COMPARED = ("timing.json", "report.html", ".lock", "kernels.lock")
 RESUMABLE = 5
 Show = Callable[[Progress | Said], None]
 

@@ -47,7 +47,7 @@ entities = ["EMAIL_ADDRESS", "IP_ADDRESS"]
 tokenizer = { train = { vocab_size = 4096, sample_bytes = 1_000_000 } }
 """
 
-NOT_COMPARED = ("timing.json", ".lock")
+NOT_COMPARED = ("timing.json", "report.html", ".lock")
 """Of a finished run: the account of time, and the file that a run holds its folder with. `work/` is gone by then."""
 
 RESUMABLE = (5, 130)

@@ -20,7 +20,7 @@ from curate.engine.supervisor import Progress
 from curate.errors import CheckFailed, RunConflict
 from curate.report.verify import differences
 
-NOT_COMPARED = ("timing.json", ".lock", "kernels.lock")
+NOT_COMPARED = ("timing.json", "report.html", ".lock", "kernels.lock")
 NOVEL = Path(curate.__file__).parent / "recipes" / "quickstart" / "books" / "persuasion.txt"
 
 RECIPE = """\

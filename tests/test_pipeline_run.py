@@ -94,7 +94,11 @@ def make_inputs(folder: Path, *, pages: int = 120, chunks: int = 4, steps: str =
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of a run, but for the account of time."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("timing.json", ".lock")]
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("timing.json", "report.html", ".lock")
+    ]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -115,7 +115,11 @@ def finished(recipe: Path, out: Path, workers: int, monkeypatch: pytest.MonkeyPa
 
 
 def digests(folder: Path) -> dict[str, str]:
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("timing.json", ".lock")]
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in ("timing.json", "report.html", ".lock")
+    ]
     files = [path for path in files if "workers" not in path.parts and path.name != "kernels.lock"]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

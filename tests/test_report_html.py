@@ -246,36 +246,41 @@ def test_any_number_of_workers_gives_the_same_page(folder: Path, run: curate.Run
     assert b'id="cost"' not in pages[0]
 
 
-def test_a_run_ends_with_its_page_and_stays_what_it_is(
+def test_a_run_ends_with_its_page_and_is_the_same_without(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["run", str(folder / "toy.toml"), "--out", str(tmp_path / "run"), "--workers", "0"]
-    with pytest.raises(SystemExit) as ended:
-        main([*command, "--no-report"])
-    assert not (tmp_path / "run" / "report.html").exists()
-    made = curate.Run(tmp_path / "run")
-    before = {path: path.read_bytes() for path in made.folder.rglob("*") if path.is_file()}
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as again:
-        main(command)
-    assert f"Report: {made.folder / 'report.html'}" in capsys.readouterr().out.replace("\n", "")
-    assert again.value.code == ended.value.code
-    assert {path: path.read_bytes() for path in before} == before
-    assert curate.verify(made).is_sound
+    codes, manifests = set(), set()
+    for name, word in (("with", "--workers"), ("without", "--no-report")):
+        words = ["--workers", "0"] if word == "--workers" else [word, "--workers", "0"]
+        codes.add(exit_code(["run", str(folder / "toy.toml"), "--out", str(tmp_path / name), *words]))
+        manifests.add((tmp_path / name / "manifest.json").read_bytes())
+    said = capsys.readouterr().out.replace("\n", "")
+    assert f"Report: {tmp_path / 'with' / 'report.html'}" in said
+    assert said.count("Report:") == 1
+    assert not (tmp_path / "without" / "report.html").exists()
+    assert len(codes) == len(manifests) == 1
+    assert curate.verify(tmp_path / "with").is_sound
+
+
+def test_a_run_that_is_complete_stays_as_it_is(run: curate.Run, folder: Path) -> None:
+    page = run.report()
+    page.write_text("mine")
+    exit_code(["run", str(folder / "toy.toml"), "--out", str(run.folder)])
+    assert page.read_text() == "mine"
 
 
 def test_a_new_mixture_gets_a_new_page(folder: Path, tmp_path: Path) -> None:
     made = curate.run(folder / "toy.toml", out=tmp_path / "run", workers=0)
     page = made.report()
     before = page.read_text(encoding="utf-8")
-    assert main_says(["mix", str(made.folder), "--set", "weights={web=0.2,few=0.8}", "--apply", "--workers", "0"]) == 0
+    assert exit_code(["mix", str(made.folder), "--set", "weights={web=0.2,few=0.8}", "--apply", "--workers", "0"]) == 0
     after = page.read_text(encoding="utf-8")
     assert ">20.0%<" in sections(after)["mixture"]
     assert sections(after)["mixture"] != sections(before)["mixture"]
     assert curate.verify(made).is_sound
 
 
-def main_says(words: list[str]) -> int:
+def exit_code(words: list[str]) -> int:
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert isinstance(ended.value.code, int)
@@ -285,15 +290,26 @@ def main_says(words: list[str]) -> int:
 def test_a_page_that_cannot_be_written_costs_the_run_nothing(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["run", str(folder / "toy.toml"), "--out", str(tmp_path / "run"), "--workers", "0", "--no-report"]
-    with pytest.raises(SystemExit) as first:
-        main(command)
-    (tmp_path / "run" / "report.html").mkdir()
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as second:
-        main(command[:-1])
+    (tmp_path / "run" / "report.html").mkdir(parents=True)
+    (tmp_path / "run" / ".lock").touch()
+    assert exit_code(["run", str(folder / "toy.toml"), "--out", str(tmp_path / "run"), "--workers", "0"]) == 0
     assert "there is no report" in capsys.readouterr().err
-    assert first.value.code == second.value.code
+    assert (tmp_path / "run" / "manifest.json").is_file()
+
+
+def test_a_run_that_keeps_nothing_and_one_that_reads_nothing_have_pages(folder: Path, tmp_path: Path) -> None:
+    source = (
+        '[[source]]\nname = "web"\nread = "tables"\npaths = ["{}"]\nsteps = [{{ where = "word_count > 100000" }}]\n'
+    )
+    ends = '[tokenize]\ntokenizer = "bytes"\n'
+    (folder / "empty.jsonl").write_text("")
+    for name, path in (("strict", "web.jsonl"), ("none", "empty.jsonl")):
+        (folder / f"{name}.toml").write_text(f'name = "{name}"\n{source.format(path)}{ends}')
+        made = curate.run(folder / f"{name}.toml", out=tmp_path / name, workers=0)
+        assert made.manifest["counts"]["web"]["kept"] == 0
+        found = sections(made.report().read_text(encoding="utf-8"))
+        assert {"card", "funnel", "mixture", "cost"} <= found.keys()
+        assert ("steps" in found) == (name == "strict")
 
 
 PROBE = """

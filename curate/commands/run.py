@@ -11,7 +11,7 @@ from curate.commands.arguments import add_command, add_json, add_recipe, count
 from curate.commands.report import write_beside
 from curate.commands.show import print_run
 from curate.commands.train import show_training
-from curate.run_files import MANIFEST, REPORT
+from curate.run_files import MANIFEST
 from curate.terminal import ERR, say, warn
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if was_complete:
         warn(f"{made.folder} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
-    if options.report and not (was_complete and (made.folder / REPORT).is_file()):
+    if options.report and not was_complete:
         write_beside(made, is_quiet=options.json)
     if options.train:
         show_training(partial(train, made), made.folder)

@@ -98,7 +98,10 @@ def _reasons(rows: Sequence[FunnelRow]) -> Content:
         for row in _taken(rows)
     ]
     heads = ("step", "reason", "outcome", "documents", "of all read", "bytes")
-    return element("details", [element("summary", f"{len(cells):,} reasons"), table(heads, cells)]) if cells else None
+    if not cells:
+        return None
+    title = f"{len(cells):,} reason{'s' * (len(cells) != 1)}"
+    return element("details", [element("summary", title), table(heads, cells)])
 
 
 def _taken(rows: Sequence[FunnelRow]) -> Iterator[FunnelRow]:
