@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from curate.report.compare import Comparison
     from curate.report.concerns import Concern
     from curate.report.fertility import Fertilities
+    from curate.report.forget import Forgotten
     from curate.report.losses import Loss
     from curate.report.mix import Mixing
     from curate.report.plan import Planned
@@ -205,6 +206,32 @@ class Run(RunFolder):
         from curate.report.card import write_papers
 
         return write_papers(self, out=Path(out), facts=Path(facts) if facts is not None else None)
+
+    def forget(
+        self,
+        *,
+        urls: Sequence[str] = (),
+        domains: Sequence[str] = (),
+        ids: Sequence[str] = (),
+        patterns: Sequence[str] = (),
+        workers: int | None = None,
+        show: Show | None = None,
+    ) -> Forgotten:
+        """Take records out of the run: all from these URLs, from these domains and those below them, with these ids, or
+        whose URL holds a match of a pattern. Tables, tokens and account are as if they had been dropped in reading; the
+        ledger says that they were forgotten, under a hash whose salt is thrown away. Without a choice it goes on with
+        what an interrupted call began. `workers` and `show` as in `curate.run`.
+
+        Raises:
+            UsageError: nothing is meant, or the run has conversations among it, or an index of its documents.
+            RunConflict: the run was made by another version, or something else was begun and is not done.
+            CheckFailed: a file of the run is damaged.
+            RunLocked, MachineError, Interrupted: as in `curate.run`.
+        """
+        from curate.report.forget import forgotten
+
+        chosen = {"urls": urls, "domains": domains, "ids": ids, "patterns": patterns}
+        return forgotten(self, **chosen, workers=workers, show=show)
 
     def retune(
         self,

@@ -16,6 +16,8 @@ SPLITS, SPLIT_ENDS = "splits.jsonl", "splits.ends"
 MANIFEST = "manifest.json"
 NEXT_RECIPE, FORMER_MANIFEST = "recipe.next.toml", "manifest.former.json"
 """While `curate mix --apply` is at work: what the run is to be, and what it was."""
+NEXT_FORGET = "forget.next.parquet"
+"""While `curate forget` is at work: who is to go."""
 TIMING = "timing.json"
 REPORT = "report.html"
 PROFILE = "profile"
@@ -84,6 +86,11 @@ def ledger(source: str, number: int) -> str:
 
 def documents(source: str, number: int) -> str:
     return f"{DOCUMENTS}/{source}/{number:05}.parquet"
+
+
+def forgotten_table(key: str, kind: Literal["documents", "ledger"]) -> str:
+    """A table of a split without what is to be forgotten, until all of them are there."""
+    return f"{WORK}/forgotten/{key}.{kind}.parquet"
 
 
 def pool(source: str, bucket: str | None) -> str:

@@ -17,7 +17,7 @@ from curate.engine.sealed import read_sealed
 from curate.engine.store import Store
 from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
-from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, PLAN, TIMING
+from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, NEXT_FORGET, PLAN, TIMING
 
 if TYPE_CHECKING:  # who trains on tokens that were carried elsewhere has no polars
     import polars as pl
@@ -119,6 +119,8 @@ class RunFolder:
 
     def _look_for(self, name: str) -> None:
         if not (self.folder / name).is_file():
+            if (self.folder / NEXT_FORGET).is_file():
+                raise UsageError(f"documents of {self.folder} are being forgotten: curate forget {self.folder} goes on")
             raise UsageError(f'{self.folder} has no {name} yet: "curate run" has not finished there')
 
     def _scan(self, room: str, source: str | None) -> pl.LazyFrame:

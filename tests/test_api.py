@@ -49,6 +49,7 @@ PYTHON = {
     "tokenize": "tokenize_files",
     "fertility": "Run.fertility",
     "card": "Run.card",
+    "forget": "Run.forget",
 }
 """What is called otherwise: a word of Python's own, a room of the package, or a question to a run."""
 TERMINAL_ONLY = {"completion"}

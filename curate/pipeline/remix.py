@@ -35,7 +35,18 @@ from curate.readers.reader import traits_of
 from curate.recipe import Mix, MixBy, Recipe, TokenizerChoice
 from curate.recipe_file import check_mix, load
 from curate.recipe_form import digest, to_toml
-from curate.run_files import FORMER_MANIFEST, FORMERS, MANIFEST, MIXTURE, NEXT_RECIPE, PORTIONS, RECIPE, TOKENS, WORK
+from curate.run_files import (
+    FORMER_MANIFEST,
+    FORMERS,
+    MANIFEST,
+    MIXTURE,
+    NEXT_FORGET,
+    NEXT_RECIPE,
+    PORTIONS,
+    RECIPE,
+    TOKENS,
+    WORK,
+)
 from curate.run_folder import RunFolder
 from curate.steps.deciding_files import check_as_planned, view_files
 from curate.tokenize.buckets import pools_of
@@ -172,6 +183,8 @@ def apply_mix(
 
 def _begin(store: Store, recipe: Recipe, encode: bool) -> None:
     plan, wanted = _plan(store), to_toml(recipe).encode()
+    if store.stamp(NEXT_FORGET) is not None:
+        raise RunConflict("documents are being forgotten, and that is not done: curate forget RUN goes on with it")
     check_splits(store)
     if plan.version != __version__:
         raise RunConflict(

@@ -82,7 +82,7 @@ def encode_split(job: Job) -> Made:
     with job.clock("read"):
         documents = pl.read_parquet(intact(store, "tokenize", job.key, documents_file(split.source, split.number)))
     with job.clock("encode"):
-        batches = [_encoded(batch, encode) for batch in documents.iter_slices(MAX_BATCH_DOCUMENTS)]
+        batches = [encoded(batch, encode) for batch in documents.iter_slices(MAX_BATCH_DOCUMENTS)]
     with job.clock("write"):
         outputs = job.outputs()
         for part in PARTS:
@@ -92,7 +92,8 @@ def encode_split(job: Job) -> Made:
     return Made(outputs, {})
 
 
-def _encoded(documents: pl.DataFrame, encode: Encoder) -> Encoded:
+def encoded(documents: pl.DataFrame, encode: Encoder) -> Encoded:
+    """Final documents with their tokens, as `tokenize` made them."""
     _, found, _ = encode(documents)
     return Encoded(documents, found.tokens, found.offsets, found.targets, documents.clear())
 

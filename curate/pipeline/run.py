@@ -39,7 +39,7 @@ from curate.pipeline.planning import make_plan
 from curate.pipeline.weighted import check_weighted
 from curate.recipe import Limits, Recipe, TokenizerChoice
 from curate.recipe_form import to_toml
-from curate.run_files import LOCK, MANIFEST, NEXT_RECIPE, RECIPE, WORK
+from curate.run_files import LOCK, MANIFEST, NEXT_FORGET, NEXT_RECIPE, RECIPE, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.source_reader import has_own_reader
@@ -155,6 +155,9 @@ def _begin(store: Store, recipe: Recipe) -> Plan:
     if store.stamp(NEXT_RECIPE) is not None:
         place = place_of(store)
         raise RunConflict(f"a new mixture of {place} was begun and is not done: curate mix {place} --apply goes on")
+    if store.stamp(NEXT_FORGET) is not None:
+        place = place_of(store)
+        raise RunConflict(f"documents of {place} are being forgotten, and that is not done: curate forget {place}")
     plan = make_plan(recipe)
     old = read_plan(store)
     if old is None:
