@@ -81,23 +81,27 @@ def test_rotation_turns_a_pair_by_position_times_rate() -> None:
 
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("softcap", [None, 3.0])
+@pytest.mark.parametrize("z_loss", [0.0, 0.1])
 def test_the_fused_loss_and_its_gradients_equal_plain_autograd(
-    tied: bool, softcap: float | None, monkeypatch: pytest.MonkeyPatch
+    tied: bool, softcap: float | None, z_loss: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("curate.train_min.head_loss.CHUNK_ELEMENTS", {"cpu": 1})  # several chunks, the last one short
     config = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70, tied=tied, softcap=softcap)
     model, tokens = make_model(config), random_tokens(5, 17)
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
 
-    plain = F.cross_entropy(model(inputs).reshape(-1, 70), targets.reshape(-1), reduction="none")
-    (plain.sum() / 7).backward()
+    logits = model(inputs).reshape(-1, 70)
+    plain = F.cross_entropy(logits, targets.reshape(-1), reduction="none")
+    whole = (plain + z_loss * logits.logsumexp(dim=1).square()).sum() / 7
+    whole.backward()
     expected = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
+    model.z_loss = z_loss
     loss, nats = model.loss(inputs, targets, scale=1 / 7)
     (loss * 1.0).backward()
 
     torch.testing.assert_close(nats, plain.detach().view(5, 16))
-    torch.testing.assert_close(loss, plain.sum() / 7)
+    torch.testing.assert_close(loss, whole.detach())
     for weight, gradient in zip(model.parameters(), expected, strict=True):
         torch.testing.assert_close(weight.grad, gradient, atol=1e-5, rtol=1e-4)
 
@@ -248,6 +252,19 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10:60] == [1.0] * 50
     assert rates[60:] == pytest.approx([1 - step / 40 for step in range(40)])
+
+
+def test_a_fall_by_the_root_is_steep_at_first_and_a_cosine_ends_at_a_tenth() -> None:
+    settings = {"steps": 100, "warmup": 0.1, "cooldown": 0.4}
+    root = configure("nano", vocab_size=70, settings={**settings, "cooldown_power": 0.5})
+    rates = [rate_share(step, root) for step in range(100)]
+    assert rates[10:60] == [1.0] * 50
+    assert rates[60:] == pytest.approx([1 - math.sqrt(step / 40) for step in range(40)])
+    cosine = configure("nano", vocab_size=70, settings={**settings, "schedule": "cosine"})
+    rates = [rate_share(step, cosine) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10:] == pytest.approx([0.55 + 0.45 * math.cos(math.pi * (step + 1) / 90) for step in range(90)])
+    assert rates[-1] == pytest.approx(0.1)
 
 
 def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest() -> None:

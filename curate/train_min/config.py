@@ -107,6 +107,12 @@ class TrainConfig:
     """Share of the steps in which the learning rate rises from 0."""
     cooldown: float = 0.5
     """Share of the steps in which it falls back to 0."""
+    cooldown_power: float = 1.0
+    """It falls by that power of the way: 1 is a line, .5 the root, steep at first (Hägele et al. 2024)."""
+    schedule: Literal["wsd", "cosine"] = "wsd"
+    """Warm-up, stable, decay; or behind the warm-up half a cosine, down to a tenth."""
+    z_loss: float = 0.0
+    """Times the square of the logarithm of the softmax's denominator, which it keeps near 0 (Chowdhery et al. 2022)."""
     max_gradient_norm: float = 1.0
     balance_rate: float = 0.001
     """What a step adds to an expert's bias, or takes from it, towards an even load (DeepSeek-V3's)."""
@@ -150,6 +156,10 @@ def check_config(config: TrainConfig) -> None:
         raise UsageError(f"token_pairs is {model.token_pairs}; a table has one row at least")
     if model.window is not None and model.window < 1:
         raise UsageError(f"the window of attention is {model.window}; a token sees itself at least")
+    if config.cooldown_power <= 0 or config.z_loss < 0:
+        raise UsageError(
+            f"cooldown_power {config.cooldown_power} must be over 0, and z_loss {config.z_loss} not under it"
+        )
     if not 0 <= config.warmup + config.cooldown <= 1:
         raise UsageError(
             f"warmup {config.warmup} and cooldown {config.cooldown} are shares of the steps, together <= 1"

@@ -33,8 +33,10 @@ class HeadLoss(torch.autograd.Function):
         vocab_size: int,
         softcap: float | None,
         scale: float | None,
+        z_loss: float,
     ) -> tuple[Tensor, Tensor]:
         nats = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)  # [N], N = B · T
+        added = torch.zeros((), dtype=torch.float32, device=hidden.device)
         hidden_grad = torch.empty_like(hidden) if scale is not None else None  # [N, C]
         # [padded V, C], float32: all chunks add up in it
         is_learned = ctx.needs_input_grad[1]  # type: ignore[attr-defined]  # a frozen head has none (lora.py)
@@ -55,7 +57,11 @@ class HeadLoss(torch.autograd.Function):
             nats[chunk] = (-logs.gather(1, column) * is_trained).squeeze(1)  # [n]
             if scale is None or hidden_grad is None:
                 continue
+            denominator = logits.gather(1, column) - logs.gather(1, column)  # [n, 1], its logarithm
             grad = logs.exp_()  # in place: the logs are not needed any more
+            if z_loss:
+                added += z_loss * (denominator.square() * is_trained).sum()
+                grad.mul_(1 + 2 * z_loss * denominator)  # whose logarithm has p for its gradient
             # (probability, less 1 at the target) · scale
             grad.scatter_add_(1, column, torch.full_like(column, -1, dtype=grad.dtype)).mul_(scale)
             grad.mul_(is_trained)
@@ -68,11 +74,11 @@ class HeadLoss(torch.autograd.Function):
         if hidden_grad is not None:
             ctx.save_for_backward(hidden_grad, weight_grad)  # type: ignore[arg-type]
         ctx.mark_non_differentiable(nats)
-        return nats.sum() * (scale or 1.0), nats
+        return (nats.sum() + added) * (scale or 1.0), nats
 
     @staticmethod
     def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_grad, weight_grad = ctx.saved_tensors  # type: ignore[attr-defined]
         # grads[0] is that of the total, []; targets and settings have none
         of_weight = None if weight_grad is None else weight_grad * grads[0]
-        return hidden_grad * grads[0].to(hidden_grad.dtype), of_weight, None, None, None, None
+        return hidden_grad * grads[0].to(hidden_grad.dtype), of_weight, None, None, None, None, None

@@ -41,6 +41,8 @@ class GPT(nn.Module):
         self.compute_dtype = torch.float32
         self.recompute = False
         """Blocks are computed once more in the backward pass, and keep their inputs alone."""
+        self.z_loss = 0.0
+        """See `TrainConfig`."""
         self.end_of_text: int | None = None
         """What ends a document, for `config.documents`."""
         self.embed = nn.Embedding(config.padded_vocab_size, config.width)  # [padded V, C]
@@ -109,6 +111,7 @@ class GPT(nn.Module):
             self.config.vocab_size,
             self.config.softcap,
             scale if torch.is_grad_enabled() else None,
+            self.z_loss,
         )
         return total, nats.view_as(targets)  # [], [B, T]
 

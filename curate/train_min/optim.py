@@ -5,6 +5,7 @@ parameters ─▶ those that Muon takes │ those that decay │ the others ─�
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -18,6 +19,7 @@ from curate.train_min.model import GPT
 PAIR_DECAY = 0.4
 """Of the embedding of pairs: most are met once or twice, and would stay learned by heart. Without it `nano` is 2 to 3 %
 worse on the quickstart's validation."""
+LEAST_OF_COSINE = 0.1
 STEPS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic that pulls singular values towards 1, steepest at 0 (Jordan et al. 2024)."""
@@ -145,11 +147,17 @@ def _rows(name: str, weight: Tensor, model: GPT) -> list[int]:
 
 
 def rate_share(step: int, config: TrainConfig) -> float:
-    """Of step 0, 1, …: a linear rise, a plateau, a linear fall to 0 ("warm-up, stable, decay"), as a share of the most.
+    """Of step 0, 1, …: a linear rise, a plateau, a fall to 0 ("warm-up, stable, decay"), as a share of the most.
 
-    Not a cosine: until the fall begins, the rate does not depend on the number of steps, so that runs of several
-    lengths, or falls over several corpora, can start from one trunk (Hägele et al. 2024 find no loss in quality).
+    Not a cosine by default: until the fall begins, the rate does not depend on the number of steps, so that runs of
+    several lengths, or falls over several corpora, can start from one trunk (Hägele et al. 2024 find no loss in
+    quality).
     """
-    rise = (step + 1) / max(1.0, config.warmup * config.steps)
-    fall = (config.steps - step) / max(1.0, config.cooldown * config.steps)
+    rising = max(1.0, config.warmup * config.steps)
+    rise = (step + 1) / rising
+    if config.schedule == "cosine":
+        way = max(0.0, step + 1 - rising) / max(1.0, config.steps - rising)
+        return min(1.0, rise) * (LEAST_OF_COSINE + (1 - LEAST_OF_COSINE) * (1 + math.cos(math.pi * way)) / 2)
+    fallen = 1 - (config.steps - step) / max(1.0, config.cooldown * config.steps)
+    fall: float = 1 - max(0.0, fallen) ** config.cooldown_power
     return min(1.0, rise, fall)

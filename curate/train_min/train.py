@@ -194,7 +194,7 @@ def _open_session(
 ) -> Session:
     """A new run, or the one that the folder's checkpoint goes on with."""
     device, sources = model.embed.weight.device, objective.source.sources
-    model.compute_dtype, model.recompute = _compute_dtype(config, device), config.recompute
+    model.compute_dtype, model.recompute, model.z_loss = _compute_dtype(config, device), config.recompute, config.z_loss
     model.end_of_text = objective.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
     count = len(sources)
