@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +109,14 @@ def byte_run() -> Callable[[Path, Mapping[str, float]], Path]:
         return run
 
     return write
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small products gain nothing from threads, and waiting for one another costs much on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ from curate.train_min.presets import PRESETS  # noqa: E402
 from curate.train_min.reading import TextReader, window_start  # noqa: E402
 from curate.train_min.sampling import Sampling, check_sampling, choose, likely  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SMALL: dict[str, Any] = {"layers": 2, "width": 48, "heads": 4, "context": 32, "vocab_size": 257}
 OWN = ModelConfig(**SMALL)
 SHAPES = {
@@ -44,14 +45,6 @@ SHAPES = {
     "qwen3": dataclasses.replace(PRESETS["qwen3"].model, **SMALL, kv_heads=2, head_width=20, hidden=80),
 }
 GREEDY = Sampling(temperature=0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_model(config: ModelConfig) -> GPT:

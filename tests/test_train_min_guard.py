@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +32,14 @@ from curate.train_min.optim import make_optimizer  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.train import TrainResult, train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHORT = {
     "layers": 1, "width": 32, "heads": 2, "context": 32, "batch_rows": 4, "micro_rows": 2, "learning_rate": 1e-2,
     "tied": False, "report_every": 3, "save_every": 4, "evaluate_every": 50, "evaluate_tokens": 300,
 }  # fmt: skip
 MARK = ord("I")
 """A byte that few rows have."""
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

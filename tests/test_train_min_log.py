@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,12 @@ from curate.train_min.peak import flops_per_token, peak_flops  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.train import multiplies_bfloat16, train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHORT = {
     "layers": 1, "width": 32, "heads": 2, "context": 32, "batch_rows": 4, "micro_rows": 2, "learning_rate": 1e-2,
     "report_every": 3, "save_every": 4, "evaluate_every": 5, "evaluate_tokens": 300,
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 
 import pytest
 
@@ -27,6 +26,8 @@ from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.optim import make_optimizer  # noqa: E402
 from curate.train_min.presets import PRESETS, configure  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 OWN = ModelConfig(layers=2, width=48, heads=4, context=16, vocab_size=70)
 SHAPES = {
     "own": OWN,
@@ -35,14 +36,6 @@ SHAPES = {
         PRESETS["llama"].model, layers=2, width=48, heads=4, kv_heads=2, hidden=80, context=16, vocab_size=70
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_model(config: ModelConfig) -> GPT:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,16 +19,9 @@ from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.optim import Muon, make_optimizer, orthogonal, rate_share  # noqa: E402
 from curate.train_min.presets import PRESETS, configure  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small products gain nothing from threads, and waiting for each other costs much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_model(config: ModelConfig = SHAPE, *, seed: int = 3) -> GPT:

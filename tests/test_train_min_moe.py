@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,9 @@ from curate.train_min.peak import active_weights  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.train import train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = ModelConfig(layers=2, width=32, heads=2, context=16, vocab_size=70, hidden=48, experts=4, experts_active=2)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def randomized(model: Any, *, seed: int = 3) -> Any:

@@ -6,7 +6,6 @@ import dataclasses
 import gzip
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +46,8 @@ from curate.train_min.pairs import (  # noqa: E402
 )
 from curate.train_min.preferences import Pair, read_pairs  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 DIALOGUE = bind_template(TEMPLATES["plain"], load_tokenizer("bytes"))
 SHAPE = ModelConfig(layers=2, width=32, heads=2, context=128, vocab_size=257)
@@ -57,14 +58,6 @@ PAIRS = [
     ),
     Pair([Turn("user", "日本")], "はい", "x"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_model(*, seed: int = 3) -> GPT:

@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,8 @@ from curate.train_min.model import GPT  # noqa: E402
 from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.sampling import Sampling  # noqa: E402
 from curate.train_min.train import TrainResult, train  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 END = 256
 TINY = {"layers": 1, "width": 32, "heads": 2, "context": 32, "batch_rows": 4, "micro_rows": 2, "learning_rate": 1e-2}
@@ -76,14 +77,6 @@ def write_run(run: Path, *, weights: dict[str, float], tokens: int = 100_000, se
     (run / "tokens" / "mixture.json").write_text(plan, encoding="utf-8")
     np.array([1] * 256 + [0], dtype="<u4").tofile(run / "tokens" / "token_bytes.bin")
     return run
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import io
 import json
 import random
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +38,12 @@ from curate.train_min.presets import configure  # noqa: E402
 from curate.train_min.sampling import Sampling  # noqa: E402
 from curate.train_min.tune import TuneResult, tune  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY: dict[str, Any] = {"layers": 1, "width": 32, "heads": 2, "context": 64, "batch_rows": 8, "micro_rows": 4}
 ANIMALS = {"dog": "woof", "cat": "meow", "cow": "moo", "duck": "quack"}
 NAMES = ["Ann", "Bob", "Cid", "Dora", "Eve", "Finn", "Gus", "Hal"]
 CONTROL = TEMPLATES["chatml"].control
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_base(
