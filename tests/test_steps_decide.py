@@ -45,8 +45,8 @@ def steps(names: tuple[str, ...] = CHAIN) -> tuple[BoundStep, ...]:
     return bind(source, Recipe("r", sources=(source,)))
 
 
-def test_every_built_in_step_that_needs_no_file_is_in_the_chain() -> None:
-    assert set(BUILT_IN) - set(CHAIN) == {"language", "fasttext", "classifier", "perplexity", "where"}
+def test_every_built_in_step_that_needs_no_file_and_no_stored_response_is_in_the_chain() -> None:
+    assert set(BUILT_IN) - set(CHAIN) == {"language", "fasttext", "classifier", "perplexity", "rights", "where"}
 
 
 @pytest.mark.parametrize("name", CHAIN)

@@ -100,8 +100,8 @@ def test_weights_and_moments_that_mean_nothing_to_a_training_are_refused(
 ) -> None:
     with pytest.raises(RunConflict, match=r"nothing can go on from .*width was 32 and is 64"):
         train_short(run, tmp_path / "out", steps=12, settings={"width": 64}, fork=trunk)
-    with pytest.raises(RunConflict, match="optimizer was adamw and is muon"):
-        train_short(run, tmp_path / "out", steps=12, settings={"optimizer": "muon"}, fork=trunk)
+    with pytest.raises(RunConflict, match="optimizer was muon and is adamw"):
+        train_short(run, tmp_path / "out", steps=12, settings={"optimizer": "adamw"}, fork=trunk)
     with pytest.raises(UsageError, match="has 8 steps already"):
         train_short(run, tmp_path / "out", steps=8, fork=trunk)
     with pytest.raises(UsageError, match="is no checkpoint"):
