@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json, count, positive
+from curate.commands.arguments import add_command, add_device, add_json, count, positive
 from curate.settings import parse_settings
 from curate.terminal import ERR, say, say_json, show, warn
 
@@ -39,8 +39,7 @@ def add(commands: Any) -> None:
     command.add_argument("--held-out-bytes", type=positive, metavar="N", help=words)
     words = 'any setting of the tier: "width=256" of a preset, "order=5" of ngram; may be repeated'
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
-    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
-    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+    add_device(command)
     words = "what a training on a CPU may use (default: every core)"
     command.add_argument("--threads", type=positive, metavar="N", help=words)
     command.add_argument("--seed", type=count, metavar="N", help="the first of the seeds (default: 17)")

@@ -80,6 +80,11 @@ def add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print the answer as JSON, for programs")
 
 
+def add_device(command: argparse.ArgumentParser) -> None:
+    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
+    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+
+
 def add_force(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="write over FILE if it exists")
 

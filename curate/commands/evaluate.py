@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json, positive
+from curate.commands.arguments import add_command, add_device, add_json, positive
 from curate.terminal import say_json, show
 
 
@@ -34,8 +34,7 @@ def add(commands: Any) -> None:
     command.add_argument("--limit", type=positive, metavar="N", help="the first items of each file alone")
     words = "of an n-gram model of tokens: the tokenizer's file, or the run whose it is"
     command.add_argument("--tokenizer", type=Path, metavar="FILE", help=words)
-    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
-    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+    add_device(command)
     add_json(command)
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_json, count, positive
+from curate.commands.arguments import add_command, add_device, add_json, count, positive
 from curate.settings import parse_settings
 from curate.terminal import ERR, say, say_json, show, warn
 
@@ -31,8 +31,7 @@ def add(commands: Any) -> None:
     command.add_argument("--tokens", type=positive, metavar="N", help=words)
     words = 'any setting of the tier, as for "curate ablate"; may be repeated'
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
-    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
-    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+    add_device(command)
     words = "parameters of the models of a table, to be warned of small ones"
     command.add_argument("--parameters", type=positive, metavar="N", help=words)
     command.add_argument("--seed", type=count, default=17, metavar="N", help="of the mixtures (default: 17)")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_run, positive
+from curate.commands.arguments import add_command, add_device, add_run, positive
 from curate.settings import parse_settings
 from curate.terminal import ERR, IS_PLAIN, say, show, warn
 
@@ -41,8 +41,7 @@ def add(commands: Any) -> None:
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
     words = "steps of the optimizer (default: the preset's, or fewer where the mixture allows no more epochs)"
     command.add_argument("--steps", type=positive, metavar="N", help=words)
-    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
-    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+    add_device(command)
     words = "the seed of the weights and of the order of the tokens (default: the run's)"
     command.add_argument("--seed", type=int, metavar="N", help=words)
     command.add_argument("--out", type=Path, metavar="DIR", help="the training's folder (default: RUN/train/PRESET)")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, count, positive
+from curate.commands.arguments import add_command, add_device, count, positive
 from curate.settings import parse_settings
 from curate.terminal import ERR, say, show, warn
 
@@ -54,8 +54,7 @@ def add(commands: Any) -> None:
     command.add_argument("--label-smoothing", type=float, default=0.0, metavar="S", help=words)
     words = "any setting of the training, by its name: learning_rate=1e-4; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=words)
-    words = "auto, cpu, cuda, or mps (default: auto, the fastest that is there)"
-    command.add_argument("--device", default="auto", metavar="DEVICE", help=words)
+    add_device(command)
     words = "the seed of the order, of what is held out, and of LoRA (default: 17)"
     command.add_argument("--seed", type=int, default=17, metavar="N", help=words)
     words = "delete the tuning that the folder holds, and begin anew"

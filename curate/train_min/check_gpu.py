@@ -30,7 +30,7 @@ from curate.train_min.model import GPT
 from curate.train_min.optim import Optimizers, make_optimizer
 from curate.train_min.peak import flops_per_token, peak_flops
 from curate.train_min.presets import configure
-from curate.train_min.train import multiplies_bfloat16, pick_device
+from curate.train_min.train import compute_dtype, pick_device
 
 VOCAB_SIZE, END_OF_TEXT = 50_304, 0
 SMALL = ModelConfig(layers=2, width=128, heads=4, context=128, vocab_size=512, kv_heads=2)
@@ -211,8 +211,7 @@ class _Training:
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self.config, self.device, self.done = config, device, 0
         self.model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed)).to(device)
-        is_short = config.precision == "bfloat16" or (config.precision == "auto" and multiplies_bfloat16(device))
-        self.model.compute_dtype = torch.bfloat16 if is_short else torch.float32
+        self.model.compute_dtype = compute_dtype(config, device)
         self.optimizer: Optimizers = make_optimizer(self.model, config)
 
     def steps(self, count: int) -> None:

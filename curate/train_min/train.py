@@ -194,7 +194,7 @@ def _open_session(
 ) -> Session:
     """A new run, or the one that the folder's checkpoint goes on with."""
     device, sources = model.embed.weight.device, objective.source.sources
-    model.compute_dtype, model.recompute, model.z_loss = _compute_dtype(config, device), config.recompute, config.z_loss
+    model.compute_dtype, model.recompute, model.z_loss = compute_dtype(config, device), config.recompute, config.z_loss
     model.end_of_text = objective.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
     count = len(sources)
@@ -223,7 +223,8 @@ def _checkpoint_of(fork: Path | None) -> Path | None:
     return None if fork is None else latest_checkpoint(fork) or fork
 
 
-def _compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
+def compute_dtype(config: TrainConfig, device: torch.device) -> torch.dtype:
+    """What blocks compute in on this device; see `TrainConfig.precision`."""
     is_short = config.precision == "bfloat16" or (config.precision == "auto" and multiplies_bfloat16(device))
     return torch.bfloat16 if is_short else torch.float32
 
