@@ -1,7 +1,7 @@
 """Four and eight bytes of a text as one number, wherever they stand: one instruction, however it is compiled.
 
 Put together out of single bytes, they are one load only where the compiler sees through its own rewriting of the
-places, which it did in some functions and not in others: the compression ratio took a third longer.
+places, which it did in some functions and not in others: all signals of a text took a twentieth longer.
 """
 
 from __future__ import annotations
