@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 
 import curate
+from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, AtWork, Engine
 from curate.engine.inline import InlineEngine
 from curate.engine.posix import PosixStore
 from curate.engine.store import Stamp, Store
-from curate.engine.worker import answer_of, command_for, work
+from curate.engine.work import answer_of, command_for, work
 from curate.errors import RunLocked
 from curate.pipeline.run import checked, run_on
 
@@ -43,7 +44,7 @@ class Threads:
         threading.Thread(target=self._do, args=[assignment], daemon=True).start()
 
     def _do(self, assignment: Assignment) -> None:
-        answer = work(self.store, command_for(assignment), Cursor.private())
+        answer = work(self.store, command_for(assignment), Cursor.private(), Clock())
         self.answers.put(answer_of(assignment, answer, Path("no log")))
 
     def wait(self) -> Sequence[Answer]:

@@ -29,7 +29,7 @@ TASKS = '''
 import ctypes, errno, os, signal, time
 import polars as pl
 from pathlib import Path
-import curate.engine.worker as worker
+import curate.engine.work as work_of_one
 from curate.engine.job import Made
 from curate.errors import UsageError
 
@@ -164,11 +164,11 @@ def dies_committed(job):
     """Killed between its commit and its answer."""
     with (job.store.root / "attempts").open("a") as attempts:
         attempts.write("x")
-    commit = worker.commit
+    commit = work_of_one.commit
     def commit_and_die(*rest):
         commit(*rest)
         os.kill(os.getpid(), signal.SIGKILL)
-    worker.commit = commit_and_die
+    work_of_one.commit = commit_and_die
     return fine(job)
 
 def full_disk(job):

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Assignment, Broke, Refused
 from curate.engine.job import Job
 from curate.engine.machine import machine_errors
 from curate.engine.posix import PosixStore
 from curate.engine.task import Attempt, Position, Task
-from curate.engine.worker import MAX_LINE, TaskOutput, answer_of, command_for, work
+from curate.engine.work import answer_of, command_for, work
+from curate.engine.worker import MAX_LINE, TaskOutput
 from curate.errors import DocumentError, MachineError, UsageError
 
 
@@ -63,7 +65,7 @@ def test_who_closes_the_output_does_not_close_it_for_the_next_task() -> None:
 def run(function: str, tmp_path: Path) -> tuple[Assignment, dict[str, Any]]:
     """What a worker answers to a task of this function of this file."""
     assignment = Assignment(Task("filter", "web-00000", f"{__name__}:{function}"), Attempt())
-    return assignment, work(PosixStore(tmp_path), command_for(assignment), Cursor.private())
+    return assignment, work(PosixStore(tmp_path), command_for(assignment), Cursor.private(), Clock())
 
 
 def disk_full(job: Job) -> None:

@@ -191,4 +191,4 @@ def test_types_are_words_in_a_plan_and_types_again() -> None:
     )
     assert types_named(named_types(types)) == types
     with pytest.raises(ValueError, match="no type"):
-        types_named([("x", "read_csv('secret')")])
+        types_named((("x", "read_csv('secret')"),))

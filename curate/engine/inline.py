@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, AtWork
 from curate.engine.store import Store
-from curate.engine.worker import answer_of, command_for, work
+from curate.engine.work import answer_of, command_for, work
 from curate.errors import Interrupted
 from curate.interrupts import GOES_ON, number_of
 
@@ -48,5 +49,5 @@ class InlineEngine:
         path = folder / "0.log"
         here = contextlib.chdir(".")  # a user's function may go to another folder
         with here, path.open("a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
-            answer = work(self.store, command_for(assignment), Cursor.private())
+            answer = work(self.store, command_for(assignment), Cursor.private(), Clock())
         return answer_of(assignment, answer, path)

@@ -5,13 +5,13 @@ read == kept + dropped + quarantined, per source and per split, checked at every
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
 
-from curate.engine.sizes import sizes
+from curate.engine.sizes import Sizes, sizes
 from curate.errors import CheckFailed
 
 OUTCOMES = ("kept", "dropped", "quarantined")
@@ -25,26 +25,38 @@ def count_outcomes(ledger: pl.DataFrame, steps: Sequence[str]) -> dict[str, Any]
     documents and bytes. Bytes are those of the text at that moment: `read_bytes` as extracted, `kept_bytes` as kept.
     """
     size = sizes(ledger.columns, steps)
-    ledger = ledger.with_columns(size.came.alias("_came"), size.left.alias("_left"))
-    counts = dict.fromkeys(OUTCOMES, 0) | dict(ledger["outcome"].value_counts().iter_rows())
-    left = ledger.filter(pl.col("outcome") != "kept")
-    keys = pl.concat_str([pl.col("outcome"), pl.col("step"), pl.col("reason")], separator="/", ignore_nulls=False)
-    grouped = left.group_by(keys.alias("key")).agg(pl.len().alias("documents"), pl.col("_left").sum())
-    left_by = {key: [documents, lost or 0] for key, documents, lost in grouped.sort("key").iter_rows()}
+    groups = _count_groups(ledger, size)
+    kept = groups.filter(pl.col("outcome") == "kept")
+    left = groups.filter(pl.col("outcome") != "kept").sort("outcome", "step", "reason")
+    keys = ("/".join(key) for key in left.select("outcome", "step", "reason").iter_rows())
+    by_outcome = dict(groups.group_by("outcome").agg(pl.col("documents").sum()).iter_rows())
     return {
         "read": ledger.height,
-        **counts,
-        "kept_bytes": ledger.filter(pl.col("outcome") == "kept")["_left"].sum(),
-        "read_bytes": ledger["_came"].sum(),
-        "steps": left_by,
-        "cut": _count_cuts(ledger, size.cuts),
+        **dict.fromkeys(OUTCOMES, 0),
+        **by_outcome,
+        "kept_bytes": kept["left"].sum(),
+        "read_bytes": groups["came"].sum(),
+        "steps": dict(zip(keys, map(list, left.select("documents", "left").iter_rows()), strict=True)),
+        "cut": _sum_cuts(groups, size.cuts),
     }
 
 
-def _count_cuts(ledger: pl.DataFrame, cuts: Mapping[str, pl.Expr]) -> dict[str, list[int]]:
+def _count_groups(ledger: pl.DataFrame, size: Sizes) -> pl.DataFrame:
+    """In one pass, of the rows with one outcome, step and reason: `documents`, and `came` and `left` in bytes; of each
+    cut <number> how many documents it cut, `cut_<number>`, and `bytes_<number>`."""
+    came, left = size.came.sum().alias("came"), size.left.sum().alias("left")
+    cuts = [
+        counted
+        for number, cut in enumerate(size.cuts.values())
+        for counted in (cut.count().alias(f"cut_{number}"), cut.sum().alias(f"bytes_{number}"))
+    ]
+    return ledger.group_by("outcome", "step", "reason").agg(pl.len().alias("documents"), came, left, *cuts)
+
+
+def _sum_cuts(groups: pl.DataFrame, names: Iterable[str]) -> dict[str, list[int]]:
     """Documents and bytes by step; none that cut nothing."""
-    found = {name: ledger.select(cut.alias("cut"))["cut"].drop_nulls() for name, cut in cuts.items()}
-    return {name: [len(cut), int(cut.sum())] for name, cut in found.items() if len(cut)}
+    sums = {name: [groups[f"{of}_{number}"].sum() for of in ("cut", "bytes")] for number, name in enumerate(names)}
+    return {name: [int(documents), int(size)] for name, (documents, size) in sums.items() if documents}
 
 
 def check_account(counts: Mapping[str, Any], place: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from curate.engine.engine import Answer, Assignment, AtWork, Broke, Said, Spent
 from curate.engine.process import Death, WorkerProcess
 from curate.engine.store import Store
-from curate.engine.worker import answer_of
+from curate.engine.work import answer_of
 from curate.errors import MachineError
 from curate.recipe import Limits
 

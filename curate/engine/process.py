@@ -20,7 +20,7 @@ from curate.engine.cursor import Cursor
 from curate.engine.engine import Assignment
 from curate.engine.store import Store
 from curate.engine.task import READ, Position
-from curate.engine.worker import command_for
+from curate.engine.work import command_for
 from curate.recipe import Limits
 
 WALL_FACTOR = 5

@@ -6,7 +6,8 @@ pl.List(pl.Float32) ─▶ "List(Float32)" ─▶ parsed, never run ─▶ pl.Li
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -21,8 +22,9 @@ def named_types(types: Mapping[str, PolarsDataType]) -> Named:
     return tuple((name, str(dtype)) for name, dtype in pl.Schema(types).items())
 
 
-def types_named(named: Iterable[tuple[str, str]]) -> pl.Schema:
-    """The types that `named_types` has put into words."""
+@cache
+def types_named(named: Named) -> Mapping[str, PolarsDataType]:
+    """The types that `named_types` has put into words; asked for by every split of a run."""
     return pl.Schema((name, _type(ast.parse(word, mode="eval").body)) for name, word in named)
 
 

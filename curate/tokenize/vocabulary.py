@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import repeat
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from curate.errors import UsageError
 from curate.tokenize.backends import NO_BYTES, library_errors, printable
@@ -17,6 +20,9 @@ from curate.tokenize.backends import NO_BYTES, library_errors, printable
 FREE_IDS = 1 << 16
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 """How vocabularies of SentencePiece write a byte, for characters that they do not have."""
+
+MAX_STAND_IN, NO_BYTE = 512, -1
+"""One more than the last code point of the byte-level alphabet, and what it stands for."""
 
 SPELLING = ("continuing_subword_prefix", "end_of_word_suffix")
 """What a model says of how it writes its tokens, besides the tokens."""
@@ -95,21 +101,37 @@ def bytes_of_ids(
 ) -> tuple[bytes, ...]:
     """What each id stands for; `ordinary` are added tokens that a text may hold as they are, `silent` ones are no text:
     control tokens, and the unknown one, which stands for a text of any length."""
-    byte_of = byte_alphabet()
-    alphabet, spelled = frozenset(byte_of), str.maketrans({sign: chr(byte) for sign, byte in byte_of.items()})
     pieces = [NO_BYTES] * (max(ids.values()) + 1)
-    for token, number in ids.items():
-        if token in silent:
-            continue
-        if token in ordinary:
-            pieces[number] = token.encode()
-        elif is_byte_level and alphabet.issuperset(token):
-            pieces[number] = token.translate(spelled).encode("latin-1")
-        elif found := BYTE_PIECE.fullmatch(token):
-            pieces[number] = bytes([int(found[1], 16)])
-        else:
-            pieces[number] = _text_of(token, model).encode()
+    for token in ordinary & ids.keys() - silent:
+        pieces[ids[token]] = token.encode()
+    others = [token for token in ids if token not in silent and token not in ordinary]
+    spelled = _spell(others) if is_byte_level else repeat(None)
+    for token, known in zip(others, spelled, strict=False):
+        pieces[ids[token]] = _bytes_of(token, model) if known is None else known
     return tuple(pieces)
+
+
+def _spell(tokens: Sequence[str]) -> Iterator[bytes | None]:
+    """What tokens stand for that are written in the byte-level alphabet; None for others. All signs are looked up at
+    once: a vocabulary has a hundred thousand tokens, and a run waits for this."""
+    codes = np.frombuffer("".join(tokens).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    byte_at = np.full(MAX_STAND_IN + 1, NO_BYTE, dtype=np.int16)
+    for sign, byte in byte_alphabet().items():
+        byte_at[ord(sign)] = byte
+    found = byte_at[np.minimum(codes, MAX_STAND_IN)]
+    ends = np.cumsum([*map(len, tokens)], dtype=np.int64)
+    # How many signs up to each are of no byte: a token is known where the number does not grow within it.
+    foreign = np.concatenate([[0], np.cumsum(found == NO_BYTE)])
+    starts = np.concatenate([[0], ends[:-1]])[: len(tokens)]
+    is_known, data = foreign[ends] == foreign[starts], found.astype(np.uint8).tobytes()
+    places = zip(starts.tolist(), ends.tolist(), is_known.tolist(), strict=True)
+    return (data[start:end] if known else None for start, end, known in places)
+
+
+def _bytes_of(token: str, model: Mapping[str, Any]) -> bytes:
+    """Of a token that is written as text, or as one byte by its number."""
+    found = BYTE_PIECE.fullmatch(token)
+    return bytes([int(found[1], 16)]) if found else _text_of(token, model).encode()
 
 
 def _text_of(token: str, model: Mapping[str, Any]) -> str:
