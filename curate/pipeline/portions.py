@@ -32,7 +32,7 @@ from curate.tokenize.shards import open_shard, write_shard
 from curate.tokenize.view import Tokens, View
 from curate.tokenize.views import PAYLOAD, suffixes
 
-COLUMNS = {"id": pl.String, "tokens": pl.Int64, "split": pl.String, "part": pl.String, "row": pl.Int64}
+COUNTED = {"id": pl.String, "tokens": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,19 @@ def portions_of(store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Ba
 
 def _rows(store: Store, plan: Plan, pool: str, part: str) -> pl.DataFrame:
     """The documents that `tokenize` put into a part, in the order of the splits."""
-    frames = [pl.DataFrame(schema=COLUMNS)]
-    for split in plan.of(source_of(pool)):
-        table = _counted(store, split, part, pool)
-        if table is not None:
-            here = (pl.lit(split.key).alias("split"), pl.lit(part).alias("part"))
-            frames.append(table.with_columns(*here, pl.Series("row", np.arange(table.height), dtype=pl.Int64)))
-    return pl.concat(frames).with_columns(pl.col("tokens").alias("head"), pl.lit(0, pl.Int64).alias("tail"))
+    counted = ((split.key, _counted(store, split, part, pool)) for split in plan.of(source_of(pool)))
+    found = [(key, table) for key, table in counted if table is not None]
+    documents = pl.concat([pl.DataFrame(schema=COUNTED), *(table for _, table in found)])
+    keys = pl.Series("split", [key for key, _ in found], dtype=pl.String)
+    heights = np.array([table.height for _, table in found], dtype=np.int64)
+    before = np.repeat(np.cumsum(heights) - heights, heights)  # of each row, those of the splits before its own
+    return documents.with_columns(
+        keys.gather(np.repeat(np.arange(len(found)), heights)),
+        pl.lit(part).alias("part"),
+        pl.Series("row", np.arange(documents.height) - before, dtype=pl.Int64),
+        pl.col("tokens").alias("head"),
+        pl.lit(0, pl.Int64).alias("tail"),
+    )
 
 
 def _counted(store: Store, split: Split, part: str, pool: str) -> pl.DataFrame | None:

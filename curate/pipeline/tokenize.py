@@ -92,8 +92,8 @@ def tokenize_split(job: Job) -> Made | None:
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
     """Train or validation, by a keyed hash of the id."""
     share = keyed_share(ids, seed=recipe.seed, purpose="validation")
-    is_validation = (share < recipe.tokenize.validation).rename("part")
-    return is_validation.replace_strict({True: "validation", False: "train"}, return_dtype=pl.String)
+    is_validation = share < recipe.tokenize.validation
+    return pl.Series("part", PARTS).gather(is_validation.cast(pl.UInt32))
 
 
 def _times(documents: pl.DataFrame, recipe: Recipe) -> Iterator[pl.Series]:
@@ -132,11 +132,13 @@ def _process(batch: pl.DataFrame, recipe: Recipe, encode: Encoder, stretch: Stre
             # Fails closed: a text that cannot be finished must not pass; its DocumentError costs that document only.
             batch = batch.with_columns(scrub_as_asked(batch, recipe, pulse=stretch.walk.cursor.pulse))
     is_too_many = has_too_many(batch, recipe)
-    dropped, batch = as_dropped(batch.filter(is_too_many)), batch.filter(~is_too_many)
+    dropped: list[pl.DataFrame] = []
+    if is_too_many.any():
+        dropped, batch = [as_dropped(batch.filter(is_too_many))], batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
         batch, found, lost = encode(batch)
-    return _without_emptied(batch, found, pl.concat([dropped, lost]))
+    return _without_emptied(batch, found, pl.concat([*dropped, lost]))
 
 
 def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:
@@ -144,27 +146,29 @@ def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.Dat
     has_text = batch["text"].str.contains(HAS_TEXT) & pl.Series(found.text_tokens > 0)
     tokens, offsets, targets = found.tokens, found.offsets, found.targets
     why = [pl.lit(value).alias(name) for name, value in (("step", "encode"), ("reason", "no_tokens"))]
-    emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
-    if not emptied.is_empty():
+    if not has_text.all():
+        emptied = batch.filter(~has_text).select("id", *why, pl.lit(None, pl.String).alias("value"))
+        dropped, batch = pl.concat([dropped, emptied]), batch.filter(has_text)
         counts = np.diff(offsets)
         is_kept = np.repeat(has_text.to_numpy(), counts)  # each document's answer, once for each of its tokens
         tokens, targets = tokens[is_kept], targets[is_kept]
         offsets = np.concatenate([[0], np.cumsum(counts[has_text.to_numpy()])]).astype(np.int64)
-    return Encoded(batch.filter(has_text), tokens, offsets, targets, pl.concat([dropped, emptied]))
+    return Encoded(batch, tokens, offsets, targets, dropped)
 
 
 def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) -> pl.DataFrame:
     """The ledger of `filter` with the outcomes of `dedup` and `tokenize`, and the sizes of texts that these changed."""
     ledger = pl.read_parquet(open_filtered(job.store, job.key, "ledger"))
     told = gone.select("id", pl.struct("outcome", "step", "reason", "value").alias("_gone"))
+    # Without [scrub] no text was changed here, and the ledger needs no column that says so.
+    if job.recipe.scrub is not None and batches:  # what is gone has no size: each document stands in one of both
+        final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
+        told = pl.concat([told, *final], how="diagonal")
+    # Left joins keep the ledger's rows and their order.
     ledger = ledger.join(told, on="id", how="left", maintain_order="left")
     if "cut_bytes" in left.documents.columns:
         ledger = ledger.join(left.documents.select("id", "cut_bytes"), on="id", how="left", maintain_order="left")
-    # Left joins keep the ledger's rows and order: a document that is gone before has no size here.
-    final = [batch.documents.select("id", pl.col("byte_count").alias(f"{AFTER}scrub")) for batch in batches]
-    # Without [scrub] no text was changed here, and the ledger needs no column that says so.
-    is_scrubbed = job.recipe.scrub is not None and final
-    for changed in (*left.changed, *([pl.concat(final)] if is_scrubbed else [])):
+    for changed in left.changed:
         ledger = ledger.join(changed, on="id", how="left", maintain_order="left")
     is_gone = pl.col("_gone").is_not_null()
     return ledger.with_columns(

@@ -5,7 +5,7 @@ texts ─▶ encode ─▶ ids in one array, bounds of each text;  ids ─▶ de
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -43,6 +43,10 @@ class Backend(Protocol):
     def pieces(self) -> tuple[bytes, ...]:
         """The bytes of each id, none for control tokens."""
 
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """int64[vocab_size]: how many bytes these are."""
+
     def encode(self, texts: list[str]) -> Encoded:
         """All ids in one array, and n + 1 offsets; no control token, whatever the text says."""
 
@@ -51,6 +55,11 @@ class Backend(Protocol):
 
     def decode(self, ids: list[int]) -> str:
         """Text; bytes that are no UTF-8 become U+FFFD, control tokens their names."""
+
+
+def sizes_of(pieces: Sequence[bytes]) -> npt.NDArray[np.int64]:
+    """int64[n] lengths in bytes."""
+    return np.array([len(piece) for piece in pieces], dtype=np.int64)
 
 
 class Bytes:
@@ -62,6 +71,7 @@ class Bytes:
     control: Mapping[str, int] = MappingProxyType({END_OF_TEXT: 256})
     encoder = "curate"
     pieces = (*(bytes([value]) for value in range(256)), NO_BYTES)
+    sizes = sizes_of(pieces)
     splits_at_spaces = True
 
     def encode(self, texts: list[str]) -> Encoded:

@@ -96,7 +96,7 @@ class Tokenizer:
 
     def token_bytes(self) -> npt.NDArray[np.int64]:
         """int64[vocab_size]: bytes of text that each id stands for, 0 for control tokens. For bits per byte."""
-        return np.array([len(piece) for piece in self.backend.pieces], dtype=np.int64)
+        return self.backend.sizes
 
     def _cut(self, texts: Sequence[str]) -> tuple[list[str], list[int]]:
         """The pieces of all texts, and how many each text has."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tokenizers
 
 from curate.errors import UsageError
@@ -20,7 +21,7 @@ from curate.tokenize.control import control_tokens, is_text, without_control
 from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, read_config, unknown_token
 from curate.tokenize.inside import without_first_space
 from curate.tokenize.probe import PROBE
-from curate.tokenize.vocabulary import SPELLING, bytes_of_ids, ids_of, read_table
+from curate.tokenize.vocabulary import SPELLING, ids_of, read_table, spell_ids
 
 LIBRARY_BATCH_CHARACTERS = 1 << 20
 """The reference library takes about 100 bytes of memory a byte of text; it gets no more at a time."""
@@ -60,8 +61,8 @@ class JsonFile:
         self.control: Mapping[str, int] = {token: ids[token] for token in control if token in ids}
         ordinary, silent = {*ordinary_tokens(table)} - control, control | {unknown_token(table) or ""}
         spelling = {key: value for key, value in table["model"].items() if key in SPELLING}
-        self._bytes_of_ids = functools.partial(
-            bytes_of_ids, ids, spelling, ordinary, silent, is_byte_level=_is_byte_level(table)
+        self._spell_ids = functools.partial(
+            spell_ids, ids, spelling, ordinary, silent, is_byte_level=_is_byte_level(table)
         )
         encoder = without_control(table, control, ids)
         self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
@@ -78,7 +79,11 @@ class JsonFile:
 
     @functools.cached_property
     def pieces(self) -> tuple[bytes, ...]:
-        return self._bytes_of_ids()
+        return tuple(self._spell_ids().pieces)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        return self._spell_ids().sizes
 
     def encode(self, texts: list[str]) -> Encoded:
         return flat(self._fast, texts) if self._fast is not None else self._encode_by_library(texts)

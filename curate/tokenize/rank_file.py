@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from curate.errors import UsageError, nearest
-from curate.tokenize.backends import END_OF_TEXT, NO_BYTES, Encoded, flat, join, library_errors
+from curate.tokenize.backends import END_OF_TEXT, NO_BYTES, Encoded, flat, join, library_errors, sizes_of
 
 LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} [0-9]{1,10}\r?(?:\n|$)")
 
@@ -70,6 +73,10 @@ class RankFile:
             special = {END_OF_TEXT: self.end_of_text}
             self._fast = fastokens.Tokenizer.from_tiktoken(str(path), special_tokens=special, encoding=base)
             flat(self._fast, ["a probe"])
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        return sizes_of(self.pieces)
 
     def encode(self, texts: list[str]) -> Encoded:
         return flat(self._fast, texts)

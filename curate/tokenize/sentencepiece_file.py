@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from curate.errors import UsageError
-from curate.tokenize.backends import NO_BYTES, Encoded, bounds, library_errors, printable
+from curate.tokenize.backends import NO_BYTES, Encoded, bounds, library_errors, printable, sizes_of
 from curate.tokenize.end_of_text import CONFIG, read_config
 
 FIRST_BYTE = b"\n"
@@ -66,6 +67,10 @@ class SentencePieceFile:
         self.pieces = tuple(_bytes_of(piece, special) for piece in found)
         with library_errors(f"{path} cannot encode a text"):
             self._encoder.encode(["a probe"], out_type=int)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        return sizes_of(self.pieces)
 
     def encode(self, texts: list[str]) -> Encoded:
         return _encoded(self._encoder, texts)

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
-from itertools import repeat
+from collections.abc import Collection, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from curate.errors import UsageError
-from curate.tokenize.backends import NO_BYTES, library_errors, printable
+from curate.tokenize.backends import library_errors, printable
 
 FREE_IDS = 1 << 16
 BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 """How vocabularies of SentencePiece write a byte, for characters that they do not have."""
-
-MAX_STAND_IN, NO_BYTE = 512, -1
-"""One more than the last code point of the byte-level alphabet, and what it stands for."""
 
 SPELLING = ("continuing_subword_prefix", "end_of_word_suffix")
 """What a model says of how it writes its tokens, besides the tokens."""
@@ -96,36 +93,56 @@ def _check_merges(model: dict[str, Any], place: Path) -> None:
             raise UsageError(f"{place} is no tokenizer.json: the merge {printable(merge)} is no pair of tokens")
 
 
-def bytes_of_ids(
+class Spelled(NamedTuple):
+    """What the ids of a vocabulary stand for: id i is data[ends[i - 1]:ends[i]]; int64[vocab_size]."""
+
+    data: bytes
+    ends: npt.NDArray[np.int64]
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        return np.diff(self.ends, prepend=0)
+
+    @property
+    def pieces(self) -> Iterator[bytes]:
+        places = self.ends.tolist()
+        return (self.data[start:end] for start, end in zip([0, *places], places, strict=False))
+
+
+def spell_ids(
     ids: Mapping[str, int], model: Mapping[str, Any], ordinary: Set[str], silent: Set[str], *, is_byte_level: bool
-) -> tuple[bytes, ...]:
+) -> Spelled:
     """What each id stands for; `ordinary` are added tokens that a text may hold as they are, `silent` ones are no text:
-    control tokens, and the unknown one, which stands for a text of any length."""
-    pieces = [NO_BYTES] * (max(ids.values()) + 1)
-    for token in ordinary & ids.keys() - silent:
-        pieces[ids[token]] = token.encode()
-    others = [token for token in ids if token not in silent and token not in ordinary]
-    spelled = _spell(others) if is_byte_level else repeat(None)
-    for token, known in zip(others, spelled, strict=False):
-        pieces[ids[token]] = _bytes_of(token, model) if known is None else known
-    return tuple(pieces)
+    control tokens, and the unknown one, which stands for a text of any length.
+
+    Every token is put into the byte-level alphabet, in which most vocabularies have them, and all signs are looked up
+    at once: a vocabulary has a hundred thousand tokens, and a run waits for this.
+    """
+    sign_of = {byte: sign for sign, byte in byte_alphabet().items()}
+    written = [""] * (max(ids.values()) + 1)
+    for token, number in ids.items():
+        written[number] = token
+    for token in _foreign(ids) if is_byte_level else ids:
+        written[ids[token]] = "".join(map(sign_of.__getitem__, _bytes_of(token, model)))
+    for token in ordinary & ids.keys():
+        written[ids[token]] = "".join(map(sign_of.__getitem__, token.encode()))
+    for token in silent & ids.keys():
+        written[ids[token]] = ""
+    return Spelled(_looked_up("".join(written)), np.cumsum([*map(len, written)], dtype=np.int64))
 
 
-def _spell(tokens: Sequence[str]) -> Iterator[bytes | None]:
-    """What tokens stand for that are written in the byte-level alphabet; None for others. All signs are looked up at
-    once: a vocabulary has a hundred thousand tokens, and a run waits for this."""
-    codes = np.frombuffer("".join(tokens).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    byte_at = np.full(MAX_STAND_IN + 1, NO_BYTE, dtype=np.int16)
+def _foreign(tokens: Collection[str]) -> list[str]:
+    """Those with a sign that the byte-level alphabet has not: mostly none, and nobody need look at each."""
+    foreign = set("".join(tokens)) - byte_alphabet().keys()
+    return [token for token in tokens if not foreign.isdisjoint(token)] if foreign else []
+
+
+def _looked_up(signs: str) -> bytes:
+    """The bytes that signs of the byte-level alphabet stand for, which all are below U+0200."""
+    byte_at = np.zeros(512, dtype=np.uint8)
     for sign, byte in byte_alphabet().items():
         byte_at[ord(sign)] = byte
-    found = byte_at[np.minimum(codes, MAX_STAND_IN)]
-    ends = np.cumsum([*map(len, tokens)], dtype=np.int64)
-    # How many signs up to each are of no byte: a token is known where the number does not grow within it.
-    foreign = np.concatenate([[0], np.cumsum(found == NO_BYTE)])
-    starts = np.concatenate([[0], ends[:-1]])[: len(tokens)]
-    is_known, data = foreign[ends] == foreign[starts], found.astype(np.uint8).tobytes()
-    places = zip(starts.tolist(), ends.tolist(), is_known.tolist(), strict=True)
-    return (data[start:end] if known else None for start, end, known in places)
+    return bytes(byte_at[np.frombuffer(signs.encode("utf-16-le"), dtype="<u2")])
 
 
 def _bytes_of(token: str, model: Mapping[str, Any]) -> bytes:
