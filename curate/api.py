@@ -164,9 +164,9 @@ class Run(RunFolder):
 
         With `apply` the run becomes what it would be if it had been run so, byte for byte, and nothing is tokenized
         again: final shards, mixture.json, the materialized sequence, recipe, plan and manifest are made anew. A run
-        without `keep_intermediate` has of sources under one epoch only the tokens that were drawn; where more of them
-        is taken, `encode` allows to make the others again from its documents. One that was interrupted goes on with
-        the same call. `workers` and `show` as in `curate.run`.
+        that was made without `keep_intermediate` has of sources under one epoch only the tokens that were drawn; where
+        more of them is taken, `encode` allows to make the others again from its documents. One that was interrupted
+        goes on with the same call. `workers` and `show` as in `curate.run`.
 
         Raises:
             UsageError: the run is not complete, a value cannot be, or tokens are lacking and `encode` is not allowed.
@@ -258,7 +258,8 @@ def run(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
-    keep_intermediate: bool = False,
+    keep_intermediate: bool = True,
+    fresh: bool | None = None,
     progress: bool = False,
     show: Show | None = None,
     profile: bool = False,
@@ -268,9 +269,12 @@ def run(
     `recipe` is the path of a file, the name of a recipe that ships, a dict (`curate.load` says which) or a `Recipe`.
     `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
     cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
-    notebook. With `progress` it is shown on the standard error, in a terminal as a bar and elsewhere as a line now and
-    then; or `show` is called with it. `profile` writes a flame graph of the CPU time to RUN/profile (in the
-    main thread only). `Run.concerns` says what looks wrong in the result.
+    notebook. What earlier runs beside the folder have done already is taken over, to the same bytes, unless `fresh`
+    (default: whether the environment has CURATE_FRESH). For that a run keeps what it wrote in between, with texts as
+    they were before personal data was replaced; without `keep_intermediate` it does not. With `progress` it is shown
+    on the standard error, in a terminal as a bar and elsewhere as a line now and then; or `show` is called with it.
+    `profile` writes a flame graph of the CPU time to RUN/profile (in the main thread only). `Run.concerns` says what
+    looks wrong in the result.
 
     Raises:
         RecipeError, UsageError: the recipe cannot run as it is written.
@@ -284,7 +288,13 @@ def run(
         raise UsageError("progress is shown, or told to `show`: not both")
     with _shown_progress() if progress else nullcontext(show) as told:
         made = run_recipe(
-            recipe, out=out, workers=workers, keep_intermediate=keep_intermediate, show=told, profile=profile
+            recipe,
+            out=out,
+            workers=workers,
+            keep_intermediate=keep_intermediate,
+            fresh=fresh,
+            show=told,
+            profile=profile,
         )
     return Run(made.folder)
 

@@ -18,7 +18,7 @@ from curate.recipe import Recipe, Source, Step
 
 def normal_form(recipe: Recipe) -> dict[str, Any]:
     """The recipe as plain values, every default filled in, without what cannot change the data (places, `[train]`)."""
-    plain: dict[str, Any] = _plain(recipe)
+    plain: dict[str, Any] = plain_value(recipe)
     plain["source"] = plain.pop("sources")
     for unneeded in ("file", "places", "train"):
         plain.pop(unneeded)
@@ -33,7 +33,7 @@ def digest(recipe: Recipe) -> str:
 
 def to_toml(recipe: Recipe) -> str:
     """The resolved recipe as a TOML file that loads to the same recipe."""
-    plain = normal_form(recipe) | {"train": _plain(recipe.train)}
+    plain = normal_form(recipe) | {"train": plain_value(recipe.train)}
     sources = plain.pop("source")
     tables = {key: value for key, value in plain.items() if isinstance(value, dict)}
     lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if key not in tables and value is not None]
@@ -42,6 +42,23 @@ def to_toml(recipe: Recipe) -> str:
     for name, table in tables.items():
         lines += ["", f"[{name}]", *_toml_pairs(table)]
     return "\n".join(lines) + "\n"
+
+
+def changed_keys(old: Recipe, new: Recipe) -> list[str]:
+    """What another recipe says otherwise, as one finds it in the file: "seed", "[mix] weights", "source web: steps"."""
+    before, after = _by_key(normal_form(old)), _by_key(normal_form(new))
+    return [key for key in {**before, **after} if before.get(key) != after.get(key)]
+
+
+def _by_key(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Two levels of tables as one. A table that is not there says nothing."""
+    found = {key: value for key, value in plain.items() if key != "source" and not isinstance(value, Mapping)}
+    for source in plain["source"]:
+        found |= {f"source {source['name']}: {key}": value for key, value in source.items()}
+    for name, table in plain.items():
+        if isinstance(table, Mapping):
+            found |= {f"[{name}] {key}": value for key, value in table.items()}
+    return found
 
 
 def _toml_pairs(table: Mapping[str, Any]) -> list[str]:
@@ -75,17 +92,18 @@ HIDDEN = ("place", "own", "written", "reader_parameters", "base")
 """Fields that are no keys of the TOML."""
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A part of a recipe as values that JSON has, by the names of its keys."""
     if isinstance(value, Step):
-        return {"use": value.use, **{key: _plain(item) for key, item in value.parameters.items()}}
+        return {"use": value.use, **{key: plain_value(item) for key, item in value.parameters.items()}}
     if isinstance(value, Source) and value.reader_parameters:
         use = Step(value.read, value.reader_parameters)
-        return _plain(replace(value, reader_parameters={})) | {"read": _plain(use)}
+        return plain_value(replace(value, reader_parameters={})) | {"read": plain_value(use)}
     if dataclasses.is_dataclass(value):
         names = [item.name for item in dataclasses.fields(value) if item.name not in HIDDEN]
-        return {name: _plain(getattr(value, name)) for name in names}
+        return {name: plain_value(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain_value(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     return value

@@ -48,7 +48,12 @@ FORMERS = "work/former"
 PORTIONS = "work/mix"
 """How much of each document is needed, and which final shard each split becomes."""
 
-Filtered = Literal["documents", "signatures", "ledger"]
+FORGOTTEN = "forgotten"
+"""The records that say that documents of the run were forgotten, among those of the stages."""
+EARLIER = "earlier"
+"""The records of what an earlier run's `filter` has left, until it is decided on again; and its folder below work/."""
+
+Filtered = Literal["documents", "signatures", "ledger", "dropped"]
 Part = Literal["train", "validation"]
 
 
@@ -63,6 +68,11 @@ def checkpoints(name: str) -> str:
 def filtered(key: str, kind: Filtered) -> str:
     """What `filter` leaves of a split for the stages after it."""
     return f"work/filter/{key}.{kind}.parquet"
+
+
+def filtered_before(key: str, kind: Filtered) -> str:
+    """What an earlier run's `filter` has left of a split, until it is decided on again."""
+    return f"{WORK}/{EARLIER}/{key}.{kind}.parquet"
 
 
 def matches(key: str) -> str:

@@ -1,5 +1,6 @@
 """Before the tests: bytecode is kept, whatever the environment says, as they start hundreds of processes, each of which
-would compile its libraries anew. And what several files of tests make their inputs with.
+would compile its libraries anew; and no run takes over what another has done. And what several files make their inputs
+with.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import pytest
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Two runs that are compared are made twice; what is about taking over says so.
+os.environ["CURATE_FRESH"] = "1"
 
 SAMPLE = Path(__file__).parents[1] / "curate" / "recipes" / "quickstart" / "web.warc.gz"
 ROWS_WITH_DEDUP = """\

@@ -11,7 +11,7 @@ from curate.commands.arguments import add_command, add_json, add_recipe, count
 from curate.commands.report import write_beside
 from curate.commands.show import print_run
 from curate.commands.train import show_training
-from curate.run_files import MANIFEST
+from curate.run_files import MANIFEST, WORK
 from curate.terminal import ERR, say, warn
 
 if TYPE_CHECKING:
@@ -33,8 +33,11 @@ def add(commands: Any) -> None:
     command.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/ and its name)")
     words = "worker processes (default: one for each core; 0: all in this process, for a debugger); they never change "
     command.add_argument("--workers", type=count, metavar="N", help=f"{words}the output")
-    words = "keep RUN/work, which has the texts as they were before personal data was replaced"
-    command.add_argument("--keep-intermediate", action="store_true", help=words)
+    words = "take nothing over from the runs beside this one, which by default saves what they have done already"
+    command.add_argument("--fresh", action="store_true", help=words)
+    words = "remove RUN/work at the end, on which later runs build; it has the texts as they were before personal "
+    words += "data was replaced"
+    command.add_argument("--discard-intermediate", dest="keep", action="store_false", help=words)
     words = "write RUN/profile/flame.svg, a picture of where the CPU time went, and the stacks that it was drawn from"
     command.add_argument("--profile", action="store_true", help=words)
     words = "write no RUN/report.html, the page that shows the run"
@@ -63,6 +66,9 @@ def run(options: argparse.Namespace) -> int:
     elif not options.json and made.mixture["mixture"]["tokens"]:
         say()
         say(f"Next: curate train {made.folder}")
+    if options.keep and not was_complete and made.recipe.scrub is not None:
+        work = made.folder / WORK
+        warn(f"{work} has texts with personal data, for later runs to build on; --discard-intermediate keeps none.")
     for concern in made.concerns:
         warn(f"curate: {concern.sentence}", style="bold red" if concern.about == "tokens" else "bold yellow")
     return made.exit_code
@@ -77,7 +83,8 @@ def _run(options: argparse.Namespace) -> Run:
             options.recipe,
             out=options.out,
             workers=options.workers,
-            keep_intermediate=options.keep_intermediate,
+            keep_intermediate=options.keep,
+            fresh=options.fresh or None,
             show=show,
             profile=options.profile,
         )

@@ -143,7 +143,7 @@ def _signed(folder: Path) -> tuple[list[Path], Dedup]:
     if dedup is None or MINHASH not in document_methods(dedup):
         raise UsageError(
             f"{folder} has no MinHash signatures: a run leaves an index with [dedup] index = true, "
-            "and all signatures with --keep-intermediate"
+            "and all signatures without --discard-intermediate"
         )
     return files, dedup
 

@@ -112,6 +112,11 @@ class Plan:
     ledger: tuple[tuple[str, str], ...] = ()
     documents: tuple[tuple[str, str], ...] = ()
     """The columns of the run's two tables and their types in words: the same in the files of all splits."""
+    parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
+    """`files` by the part of the recipe that asks for them, "source web", "step web 2", "tokenizer" and so on: so that
+    a later run knows what a change of one of them concerns."""
+    libraries: tuple[tuple[str, str], ...] = ()
+    """Names and versions of those that decide bytes, too."""
 
     def split(self, key: str) -> Split:
         return self.splits.of_key(key)

@@ -57,7 +57,9 @@ def read_plan(store: Store) -> Plan | None:
     columns = tuple((name, tuple(OwnColumn(**column) for column in own)) for name, own in table["columns"])
     ledger, documents = (tuple((name, word) for name, word in table[which]) for which in ("ledger", "documents"))
     recipe, version, base, recipe_file = (table[name] for name in ("recipe", "version", "base", "recipe_file"))
-    return Plan(recipe, version, base, splits, files, recipe_file, columns, ledger, documents)
+    parts = tuple((part, tuple((name, sha256) for name, sha256 in own)) for part, own in table["parts"])
+    libraries = tuple((name, version) for name, version in table["libraries"])
+    return Plan(recipe, version, base, splits, files, recipe_file, columns, ledger, documents, parts, libraries)
 
 
 def check_splits(store: Store) -> None:

@@ -44,10 +44,17 @@ def commit(store: Store, stage: str, key: str, outputs: Outputs, counts: Mapping
     store.put(outputs.folder, {name: origins.get(name) for name in entries})
     # After the put, as what counts is the second name's content; before the record, as until then nothing has happened.
     _check_repeated(store, outputs)
-    record = {"stage": stage, "key": key, "outputs": entries, "counts": counts}
+    done = Done(stage, key, entries, counts)
     # Last of all: until it is there, nothing has happened, and what was put is overwritten by the next attempt.
-    store.write(done_record(stage, key), sealed_bytes(record))
-    return Done(stage, key, entries, counts)
+    write_done(store, done)
+    return done
+
+
+def write_done(store: Store, done: Done) -> None:
+    """From now on the task is done; all files that the record names must be there."""
+    outputs = dict(sorted(done.outputs.items()))
+    record = {"stage": done.stage, "key": done.key, "outputs": outputs, "counts": done.counts}
+    store.write(done_record(done.stage, done.key), sealed_bytes(record))
 
 
 def _check_repeated(store: Store, outputs: Outputs) -> None:

@@ -4,7 +4,8 @@
        └─ lost ─────────────────────┴──────────── ledger: one row each ──────────┘
                  (with several extractors, pages that are dropped once more: see steps/versions.py)
 
-Writes work/filter/<split>.{documents,signatures,ledger}.parquet.
+Writes work/filter/<split>.{documents,signatures,ledger,dropped}.parquet; the last are the documents that the last step
+has dropped, so that another threshold of it need not read them again: see redecide.py.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from curate.steps.user_errors import ENOUGH, ROWS, check_reader_errors, check_us
 from curate.steps.versions import Sieve, decide_pages, sieve_of
 from curate.text.signals import signals_are_compiled, text_signals
 
-PARTS: tuple[Filtered, ...] = ("ledger", "documents", "signatures")
+PARTS: tuple[Filtered, ...] = ("ledger", "documents", "signatures", "dropped")
 """The fields of `Parts`, in their order; each is a file."""
 
 
@@ -53,6 +54,7 @@ class Parts:
     ledger: pl.DataFrame
     documents: pl.DataFrame
     signatures: pl.DataFrame
+    dropped: pl.DataFrame
 
 
 def filter_split(job: Job) -> Made | None:
@@ -84,7 +86,7 @@ def filter_split(job: Job) -> Made | None:
     with clock("read"):
         inputs = digests.finished()
     with clock("write"):
-        return _made(job, _join(parts), inputs)
+        return made_of(job, _join(parts), inputs)
 
 
 def _watched(parts: Iterator[Parts], sieve: Sieve, recipe: Recipe) -> Iterator[Parts]:
@@ -98,7 +100,8 @@ def _watched(parts: Iterator[Parts], sieve: Sieve, recipe: Recipe) -> Iterator[P
             check_reader_errors(rows, source.read, recipe.limits.max_errors, min_read=ENOUGH)
 
 
-def _made(job: Job, parts: Parts, inputs: Mapping[str, Any]) -> Made:
+def made_of(job: Job, parts: Parts, inputs: Mapping[str, Any]) -> Made:
+    """The files of a split and their counts; `inputs` are the digests of what was read."""
     outputs, source = job.outputs(), job.split.source
     for name in PARTS:
         outputs.table(filtered(job.key, name), getattr(parts, name))
@@ -132,12 +135,20 @@ def _process_stretch(
         kept = batch.filter(pl.col("outcome") == "kept")
     with clock("sign"):
         stretch.at("sign", size=int(batch["byte_count"].sum()))
-        signatures = _sign(kept, recipe.dedup)
+        signatures = sign(kept, recipe.dedup)
     with clock("batch"):
-        return Parts(as_ledger(batch, sieve.source, recipe.dedup), as_documents(kept), signatures)
+        dropped = as_documents(batch.filter(_is_of_last(sieve)))
+        return Parts(as_ledger(batch, sieve.source, recipe.dedup), as_documents(kept), signatures, dropped)
 
 
-def _sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
+def _is_of_last(sieve: Sieve) -> pl.Expr:
+    """Documents that the last step has dropped; none where another extractor's text may stay, which is not here."""
+    if not sieve.steps or len(sieve.extractors) > 1:
+        return pl.lit(False)
+    return (pl.col("outcome") == "dropped") & (pl.col("step") == sieve.steps[-1].name)
+
+
+def sign(kept: pl.DataFrame, dedup: Dedup | None) -> pl.DataFrame:
     """Id, source, length in characters, and the keys that `dedup` joins on."""
     return kept.select("id") if dedup is None else sign_documents(kept, dedup)
 

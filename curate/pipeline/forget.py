@@ -24,8 +24,8 @@ from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan, Split
 from curate.engine.plan_file import check_splits
 from curate.engine.posix import PosixStore
-from curate.engine.records import Done, committed, forget_stage, intact, read_one
-from curate.engine.sealed import opened, sealed_bytes
+from curate.engine.records import Done, committed, forget_stage, intact, read_one, write_done
+from curate.engine.sealed import opened
 from curate.engine.store import Store
 from curate.engine.supervisor import Show, Supervisor
 from curate.engine.task import Task
@@ -43,6 +43,7 @@ from curate.run_files import (
     CONTAMINATION,
     CUTS,
     DUPLICATES,
+    FORGOTTEN,
     FORMER_MANIFEST,
     INDEX,
     LOSSES,
@@ -54,7 +55,6 @@ from curate.run_files import (
     REPORT,
     TOKENS,
     WORK,
-    done_record,
     forgotten_table,
 )
 from curate.run_files import documents as documents_file
@@ -64,7 +64,7 @@ from curate.steps.bind import step_names
 from curate.steps.deciding_files import check_as_planned, template_files, view_files
 from curate.version import __version__
 
-STAGE, LOG, ALL = "forget", "forgotten", "all"
+STAGE, ALL = "forget", "all"
 REASON = "forgotten"
 PREFIX = "forgotten:"
 GONE = {"id": pl.String, "stand_in": pl.String, "outcome": pl.String}
@@ -203,7 +203,7 @@ def _take_out(supervisor: Supervisor, recipe: Recipe, plan: Plan, gone: pl.DataF
         keys = [split.key for split in _concerned(store, plan, gone)]
         tasks = [Task(STAGE, key, "curate.pipeline.forget:forget_split", plan.split(key).size) for key in keys]
         supervisor.run_stage([task for task in tasks if read_one(store, STAGE, task.key) is None])
-        _record(store, Done(STAGE, ALL, {}, {"splits": keys}))
+        write_done(store, Done(STAGE, ALL, {}, {"splits": keys}))
         made = committed(store, STAGE, ALL)
     for key in made.counts["splits"]:
         _place(store, plan.split(key))
@@ -261,7 +261,7 @@ def _place(store: Store, split: Split) -> None:
     store.put(store.workspace(f"{STAGE}.{split.key}"), places)
     names = {origin: name for name, origin in places.items()}
     outputs = {names.get(name, name): entry for name, entry in made.outputs.items()}
-    _record(store, Done("tokenize", split.key, outputs, made.counts))
+    write_done(store, Done("tokenize", split.key, outputs, made.counts))
 
 
 def _rewrite(store: Store, stage: str, name: str, gone: pl.DataFrame) -> None:
@@ -275,7 +275,7 @@ def _rewrite(store: Store, stage: str, name: str, gone: pl.DataFrame) -> None:
     entry = {"size": path.stat().st_size, "sha256": file_digest(path)}
     store.put(workspace, {name: None})
     done = committed(store, stage, ALL)
-    _record(store, Done(stage, ALL, {**done.outputs, name: entry}, done.counts))
+    write_done(store, Done(stage, ALL, {**done.outputs, name: entry}, done.counts))
 
 
 def _unmix(store: Store) -> None:
@@ -292,9 +292,4 @@ def _log(store: Store, gone: pl.DataFrame) -> None:
     number = hashlib.blake2b("".join(gone["stand_in"]).encode(), digest_size=8).hexdigest()
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     counts = {"day": day, "records": gone.height, "documents": int((gone["outcome"] == "kept").sum())}
-    _record(store, Done(LOG, number, {}, counts))
-
-
-def _record(store: Store, done: Done) -> None:
-    value = {"stage": done.stage, "key": done.key, "outputs": dict(sorted(done.outputs.items())), "counts": done.counts}
-    store.write(done_record(done.stage, done.key), sealed_bytes(value))
+    write_done(store, Done(FORGOTTEN, number, {}, counts))

@@ -16,23 +16,12 @@ from curate.engine.plan import Plan
 from curate.engine.records import read_done
 from curate.engine.sealed import sealed_bytes
 from curate.engine.store import Store
+from curate.pipeline.planning import LIBRARIES
 from curate.recipe import Recipe
 from curate.recipe_form import digest
 from curate.run_files import DONE, MANIFEST, PLAN, RECIPE, SPLIT_ENDS, SPLITS, WORK
 from curate.steps.deciding_files import deciding_files
 from curate.version import __version__
-
-LIBRARIES = (
-    "numpy",
-    "polars",
-    "pyarrow",
-    "numba",
-    "isal",
-    "resiliparse",
-    "trafilatura",
-    "tokenizers",
-)
-
 
 Models = list[dict[str, str]]
 """Every file that decides, by name and checksum."""

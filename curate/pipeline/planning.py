@@ -6,18 +6,31 @@ recipe ─▶ inputs ─▶ splits │ own code, models, lists … by digest │
 from __future__ import annotations
 
 import hashlib
+from importlib.metadata import version
 
 from curate.engine.plan import Plan
 from curate.errors import UsageError, nearest
 from curate.readers.inputs import find_source, split_inputs
 from curate.recipe import Recipe
 from curate.recipe_form import digest, to_toml
-from curate.steps.deciding_files import deciding_files, digests_of
+from curate.steps.deciding_files import digests_of, files_by_part
 from curate.steps.own_columns import own_columns, with_common_numbers
 from curate.steps.schema import run_tables, source_tables
 from curate.steps.type_names import named_types
 from curate.tokenize.buckets import check_type
 from curate.version import __version__
+
+LIBRARIES = (
+    "numpy",
+    "polars",
+    "pyarrow",
+    "numba",
+    "isal",
+    "resiliparse",
+    "trafilatura",
+    "tokenizers",
+)
+"""Whose versions may decide bytes."""
 
 
 def make_plan(recipe: Recipe) -> Plan:
@@ -28,7 +41,8 @@ def make_plan(recipe: Recipe) -> Plan:
     """
     inputs = {source.name: find_source(source, recipe) for source in recipe.sources}
     splits = split_inputs(recipe, inputs)
-    files = digests_of(deciding_files(recipe))
+    parts = tuple((part, digests_of(files)) for part, files in files_by_part(recipe).items())
+    files = tuple(sorted({file for _, found in parts for file in found}))
     recipe_file = hashlib.sha256(to_toml(recipe).encode()).hexdigest()
     columns = with_common_numbers(
         {source.name: own_columns(source, recipe, inputs[source.name]) for source in recipe.sources}
@@ -45,6 +59,8 @@ def make_plan(recipe: Recipe) -> Plan:
         tuple(columns.items()),
         ledger,
         documents,
+        parts,
+        tuple((name, version(name)) for name in LIBRARIES),
     )
 
 

@@ -201,7 +201,7 @@ def _begin(store: Store, recipe: Recipe, encode: bool) -> None:
     if talks := [name for name in lacking if traits_of(recipe.source(name).read).are_conversations]:
         raise UsageError(
             f"the run has not kept all tokens of {', '.join(talks)}, and its documents/ do not tell the control tokens "
-            "of conversations from text that spells them; a run with --keep-intermediate has the tokens still"
+            "of conversations from text that spells them; a run without --discard-intermediate has the tokens still"
         )
     store.write(FORMER_MANIFEST, store.read(MANIFEST))
     store.write(NEXT_RECIPE, wanted)
@@ -217,7 +217,7 @@ def lacking_sentence(lacking: Mapping[str, tuple[int, int]]) -> str:
     told = ", ".join(f"{name} ({lacks:,} of {of:,} shards)" for name, (lacks, of) in lacking.items())
     return (
         f"the run has kept only the tokens that its own mixture needs of {told}: --encode makes the others again from "
-        "its documents/, and a run with --keep-intermediate has them still"
+        "its documents/, and a run without --discard-intermediate has them still"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from curate.engine.plan import Plan, check_plan
 from curate.engine.plan_file import check_splits, read_plan, write_plan
 from curate.engine.posix import PosixStore
 from curate.engine.profile import write_profile
-from curate.engine.records import check_there, committed, forget, keys_done
+from curate.engine.records import check_there, committed, forget, forget_stage, keys_done, read_done
 from curate.engine.sampler import Sampler
 from curate.engine.store import Store, place_of
 from curate.engine.supervisor import Progress, Show, Supervisor
@@ -32,14 +32,16 @@ from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
 from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, UsageError
 from curate.given.recipe import GivenRecipe, load
+from curate.pipeline.build_on import Base, base_of
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.planning import make_plan
+from curate.pipeline.reuse import folders_beside
 from curate.pipeline.weighted import check_weighted
 from curate.recipe import Limits, Recipe, TokenizerChoice
-from curate.recipe_form import to_toml
-from curate.run_files import LOCK, MANIFEST, NEXT_FORGET, NEXT_RECIPE, RECIPE, WORK
+from curate.recipe_form import changed_keys, to_toml
+from curate.run_files import EARLIER, LOCK, MANIFEST, NEXT_FORGET, NEXT_RECIPE, RECIPE, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.source_reader import has_own_reader
@@ -55,8 +57,13 @@ class Stage:
     per_split: bool
 
 
+FRESH = "CURATE_FRESH"
+"""A variable of the environment: where it is set, nothing of earlier runs is taken over unless that is asked for."""
 MAX_ROTTEN = 100
 """Damaged files that are made anew before the disk is blamed."""
+
+REDECIDE = "curate.pipeline.redecide:redecide_split"
+"""What `filter` does of a split whose last step alone is another one than in an earlier run."""
 
 SAMPLE = (
     Stage("sizes", "curate.pipeline.tokenizer:sizes_run", False),
@@ -89,7 +96,8 @@ def run(
     *,
     out: str | Path | None = None,
     workers: int | None = None,
-    keep_intermediate: bool = False,
+    keep_intermediate: bool = True,
+    fresh: bool | None = None,
     show: Show | None = None,
     profile: bool = False,
 ) -> RunFolder:
@@ -103,8 +111,15 @@ def run(
         _check_folder(folder)
         store = PosixStore(folder.absolute())  # a user's function may go to another folder
         engine = engine_of(store, workers, resolved.limits)
-        run_on(resolved, store, engine, keep_intermediate=keep_intermediate, show=show or silent, profile=profile)
+        told, earlier = show or silent, () if _is_fresh(fresh) else folders_beside(folder)
+        run_on(
+            resolved, store, engine, keep_intermediate=keep_intermediate, show=told, profile=profile, earlier=earlier
+        )
     return RunFolder(folder)
+
+
+def _is_fresh(asked: bool | None) -> bool:
+    return bool(os.environ.get(FRESH)) if asked is None else asked
 
 
 def checked(recipe: GivenRecipe) -> Recipe:
@@ -115,9 +130,17 @@ def checked(recipe: GivenRecipe) -> Recipe:
 
 
 def run_on(
-    recipe: Recipe, store: Store, engine: Engine, *, keep_intermediate: bool, show: Show, profile: bool = False
+    recipe: Recipe,
+    store: Store,
+    engine: Engine,
+    *,
+    keep_intermediate: bool,
+    show: Show,
+    profile: bool = False,
+    earlier: Sequence[Path] = (),
 ) -> None:
-    """Do everything of a checked recipe that is not done yet in a store, by an engine, which is closed at the end.
+    """Do everything of a checked recipe that is not done yet in a store, by an engine, which is closed at the end; what
+    runs in the folders `earlier` have done is taken over.
 
     With `profile`, `profile/` shows where the time went; the caller is in the main thread then.
     """
@@ -125,7 +148,7 @@ def run_on(
     with store.lock(), _profiled(supervisor) if profile else nullcontext():
         plan = _begin(store, recipe)
         if store.stamp(MANIFEST) is None:
-            _work(supervisor, recipe, plan, keep_intermediate)
+            _work(supervisor, recipe, plan, earlier, keep_intermediate=keep_intermediate)
 
 
 def available_cores() -> int:
@@ -167,53 +190,87 @@ def _begin(store: Store, recipe: Recipe) -> Plan:
         write_plan(store, plan)
         return open_run(store)[1]
     check_splits(store)
+    if old.recipe != plan.recipe:
+        raise _other_recipe(store, recipe)
     check_plan(old, plan, place_of(store))
     if store.stamp(RECIPE) is None:
         raise CheckFailed(f"{place_of(store) / RECIPE} is missing; choose another --out")
     return open_run(store)[1]  # a damaged one is refused here, and not written into the manifest
 
 
-def _work(supervisor: Supervisor, recipe: Recipe, plan: Plan, keep_intermediate: bool) -> None:
-    store = supervisor.store
+def _other_recipe(store: Store, recipe: Recipe) -> RunConflict:
+    """Says what is another than in the run's own recipe, and how to come by a run that is like it but for that."""
+    place = place_of(store)
+    changed = ", ".join(changed_keys(open_run(store)[0], recipe))
+    return RunConflict(
+        f"{place} was begun with another recipe ({changed}; see {place / RECIPE}); choose another --out: a run beside "
+        "this one takes over what stays the same"
+    )
+
+
+def _work(
+    supervisor: Supervisor, recipe: Recipe, plan: Plan, earlier: Sequence[Path], *, keep_intermediate: bool
+) -> None:
+    store, asked = supervisor.store, stages(recipe)
     store.tidy()
     with timed(supervisor):
-        do_and_mend(supervisor, recipe, plan, stages(recipe))
+        base = base_of(store, *open_run(store), earlier, supervisor.show) if earlier else None
+        do_and_mend(supervisor, recipe, plan, asked, base)
     store.tidy()  # a worker killed in the midst of a record leaves half of it, and the manifest names all that is there
     # Outside of the clock, whose account is written before it: the manifest is the last file, and says all is there.
-    write_manifest(store, recipe, plan, [stage.name for stage in stages(recipe)])
-    if not keep_intermediate:
+    write_manifest(store, recipe, plan, [stage.name for stage in asked])
+    if keep_intermediate:
+        _clear(store, asked)
+    else:
         store.remove(WORK)
 
 
-def do_and_mend(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage]) -> None:
-    """Some stages, or all. Where a task finds a file damaged that another one of them wrote, that one is done again
-    before.
+def _clear(store: Store, asked: Sequence[Stage]) -> None:
+    """Of work/ stays what a later run may build on."""
+    named = {name for stage in asked for done in read_done(store, stage.name) for name in done.outputs}
+    for name in [*store.names(WORK)]:
+        if name not in named:
+            store.remove(name)
+
+
+def do_and_mend(
+    supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage], base: Base | None = None
+) -> None:
+    """Some stages, or all, as far as `base` has not done them already. Where a task finds a file damaged that another
+    one of them wrote, that one is done again before.
 
     Raises:
         RottenFile: the file is of a stage that was not asked for.
     """
     for _ in range(MAX_ROTTEN):
         try:
-            _run_stages(supervisor, recipe, plan, asked)
+            _run_stages(supervisor, recipe, plan, asked, base)
             _check_records(supervisor.store, plan, asked)
             return
         except RottenFile as rotten:
             supervisor.close()  # no worker may go on with what it has read of the damaged file
-            if rotten.stage not in {stage.name for stage in asked}:
+            if rotten.stage not in {EARLIER, *(stage.name for stage in asked)}:
                 raise
             forget(supervisor.store, rotten.stage, rotten.key)
     place = place_of(supervisor.store)
     raise MachineError(f"files in {place} keep changing between stages; is its disk failing?")
 
 
-def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage]) -> None:
+def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage], base: Base | None) -> None:
     """All tasks that are not done, stage by stage."""
     for stage in asked:
+        if base is not None:
+            base.before(stage.name, [*_keys(stage, plan)])
         # Names of records alone: whether what they say is whole is asked by who builds on it, and at the end of all.
         done = keys_done(supervisor.store, stage.name)
-        supervisor.run_stage([_task(stage, plan, key) for key in _keys(stage, plan) if key not in done])
+        again = keys_done(supervisor.store, EARLIER) if stage.name == "filter" else set()
+        supervisor.run_stage([_task(stage, plan, key, again) for key in _keys(stage, plan) if key not in done])
         if stage.name == "filter":  # before anything costly is built on what a user's broken function has left
             _check_user_errors(supervisor.store, recipe, plan)
+            forget_stage(supervisor.store, EARLIER)
+            supervisor.store.remove(f"{WORK}/{EARLIER}")
+        if base is not None:
+            base.after(stage.name, [*_keys(stage, plan)])
 
 
 def _check_records(store: Store, plan: Plan, asked: Sequence[Stage]) -> None:
@@ -240,9 +297,10 @@ def _keys(stage: Stage, plan: Plan) -> Iterable[str]:
     return plan.splits.keys() if stage.per_split else ("all",)
 
 
-def _task(stage: Stage, plan: Plan, key: str) -> Task:
+def _task(stage: Stage, plan: Plan, key: str, again: Set[str]) -> Task:
+    """`again`: splits whose files of an earlier run are there, to be decided on again."""
     size = plan.split(key).size if stage.per_split else 0
-    return Task(stage.name, key, stage.function, size)
+    return Task(stage.name, key, REDECIDE if key in again else stage.function, size)
 
 
 @contextmanager

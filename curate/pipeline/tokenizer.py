@@ -156,6 +156,11 @@ def training_bytes(recipe: Recipe, held: Mapping[str, float], sample_bytes: int)
 
 def sample_weights(recipe: Recipe, held: Mapping[str, float]) -> Mapping[str, float]:
     """By source, what its texts weigh in the sample of a tokenizer that is trained."""
+    return asked_weights(recipe) or {name: float(size) for name, size in held.items()}
+
+
+def asked_weights(recipe: Recipe) -> Mapping[str, float]:
+    """Those that the recipe names; none where the texts weigh what they hold."""
     choice = recipe.tokenize.tokenizer
     own = choice.train.sample_weights if isinstance(choice, TokenizerChoice) else {}
-    return own or recipe.mix.overall_weights or {name: float(size) for name, size in held.items()}
+    return own or recipe.mix.overall_weights

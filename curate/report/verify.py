@@ -28,7 +28,7 @@ from curate.tokenize.views import PAYLOAD, VIEWS, check_views
 UNACCOUNTED = (MANIFEST, LOCK, TIMING, REPORT)
 """Files of a run that no digest covers, or that have their own."""
 OTHERS = (CHECKPOINTS, PROFILE, WORK)
-"""Folders that are not a part of the data: the trainer's, what --profile writes, what --keep-intermediate leaves."""
+"""Folders that are not a part of the data: the trainer's, what --profile writes, what later runs build on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from curate.engine.whole import file_digest
 from curate.errors import RunConflict
 from curate.model_file import ModelFile
 from curate.own_code.functions import module_files_of
+from curate.readers.inputs import reader_of
 from curate.recipe import Recipe
 from curate.run_files import INDEX, PLAN
 from curate.steps.bind import bind
@@ -31,10 +32,25 @@ def deciding_files(recipe: Recipe) -> tuple[ModelFile, ...]:
     Raises:
         RecipeError: one of them is missing.
     """
-    found = {*files_of_sources(recipe), *_evaluations(recipe), *tokenizer_files(recipe)}
-    found |= {*method_files(recipe), *index_files(recipe), *scrub_files(recipe), *view_files(recipe)}
-    found |= {*template_files(recipe)}
+    found = {file for files in files_by_part(recipe).values() for file in files}
     return tuple(sorted(found, key=lambda file: (file.name, file.sha256, file.path)))
+
+
+def files_by_part(recipe: Recipe) -> dict[str, tuple[ModelFile, ...]]:
+    """By what asks for them: "source web" is its reader, "step web 2" the third of its steps.
+
+    Raises:
+        RecipeError: one of them is missing.
+    """
+    found: dict[str, Iterable[ModelFile]] = {}
+    for source in recipe.sources:
+        found[f"source {source.name}"] = reader_of(source, recipe).files
+        steps = enumerate(bind(source, recipe))
+        found |= {f"step {source.name} {number}": step.filter.files for number, step in steps}
+    found |= {"method": method_files(recipe), "index": index_files(recipe), "decontaminate": _evaluations(recipe)}
+    found |= {"scrub": scrub_files(recipe), "tokenizer": tokenizer_files(recipe)}
+    found |= {"template": template_files(recipe), "views": view_files(recipe)}
+    return {part: tuple(files) for part, files in found.items()}
 
 
 def digests_of(files: Iterable[ModelFile]) -> tuple[tuple[str, str], ...]:
