@@ -28,7 +28,7 @@ def completed(*words: str) -> list[str]:
     [
         (["curate", "tr"], ["try", "train"]),
         (["curate", "run", "quick"], ["quickstart"]),
-        (["curate", "run", "recipe.toml", "--ke"], ["--keep-intermediate"]),
+        (["curate", "run", "recipe.toml", "--di"], ["--discard-intermediate"]),
         (["curate", "classifier", ""], ["train", "evaluate", "apply", "threshold"]),
         (["curate", "classifier", "evaluate", "m.bin", "--la"], ["--label"]),
         (["curate", "completion", "z"], ["zsh"]),

@@ -138,7 +138,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The quickstart by processes of this machine, in a folder of it."""
-    return digests(files_of(curate.run("quickstart", out=tmp_path_factory.mktemp("local") / "run", workers=1).folder))
+    out = tmp_path_factory.mktemp("local") / "run"
+    return digests(files_of(curate.run("quickstart", out=out, workers=1, keep_intermediate=False).folder))
 
 
 def run_by(store: Store, engine: Engine) -> None:

@@ -73,7 +73,7 @@ def kept(folder: Path) -> curate.Run:
 @pytest.fixture(scope="module")
 def bare(folder: Path) -> curate.Run:
     """The same, as runs are by default."""
-    return curate.run(recipe(folder, OLD), out=folder / "bare", workers=0)
+    return curate.run(recipe(folder, OLD), out=folder / "bare", workers=0, keep_intermediate=False)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_bytes_are_those_of_a_fresh_run_where_all_tokens_were_kept(
 
 def test_what_was_not_kept_is_said_before_anything_is_touched(bare: curate.Run) -> None:
     before = files(bare)
-    told = r"needs of books \(1 of 1 shards\), notes \(1 of 1 shards\): --encode .*documents/.*--keep-intermediate"
+    told = r"needs of books \(1 of 1 shards\), notes \(1 of 1 shards\): --encode .*documents/.*--discard-intermediate"
     with pytest.raises(UsageError, match=told):
         bare.mix(NEW, apply=True, workers=0)
     assert files(bare) == before
@@ -125,7 +125,7 @@ def test_shards_that_are_whole_are_not_encoded_again(folder: Path, tmp_path: Pat
     weights = "weights = { web = 0.34, books = 0.33, notes = 0.33 }"
     old, new = f"{weights}\ntokens = 500_000\nmax_epochs = 9", "max_epochs = 3"
     path = recipe(tmp_path / "in", old, rest)
-    run = curate.run(path, out=tmp_path / "run", workers=0)
+    run = curate.run(path, out=tmp_path / "run", workers=0, keep_intermediate=False)
     whole = {share.name for share in run.mix().mixture.shares if share.epochs >= 1}
     assert whole == {"books", "notes"}
     assert lacking_shards(run.store, run.plan, set()) == {"web": (1, 1)}
@@ -145,7 +145,7 @@ LESS_TOML = "tokens = 120_000\nweights = { web = 0.75, books = 0.2, notes = 0.05
 def test_less_of_every_source_is_taken_of_what_was_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many splits, also of sources of which the end of a document is held out: nothing is encoded, no input read."""
     monkeypatch.setattr("curate.engine.plan.MIN_SPLIT_BYTES", 40_000)
-    run = curate.run(recipe(tmp_path / "in", OLD), out=tmp_path / "run", workers=0)
+    run = curate.run(recipe(tmp_path / "in", OLD), out=tmp_path / "run", workers=0, keep_intermediate=False)
     assert len(run.plan.splits) > 7
     (tmp_path / "in").rename(tmp_path / "elsewhere")
     found = run.mix(LESS, apply=True, workers=2)
@@ -225,7 +225,7 @@ def test_documents_that_go_in_several_times_are_encoded_as_often(tmp_path: Path)
     path = recipe(tmp_path / "in", OLD, rest)
     with (tmp_path / "in" / "web.jsonl").open("a", encoding="utf-8") as file:
         file.writelines(json.dumps({"text": text}) + "\n" for text in TEXTS[5:9])
-    run = curate.run(path, out=tmp_path / "run", workers=0)
+    run = curate.run(path, out=tmp_path / "run", workers=0, keep_intermediate=False)
     assert run.documents("web").collect()["times"].to_list().count(2) >= 4
     run.mix(LESS, apply=True, workers=0)
     again = curate.run(recipe(tmp_path / "in", LESS_TOML, rest), out=tmp_path / "less", workers=0)

@@ -290,7 +290,7 @@ def files(run: curate.Run) -> dict[str, bytes]:
 
 
 def test_the_weights_of_buckets_change_without_tokenizing_again(folder: Path, tmp_path: Path) -> None:
-    run = curate.run(write(folder, BY_QUALITY), out=tmp_path / "run", workers=0)
+    run = curate.run(write(folder, BY_QUALITY), out=tmp_path / "run", workers=0, keep_intermediate=False)
     by = {"web": {"column": "quality", "weights": {"high": 1, "middle": 2, "low": 2}, "other": 0}}
     run.mix({"by": by, "tokens": 150_000}, apply=True, encode=True, workers=0)
     toml = '[mix.by.web]\ncolumn = "quality"\nweights = { high = 1, middle = 2, low = 2 }\nother = 0\n'

@@ -43,8 +43,6 @@ class Base:
     def before(self, stage: str, keys: Sequence[str]) -> None:
         """Take what the earlier runs have done of a stage."""
         if not self.earlier:
-            if self.is_used and not keys_done(self.store, stage).issuperset(keys):
-                self.show(Said(stage, "anew, as is what it builds on"))
             return
         taken = take_stage(self.store, stage, keys, self.depends, self.earlier)
         nearly = self._nearly(keys) if stage == "filter" and taken.taken < taken.tasks else NOTHING
@@ -54,7 +52,12 @@ class Base:
 
     def after(self, stage: str, keys: Sequence[str]) -> None:
         """Forget the earlier runs that have left something else of a stage that is done."""
-        self.earlier = alike_after(self.store, stage, keys, self.depends, self.earlier)
+        were = self.earlier
+        self.earlier = alike_after(self.store, stage, keys, self.depends, were)
+        order = ["filter", *self.depends.stages]
+        rest = order[order.index(stage) + 1 :]
+        if self.is_used and were and not self.earlier and rest:
+            self.show(Said(", ".join(rest), f"anew, after another {stage}"))
 
     def _nearly(self, keys: Sequence[str]) -> Nearly:
         done = keys_done(self.store, "filter") | keys_done(self.store, EARLIER)
@@ -66,9 +69,9 @@ class Base:
         are_splits = taken.tasks > 1 or taken.stage == "filter"
         if taken.taken:
             count = f"{taken.taken} of {taken.tasks} splits " if are_splits else ""
-            yield f"{count}as {_names(taken.folders)} has {'them' if are_splits else 'it'}"
+            yield f"{count}as in {_names(taken.folders)}"
         if nearly.taken:
-            yield f"{nearly.taken} of {taken.tasks} splits decided again on texts of {_names(nearly.folders)}"
+            yield f"{nearly.taken} of {taken.tasks} splits decided again, with the texts in {_names(nearly.folders)}"
         rest = taken.tasks - taken.taken - nearly.taken
         if rest and (self.is_used or nearly.obstacles):
             why = ", ".join(nearly.obstacles or self._differing(taken.stage))

@@ -26,6 +26,7 @@ from curate.pipeline.depends import Dependence
 from curate.pipeline.filter import PARTS, Parts, made_of, sign
 from curate.pipeline.reuse import EarlierRun, take_files
 from curate.recipe import Recipe, Source, Step
+from curate.recipe_form import plain_value
 from curate.run_files import EARLIER, Filtered, filtered, filtered_before
 from curate.steps.bind import bind, step_names
 from curate.steps.columns import as_documents
@@ -152,12 +153,14 @@ def _take(store: Store, key: str, done: Done, base: Footing, run: EarlierRun) ->
     names = {filtered_before(key, part): filtered(done.key, part) for part in PARTS}
     outputs = {name: done.outputs[other] for name, other in names.items()}
     is_taken = take_files(store, Done(EARLIER, key, outputs, counts), run.store, [*names.values()])
-    return None if is_taken else f"{run.folder} has not kept the texts"
+    return None if is_taken else f"what {run.folder} had of it is gone or damaged"
 
 
 def _base(source: Source, recipe: Recipe, depends: Dependence, run: EarlierRun) -> Footing | str:
     """On what of it a source can build, or why on nothing."""
     before, after = run.depends.steps[source.name], depends.steps[source.name]
+    if before == after:
+        return f"what {run.folder} had of it is gone or damaged"
     old, since = run.recipe.source(source.name), _shared(before, after)
     try:
         obstacle = _obstacle(old, run.recipe, source, recipe, since)
@@ -204,15 +207,15 @@ def _is_of_rules(
 
 def are_thresholds(old: Step, new: Step, was: Filter, now: Filter) -> bool:
     """Whether all in which two steps differ are thresholds of rules, one each, and so what they measure is the same."""
-    if old.use != new.use or [(rule.name, rule.signal) for rule in was.rules] != [
-        (rule.name, rule.signal) for rule in now.rules
-    ]:
+    rules, others = ([(rule.name, rule.signal) for rule in of.rules] for of in (was, now))
+    if old.use != new.use or rules != others:
         return False
-    names = {**old.parameters, **new.parameters}
-    changed = [(old.parameters.get(name), new.parameters.get(name)) for name in names]
-    moved = [(one.threshold, other.threshold) for one, other in zip(was.rules, now.rules, strict=True)]
-    for pair in (pair for pair in changed if pair[0] != pair[1]):
-        if pair not in moved:
-            return False
-        moved.remove(pair)
+    before, after = plain_value(old.parameters), plain_value(new.parameters)
+    moved = [plain_value([one.threshold, other.threshold]) for one, other in zip(was.rules, now.rules, strict=True)]
+    for name in {**before, **after}:
+        pair = [before.get(name), after.get(name)]
+        if pair[0] != pair[1]:
+            if pair not in moved:
+                return False
+            moved.remove(pair)
     return True
