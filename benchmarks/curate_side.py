@@ -67,7 +67,18 @@ class Runs(typing.NamedTuple):
         out = fresh(self.work / f"curate-{self.extractor}-{name}")
         recipe = out.with_suffix(".toml")
         recipe.write_text(recipe_text(warc, self.extractor, self.inputs.tokenizer), encoding="utf-8")
-        command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", str(out), "--workers", str(workers)]
+        command = [
+            sys.executable,
+            "-m",
+            "curate",
+            "run",
+            str(recipe),
+            "--fresh",
+            "--out",
+            str(out),
+            "--workers",
+            str(workers),
+        ]
         command.append("--no-report")  # nobody else draws a page
         return measure(command, out.with_suffix(".log"))
 

@@ -151,7 +151,7 @@ def tokenize_command(work: Path, tokenizer: Path, folder: str, out: Path) -> lis
 
 
 def run_command(work: Path, folder: str, out: Path) -> list[object]:
-    return [sys.executable, "-m", "curate", "run", work / f"{folder}.toml", "--out", out, "--workers", "1"]
+    return [sys.executable, "-m", "curate", "run", work / f"{folder}.toml", "--fresh", "--out", out, "--workers", "1"]
 
 
 def peer_command(python: Path, work: Path, tokenizer: Path, folder: str, out: Path) -> list[object]:

@@ -134,7 +134,7 @@ def side(extractors: tuple[str, ...], warc: Path, tokenizer: Path, work: Path, r
     costs = []
     for number in range(repeats):
         out = work.with_name(f"{work.name}-{name}-{number}")
-        command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", str(out), "--workers", "1"]
+        command = [sys.executable, "-m", "curate", "run", str(recipe), "--fresh", "--out", str(out), "--workers", "1"]
         costs.append(measure(command, recipe.with_suffix(".log")).cpu)
     return outcome(extractors, out, statistics.median(costs))
 

@@ -68,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="curate-faults-") as temporary:
         work = Path(temporary)
         recipe = make_recipe(work / "in", options.files, options.documents)
-        expected = digests(curate.run(recipe, out=work / "quiet", workers=1).folder)
+        expected = digests(curate.run(recipe, out=work / "quiet", workers=1, fresh=True).folder)
         print(f"quiet run: {len(expected)} files", flush=True)
         bad = 0
         for name, trial, count in (
@@ -132,7 +132,7 @@ def kill_trial(most: int, recipe: Path, out: Path, expected: dict[str, str], cha
     """Some workers of one run are killed, each at a random moment at which it works on a batch."""
     killed: list[str] = []
     with killing(out, chance, killed, most):
-        curate.run(recipe, out=out, workers=1)
+        curate.run(recipe, out=out, workers=1, fresh=True)
     told = verdict(expected, digests(out))
     return f"{told}: killed in {', '.join(killed) or 'nothing'}"
 
@@ -203,7 +203,19 @@ def disk_trial(recipe: Path, out: Path, expected: dict[str, str], chance: random
 
 
 def run_command(recipe: Path, out: Path) -> int:
-    command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", str(out), "--workers", "1", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "curate",
+        "run",
+        str(recipe),
+        "--fresh",
+        "--out",
+        str(out),
+        "--workers",
+        "1",
+        "--json",
+    ]
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
@@ -213,13 +225,13 @@ def flip_trial(recipe: Path, out: Path, expected: dict[str, str], chance: random
     flipped: list[str] = []
     with contextlib.suppress(Interrupted):
         try:
-            curate.run(recipe, out=out, workers=1, show=flipping(out, stage, chance, flipped))
+            curate.run(recipe, out=out, workers=1, fresh=True, show=flipping(out, stage, chance, flipped))
         except CurateError as error:
             if not isinstance(error, Interrupted):
                 return f"refused by name: {error}" if is_named(error, flipped) else f"DIFFERENT: {flipped}: {error}"
             raise
     try:
-        curate.run(recipe, out=out, workers=1)
+        curate.run(recipe, out=out, workers=1, fresh=True)
     except CurateError as error:
         return f"refused by name: {error}" if is_named(error, flipped) else f"DIFFERENT: {flipped}: {error}"
     told = verdict(expected, digests(out))

@@ -184,7 +184,7 @@ def kill(process: subprocess.Popen[bytes], chance: random.Random) -> str:
 def start(recipe: Path, out: Path, workers: int) -> subprocess.Popen[bytes]:
     """`curate run` as the leader of a new process group; its messages go beside its folder."""
     curate = Path(sys.executable).with_name("curate")
-    command: list[str | Path] = [curate, "run", recipe, "--out", out, "--workers", str(workers)]
+    command: list[str | Path] = [curate, "run", recipe, "--fresh", "--out", out, "--workers", str(workers)]
     with out.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
 
