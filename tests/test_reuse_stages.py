@@ -388,6 +388,7 @@ def test_another_recipe_in_the_same_folder_is_told_what_changed_and_where_to_go(
     assert (
         "runs/first was begun with another recipe (source web: steps, [mix] weights, [tokenize] validation; see" in told
     )
-    assert "choose another --out: a run beside this one takes over what stays the same" in told
+    assert "choose another --out: --out " in told
+    assert "runs/first-2 takes over what stays the same" in told
     with pytest.raises(RunConflict, match=r"steps, \[mix\] weights"):
         curate.run(path, out="runs/first", workers=0)

@@ -20,8 +20,7 @@ from curate.engine.inline import InlineEngine
 from curate.engine.job import open_run
 from curate.engine.local import LocalEngine
 from curate.engine.machine import machine_errors
-from curate.engine.plan import Plan, check_plan
-from curate.engine.plan_file import check_splits, read_plan, write_plan
+from curate.engine.plan import Plan
 from curate.engine.posix import PosixStore
 from curate.engine.profile import write_profile
 from curate.engine.records import check_there, committed, forget, forget_stage, keys_done, read_done
@@ -30,18 +29,16 @@ from curate.engine.store import Store, place_of
 from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
-from curate.errors import CheckFailed, MachineError, RottenFile, RunConflict, UsageError
+from curate.errors import MachineError, RottenFile
 from curate.given.recipe import GivenRecipe, load
+from curate.pipeline.begin import begin, check_folder
 from curate.pipeline.build_on import Base, base_of
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
-from curate.pipeline.planning import make_plan
 from curate.pipeline.reuse import folders_beside
-from curate.pipeline.weighted import check_weighted
 from curate.recipe import Limits, Recipe, TokenizerChoice
-from curate.recipe_form import changed_keys, to_toml
-from curate.run_files import EARLIER, LOCK, MANIFEST, NEXT_FORGET, NEXT_RECIPE, RECIPE, WORK
+from curate.run_files import EARLIER, MANIFEST, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.source_reader import has_own_reader
@@ -108,7 +105,7 @@ def run(
     resolved = checked(recipe)
     folder = Path(out) if out is not None else Path("runs") / resolved.name
     with machine_errors(folder):
-        _check_folder(folder)
+        check_folder(folder)
         store = PosixStore(folder.absolute())  # a user's function may go to another folder
         engine = engine_of(store, workers, resolved.limits)
         told, earlier = show or silent, () if _is_fresh(fresh) else folders_beside(folder)
@@ -146,7 +143,7 @@ def run_on(
     """
     supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe), is_profiled=profile)
     with store.lock(), _profiled(supervisor) if profile else nullcontext():
-        plan = _begin(store, recipe)
+        plan = begin(store, recipe)
         if store.stamp(MANIFEST) is None:
             _work(supervisor, recipe, plan, earlier, keep_intermediate=keep_intermediate)
 
@@ -164,48 +161,6 @@ def engine_of(store: Store, workers: int | None, limits: Limits) -> Engine:
 
 def silent(progress: Progress | Said) -> None:
     pass
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file, and a run needs a folder; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / LOCK).exists():
-        raise UsageError(f"{folder} is not empty and not a run's folder; choose another --out")
-
-
-def _begin(store: Store, recipe: Recipe) -> Plan:
-    """The plan of the run: a new one, or the one that it began with."""
-    if store.stamp(NEXT_RECIPE) is not None:
-        place = place_of(store)
-        raise RunConflict(f"a new mixture of {place} was begun and is not done: curate mix {place} --apply goes on")
-    if store.stamp(NEXT_FORGET) is not None:
-        place = place_of(store)
-        raise RunConflict(f"documents of {place} are being forgotten, and that is not done: curate forget {place}")
-    plan = make_plan(recipe)
-    old = read_plan(store)
-    if old is None:
-        check_weighted(recipe, plan)
-        # The recipe first: the plan makes the folder a run's, and has the recipe's digest.
-        store.write(RECIPE, to_toml(recipe).encode())
-        write_plan(store, plan)
-        return open_run(store)[1]
-    check_splits(store)
-    if old.recipe != plan.recipe:
-        raise _other_recipe(store, recipe)
-    check_plan(old, plan, place_of(store))
-    if store.stamp(RECIPE) is None:
-        raise CheckFailed(f"{place_of(store) / RECIPE} is missing; choose another --out")
-    return open_run(store)[1]  # a damaged one is refused here, and not written into the manifest
-
-
-def _other_recipe(store: Store, recipe: Recipe) -> RunConflict:
-    """Says what is another than in the run's own recipe, and how to come by a run that is like it but for that."""
-    place = place_of(store)
-    changed = ", ".join(changed_keys(open_run(store)[0], recipe))
-    return RunConflict(
-        f"{place} was begun with another recipe ({changed}; see {place / RECIPE}); choose another --out: a run beside "
-        "this one takes over what stays the same"
-    )
 
 
 def _work(
