@@ -52,11 +52,12 @@ class Base:
 
     def after(self, stage: str, keys: Sequence[str]) -> None:
         """Forget the earlier runs that have left something else of a stage that is done."""
-        were = self.earlier
-        self.earlier = alike_after(self.store, stage, keys, self.depends, were)
+        if not self.earlier:
+            return
+        self.earlier = alike_after(self.store, stage, keys, self.plan, self.earlier)
         order = ["filter", *self.depends.stages]
         rest = order[order.index(stage) + 1 :]
-        if self.is_used and were and not self.earlier and rest:
+        if self.is_used and not self.earlier and rest:
             self.show(Said(", ".join(rest), f"anew, after another {stage}"))
 
     def _nearly(self, keys: Sequence[str]) -> Nearly:

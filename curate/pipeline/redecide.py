@@ -29,8 +29,8 @@ from curate.recipe import Recipe, Source, Step
 from curate.recipe_form import plain_value
 from curate.run_files import EARLIER, Filtered, filtered, filtered_before
 from curate.steps.bind import bind, step_names
-from curate.steps.columns import as_documents
 from curate.steps.decide import apply_rules, drop_emptied
+from curate.steps.deciding_files import check_as_planned
 from curate.steps.schema import source_tables
 
 DECISION = ("outcome", "step", "reason", "value")
@@ -44,6 +44,7 @@ def redecide_split(job: Job) -> Made:
         record = committed(job.store, EARLIER, job.key)
         since = int(record.counts["since"])
         steps = bind(source, recipe)
+        check_as_planned(job.plan, [file for step in steps[since:] for file in step.filter.files])
     with clock("batch"):
         before = Parts(*(pl.read_parquet(_open(job.store, job.key, part)) for part in PARTS))
         came = _came(before, record.counts["step"])
@@ -87,7 +88,7 @@ def _signatures(kept: pl.DataFrame, before: Parts, recipe: Recipe) -> pl.DataFra
     """Those that were signed before have it still."""
     was_kept = kept["_kept"].is_not_null()
     old = before.signatures[kept["_kept"].drop_nulls()]
-    new = sign(as_documents(kept.filter(~was_kept).select(before.documents.columns)), recipe.dedup)
+    new = sign(kept.filter(~was_kept), recipe.dedup)  # with all columns: [dedup] keep may go by a signal
     rows = pl.concat([kept.filter(was_kept)["_row"], kept.filter(~was_kept)["_row"]])
     return pl.concat([old, new.select(old.columns)]).with_columns(rows.alias("_row")).sort("_row").drop("_row")
 
@@ -117,17 +118,17 @@ def take_nearly(
     """Bring what earlier runs have left of these splits to work/earlier, where only the last step is another one."""
     folders: list[Path] = []
     obstacles: list[str] = []
-    bases: dict[tuple[Path, str], Footing | str] = {}
+    footings: dict[tuple[Path, str], Footing | str] = {}
     for split in splits:
         for run in earlier:
             there = run.keys_before.get(depends.before[split.key])
             done = read_one(run.store, "filter", there) if there is not None else None
             if done is None:
                 continue
-            if (run.folder, split.source) not in bases:
-                bases[run.folder, split.source] = _base(recipe.source(split.source), recipe, depends, run)
-            base = bases[run.folder, split.source]
-            obstacle = base if isinstance(base, str) else _take(store, split.key, done, base, run)
+            if (run.folder, split.source) not in footings:
+                footings[run.folder, split.source] = _footing(recipe.source(split.source), recipe, depends, run)
+            footing = footings[run.folder, split.source]
+            obstacle = footing if isinstance(footing, str) else _take(store, split.key, done, footing, run)
             if obstacle is None:
                 folders.append(run.folder)
                 break
@@ -143,20 +144,20 @@ class Footing:
     steps: tuple[str, ...]
 
 
-def _take(store: Store, key: str, done: Done, base: Footing, run: EarlierRun) -> str | None:
+def _take(store: Store, key: str, done: Done, footing: Footing, run: EarlierRun) -> str | None:
     """None once the files of a split are in work/earlier; else why they are not."""
     # What broke on a step may pass it now, and its text is not there.
     broken = {name.split("/")[1] for name in done.counts["steps"] if name.startswith("quarantined/")}
-    if lost := sorted(broken & {*base.steps, "sign"}):
+    if lost := sorted(broken & {*footing.steps, "sign"}):
         return f"documents that {lost[0]} broke on were not kept"
-    counts = {"step": next(iter(base.steps), None), "since": base.since, "inputs": done.counts["inputs"]}
+    counts = {"step": next(iter(footing.steps), None), "since": footing.since, "inputs": done.counts["inputs"]}
     names = {filtered_before(key, part): filtered(done.key, part) for part in PARTS}
     outputs = {name: done.outputs[other] for name, other in names.items()}
     is_taken = take_files(store, Done(EARLIER, key, outputs, counts), run.store, [*names.values()])
     return None if is_taken else f"what {run.folder} had of it is gone or damaged"
 
 
-def _base(source: Source, recipe: Recipe, depends: Dependence, run: EarlierRun) -> Footing | str:
+def _footing(source: Source, recipe: Recipe, depends: Dependence, run: EarlierRun) -> Footing | str:
     """On what of it a source can build, or why on nothing."""
     before, after = run.depends.steps[source.name], depends.steps[source.name]
     if before == after:

@@ -36,11 +36,15 @@ class EarlierRun:
     folder: Path
     recipe: Recipe
     plan: Plan
-    depends: Dependence
 
     @property
     def store(self) -> Store:
         return PosixStore(self.folder.absolute())
+
+    @cached_property
+    def depends(self) -> Dependence:
+        """Of a large plan this takes a while: the last run is mostly the one that has everything."""
+        return dependence(self.recipe, self.plan)
 
     @cached_property
     def keys(self) -> Mapping[str, str]:
@@ -81,7 +85,7 @@ def earlier_runs(folders: Iterable[Path], plan: Plan) -> Iterator[EarlierRun]:
         try:
             recipe, its = open_run(store)
             if (its.version, its.libraries) == (plan.version, plan.libraries) and _is_whole(store):
-                yield EarlierRun(folder, recipe, its, dependence(recipe, its))
+                yield EarlierRun(folder, recipe, its)
         except UNREADABLE:
             continue
 
@@ -103,15 +107,15 @@ def take_stage(
 
 
 def alike_after(
-    store: Store, stage: str, keys: Sequence[str], depends: Dependence, earlier: Iterable[EarlierRun]
+    store: Store, stage: str, keys: Sequence[str], plan: Plan, earlier: Iterable[EarlierRun]
 ) -> list[EarlierRun]:
-    """The runs that have left the very files of a stage that are here. Ingredients would not tell: limits of time may
-    have cost another document, and other weights may have drawn the same sample."""
-    order = [*depends.before]
+    """The runs that have left the very files of a stage that are here, and no others. Ingredients would not tell:
+    limits of time may have cost another document, and other weights may have drawn the same sample."""
+    splits = [*plan.splits.keys()]
     return [
         run
         for run in earlier
-        if [*run.depends.before] == order
+        if [*run.plan.splits.keys()] == splits
         and all(read_one(run.store, stage, key) == read_one(store, stage, key) for key in keys)
     ]
 
@@ -151,7 +155,7 @@ def take_files(store: Store, done: Done, origin: Store, names: Sequence[str]) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             second_name(origin.fetch(there), path)
-        except FileNotFoundError:  # its work/ was not kept
+        except (FileNotFoundError, PermissionError):  # its work/ was not kept, or is somebody else's
             return False
         # Once it has its second name: whatever is done to the other, nobody puts another file under this one.
         if path.stat().st_size != entry["size"] or file_digest(path) != entry["sha256"]:
