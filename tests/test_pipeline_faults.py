@@ -390,7 +390,8 @@ def test_a_flipped_bit_between_stages_or_before_a_resume_costs_nothing(tmp_path:
     damaged += sorted((run.folder / "done").rglob("*.json"))
     damaged += [run.folder / "dedup" / "duplicates.parquet", run.folder / "tokens" / "mixture.json"]
     for path in damaged:
-        if "workers" in path.parts or path.name in NOT_COMPARED:
+        # What the last step has dropped is read by later runs only, which look at it: see test_reuse_stages.py.
+        if path.name in NOT_COMPARED or path.name.endswith(".dropped.parquet"):
             continue
         at = next((stage for stage in stages if stage in path.relative_to(run.folder).parts), "filter")
         (run.folder / "manifest.json").unlink()
@@ -463,7 +464,8 @@ def test_an_output_that_is_gone_before_a_resume_is_made_again(tmp_path: Path) ->
 
 def test_verify_names_every_file_that_was_touched(tmp_path: Path) -> None:
     recipe = write(tmp_path / "in", paragraphs(8), tables="[dedup]")
-    run = curate.run(recipe, out=tmp_path / "run", workers=0)
+    made = curate.run(recipe, out=tmp_path / "made", workers=0)
+    run = curate.Run(shutil.copytree(made.folder, tmp_path / "run"))  # no file has a second name, to be touched by both
     assert list(differences(run)) == []
     for path in [path for path in sorted(run.folder.rglob("*")) if path.is_file()]:
         if path.name in (".lock", "timing.json"):

@@ -256,6 +256,18 @@ def test_a_damaged_file_of_the_earlier_run_is_made_anew(
     assert stages(run) == {"filter", "tokenize", "mix", "shards"}
 
 
+def test_damaged_texts_that_the_last_step_dropped_are_read_anew(
+    inputs: Path, first: Callable[..., Path], tmp_path: Path
+) -> None:
+    there = first(tmp_path)
+    for path in (there / "work" / "filter").glob("*.dropped.parquet"):
+        path.write_bytes(path.read_bytes()[:-9] + b"123456789")
+    assert not curate.verify(there).is_sound
+    run, said = both(inputs, tmp_path, words=200)
+    assert "read" in run.timing["stages"]["filter"]["steps"]
+    assert "is gone or damaged" in said[0]
+
+
 def test_a_run_that_has_kept_nothing_gives_no_texts(inputs: Path, tmp_path: Path) -> None:
     curate.run(recipe(inputs), out=tmp_path / "runs" / "first", workers=0, keep_intermediate=False)
     assert not (tmp_path / "runs" / "first" / "work").exists()
