@@ -420,7 +420,7 @@ def test_no_documents_have_no_tokens() -> None:
 def test_a_mixture_that_needs_more_of_a_conversation_than_the_run_has_kept_is_refused(tmp_path: Path) -> None:
     """Its text spells control tokens out, and so may a message: which is which only the run itself has known."""
     rest = REST.replace("materialize = true\n", "").replace("30_000", "2_000")
-    run = curate.run(write(tmp_path, rest), out=tmp_path / "run", workers=0)
+    run = curate.run(write(tmp_path, rest), out=tmp_path / "run", workers=0, keep_intermediate=False)
     before = (run.folder / "manifest.json").read_bytes()
     with pytest.raises(UsageError, match="kept all tokens of chat, and its documents/ do not tell the control tokens"):
         run.mix({"tokens": 30_000}, apply=True, encode=True)

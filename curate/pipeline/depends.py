@@ -33,6 +33,8 @@ OF_TOKENS = ("[tokenize] validation", "[tokenize] views")
 """Keys of [tokenize] on which the tokenizer itself does not depend."""
 OF_SAMPLE = ("sample_bytes", "sample_weights")
 """Keys of a tokenizer that is trained by which its sample is drawn, and nothing else."""
+DIGEST = 32
+"""Hexadecimal digits: there is one in memory for each split of a run."""
 Ingredients = Mapping[str, Any]
 """By the words that a recipe has for them."""
 
@@ -143,4 +145,4 @@ def _ranges(split: Split) -> list[Any]:
 
 def _digest(*parts: Any) -> str:
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST]

@@ -100,7 +100,8 @@ def run(
 ) -> RunFolder:
     """What `curate.run` does, which says what all of this means, but for the face of what it returns.
 
-    A finished run is returned as it is. With `workers` = 0 nobody watches over documents that crash or hang.
+    A finished run is returned as it is, but for `work/` where that is not to be kept. With `workers` = 0 nobody watches
+    over documents that crash or hang.
     """
     resolved = checked(recipe)
     folder = Path(out) if out is not None else Path("runs") / resolved.name
@@ -146,6 +147,8 @@ def run_on(
         plan = begin(store, recipe)
         if store.stamp(MANIFEST) is None:
             _work(supervisor, recipe, plan, earlier, keep_intermediate=keep_intermediate)
+        elif not keep_intermediate:
+            store.remove(WORK)
 
 
 def available_cores() -> int:
