@@ -208,6 +208,17 @@ def test_every_change_gives_the_bytes_of_a_fresh_run(
     assert stages(run) == anew
 
 
+def test_it_is_said_what_is_read_anew_and_why(inputs: Path, first: Callable[..., Path], tmp_path: Path) -> None:
+    there = first(tmp_path)
+    path = recipe(inputs, "renamed")
+    text = path.read_text(encoding="utf-8").replace('"notes.jsonl"]', '"notes.jsonl"]\ncolumns_only = true')
+    path.write_text(text, encoding="utf-8")
+    said: list[Any] = []
+    curate.run(path, out=tmp_path / "runs" / "second", workers=0, fresh=False, show=said.append)
+    told = next(each.line for each in said if isinstance(each, Said))
+    assert told == f"2 of 3 splits as in {there}; 1 anew (source notes: columns_only)"
+
+
 def test_several_workers_come_to_the_same(inputs: Path, first: Callable[..., Path], tmp_path: Path) -> None:
     first(tmp_path)
     run, _ = both(inputs, tmp_path, workers=2, words=200)
@@ -220,8 +231,7 @@ def test_another_input_costs_its_own_splits_only(tmp_path: Path) -> None:
     shutil.copyfile(place / "web-b.jsonl", place / "web-aa.jsonl")
     _, said = both(place, tmp_path)
     assert " splits as in " in said[0]
-    assert "; " in said[0]
-    assert said[0].endswith(" anew")
+    assert said[0].endswith("; 1 anew (inputs)")
 
 
 def test_an_input_that_was_changed_is_read_anew(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from curate.engine.plan import Plan
 from curate.engine.records import keys_done
 from curate.engine.store import Store
 from curate.engine.supervisor import Show
-from curate.pipeline.depends import Dependence, dependence
+from curate.pipeline.depends import Dependence, Ingredients, dependence
 from curate.pipeline.redecide import Nearly, take_nearly
 from curate.pipeline.reuse import EarlierRun, Taken, alike_after, earlier_runs, take_stage
 from curate.recipe import Recipe
@@ -80,7 +80,10 @@ class Base:
 
     def _differing(self, stage: str) -> Sequence[str]:
         """What a stage is to be made of that an earlier run has otherwise, as it stands in the recipe."""
-        mine, its = (run.stages.get(stage, {}) for run in (self.depends, self.earlier[0].depends))
+        other = self.earlier[0].depends
+        mine, its = (_ingredients(run, stage) for run in (self.depends, other))
+        if stage == "filter" and mine == its and {*self.depends.before.values()} - {*other.before.values()}:
+            return ["inputs"]
         return [label for label in {**its, **mine} if mine.get(label) != its.get(label)]
 
 
@@ -88,6 +91,12 @@ def base_of(store: Store, recipe: Recipe, plan: Plan, folders: Iterable[Path], s
     """What a run can build on of runs in these folders; None where there is none of them."""
     earlier = list(earlier_runs(folders, plan))
     return Base(store, recipe, plan, dependence(recipe, plan), earlier, show) if earlier else None
+
+
+def _ingredients(depends: Dependence, stage: str) -> Ingredients:
+    if stage != "filter":
+        return depends.stages.get(stage, {})
+    return {label: value for source in depends.sources.values() for label, value in source.items()}
 
 
 def _names(folders: Sequence[Path]) -> str:

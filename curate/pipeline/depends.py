@@ -41,10 +41,12 @@ Ingredients = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """Of a run. `stages`: the ingredients of each stage behind `filter`. Of `filter`, by source: `steps`, those of its
-    steps; by split: `before`, a digest of all else, and `filters`, of all."""
+    """Of a run. `stages`: the ingredients of each stage behind `filter`. Of `filter`, by source: `sources`, its
+    ingredients but for inputs and steps, and `steps`, those of each step; by split: `before`, a digest of all but the
+    steps, and `filters`, of all."""
 
     stages: Mapping[str, Ingredients]
+    sources: Mapping[str, Ingredients]
     steps: Mapping[str, tuple[Ingredients, ...]]
     before: Mapping[str, str]
     filters: Mapping[str, str]
@@ -53,11 +55,12 @@ class Dependence:
 def dependence(recipe: Recipe, plan: Plan) -> Dependence:
     """Of a run with this resolved recipe and this plan."""
     steps = {source.name: _of_steps(source, plan) for source in recipe.sources}
-    known = {source.name: _digest(_of_source(source, recipe, plan)) for source in recipe.sources}
+    sources = {source.name: _of_source(source, recipe, plan) for source in recipe.sources}
+    known = {name: _digest(of) for name, of in sources.items()}
     before = {split.key: _digest(known[split.source], _ranges(split)) for split in plan.splits}
     decided = {name: _digest(of) for name, of in steps.items()}
     filters = {split.key: _digest(before[split.key], decided[split.source]) for split in plan.splits}
-    return Dependence(_of_stages(recipe, plan), steps, before, filters)
+    return Dependence(_of_stages(recipe, plan), sources, steps, before, filters)
 
 
 def _of_source(source: Source, recipe: Recipe, plan: Plan) -> Ingredients:
