@@ -263,6 +263,8 @@ def run(
     progress: bool = False,
     show: Show | None = None,
     profile: bool = False,
+    rank: int = 0,
+    world: int = 1,
 ) -> Run:
     """Do everything of a recipe that is not done yet, and return the run.
 
@@ -273,8 +275,9 @@ def run(
     (default: whether the environment has CURATE_FRESH). For that a run keeps what it wrote in between, with texts as
     they were before personal data was replaced; without `keep_intermediate` it does not. With `progress` it is shown
     on the standard error, in a terminal as a bar and elsewhere as a line now and then; or `show` is called with it.
-    `profile` writes a flame graph of the CPU time to RUN/profile (in the main thread only). `Run.concerns` says what
-    looks wrong in the result.
+    `profile` writes a flame graph of the CPU time to RUN/profile (in the main thread only). With a `world` of several,
+    this is the process number `rank` of as many that do the run together over one folder, on one machine or on many;
+    each returns when all is done. `Run.concerns` says what looks wrong in the result.
 
     Raises:
         RecipeError, UsageError: the recipe cannot run as it is written.
@@ -295,6 +298,8 @@ def run(
             fresh=fresh,
             show=told,
             profile=profile,
+            rank=rank,
+            world=world,
         )
     return Run(made.folder)
 

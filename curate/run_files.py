@@ -26,6 +26,7 @@ TOKENIZER = "tokenizer.json"
 LOCK = ".lock"
 
 WORK, DONE, LEDGER, DOCUMENTS, TOKENS = "work", "done", "ledger", "documents", "tokens"
+LEASES = "work/leases"
 CHECKPOINTS = "train"
 """Where `curate train` writes: a run knows nothing of it."""
 
@@ -59,6 +60,11 @@ Part = Literal["train", "validation"]
 
 def done_record(stage: str, key: str) -> str:
     return f"{DONE}/{stage}/{key}.json"
+
+
+def lease(stage: str, key: str) -> str:
+    """Who is at a task, where several processes share a run."""
+    return f"{LEASES}/{stage}/{key}"
 
 
 def checkpoints(name: str) -> str:

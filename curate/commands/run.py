@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_json, add_recipe, count
+from curate.commands.arguments import add_command, add_json, add_recipe, count, positive
 from curate.commands.report import write_beside
 from curate.commands.show import print_run
 from curate.commands.train import show_training
-from curate.run_files import MANIFEST, WORK
+from curate.run_files import MANIFEST, REPORT, WORK
 from curate.terminal import ERR, say, warn
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def add(commands: Any) -> None:
     command.add_argument("--profile", action="store_true", help=words)
     words = "write no RUN/report.html, the page that shows the run"
     command.add_argument("--no-report", dest="report", action="store_false", help=words)
+    words = "this is one of N processes, on as many machines as you like, that do the run together over one folder"
+    command.add_argument("--world", type=positive, metavar="N", default=1, help=words)
+    command.add_argument("--rank", type=count, metavar="I", default=0, help="which of them, counted from 0")
     command.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
     add_json(command)
 
@@ -57,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
     if was_complete:
         warn(f"{made.folder} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
-    if options.report and not was_complete:
+    # Of several that share the run the first to see it complete draws it.
+    is_drawn = was_complete or (options.world > 1 and (made.folder / REPORT).is_file())
+    if options.report and not is_drawn:
         write_beside(made, is_quiet=options.json)
     if options.train:
         show_training(partial(train, made), made.folder)
@@ -87,6 +92,8 @@ def _run(options: argparse.Namespace) -> Run:
             fresh=options.fresh or None,
             show=show,
             profile=options.profile,
+            rank=options.rank,
+            world=options.world,
         )
 
 

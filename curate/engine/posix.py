@@ -1,6 +1,6 @@
 """A run in a folder of this machine: the one file that knows of renames, syncs, flock, hard links and process numbers.
 
-workspace work/tmp/<label>.<pid>/… ─▶ fsync ─▶ rename to the final names ─▶ fsync of the folders
+workspace work/tmp/<label>.<host>.<pid>/… ─▶ fsync ─▶ rename to the final names ─▶ fsync of the folders
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -68,8 +69,18 @@ class PosixStore:
     def write(self, name: str, content: bytes) -> None:
         write_file(self.root / name, content)
 
+    def claim(self, name: str, content: bytes) -> bool:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            return False
+        return True
+
     def workspace(self, label: str) -> Path:
-        folder = self.scratch / WORKSPACES / f"{label}.{os.getpid()}"
+        folder = self.scratch / WORKSPACES / f"{label}.{platform.node()}.{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)  # of a process of the same number that was killed
         folder.mkdir(parents=True)
         return folder
@@ -102,12 +113,12 @@ class PosixStore:
             path.unlink()
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, shared: bool = False) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / LOCK).open("w") as file:
             try:
                 # The kernel's, so that it goes with its holder, killed or not: a lock file would outlive it.
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunLocked(f"another curate run is working in {self.root}") from None
             yield

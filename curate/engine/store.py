@@ -47,6 +47,9 @@ class Store(Hashable, Protocol):
     def write(self, name: str, content: bytes) -> None:
         """The file is there as a whole or not at all, and once it is there it stays, even through a power cut."""
 
+    def claim(self, name: str, content: bytes) -> bool:
+        """Make a file that nobody has made; False where it is there. Of several who try at once one has made it."""
+
     def workspace(self, label: str) -> Path:
         """A fresh folder of this machine for the files of one attempt; no other attempt, alive or dead, has it."""
 
@@ -60,11 +63,12 @@ class Store(Hashable, Protocol):
     def tidy(self) -> None:
         """Take away what killed processes have left behind them: workspaces, and files that were never whole."""
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Hold the run; the lock goes with its holder, however that ends. Raises RunLocked."""
+    def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Hold the run, alone or with others that share it; the lock goes with its holder, however that ends. Raises
+        RunLocked."""
 
     def alone(self, work: str) -> AbstractContextManager[None]:
-        """Wait until no other process of this machine is at this work."""
+        """Wait until no other process that the lock would know of is at this work."""
 
 
 def place_of(store: Store) -> Path:

@@ -1,6 +1,6 @@
 """Files that appear whole or not at all, and survive a power cut once they are there.
 
-content ─▶ name.<pid>.part ─▶ fsync ─▶ rename ─▶ fsync of the folder
+content ─▶ name.<host>.<pid>.part ─▶ fsync ─▶ rename ─▶ fsync of the folder
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -27,11 +28,16 @@ def json_bytes(value: Any) -> bytes:
 
 def write_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    part = _part_of(path)
     part.write_bytes(content)
     sync(part)  # the content before the name, and the name before who relies on it
     part.replace(path)
     sync(path.parent)
+
+
+def _part_of(path: Path) -> Path:
+    """Processes of several machines may be at the same file, and have the same number."""
+    return path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}{PART}")
 
 
 OpenFile = Callable[[Path], AbstractContextManager[BinaryIO]]
@@ -46,7 +52,7 @@ def plain_file(path: Path) -> AbstractContextManager[BinaryIO]:
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file beside it, which takes its name once it is written: who reads meanwhile finds the one before, or none."""
-    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    part = _part_of(path)
     try:
         with part.open("wb") as file:
             yield file

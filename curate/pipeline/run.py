@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import polars as pl
 from curate.engine.engine import Engine, Said
 from curate.engine.inline import InlineEngine
 from curate.engine.job import open_run
+from curate.engine.leases import Leases
 from curate.engine.local import LocalEngine
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
@@ -29,7 +30,7 @@ from curate.engine.store import Store, place_of
 from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
-from curate.errors import MachineError, RottenFile
+from curate.errors import MachineError, RottenFile, UsageError
 from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.begin import begin, check_folder
 from curate.pipeline.build_on import Base, base_of
@@ -37,6 +38,7 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.reuse import folders_beside
+from curate.pipeline.share import Share, finish_last
 from curate.recipe import Limits, Recipe, TokenizerChoice
 from curate.run_files import EARLIER, MANIFEST, WORK
 from curate.run_folder import RunFolder
@@ -97,23 +99,40 @@ def run(
     fresh: bool | None = None,
     show: Show | None = None,
     profile: bool = False,
+    rank: int = 0,
+    world: int = 1,
 ) -> RunFolder:
     """What `curate.run` does, which says what all of this means, but for the face of what it returns.
 
     A finished run is returned as it is, but for `work/` where that is not to be kept. With `workers` = 0 nobody watches
     over documents that crash or hang.
     """
+    _check_rank(rank, world, profile=profile)
     resolved = checked(recipe)
     folder = Path(out) if out is not None else Path("runs") / resolved.name
     with machine_errors(folder):
         check_folder(folder)
         store = PosixStore(folder.absolute())  # a user's function may go to another folder
-        engine = engine_of(store, workers, resolved.limits)
-        told, earlier = show or silent, () if _is_fresh(fresh) else folders_beside(folder)
+        engine, told = engine_of(store, workers, resolved.limits), show or silent
+        if world > 1:
+            run_share(resolved, store, engine, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)
+            return RunFolder(folder)
+        earlier = () if _is_fresh(fresh) else folders_beside(folder)
         run_on(
             resolved, store, engine, keep_intermediate=keep_intermediate, show=told, profile=profile, earlier=earlier
         )
     return RunFolder(folder)
+
+
+def _check_rank(rank: int, world: int, *, profile: bool) -> None:
+    """
+    Raises:
+        UsageError
+    """
+    if world < 1 or not 0 <= rank < world:
+        raise UsageError(f"rank {rank} of {world}: ranks are counted from 0 and are fewer than the world")
+    if world > 1 and profile:
+        raise UsageError("a process that shares its run with others draws no profile of it")
 
 
 def _is_fresh(asked: bool | None) -> bool:
@@ -151,6 +170,23 @@ def run_on(
             store.remove(WORK)
 
 
+def run_share(
+    recipe: Recipe, store: Store, engine: Engine, *, rank: int, world: int, keep_intermediate: bool, show: Show
+) -> None:
+    """The same by one of several processes, each of which calls this: returns when all is done, by whomever. Nothing of
+    other runs is taken over."""
+    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
+    leases = Leases(store)
+    with store.lock(shared=True):
+        with store.alone("begin"):
+            plan = begin(store, recipe)
+        if store.stamp(MANIFEST) is None:
+            with leases.alive(), timed(supervisor, shared=True):
+                do = Share(supervisor, leases, rank, world).do
+                do_and_mend(supervisor, recipe, plan, stages(recipe), do=do)
+    finish_last(store, lambda: finish(store, recipe, plan, keep_intermediate=keep_intermediate))
+
+
 def available_cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -174,8 +210,14 @@ def _work(
     with timed(supervisor):
         base = base_of(store, *open_run(store), earlier, supervisor.show) if earlier else None
         do_and_mend(supervisor, recipe, plan, asked, base)
-    store.tidy()  # a worker killed in the midst of a record leaves half of it, and the manifest names all that is there
     # Outside of the clock, whose account is written before it: the manifest is the last file, and says all is there.
+    finish(store, recipe, plan, keep_intermediate=keep_intermediate)
+
+
+def finish(store: Store, recipe: Recipe, plan: Plan, *, keep_intermediate: bool) -> None:
+    """The manifest of a run of which all is done, by the only process that is at it."""
+    asked = stages(recipe)
+    store.tidy()  # a worker killed in the midst of a record leaves half of it, and the manifest names all that is there
     write_manifest(store, recipe, plan, [stage.name for stage in asked])
     if keep_intermediate:
         _clear(store, asked)
@@ -192,17 +234,23 @@ def _clear(store: Store, asked: Sequence[Stage]) -> None:
 
 
 def do_and_mend(
-    supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage], base: Base | None = None
+    supervisor: Supervisor,
+    recipe: Recipe,
+    plan: Plan,
+    asked: Sequence[Stage],
+    base: Base | None = None,
+    do: Callable[[Sequence[Task]], None] | None = None,
 ) -> None:
     """Some stages, or all, as far as `base` has not done them already. Where a task finds a file damaged that another
-    one of them wrote, that one is done again before.
+    one of them wrote, that one is done again before. `do` sees to it that all tasks of a stage get done (default: the
+    supervisor itself).
 
     Raises:
         RottenFile: the file is of a stage that was not asked for.
     """
     for _ in range(MAX_ROTTEN):
         try:
-            _run_stages(supervisor, recipe, plan, asked, base)
+            _run_stages(supervisor, recipe, plan, asked, base, do or supervisor.run_stage)
             _check_records(supervisor.store, plan, asked)
             return
         except RottenFile as rotten:
@@ -214,7 +262,14 @@ def do_and_mend(
     raise MachineError(f"files in {place} keep changing between stages; is its disk failing?")
 
 
-def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Sequence[Stage], base: Base | None) -> None:
+def _run_stages(
+    supervisor: Supervisor,
+    recipe: Recipe,
+    plan: Plan,
+    asked: Sequence[Stage],
+    base: Base | None,
+    do: Callable[[Sequence[Task]], None],
+) -> None:
     """All tasks that are not done, stage by stage."""
     for stage in asked:
         if base is not None:
@@ -222,7 +277,7 @@ def _run_stages(supervisor: Supervisor, recipe: Recipe, plan: Plan, asked: Seque
         # Names of records alone: whether what they say is whole is asked by who builds on it, and at the end of all.
         done = keys_done(supervisor.store, stage.name)
         again = keys_done(supervisor.store, EARLIER) if stage.name == "filter" else set()
-        supervisor.run_stage([_task(stage, plan, key, again) for key in _keys(stage, plan) if key not in done])
+        do([_task(stage, plan, key, again) for key in _keys(stage, plan) if key not in done])
         if stage.name == "filter":  # before anything costly is built on what a user's broken function has left
             _check_user_errors(supervisor.store, recipe, plan)
             forget_stage(supervisor.store, EARLIER)
@@ -262,15 +317,17 @@ def _task(stage: Stage, plan: Plan, key: str, again: Set[str]) -> Task:
 
 
 @contextmanager
-def timed(supervisor: Supervisor) -> Iterator[None]:
-    """Let go of the workers and write the account of time, however the work ends."""
+def timed(supervisor: Supervisor, *, shared: bool = False) -> Iterator[None]:
+    """Let go of the workers and write the account of time, however the work ends; of several processes that share the
+    run each adds its own."""
     started, cpu = time.perf_counter(), time.process_time()
     try:
         yield
     finally:
         supervisor.close()
         own = [time.perf_counter() - started, time.process_time() - cpu - supervisor.cpu_in_this_process]
-        write_timing(supervisor.store, merge_timing(supervisor.store, supervisor.timing, own))
+        with supervisor.store.alone("timing") if shared else nullcontext():
+            write_timing(supervisor.store, merge_timing(supervisor.store, supervisor.timing, own))
 
 
 @contextmanager
