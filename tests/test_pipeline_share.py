@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 import curate
+from curate.engine.inline import InlineEngine
 from curate.engine.leases import Leases
 from curate.engine.posix import PosixStore
 from curate.errors import RunConflict, RunLocked, UsageError
+from curate.pipeline.run import checked, run_share, silent
 from curate.run_files import lease
 
 TEXTS = [
@@ -79,10 +81,7 @@ def test_one_of_many_does_all_where_no_other_comes(recipe: Path, tmp_path: Path)
     assert again.folder == shared
 
 
-def test_a_task_whose_holder_is_gone_is_done_by_another(
-    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Leases.__init__, "__defaults__", (0.6, 0.1))
+def test_a_task_whose_holder_is_gone_is_done_by_another(recipe: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     store = PosixStore(shared)
     with store.lock():
@@ -90,9 +89,10 @@ def test_a_task_whose_holder_is_gone_is_done_by_another(
     for key in ("texts0-00000", "texts4-00000"):  # as somebody who was killed has left them
         assert store.claim(lease("filter", key), b"a machine that burned 1 0\n")
     began = time.monotonic()
-    made = curate.run(recipe, out=shared, workers=0, rank=0, world=2)
+    leases, engine = Leases(store, patience=0.6, heartbeat=0.1), InlineEngine(store)
+    run_share(checked(recipe), store, engine, rank=0, world=2, keep_intermediate=True, show=silent, leases=leases)
     assert time.monotonic() - began > 0.5
-    assert made.manifest["counts"]["texts4"]["read"] == 8
+    assert curate.Run(shared).manifest["counts"]["texts4"]["read"] == 8
     assert not list(shared.glob("work/leases/**/*.*"))
 
 

@@ -38,7 +38,7 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.reuse import folders_beside
-from curate.pipeline.share import Share, finish_last
+from curate.pipeline.share import Rank, finish_last
 from curate.recipe import Limits, Recipe, TokenizerChoice
 from curate.run_files import EARLIER, MANIFEST, WORK
 from curate.run_folder import RunFolder
@@ -171,18 +171,26 @@ def run_on(
 
 
 def run_share(
-    recipe: Recipe, store: Store, engine: Engine, *, rank: int, world: int, keep_intermediate: bool, show: Show
+    recipe: Recipe,
+    store: Store,
+    engine: Engine,
+    *,
+    rank: int,
+    world: int,
+    keep_intermediate: bool,
+    show: Show,
+    leases: Leases | None = None,
 ) -> None:
     """The same by one of several processes, each of which calls this: returns when all is done, by whomever. Nothing of
     other runs is taken over."""
     supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
-    leases = Leases(store)
+    leases = leases or Leases(store)
     with store.lock(shared=True):
         with store.alone("begin"):
             plan = begin(store, recipe)
         if store.stamp(MANIFEST) is None:
             with leases.alive(), timed(supervisor, shared=True):
-                do = Share(supervisor, leases, rank, world).do
+                do = Rank(supervisor, leases, rank, world).do
                 do_and_mend(supervisor, recipe, plan, stages(recipe), do=do)
     finish_last(store, lambda: finish(store, recipe, plan, keep_intermediate=keep_intermediate))
 

@@ -30,12 +30,12 @@ AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """The share of one process: `rank` of `world`."""
+class Rank:
+    """One process, the `number` of `world`, and how it finds work."""
 
     supervisor: Supervisor
     leases: Leases
-    rank: int
+    number: int
     world: int
 
     def do(self, tasks: Sequence[Task]) -> None:
@@ -55,7 +55,7 @@ class Share:
         most = max(workers, min(AHEAD * workers, len(left) // (2 * self.world)))
         # The largest first, as in a run alone; each rank begins with others, so that they seldom want the same.
         by_size = sorted(left, key=lambda task: (-task.size, task.key))
-        order = [*by_size[self.rank :: self.world], *by_size]
+        order = [*by_size[self.number :: self.world], *by_size]
         keys = dict.fromkeys(task.key for task in order)
         taken = set(self.leases.take(left[0].stage, keys, most))
         return [task for task in by_size if task.key in taken]
