@@ -37,6 +37,8 @@ def add(commands: Any) -> None:
     command.add_argument("--fresh", action="store_true", help=words)
     words = "remove RUN/work at the end, on which later runs build; it has the texts as they were before personal "
     words += "data was replaced"
+    kept = "keep RUN/work, on which later runs build (the default)"
+    command.add_argument("--keep-intermediate", dest="keep", action="store_true", default=True, help=kept)
     command.add_argument("--discard-intermediate", dest="keep", action="store_false", help=words)
     words = "write RUN/profile/flame.svg, a picture of where the CPU time went, and the stacks that it was drawn from"
     command.add_argument("--profile", action="store_true", help=words)
