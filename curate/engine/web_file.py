@@ -1,0 +1,81 @@
+"""A file on a web server as a binary file that is read and sought in; each read is one request for just its bytes.
+
+WebFile.read(n) ─▶ web.fetch ─▶ size and ETag as planned? ─▶ bytes
+                                      └ no ─▶ RunConflict
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from curate.batch import Pulse, no_pulse
+from curate.engine import kept
+from curate.engine.plan import changed_since_planned
+from curate.engine.web import fetch, look
+
+AHEAD_BYTES = 1 << 20
+"""A read that begins where the last one ended brings at least so many: who reads on in small pieces will want them."""
+
+
+class WebFile(io.RawIOBase):
+    """`size` and `version` are those of the plan: an answer of any others is refused."""
+
+    def __init__(self, uri: str, size: int, version: str, pulse: Pulse = no_pulse) -> None:
+        self._uri, self._size, self._version, self._pulse = uri, size, version, pulse
+        self._position = 0
+        self._page, self._begin = b"", 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def size(self) -> int:
+        return self._size
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(origin + offset, 0)
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        """
+        Raises:
+            RunConflict: the file is another one than was planned.
+            MachineError, UsageError: as `web.fetch` does.
+        """
+        wanted = self._size if size is None or size < 0 else size
+        end = min(self._position + wanted, self._size)
+        data = self._at(self._position, end) if self._position < end else b""
+        self._position += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _at(self, start: int, end: int) -> bytes:
+        page_end = self._begin + len(self._page)
+        if not self._begin <= start <= end <= page_end:
+            reads_on = start == page_end or self._begin <= start < page_end
+            ahead = max(end, start + AHEAD_BYTES) if self._page and reads_on else end
+            self._page, self._begin = self._fetch(start, min(ahead, self._size)), start
+        return self._page[start - self._begin : end - self._begin]
+
+    def _fetch(self, start: int, end: int) -> bytes:
+        answer = fetch(self._uri, start, end, self._pulse)
+        if (answer.size, answer.version) != (self._size, self._version):
+            kept.forget(self._uri)
+            raise changed_since_planned(self._uri)
+        return answer.data
+
+
+def open_web(uri: str) -> WebFile:
+    """The file as it is now."""
+    return WebFile(uri, *look(uri))

@@ -1,0 +1,59 @@
+"""Captures by language alone, from the columnar index of a crawl: of its Parquet files only some columns are read.
+
+cc-index-table.paths.gz ─▶ …/crawl=…/subset=warc/part-*.parquet ─▶ row groups ─▶ rows in the language ─▶ Capture
+
+The sorted index (cdx.py) knows languages, too, but only where it is known which addresses to look for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.engine.files import open_file
+from curate.errors import CheckFailed, UsageError
+from curate.readers.common_crawl.capture import Capture
+from curate.readers.common_crawl.crawl import Crawl
+from curate.readers.common_crawl.ranges import present
+from curate.recipe import Captures
+
+SUBSET = "/subset=warc/"
+LANGUAGES, STATUS = "content_languages", "fetch_status"
+PLACE = ("warc_filename", "warc_record_offset", "warc_record_length")
+
+
+def columnar_captures(crawl: Crawl, wanted: Captures) -> Iterator[Capture]:
+    """The pages whose main language is one of those.
+
+    Raises:
+        UsageError: there is no such crawl, or its index knows no languages.
+        CheckFailed: a file of the index is no Parquet, or has not the columns that are known.
+    """
+    for path in crawl.listed(f"crawl-data/{crawl.name}/cc-index-table.paths.gz"):
+        if SUBSET in path:
+            yield from _captures_of(crawl.uri(path), wanted.language)
+
+
+def _captures_of(uri: str, languages: tuple[str, ...]) -> Iterator[Capture]:
+    with open_file(present(uri)) as file:
+        try:
+            table = pq.ParquetFile(file, pre_buffer=True)
+            if LANGUAGES not in table.schema_arrow.names:
+                told = "crawls before CC-MAIN-2018-39 have none"
+                raise UsageError(f"{uri} knows no languages; {told}: choose by url or domain")
+            for group in range(table.num_row_groups):
+                yield from _captures_in(table.read_row_group(group, [LANGUAGES, STATUS, *PLACE]), languages)
+        except (pa.ArrowException, KeyError) as error:
+            told = str(error).splitlines()[0]
+            raise CheckFailed(f"{uri} is not in the form of Common Crawl's index: {told}") from None
+
+
+def _captures_in(rows: Any, languages: tuple[str, ...]) -> Iterator[Capture]:
+    main = pc.utf8_slice_codeunits(rows[LANGUAGES].cast("string"), 0, 3)
+    is_wanted = pc.and_kleene(pc.is_in(main, value_set=pa.array(languages, pa.string())), pc.equal(rows[STATUS], 200))
+    found = rows.select(list(PLACE)).filter(is_wanted)
+    yield from map(Capture, *(found[name].to_pylist() for name in PLACE))
