@@ -177,7 +177,7 @@ def test_chosen_records_are_documents_as_in_a_run_of_everything_and_cost_their_o
     ids = [page.id("web") for page in wanted]
     expected = pl.read_parquet(from_disk / "documents" / "**/*.parquet").filter(pl.col("id").is_in(ids)).sort("id")
     found = pl.read_parquet(tmp_path / "run" / "documents" / "**/*.parquet").sort("id")
-    assert expected.height > 10
+    assert expected.height > 5
     assert found.select("id", "url", "text").equals(expected.select("id", "url", "text"))
     fetched = sum(end - start for _, start, end in server.of("/warc/") if end - start > 1)
     own = sum(page.length for page in wanted)
@@ -206,7 +206,7 @@ def test_a_sample_of_records_goes_by_the_hashes_of_their_places_in_both_indexes(
     plan = planned(recipe(f'paths = "cc:{NAME}"\nsample = 0.2\ncc = {{ {by} }}'))
     expected = {page.id("web") for page in pages if hash_of(f"{page.file}@{page.offset}") < 0.2}
     assert chosen(plan) == expected
-    assert len(expected) > 40
+    assert len(expected) > 20
 
 
 def test_a_plan_is_the_same_from_a_folder_and_what_it_needs_is_fetched_once(
