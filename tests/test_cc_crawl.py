@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import itertools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -306,6 +307,24 @@ def test_a_record_that_is_not_where_the_index_says_is_quarantined(
     lost = ledger.filter(pl.col("outcome") == "quarantined")
     assert lost["reason"].to_list() == ["not_there"]
     assert lost["id"].item() == f"web/{piece.file.name}@{wrong + 1}"
+
+
+def test_what_the_columnar_index_said_is_not_asked_again(server: Server, recipe: Recipes) -> None:
+    path = recipe(f'paths = "cc:{NAME}"\ncc = {{ language = "deu" }}')
+    first = chosen(planned(path))
+    tables = [request for request in server.of(".parquet") if request[2] - request[1] > 1]
+    assert tables
+    assert chosen(planned(path)) == first
+    assert [request for request in server.of(".parquet") if request[2] - request[1] > 1] == tables
+
+
+def test_the_recipes_of_the_page_are_recipes(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "common-crawl.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 2
+    for block in blocks:
+        (tmp_path / "r.toml").write_text(block)
+        assert load(tmp_path / "r.toml").sources[0].crawls
 
 
 def test_neighbors_are_fetched_together_and_those_between_are_passed_over() -> None:

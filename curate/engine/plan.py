@@ -139,10 +139,18 @@ class Plan:
 
     def inputs(self) -> Mapping[str, tuple[InputFile, ...]]:
         """Each source's inputs, each once, sorted by name."""
-        found: dict[str, dict[str, InputFile]] = {}
+        found: dict[str, dict[str, list[FileRange]]] = {}
         for split in self.splits:
-            found.setdefault(split.source, {}).update((piece.file.name, piece.file) for piece in split.ranges)
-        return {source: tuple(sorted(files.values())) for source, files in found.items()}
+            files = found.setdefault(split.source, {})
+            for piece in split.ranges:
+                files.setdefault(piece.file.name, []).append(piece)
+        return {source: tuple(sorted(map(_whole, files.values()))) for source, files in found.items()}
+
+
+def _whole(pieces: Sequence[FileRange]) -> InputFile:
+    """The file that pieces are of."""
+    parts = (IndexedPart(piece.start, piece.end, piece.places) for piece in pieces if piece.places)
+    return replace(pieces[0].file, parts=tuple(parts))
 
 
 def changed_since_planned(uri: str) -> RunConflict:

@@ -11,7 +11,6 @@ crawl on disk whose paths are written as "crawl-data/CC-MAIN-2024-10/./segments/
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ from curate.engine import kept
 from curate.engine.plan import IndexedPart, InputFile
 from curate.engine.web import is_web, manners_here
 from curate.errors import UsageError
-from curate.readers.common_crawl.capture import Capture
+from curate.readers.common_crawl.capture import Capture, hash_of
 from curate.readers.common_crawl.cdx import indexed_captures
 from curate.readers.common_crawl.columns import columnar_captures
 from curate.readers.common_crawl.crawl import SUBSETS, Crawl, crawl_of
@@ -29,7 +28,6 @@ from curate.recipe import Captures, Source
 
 MAX_GAP = 32 << 10
 """Bytes between two wanted records that are fetched with them: a request of its own costs more."""
-WHOLE_HASH = 1 << 64
 
 
 def find_crawls(source: Source) -> tuple[InputFile, ...]:
@@ -62,13 +60,14 @@ def _find(crawl: Crawl, source: Source) -> Iterator[InputFile]:
 def sampled_files(files: Sequence[str], share: float) -> list[str]:
     """The share of the files, at least one, whose names have the smallest hashes."""
     count = max(round(len(files) * share), 1)
-    return sorted(sorted(files, key=_hash)[:count])
+    return sorted(sorted(files, key=hash_of)[:count])
 
 
 def chosen_captures(crawl: Crawl, wanted: Captures, share: float) -> Iterator[Capture]:
-    """Those that the index knows, and of them those whose hash is below the share."""
-    captures = indexed_captures(crawl, wanted) if wanted.url or wanted.domain else columnar_captures(crawl, wanted)
-    return (capture for capture in captures if _hash(f"{capture.file}@{capture.offset}") < share * WHOLE_HASH)
+    """Those that an index knows, and of them those whose hash is below the share."""
+    if wanted.url or wanted.domain:
+        return (capture for capture in indexed_captures(crawl, wanted) if capture.is_in(share))
+    return columnar_captures(crawl, wanted.language, share)
 
 
 def parts(captures: Iterable[Capture], max_gap: int = MAX_GAP) -> Iterator[IndexedPart]:
@@ -103,8 +102,3 @@ def _look(uri: str) -> tuple[int, str]:
     if is_web(uri):
         kept.keep(uri, json.dumps([planned.size, planned.version]).encode())
     return planned.size, planned.version
-
-
-def _hash(name: str) -> int:
-    """The first 64 bits of SHA-256."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
