@@ -22,6 +22,7 @@ import pytest
 from crawl_server import FAULTS, NAME, Page, Server, build_crawl, serving
 
 import curate
+from curate.commands.table import parse
 from curate.engine.plan import Plan
 from curate.errors import MachineError, RecipeError, RunConflict
 from curate.pipeline.planning import make_plan
@@ -318,13 +319,15 @@ def test_what_the_columnar_index_said_is_not_asked_again(server: Server, recipe:
     assert [request for request in server.of(".parquet") if request[2] - request[1] > 1] == tables
 
 
-def test_the_recipes_of_the_page_are_recipes(tmp_path: Path) -> None:
+def test_the_recipes_and_commands_of_the_page_are_understood(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "docs" / "common-crawl.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     assert len(blocks) == 2
     for block in blocks:
         (tmp_path / "r.toml").write_text(block)
         assert load(tmp_path / "r.toml").sources[0].crawls
+    lines = [line.partition("   ")[0] for line in page.splitlines() if line.startswith("curate ")]
+    assert [parse(line.split()[1:]).command for line in lines] == ["plan", "run", "verify"]
 
 
 def test_neighbors_are_fetched_together_and_those_between_are_passed_over() -> None:

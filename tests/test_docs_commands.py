@@ -22,17 +22,7 @@ def commands(document: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "document",
-    [
-        "subset.md",
-        "classifier.md",
-        "export.md",
-        "perplexity.md",
-        "ablate.md",
-        "compare.md",
-        "card.md",
-        "forget.md",
-        "common-crawl.md",
-    ],
+    ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md", "compare.md", "card.md", "forget.md"],
 )
 def test_every_command_of_a_document_is_understood(
     document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
