@@ -132,6 +132,21 @@ def test_a_crawl_from_a_server_that_stumbles_gives_the_bytes_of_the_files_on_dis
     assert list(input_differences(RunFolder(tmp_path / "run"))) == []
 
 
+def test_a_report_shows_what_was_dropped_and_does_without_the_network(
+    server: Server, recipe: Recipes, tmp_path: Path
+) -> None:
+    path = recipe(f'paths = "cc:{NAME}"\ncc = {{ domain = "trixie.test" }}\nsteps = ["gopher_quality"]')
+    found = curate.run(path, out=tmp_path / "run", workers=0)
+    dropped = found.ledger().filter(pl.col("step") == "gopher_quality").collect()
+    assert dropped.height
+    full = found.report(out=tmp_path / "full.html").read_text()
+    server.fault = lambda request, times: "503"
+    before = len(server.refused)
+    bare = found.report(out=tmp_path / "bare.html").read_text()
+    assert len(server.refused) == before + 1
+    assert len(bare) < len(full)
+
+
 def test_a_server_is_asked_by_few_at_once(
     server: Server, recipe: Recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

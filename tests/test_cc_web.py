@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
+import itertools
 import json
 import os
 import random
+import tarfile
 import time
+import zipfile
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -14,7 +18,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from crawl_server import FAULTS, Server, serving, surt
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.engine import kept
@@ -25,6 +29,9 @@ from curate.engine.web import fetch
 from curate.errors import MachineError, RunConflict, UsageError
 from curate.pipeline.run import run
 from curate.readers.common_crawl.surt import address_pattern, domain_pattern
+from curate.readers.inputs import find_source, reader_of, split_inputs
+from curate.recipe_file import load
+from curate.steps.chapters import read_piece
 
 CONTENT = random.Random(1).randbytes(300_000)
 
@@ -175,8 +182,6 @@ validation = 0
 
 
 def test_every_reader_reads_files_of_the_web(server: Server, tmp_path: Path) -> None:
-    import zipfile
-
     rows = [{"text": f"This is the text of row {number}."} for number in range(3000)]
     www = tmp_path / "www"
     (www / "rows.jsonl.gz").write_bytes(gzip.compress("".join(f"{json.dumps(row)}\n" for row in rows).encode()))
@@ -190,6 +195,58 @@ def test_every_reader_reads_files_of_the_web(server: Server, tmp_path: Path) -> 
         documents.append(pl.read_parquet(tmp_path / name / "documents" / "**/*.parquet").sort("id"))
     assert documents[0].equals(documents[1])
     assert documents[0].height == 6001
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl.gz", "rows.parquet", "books.zip", "code.tar.gz", "pages.warc.gz"])
+@pytest.mark.parametrize("failure", ["refuses", "changes"])
+def test_no_reader_takes_a_failure_of_the_web_for_damage_of_the_file(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, failure: str
+) -> None:
+    www, noise = tmp_path / "www", random.Random(2)
+    rows = [{"text": noise.randbytes(600).hex()} for _ in range(3000)]
+    write_example(www / name, rows)
+    read = {"rows": "tables", "books": "books", "code": "code", "pages": "warc"}[name.partition(".")[0]]
+    lines = f'name = "a"\n[[source]]\nname = "a"\nread = "{read}"\npaths = ["{server.address}{name}"]\n'
+    (tmp_path / "r.toml").write_text(lines)
+    recipe = load(tmp_path / "r.toml")
+    [source] = recipe.sources
+    splits = split_inputs(recipe, {"a": find_source(source, recipe)})
+    size = (www / name).stat().st_size
+    assert size > 1 << 20
+    if failure == "changes":
+        content = (www / name).read_bytes()
+        (www / name).write_bytes(content[: size // 2] + bytes(100) + content[size // 2 + 100 :])
+    else:
+        well = itertools.count(0 if name == "pages.warc.gz" else -1)  # which is read by one request
+        server.fault = lambda request, times: "503" if next(well) >= 0 else None
+        monkeypatch.setenv("CURATE_HTTP_TRIES", "2")
+    pieces = [piece for split in splits for piece in split.ranges]
+    reader = reader_of(source, recipe)
+    with pytest.raises(MachineError if failure == "refuses" else RunConflict):
+        list(itertools.chain.from_iterable(read_piece(reader, piece, source, recipe) for piece in pieces))
+
+
+def write_example(path: Path, rows: list[dict[str, str]]) -> None:
+    """A file of more than a megabyte, of the kind that its name says."""
+    texts = [row["text"] for row in rows]
+    if path.name == "rows.parquet":
+        pl.DataFrame(rows).write_parquet(path, row_group_size=500, compression="uncompressed")
+    elif path.name == "rows.jsonl.gz":
+        path.write_bytes(gzip.compress("".join(f"{json.dumps(row)}\n" for row in rows).encode()))
+    elif path.name == "books.zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for number, text in enumerate(texts):
+                archive.writestr(f"{number}.txt", text)
+    elif path.name == "code.tar.gz":
+        with tarfile.open(path, "w:gz") as tar:
+            for number, text in enumerate(texts):
+                entry = tarfile.TarInfo(f"{number}.py")
+                entry.size = len(text)
+                tar.addfile(entry, io.BytesIO(text.encode()))
+    else:
+        heads = [f"WARC/1.0\r\nWARC-Type: resource\r\nContent-Length: {len(text)}\r\n\r\n" for text in texts]
+        members = [gzip.compress(f"{head}{text}\r\n\r\n".encode()) for head, text in zip(heads, texts, strict=True)]
+        path.write_bytes(b"".join(members))
 
 
 def test_what_is_kept_is_checked_bounded_and_may_vanish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +293,9 @@ PATTERN = st.builds(
 )
 
 
+@settings(max_examples=1000, deadline=None)
 @given(url=URL, pattern=PATTERN)
+@example(url="http://www.example/", pattern="w*.example/")
 def test_an_address_that_matches_lies_in_the_ranges_of_the_index(url: str, pattern: str) -> None:
     wanted = address_pattern(pattern)
     if not wanted.matches(url):

@@ -5,6 +5,8 @@ paths ─▶ inputs (sorted, with size and version) ─▶ ranges (split by the 
 
 from __future__ import annotations
 
+import itertools
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -169,6 +171,12 @@ def key_of(source: str, number: int) -> str:
 def target_bytes(total: int) -> int:
     """How large a split should be: enough splits to keep many cores busy, few enough to keep the run's folder small."""
     return min(max(total // SPLITS_WANTED, MIN_SPLIT_BYTES), MAX_SPLIT_BYTES)
+
+
+def even_ranges(size: int, target_bytes: int) -> list[tuple[int, int]]:
+    """Ranges of about a size that cover a file which can be cut anywhere."""
+    parts = max(math.ceil(size / target_bytes), 1)
+    return list(itertools.pairwise(size * part // parts for part in range(parts + 1)))
 
 
 def make_splits(source: str, inputs: Sequence[InputFile], split_file: SplitFile, target: int) -> PlannedSplits:

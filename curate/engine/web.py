@@ -21,14 +21,14 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import urllib3
 
 from curate.batch import Pulse, no_pulse
-from curate.errors import MachineError, UsageError
+from curate.errors import CurateError, MachineError, UsageError
 from curate.version import __version__
 
 USER_AGENT = f"curate-corpus/{__version__}"
@@ -77,14 +77,14 @@ def is_web(uri: str) -> bool:
     return uri.startswith(WEB)
 
 
-def fetch(uri: str, start: int, end: int, pulse: Pulse = no_pulse) -> Fetched:
+def fetch(uri: str, start: int, end: int, pulse: Pulse = no_pulse, *, manners: Manners | None = None) -> Fetched:
     """The bytes [start, end) of a file, fewer only where it ends before; pulses while it waits.
 
     Raises:
-        UsageError: there is no such file, or the server hands out no ranges.
+        UsageError: there is no such file.
         MachineError: the server was asked as often as manners allow.
     """
-    manners, began, last = manners_here(), time.monotonic(), ""
+    manners, began, last = manners or manners_here(), time.monotonic(), ""
     for number in range(manners.tries):
         try:
             with _slot(manners.connections, pulse):
@@ -105,6 +105,15 @@ def look(uri: str, pulse: Pulse = no_pulse) -> tuple[int, str]:
     """
     answer = fetch(uri, 0, 1, pulse)
     return answer.size, answer.version
+
+
+def is_at_hand(uri: str) -> bool:
+    """Whether a file is there at the first try."""
+    try:
+        fetch(uri, 0, 1, manners=replace(manners_here(), tries=1))
+    except CurateError:
+        return False
+    return True
 
 
 def manners_here() -> Manners:

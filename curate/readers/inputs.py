@@ -16,12 +16,13 @@ from curate.engine.plan import (
     PlannedSplits,
     Split,
     changed_since_planned,
+    even_ranges,
     make_splits,
     target_bytes,
 )
 from curate.engine.web import is_web
 from curate.errors import UsageError
-from curate.readers.common_crawl.find import find_crawls
+from curate.readers.common_crawl.find import find_crawls, is_of_crawl
 from curate.readers.custom import resolve_reader
 from curate.readers.reader import READERS, Ranges, Reader, traits_of
 from curate.readers.watch import UNWATCHED, Watch
@@ -77,6 +78,8 @@ def split_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) ->
 
 
 def _split_file(reader: Reader, file: InputFile, target: int) -> Ranges:
+    if is_of_crawl(file):  # of what form it is is known, and a crawl has many
+        return even_ranges(file.size, target)
     return reader.split_file(file, target_bytes=target)
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 
 from curate.batch import Media, Record, Rejected
 from curate.engine.files import open_input
-from curate.engine.plan import FileRange, InputFile
+from curate.engine.plan import FileRange, InputFile, even_ranges
 from curate.readers.chains import Chain, PlainRun, chains
 from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
 from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
@@ -67,12 +66,8 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
         pages = Pages(opened)
         form = find_format(pages) if pages.size > target_bytes else "small"
         if isinstance(form, Codec) and form.name == GZIP.name:
-            parts = math.ceil(pages.size / target_bytes)
-            bounds = [pages.size * part // parts for part in range(parts + 1)]
-        elif form in PLAIN:
-            bounds = _plain_bounds(pages, PLAIN[str(form)], target_bytes)
-        else:
-            bounds = [0, pages.size]
+            return even_ranges(pages.size, target_bytes)
+        bounds = _plain_bounds(pages, PLAIN[str(form)], target_bytes) if form in PLAIN else [0, pages.size]
     return list(itertools.pairwise(bounds))
 
 

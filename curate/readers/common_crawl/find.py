@@ -22,7 +22,7 @@ from curate.errors import UsageError
 from curate.readers.common_crawl.capture import Capture, hash_of
 from curate.readers.common_crawl.cdx import indexed_captures
 from curate.readers.common_crawl.columns import columnar_captures
-from curate.readers.common_crawl.crawl import SUBSETS, Crawl, crawl_of
+from curate.readers.common_crawl.crawl import SUBSETS, Crawl, base_address, crawl_of
 from curate.readers.common_crawl.ranges import present
 from curate.recipe import Captures, Source
 
@@ -55,6 +55,11 @@ def _find(crawl: Crawl, source: Source) -> Iterator[InputFile]:
     with ThreadPoolExecutor(manners_here().connections) as pool:
         for (name, wanted), (size, version) in zip(files.items(), pool.map(_look, map(crawl.uri, files)), strict=True):
             yield InputFile(crawl.name_of(name), crawl.uri(name), size, version, wanted)
+
+
+def is_of_crawl(file: InputFile) -> bool:
+    """Whether it is one that `find_crawls` finds, all of which are gzip by record."""
+    return file.uri.startswith(f"{base_address()}crawl-data/") and file.uri.endswith(".gz")
 
 
 def sampled_files(files: Sequence[str], share: float) -> list[str]:

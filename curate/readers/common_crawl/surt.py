@@ -47,10 +47,9 @@ class AddressPattern:
             raise UsageError(f'the pattern "{self.host}{self.path}" is too wide: {told}')
         is_whole = "*" not in self.host
         path = _canonical_begin(self.path) if is_whole or self.host.startswith("*.") else ""
-        if is_whole or self.host == f"*.{labels}":
-            bare = WWW.sub("", labels, count=1) if WWW.match(labels) else labels
-            yield _beginning_with(f"{_reversed(bare)}){path}")
-            yield _beginning_with(f"{_reversed(bare)}:")
+        bare = WWW.sub("", labels, count=1) if WWW.match(labels) else labels  # "w*.example.org" is this one, too
+        yield _beginning_with(f"{_reversed(bare)}){path}")
+        yield _beginning_with(f"{_reversed(bare)}:")
         if not is_whole:
             yield _beginning_with(f"{_reversed(labels)},")
 

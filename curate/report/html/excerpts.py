@@ -14,6 +14,7 @@ import polars as pl
 
 from curate.batch import Rejected
 from curate.engine.plan import FileRange, InputFile
+from curate.engine.web import is_at_hand, is_web
 from curate.errors import CurateError, DocumentError
 from curate.readers.inputs import reader_of
 from curate.readers.parquet import is_parquet
@@ -78,15 +79,19 @@ def _kept_texts(account: Account, source: str, ids: list[str]) -> dict[str, str]
 
 
 def _texts_again(account: Account, source: str, ids: list[str]) -> dict[str, str]:
-    """Of records that were not kept; of an input that is gone or changed, nothing. A user's own reader is not called:
-    to make a page must run nobody's code."""
+    """Of records that were not kept; of an input that is gone or changed, or far away without a network, nothing. A
+    user's own reader is not called: to make a page must run nobody's code."""
     asked = account.recipe.source(source)
     if not ids or has_own_reader(asked):
         return {}
     extract = page_extractor(asked, account.recipe)
     files = {f"{source}/{file.name}": (file, is_whole) for file, is_whole in _files(account, source)}
     texts: dict[str, str] = {}
-    for piece, some in _pieces(files, ids):
+    pieces = [*_pieces(files, ids)]
+    far = next((piece.file.uri for piece, _ in pieces if is_web(piece.file.uri)), None)
+    if far is not None and not is_at_hand(far):
+        return {}
+    for piece, some in pieces:
         with contextlib.suppress(CurateError, OSError, ValueError):
             texts |= _read(account, asked, extract, piece, some)
     return texts
