@@ -296,6 +296,7 @@ PATTERN = st.builds(
 @settings(max_examples=1000, deadline=None)
 @given(url=URL, pattern=PATTERN)
 @example(url="http://www.example/", pattern="w*.example/")
+@example(url="http://www.www.a.a/", pattern="*.www.a.a/")
 def test_an_address_that_matches_lies_in_the_ranges_of_the_index(url: str, pattern: str) -> None:
     wanted = address_pattern(pattern)
     if not wanted.matches(url):

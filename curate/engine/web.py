@@ -10,7 +10,6 @@ to ask. Sources: RFC 9110 (ranges, Retry-After); exponential backoff with jitter
 
 from __future__ import annotations
 
-import email.utils
 import fcntl
 import http
 import os
@@ -18,14 +17,11 @@ import random
 import re
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
-
-import urllib3
 
 from curate.batch import Pulse, no_pulse
 from curate.errors import CurateError, MachineError, UsageError
@@ -151,6 +147,8 @@ def _ask(uri: str, start: int, end: int, pulse: Pulse) -> Fetched:
     Raises:
         _Again, UsageError
     """
+    import urllib3
+
     contact = os.environ.get(CONTACT, "")
     agent = f"{USER_AGENT} ({contact})" if contact else USER_AGENT
     headers = {"User-Agent": agent, "Accept-Encoding": "identity", "Range": f"bytes={start}-{end - 1}"}
@@ -233,6 +231,8 @@ def _asked_pause(value: str | None) -> float | None:
         return None
     if value.strip().isdigit():
         return float(value)
+    import email.utils
+
     try:
         return max(email.utils.parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
     except ValueError:
@@ -273,6 +273,10 @@ def _slot(count: int, pulse: Pulse) -> Iterator[None]:
 @lru_cache(maxsize=8)
 def _pool(process: int, scheme: str) -> Any:
     """Connections that stay open, of one process: a fork must not share them."""
+    import urllib.request
+
+    import urllib3
+
     timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     proxy = urllib.request.getproxies().get(scheme)
     if proxy:

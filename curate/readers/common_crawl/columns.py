@@ -13,10 +13,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from curate.engine import kept
 from curate.engine.files import open_file
 from curate.engine.plan import InputFile
@@ -51,6 +47,9 @@ def columnar_captures(crawl: Crawl, languages: Sequence[str], share: float) -> I
 
 
 def _captures_of(planned: InputFile, languages: Sequence[str]) -> Iterator[Capture]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     uri = planned.uri
     with open_file(planned) as file:
         try:
@@ -66,6 +65,9 @@ def _captures_of(planned: InputFile, languages: Sequence[str]) -> Iterator[Captu
 
 
 def _captures_in(rows: Any, languages: Sequence[str]) -> Iterator[Capture]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     main = pc.utf8_slice_codeunits(rows[LANGUAGES].cast("string"), 0, 3)
     is_wanted = pc.and_kleene(pc.is_in(main, value_set=pa.array(languages, pa.string())), pc.equal(rows[STATUS], 200))
     found = rows.select(list(PLACE)).filter(is_wanted)

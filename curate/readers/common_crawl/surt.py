@@ -23,7 +23,7 @@ from curate.errors import UsageError
 KeyRange = tuple[bytes, bytes]
 """[first, end) of keys."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-WWW = re.compile(r"www\d*\.")
+WWW = re.compile(r"^www\d*\.")
 PLAIN_PATH = re.compile(r"(?:/(?!\.)[A-Za-z0-9_.-]*)*?(?=/[./]|/?[^A-Za-z0-9_./-]|/?$)")
 """The beginning of a path that canonicalization leaves as it is, but for capitals."""
 
@@ -47,9 +47,10 @@ class AddressPattern:
             raise UsageError(f'the pattern "{self.host}{self.path}" is too wide: {told}')
         is_whole = "*" not in self.host
         path = _canonical_begin(self.path) if is_whole or self.host.startswith("*.") else ""
-        bare = WWW.sub("", labels, count=1) if WWW.match(labels) else labels  # "w*.example.org" is this one, too
-        yield _beginning_with(f"{_reversed(bare)}){path}")
-        yield _beginning_with(f"{_reversed(bare)}:")
+        # A key is without the first "www.", be it one that is fixed or one that a "*" stands for.
+        for bare in {labels, WWW.sub("", labels, count=1)} if not is_whole else {WWW.sub("", labels, count=1)}:
+            yield _beginning_with(f"{_reversed(bare)}){path}")
+            yield _beginning_with(f"{_reversed(bare)}:")
         if not is_whole:
             yield _beginning_with(f"{_reversed(labels)},")
 
