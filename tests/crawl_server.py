@@ -218,12 +218,10 @@ def serving(root: Path) -> Iterator[Server]:
             with state.lock:
                 state.at_once += 1
                 state.most_at_once = max(state.most_at_once, state.at_once)
-            try:
-                time.sleep(state.seconds)
-                answer(self, state)
-            finally:
-                with state.lock:
-                    state.at_once -= 1
+            time.sleep(state.seconds)
+            with state.lock:  # before the answer, behind which the next request may come at once
+                state.at_once -= 1
+            answer(self, state)
 
         def log_message(self, *_: Any) -> None:
             pass

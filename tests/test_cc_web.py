@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from curate.engine import kept
 from curate.engine.files import find_inputs, open_file, open_input
 from curate.engine.input_digests import InputDigests
-from curate.engine.plan import FileRange
+from curate.engine.plan import FileRange, InputFile
 from curate.engine.web import fetch
 from curate.errors import MachineError, RunConflict, UsageError
 from curate.pipeline.run import run
@@ -54,11 +54,13 @@ def address(server: Server, name: str = "file.bin") -> str:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_try_that_fails_is_followed_by_one_that_does_not(server: Server, fault: str) -> None:
-    server.fault = lambda request, times: fault if times < 2 else None
+    server.fault = lambda request, times: fault if len(server.refused) < 2 else None
     found = fetch(address(server), 1000, 200_000)
     assert found.data == CONTENT[1000:200_000]
     assert found.size == len(CONTENT)
     assert server.refused == [fault] * 2
+    [(_, start, end)] = server.asked
+    assert (start, end) == (199_999 if fault == "short" else start, 200_000)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_a_try_that_fails_is_followed_by_one_that_does_not(server: Server, fault
         ("429", "429 Too Many Requests"),
         ("503", "503 Service Unavailable"),
         ("reset", "(reset|IncompleteRead|broken)"),
-        ("short", "198,999 bytes came of 199,000"),
+        ("short", "0 bytes came of 1"),
         ("wrong", "asked for bytes 1000-199999 it gave bytes 7-199006/300000"),
         ("whole", "hands out whole files only"),
     ],
@@ -78,6 +80,26 @@ def test_a_server_that_never_mends_is_named_with_its_last_answer(server: Server,
     with pytest.raises(MachineError, match=f"{address(server)} was given up after 4 tries in .* the last: .*{told}"):
         fetch(address(server), 1000, 200_000)
     assert len(server.refused) == 4
+
+
+def test_halves_of_two_versions_are_never_joined(server: Server, tmp_path: Path) -> None:
+    def fault(request: str, times: int) -> str | None:
+        if server.refused:
+            (tmp_path / "www" / "file.bin").write_bytes(CONTENT[::-1])
+        return None if server.refused else "short"
+
+    server.fault = fault
+    assert fetch(address(server), 1000, 200_000).data == CONTENT[::-1][1000:200_000]
+    assert [request[1:] for request in server.asked] == [(199_999, 200_000), (1000, 200_000)]
+
+
+def test_reading_on_is_few_requests_and_brings_nothing_of_a_neighbors(server: Server) -> None:
+    file = InputFile("file.bin", address(server), len(CONTENT), fetch(address(server), 0, 1).version)
+    with open_file(file, until=150_000) as opened:
+        assert b"".join(opened.read(1000) for _ in range(140)) == CONTENT[:140_000]
+        opened.seek(200_000)
+        assert opened.read(10) == CONTENT[200_000:200_010]
+    assert [request[1:] for request in server.asked] == [(0, 1), (0, 1000), (1000, 150_000), (200_000, 200_010)]
 
 
 def test_a_server_that_is_not_there_is_a_failure_of_the_machine() -> None:

@@ -58,9 +58,12 @@ Opener = Callable[[InputFile], Any]
 """What a reader opens its inputs with: `open_file`, or one that sees what it reads."""
 
 
-def open_file(file: InputFile, pulse: Pulse = no_pulse) -> Any:
-    """As `open_input` does; a file of the web stays the one that was planned, and pulses while it is waited for."""
-    return WebFile(file.uri, file.size, file.version, pulse) if is_web(file.uri) else open_input(file.uri)
+def open_file(file: InputFile, pulse: Pulse = no_pulse, *, until: int | None = None) -> Any:
+    """As `open_input` does; a file of the web stays the one that was planned, pulses while it is waited for, and brings
+    nothing from behind `until` in advance."""
+    if is_web(file.uri):
+        return WebFile(file.uri, file.size, file.version, pulse, until=until)
+    return open_input(file.uri)
 
 
 def find_inputs(patterns: Sequence[str], *, base: Path) -> tuple[InputFile, ...]:

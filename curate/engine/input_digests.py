@@ -138,14 +138,17 @@ class InputDigests:
     def __init__(
         self, own: Mapping[FileRange, Bytes], *, pulse: Pulse = no_pulse, opener: Opener | None = None
     ) -> None:
-        self._pulse, self._open = pulse, opener or partial(open_file, pulse=pulse)
+        self._pulse, self._open = pulse, opener
         self._digests = {piece: PieceDigest(*bounds) for piece, bounds in own.items()}
 
     def opener(self, piece: FileRange) -> Callable[[InputFile], HashedInput]:
         """For the reader of this piece, which may open the file more than once."""
 
+        digest = self._digests[piece]
+        opener = self._open or partial(open_file, pulse=self._pulse, until=digest.end)
+
         def opened(file: InputFile) -> HashedInput:
-            return HashedInput(self._open(file), self._digests[piece], file.uri, self._pulse)
+            return HashedInput(opener(file), digest, file.uri, self._pulse)
 
         return opened
 

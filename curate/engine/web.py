@@ -69,28 +69,52 @@ class Fetched:
     """Its ETag, else its Last-Modified, else ""."""
 
 
+NOTHING = Fetched(b"", 0, "")
+
+
 def is_web(uri: str) -> bool:
     return uri.startswith(WEB)
 
 
 def fetch(uri: str, start: int, end: int, pulse: Pulse = no_pulse, *, manners: Manners | None = None) -> Fetched:
-    """The bytes [start, end) of a file, fewer only where it ends before; pulses while it waits.
+    """The bytes [start, end) of a file, fewer only where it ends before; pulses while it waits. What came before an
+    answer broke off is not asked for again.
 
     Raises:
         UsageError: there is no such file.
         MachineError: the server was asked as often as manners allow.
     """
     manners, began, last = manners or manners_here(), time.monotonic(), ""
+    came = NOTHING
     for number in range(manners.tries):
         try:
             with _slot(manners.connections, pulse):
-                return _ask(uri, start, end, pulse)
+                return _joined(came, _ask(uri, start + len(came.data), end, pulse))
         except _Again as again:
-            last = str(again)
+            last, came = str(again), _joined_or_nothing(came, again.came)
             if number + 1 < manners.tries:
                 _wait(_pause(manners, number, again, uri), pulse)
     told = f"{manners.tries} tries in {time.monotonic() - began:.0f} s; the last: {last}"
     raise MachineError(f"{uri} was given up after {told}. The same command goes on from here.")
+
+
+def _joined(first: Fetched, second: Fetched) -> Fetched:
+    """Two answers, of neighboring bytes, as one.
+
+    Raises:
+        _Again: they are of two versions of the file.
+    """
+    if first.data and (first.size, first.version) != (second.size, second.version):
+        raise _Again("the file changed between two answers", came=NOTHING)
+    return replace(second, data=first.data + second.data)
+
+
+def _joined_or_nothing(first: Fetched, second: Fetched | None) -> Fetched:
+    """What an answer brought that broke off, behind what had come before."""
+    try:
+        return first if second is None else _joined(first, second)
+    except _Again:
+        return NOTHING
 
 
 def look(uri: str, pulse: Pulse = no_pulse) -> tuple[int, str]:
@@ -134,11 +158,12 @@ def _number(name: str, default: float) -> float:
 
 
 class _Again(Exception):
-    """This try failed; another one may not. `seconds` are those that the server asks for."""
+    """This try failed; another one may not. `seconds` are those that the server asks for; `came` is what did
+    come, from the first byte on, or of another version than what came before."""
 
-    def __init__(self, told: str, seconds: float | None = None) -> None:
+    def __init__(self, told: str, seconds: float | None = None, came: Fetched | None = None) -> None:
         super().__init__(told)
-        self.seconds = seconds
+        self.seconds, self.came = seconds, came
 
 
 def _ask(uri: str, start: int, end: int, pulse: Pulse) -> Fetched:
@@ -187,9 +212,8 @@ def _taken(response: Any, uri: str, start: int, end: int, pulse: Pulse) -> Fetch
             raise UsageError(f"{uri} can't be read: the server says {_phrase(status)}")
         if not place or place[1] is None or int(place[1]) != start:
             raise _Again(f"asked for bytes {start}-{end - 1} it gave {headers.get('Content-Range')}")
-        size, wanted = int(place[3]), min(end, int(place[3])) - start
-        data = _read(response, wanted, pulse)
-        return Fetched(data, size, version)
+        size = int(place[3])
+        return _read(response, min(end, size) - start, Fetched(b"", size, version), pulse)
     except BaseException:
         response.close()
         raise
@@ -200,20 +224,31 @@ def _whole(response: Any, start: int, end: int, version: str, pulse: Pulse) -> F
     length = response.headers.get("Content-Length") or ""
     if start or not length.isdigit() or int(length) > end:
         raise _Again("it hands out whole files only, no ranges of bytes")
-    return Fetched(_read(response, int(length), pulse), int(length), version)
+    return _read(response, int(length), Fetched(b"", int(length), version), pulse)
 
 
-def _read(response: Any, wanted: int, pulse: Pulse) -> bytes:
-    pieces, size = [], 0
-    for piece in response.stream(CHUNK_BYTES, decode_content=False):
-        pieces.append(piece)
-        size += len(piece)
-        pulse()
-        if size > wanted:
-            break
+def _read(response: Any, wanted: int, head: Fetched, pulse: Pulse) -> Fetched:
+    """The body of a response.
+
+    Raises:
+        _Again: it is not as long as it should be; with what came of it.
+    """
+    import urllib3
+
+    pieces, size, why = [], 0, ""
+    try:
+        for piece in response.stream(CHUNK_BYTES, decode_content=False):
+            pieces.append(piece)
+            size += len(piece)
+            pulse()
+            if size > wanted:
+                raise _Again(f"more than {wanted:,} bytes came")
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        why = f": {_said(error)}"
+    fetched = replace(head, data=b"".join(pieces))
     if size != wanted:
-        raise _Again(f"{size:,} bytes came of {wanted:,}")
-    return b"".join(pieces)
+        raise _Again(f"{size:,} bytes came of {wanted:,}{why}", came=fetched)
+    return fetched
 
 
 def _pause(manners: Manners, number: int, again: _Again, uri: str) -> float:

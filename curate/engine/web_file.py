@@ -1,4 +1,5 @@
-"""A file on a web server as a binary file that is read and sought in; each read is one request for just its bytes.
+"""A file on a web server as a binary file that is read and sought in: a jump is a request for just what is read there,
+reading on a request for much.
 
 WebFile.read(n) ─▶ web.fetch ─▶ size and ETag as planned? ─▶ bytes
                                       └ no ─▶ RunConflict
@@ -14,15 +15,17 @@ from curate.engine import kept
 from curate.engine.plan import changed_since_planned
 from curate.engine.web import fetch, look
 
-AHEAD_BYTES = 1 << 20
-"""A read that begins where the last one ended brings at least so many: who reads on in small pieces will want them."""
+AHEAD_BYTES = 32 << 20
+"""A read that goes on where the last one ended brings so many: a busy store turns requests away, not bytes."""
 
 
 class WebFile(io.RawIOBase):
-    """`size` and `version` are those of the plan: an answer of any others is refused."""
+    """`size` and `version` are those of the plan: an answer of any others is refused. Nothing behind `until` is
+    fetched but what is read there (default: the end of the file)."""
 
-    def __init__(self, uri: str, size: int, version: str, pulse: Pulse = no_pulse) -> None:
+    def __init__(self, uri: str, size: int, version: str, pulse: Pulse = no_pulse, *, until: int | None = None) -> None:
         self._uri, self._size, self._version, self._pulse = uri, size, version, pulse
+        self._until = size if until is None else min(until, size)
         self._position = 0
         self._page, self._begin = b"", 0
 
@@ -62,10 +65,11 @@ class WebFile(io.RawIOBase):
 
     def _at(self, start: int, end: int) -> bytes:
         page_end = self._begin + len(self._page)
-        if not self._begin <= start <= end <= page_end:
-            reads_on = start == page_end or self._begin <= start < page_end
-            ahead = max(end, start + AHEAD_BYTES) if self._page and reads_on else end
-            self._page, self._begin = self._fetch(start, min(ahead, self._size)), start
+        if self._page and self._begin <= start <= page_end < end:  # it reads on
+            ahead = max(end, min(start + AHEAD_BYTES, self._until))
+            self._page, self._begin = self._page[start - self._begin :] + self._fetch(page_end, ahead), start
+        elif not self._begin <= start <= end <= page_end:
+            self._page, self._begin = self._fetch(start, end), start
         return self._page[start - self._begin : end - self._begin]
 
     def _fetch(self, start: int, end: int) -> bytes:

@@ -48,7 +48,7 @@ class AddressPattern:
         is_whole = "*" not in self.host
         path = _canonical_begin(self.path) if is_whole or self.host.startswith("*.") else ""
         # A key is without the first "www.", be it one that is fixed or one that a "*" stands for.
-        for bare in {labels, WWW.sub("", labels, count=1)} if not is_whole else {WWW.sub("", labels, count=1)}:
+        for bare in {labels, WWW.sub("", labels, count=1)}:
             yield _beginning_with(f"{_reversed(bare)}){path}")
             yield _beginning_with(f"{_reversed(bare)}:")
         if not is_whole:
