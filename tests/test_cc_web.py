@@ -25,7 +25,7 @@ from curate.engine import kept
 from curate.engine.files import find_inputs, open_file, open_input
 from curate.engine.input_digests import InputDigests
 from curate.engine.plan import FileRange, InputFile
-from curate.engine.web import fetch
+from curate.engine.web import fetch, is_at_hand, look
 from curate.errors import MachineError, RunConflict, UsageError
 from curate.pipeline.run import run
 from curate.readers.common_crawl.surt import address_pattern, domain_pattern
@@ -102,13 +102,14 @@ def test_reading_on_is_few_requests_and_brings_nothing_of_a_neighbors(server: Se
     assert [request[1:] for request in server.asked] == [(0, 1), (0, 1000), (1000, 150_000), (200_000, 200_010)]
 
 
-def test_a_server_that_is_not_there_is_a_failure_of_the_machine() -> None:
-    os.environ["CURATE_HTTP_TRIES"], before = "1", os.environ.get("CURATE_HTTP_TRIES")
-    try:
-        with pytest.raises(MachineError, match=r"127\.0\.0\.1:9/x was given up after 1 tries"):
-            fetch("http://127.0.0.1:9/x", 0, 1)
-    finally:
-        os.environ.pop("CURATE_HTTP_TRIES") if before is None else os.environ.update(CURATE_HTTP_TRIES=before)
+def test_a_server_that_is_not_there_is_a_wrong_name_at_first_and_a_failure_later(server: Server) -> None:
+    with pytest.raises(UsageError, match=r"127\.0\.0\.1:9/x can't be reached: .*refused"):
+        look("http://127.0.0.1:9/x")
+    with pytest.raises(UsageError, match=r"nowhere\.invalid/x can't be reached"):
+        look("http://nowhere.invalid/x")
+    with pytest.raises(MachineError, match=r"127\.0\.0\.1:9/x was given up after 4 tries"):
+        fetch("http://127.0.0.1:9/x", 0, 1)
+    assert not is_at_hand("http://127.0.0.1:9/x")
 
 
 @pytest.mark.parametrize("asked", ["1", "date"])

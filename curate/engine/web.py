@@ -39,6 +39,8 @@ LONGEST_PAUSE = 120.0
 LONGEST_ASKED_PAUSE = 900.0
 """A server that asks for more with Retry-After means: not today."""
 MAX_REDIRECTS = 5
+MAX_UNREACHED = 3
+"""Tries to reach a server of which nothing was ever heard: its name may be a slip of the pen."""
 CHUNK_BYTES = 1 << 20
 SLOT_SECONDS = 0.02
 POOLED = 16
@@ -76,22 +78,33 @@ def is_web(uri: str) -> bool:
     return uri.startswith(WEB)
 
 
-def fetch(uri: str, start: int, end: int, pulse: Pulse = no_pulse, *, manners: Manners | None = None) -> Fetched:
+def fetch(
+    uri: str,
+    start: int,
+    end: int,
+    pulse: Pulse = no_pulse,
+    *,
+    manners: Manners | None = None,
+    max_unreached: int | None = None,
+) -> Fetched:
     """The bytes [start, end) of a file, fewer only where it ends before; pulses while it waits. What came before an
-    answer broke off is not asked for again.
+    answer broke off is not asked for again. `max_unreached` are the tries in a row that may find no server at all.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or no such server.
         MachineError: the server was asked as often as manners allow.
     """
     manners, began, last = manners or manners_here(), time.monotonic(), ""
-    came = NOTHING
+    came, unreached = NOTHING, 0
     for number in range(manners.tries):
         try:
             with _slot(manners.connections, pulse):
                 return _joined(came, _ask(uri, start + len(came.data), end, pulse))
         except _Again as again:
             last, came = str(again), _joined_or_nothing(came, again.came)
+            unreached = unreached + 1 if again.is_unreached else 0
+            if max_unreached is not None and unreached == min(max_unreached, manners.tries):
+                raise UsageError(f"{uri} can't be reached: {last}") from None
             if number + 1 < manners.tries:
                 _wait(_pause(manners, number, again, uri), pulse)
     told = f"{manners.tries} tries in {time.monotonic() - began:.0f} s; the last: {last}"
@@ -123,7 +136,7 @@ def look(uri: str, pulse: Pulse = no_pulse) -> tuple[int, str]:
     Raises:
         UsageError, MachineError: as `fetch` does.
     """
-    answer = fetch(uri, 0, 1, pulse)
+    answer = fetch(uri, 0, 1, pulse, max_unreached=MAX_UNREACHED)
     return answer.size, answer.version
 
 
@@ -161,9 +174,11 @@ class _Again(Exception):
     """This try failed; another one may not. `seconds` are those that the server asks for; `came` is what did
     come, from the first byte on, or of another version than what came before."""
 
-    def __init__(self, told: str, seconds: float | None = None, came: Fetched | None = None) -> None:
+    def __init__(
+        self, told: str, seconds: float | None = None, came: Fetched | None = None, *, is_unreached: bool = False
+    ) -> None:
         super().__init__(told)
-        self.seconds, self.came = seconds, came
+        self.seconds, self.came, self.is_unreached = seconds, came, is_unreached
 
 
 def _ask(uri: str, start: int, end: int, pulse: Pulse) -> Fetched:
@@ -191,7 +206,15 @@ def _ask(uri: str, start: int, end: int, pulse: Pulse) -> Fetched:
     except urllib3.exceptions.LocationValueError as error:
         raise UsageError(f'"{uri}" is no address: {error}') from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise _Again(_said(error)) from None
+        raise _Again(_said(error), is_unreached=_found_nobody(error)) from None
+
+
+def _found_nobody(error: BaseException) -> bool:
+    """No such name, or nobody listens there."""
+    import urllib3
+
+    reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
 def _taken(response: Any, uri: str, start: int, end: int, pulse: Pulse) -> Fetched:

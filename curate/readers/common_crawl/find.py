@@ -1,6 +1,6 @@
 """The inputs of a source that reads Common Crawl: whole files by a sample, or single records by an index.
 
-"cc:CC-MAIN-2024-10" ─┬▶ warc.paths.gz ─▶ a sample of the files ──────────────────────────────┐
+"cc:CC-MAIN-2024-10" ─┬▶ warc.paths.gz ─▶ a sample of the files ──────────────────────────┐
                       └▶ cc = {…} ─▶ index ─▶ captures ─▶ a sample of them ─▶ parts ──────┴▶ InputFile: size, ETag
                           url, domain: cluster.idx, cdx-*.gz (cdx.py)
                           language alone: the columnar index (columns.py)
