@@ -67,7 +67,7 @@ def build_crawl(sample: Path, root: Path) -> list[Page]:
         (root / path).write_bytes(b"".join([_picture(number), *pieces[number::FILES]]))
         pages += _pages(root / path, path)
     _write_list(root / f"crawl-data/{NAME}/warc.paths.gz", paths)
-    _write_cdx(pages, root / f"cc-index/collections/{NAME}/indexes")
+    write_cdx(pages, root / f"cc-index/collections/{NAME}/indexes")
     _write_table(pages, root)
     return pages
 
@@ -128,14 +128,14 @@ def _write_list(path: Path, lines: list[str]) -> None:
     path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
 
 
-def _write_cdx(pages: list[Page], folder: Path) -> None:
+def write_cdx(pages: list[Page], folder: Path, *, lines_a_block: int = LINES_A_BLOCK) -> None:
     """Lines sorted as bytes, blocks of a few of them, files of a few blocks, a line of the cluster for each block."""
     folder.mkdir(parents=True)
     lines = sorted(_cdx_line(page) for page in pages)
     cluster, files = [], {}
-    for number, first in enumerate(range(0, len(lines), LINES_A_BLOCK)):
+    for number, first in enumerate(range(0, len(lines), lines_a_block)):
         name = f"cdx-{number // BLOCKS_A_FILE:05}.gz"
-        block = gzip.compress(b"".join(lines[first : first + LINES_A_BLOCK]))
+        block = gzip.compress(b"".join(lines[first : first + lines_a_block]))
         key = b" ".join(lines[first].split(b" ")[:2]).decode()
         cluster.append(f"{key}\t{name}\t{len(files.get(name, b''))}\t{len(block)}\t{number + 1}\n")
         files[name] = files.get(name, b"") + block

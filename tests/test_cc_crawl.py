@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import itertools
 import os
+import random
 import re
 import shutil
 import signal
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from crawl_server import FAULTS, NAME, Page, Server, build_crawl, serving
+from crawl_server import FAULTS, NAME, Page, Server, build_crawl, serving, write_cdx
 
 import curate
 from curate.commands.table import parse
@@ -28,7 +29,10 @@ from curate.errors import MachineError, RecipeError, RunConflict
 from curate.pipeline.planning import make_plan
 from curate.pipeline.run import run
 from curate.readers.common_crawl.capture import Capture
+from curate.readers.common_crawl.cdx import indexed_captures
+from curate.readers.common_crawl.crawl import crawl_of
 from curate.readers.common_crawl.find import parts
+from curate.recipe import Captures
 from curate.recipe_file import load
 from curate.report.verify_inputs import input_differences
 from curate.run_folder import RunFolder
@@ -343,6 +347,56 @@ def test_the_recipes_and_commands_of_the_page_are_understood(tmp_path: Path) -> 
         assert load(tmp_path / "r.toml").sources[0].crawls
     lines = [line.partition("   ")[0] for line in page.splitlines() if line.startswith("curate ")]
     assert [parse(line.split()[1:]).command for line in lines] == ["plan", "run", "verify"]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Page]]:
+    """An index of many hosts, whose cluster has many pages, and no crawl behind it."""
+    root, drawn = tmp_path_factory.mktemp("large"), random.Random(3)
+    tops = ["gov", "org", "com.example", "test"]
+    hosts = [f"{drawn.choice(['', 'www.', 'a.', 'b-c.'])}h{n % 4000}.{tops[n % 4]}" for n in range(12_000)]
+    file = f"crawl-data/{NAME}/segments/1.0/warc/a.warc.gz"
+    found = [
+        Page(f"http://{host}/{n}", "20240220211055", "eng", "200", file, n * 100, 90) for n, host in enumerate(hosts)
+    ]
+    write_cdx(found, root / "cc-index" / "collections" / NAME / "indexes", lines_a_block=2)
+    return root, found
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"domain": ("h7.org",)},
+        {"domain": ("h0.gov", "h3999.test", "nowhere.org")},
+        {"url": ("*.gov/*",)},
+        {"url": ("b-c.*.test/1*",)},
+        {"domain": tuple(f"h{n}.{top}" for n in range(0, 4000, 400) for top in ("gov", "test"))},
+        {"domain": ("example", "gov", "org", "test")},
+    ],
+    ids=str,
+)
+def test_an_index_of_many_pages_is_searched_by_halves(
+    large: tuple[Path, list[Page]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, wanted: dict[str, tuple[str, ...]]
+) -> None:
+    root, pages = large
+    monkeypatch.setenv("CURATE_CACHE", str(tmp_path))
+    with serving(root) as server:
+        monkeypatch.setenv("CURATE_COMMON_CRAWL", server.address)
+        found = [capture.offset for capture in indexed_captures(crawl_of(f"cc:{NAME}"), Captures(**wanted))]
+        clusters = server.of("cluster.idx")
+    expected = {page.offset for page in pages if is_wanted(page, wanted)}
+    assert sorted(found) == sorted(expected)
+    assert len(clusters) == len({*clusters})
+    size = (root / "cc-index" / "collections" / NAME / "indexes" / "cluster.idx").stat().st_size
+    assert size > 5 << 16
+    if len(expected) < 10:
+        assert len(clusters) < 6 + len(wanted["domain"]) * 3
+
+
+def is_wanted(page: Page, wanted: dict[str, tuple[str, ...]]) -> bool:
+    place = page.url.partition("://")[2]
+    of_domain = any(f".{page.host}".endswith(f".{domain}") for domain in wanted.get("domain", ()))
+    return of_domain or any(fnmatch.fnmatchcase(place, pattern) for pattern in wanted.get("url", ()))
 
 
 def test_neighbors_are_fetched_together_and_those_between_are_passed_over() -> None:
