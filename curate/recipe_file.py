@@ -42,6 +42,7 @@ MAX_NAME = 100
 """Characters: names become folders."""
 ROUNDED = 0.02
 """Weights that are rounded, as published ones are, sum to 1 but for this much; GPT-3's to 1.01."""
+LANGUAGE = re.compile("[a-z]{3}")
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}")
 
 
@@ -279,6 +280,10 @@ def _check_crawls(source: Source, path: tuple[str | int, ...]) -> None:
             raise Mismatch((*path, key), told)
     if source.cc is not None and not (source.cc.url or source.cc.domain or source.cc.language):
         raise Mismatch((*path, "cc"), "cc says by what records are chosen: url, domain or language")
+    for language in source.cc.language if source.cc else ():
+        if not LANGUAGE.fullmatch(language):
+            told = f'the index has languages in three letters (ISO 639-3), as "eng", found {describe(language)}'
+            raise Mismatch((*path, "cc", "language"), told)
 
 
 def _reader(read: Any, path: tuple[str | int, ...]) -> tuple[str, dict[str, Any]]:

@@ -410,7 +410,10 @@ def test_neighbors_are_fetched_together_and_those_between_are_passed_over() -> N
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ('paths = "cc:CC-MAIN-1999-01"', 'there is no crawl "cc:CC-MAIN-1999-01": .* the server says 404 Not Found'),
+        (
+            'paths = "cc:CC-MAIN-1999-01"',
+            'there is no crawl "cc:CC-MAIN-1999-01" .*collinfo.* the server says 404 Not Found',
+        ),
         ('paths = "cc:"', "names no crawl"),
         (f'paths = "cc:{NAME}/wat"', 'no "wat" that can be read.*robotstxt'),
         (f'paths = "cc:{NAME}/wet"\ncc = {{ domain = "a.test" }}', "knows none of"),
@@ -420,6 +423,7 @@ def test_neighbors_are_fetched_together_and_those_between_are_passed_over() -> N
         (f'paths = "cc:{NAME}"\ncc = {{ domain = "http://a.test/" }}', 'one is written as "example.org"'),
         (f'paths = "cc:{NAME}"\ncc = {{}}', "url, domain or language"),
         (f'paths = "cc:{NAME}"\ncc = {{ domains = "a" }}', 'unknown key "domains".*did you mean "domain"'),
+        (f'paths = "cc:{NAME}"\ncc = {{ language = "en" }}', 'three letters .*, as "eng", found .*en'),
         (f'paths = "cc:{NAME}"\nsample = 0', "sample.*1e-09"),
         ('paths = "*.warc.gz"\nsample = 0.1', "sample chooses from crawls"),
         ('paths = "cc:CC-MAIN-1999-01"\ncc = { url = "a.test/*" }', 'there is no index of "cc:CC-MAIN-1999-01"'),

@@ -20,7 +20,7 @@ from curate.engine.plan import InputFile
 from curate.engine.web import manners_here
 from curate.errors import CheckFailed, UsageError
 from curate.readers.common_crawl.capture import WARC_PART, Capture
-from curate.readers.common_crawl.crawl import Crawl
+from curate.readers.common_crawl.crawl import NAMES, Crawl
 from curate.readers.common_crawl.ranges import present, read_range
 from curate.readers.common_crawl.surt import AddressPattern, KeyRange, address_pattern, domain_pattern, merged
 from curate.recipe import Captures
@@ -69,7 +69,7 @@ class Index:
         try:
             self._cluster = self._file("cluster.idx")
         except UsageError as error:
-            raise UsageError(f'there is no index of "{crawl.path}": {error}') from None
+            raise UsageError(f'there is no index of "{crawl.path}" ({NAMES}): {error}') from None
         self._size = self._cluster.size
 
     def lines(self, ranges: Sequence[KeyRange]) -> Iterator[list[bytes]]:

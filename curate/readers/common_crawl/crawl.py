@@ -25,6 +25,7 @@ BASE = "CURATE_COMMON_CRAWL"
 """The environment variable."""
 DEFAULT_BASE = "https://data.commoncrawl.org/"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAMES = "index.commoncrawl.org/collinfo.json has the names of all"
 SUBSETS = ("warc", "wet", "robotstxt", "non200responses")
 """Lists of files that a reader of WARC can use."""
 
@@ -63,7 +64,7 @@ class Crawl:
             with open_file(planned) as file:
                 lines = gzip.decompress(read_range(file, planned, 0, planned.size)).decode().split()
         except UsageError as error:
-            raise UsageError(f'there is no crawl "{self.path}": {error}') from None
+            raise UsageError(f'there is no crawl "{self.path}" ({NAMES}): {error}') from None
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise UsageError(f"{uri} is no list of paths: {error}") from None
         if not lines:
