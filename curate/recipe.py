@@ -157,7 +157,7 @@ class Source:
     @property
     def crawls(self) -> tuple[str, ...]:
         """Its paths that name crawls of Common Crawl."""
-        return tuple(path for path in self.paths if path.startswith(COMMON_CRAWL))
+        return tuple(dict.fromkeys(path for path in self.paths if path.startswith(COMMON_CRAWL)))
 
     @property
     def reads_rights(self) -> bool:

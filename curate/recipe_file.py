@@ -275,7 +275,7 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: SourceLi
 def _check_crawls(source: Source, path: tuple[str | int, ...]) -> None:
     """What is said of a crawl is said to one."""
     for key, is_said in (("sample", source.sample != 1), ("cc", source.cc is not None)):
-        if is_said and len(source.crawls) < len(source.paths):
+        if is_said and not all(path in source.crawls for path in source.paths):
             told = f'{key} chooses from crawls, "{COMMON_CRAWL}CC-MAIN-2024-10", and here are other paths, too'
             raise Mismatch((*path, key), told)
     if source.cc is not None and not (source.cc.url or source.cc.domain or source.cc.language):
