@@ -75,7 +75,7 @@ def server(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     with serving(root) as state:
         monkeypatch.setenv("CURATE_COMMON_CRAWL", state.address)
         monkeypatch.setenv("CURATE_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setenv("CURATE_HTTP_PAUSE", "0.01")
+        monkeypatch.setenv("CURATE_HTTP_PAUSE", "0.001")
         yield state
 
 

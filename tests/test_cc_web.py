@@ -93,13 +93,14 @@ def test_halves_of_two_versions_are_never_joined(server: Server, tmp_path: Path)
     assert [request[1:] for request in server.asked] == [(199_999, 200_000), (1000, 200_000)]
 
 
-def test_reading_on_is_few_requests_and_brings_nothing_of_a_neighbors(server: Server) -> None:
+def test_reading_on_is_few_requests_and_brings_little_of_a_neighbors(server: Server) -> None:
     file = InputFile("file.bin", address(server), len(CONTENT), fetch(address(server), 0, 1).version)
-    with open_file(file, until=150_000) as opened:
-        assert b"".join(opened.read(1000) for _ in range(140)) == CONTENT[:140_000]
-        opened.seek(200_000)
-        assert opened.read(10) == CONTENT[200_000:200_010]
-    assert [request[1:] for request in server.asked] == [(0, 1), (0, 1000), (1000, 150_000), (200_000, 200_010)]
+    with open_file(file, until=50_000) as opened:
+        assert b"".join(opened.read(1000) for _ in range(240)) == CONTENT[:240_000]
+        opened.seek(290_000)
+        assert opened.read(10) == CONTENT[290_000:290_010]
+    steps = [0, 1000, 50_000, 50_000 + (1 << 16), 50_000 + (3 << 16)]
+    assert [request[1:] for request in server.asked[1:]] == [*itertools.pairwise(steps), (290_000, 290_010)]
 
 
 def test_a_server_that_is_not_there_is_a_wrong_name_at_first_and_a_failure_later(server: Server) -> None:

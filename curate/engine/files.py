@@ -60,7 +60,7 @@ Opener = Callable[[InputFile], Any]
 
 def open_file(file: InputFile, pulse: Pulse = no_pulse, *, until: int | None = None) -> Any:
     """As `open_input` does; a file of the web stays the one that was planned, pulses while it is waited for, and brings
-    nothing from behind `until` in advance."""
+    little from behind `until` in advance."""
     if is_web(file.uri):
         return WebFile(file.uri, file.size, file.version, pulse, until=until)
     return open_input(file.uri)

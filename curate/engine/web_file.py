@@ -17,16 +17,18 @@ from curate.engine.web import fetch, look
 
 AHEAD_BYTES = 32 << 20
 """A read that goes on where the last one ended brings so many: a busy store turns requests away, not bytes."""
+FIRST_STEP = 32 << 10
+"""Half of what is fetched first behind the bytes that a reader has to itself; then twice as much each time."""
 
 
 class WebFile(io.RawIOBase):
-    """`size` and `version` are those of the plan: an answer of any others is refused. Nothing behind `until` is
-    fetched but what is read there (default: the end of the file)."""
+    """`size` and `version` are those of the plan: an answer of any others is refused. Behind `until` (default: the end
+    of the file) little more is fetched than is read there."""
 
     def __init__(self, uri: str, size: int, version: str, pulse: Pulse = no_pulse, *, until: int | None = None) -> None:
         self._uri, self._size, self._version, self._pulse = uri, size, version, pulse
         self._until = size if until is None else min(until, size)
-        self._position = 0
+        self._position, self._step = 0, FIRST_STEP
         self._page, self._begin = b"", 0
 
     def readable(self) -> bool:
@@ -66,11 +68,18 @@ class WebFile(io.RawIOBase):
     def _at(self, start: int, end: int) -> bytes:
         page_end = self._begin + len(self._page)
         if self._page and self._begin <= start <= page_end < end:  # it reads on
-            ahead = max(end, min(start + AHEAD_BYTES, self._until))
-            self._page, self._begin = self._page[start - self._begin :] + self._fetch(page_end, ahead), start
+            rest = self._page[start - self._begin :]
+            self._page, self._begin = rest + self._fetch(page_end, max(end, self._ahead(page_end))), start
         elif not self._begin <= start <= end <= page_end:
             self._page, self._begin = self._fetch(start, end), start
         return self._page[start - self._begin : end - self._begin]
+
+    def _ahead(self, position: int) -> int:
+        """How far to fetch from here on; behind `until` a little at first, as not much will be wanted there."""
+        if position < self._until:
+            return min(position + AHEAD_BYTES, self._until)
+        self._step = min(self._step * 2, AHEAD_BYTES)
+        return min(position + self._step, self._size)
 
     def _fetch(self, start: int, end: int) -> bytes:
         answer = fetch(self._uri, start, end, self._pulse)

@@ -30,6 +30,7 @@ from curate.steps.source_reader import has_own_reader
 
 ALWAYS = ("EMAIL_ADDRESS", "IP_ADDRESS", "PHONE_NUMBER")
 """What is masked of a run that masks nothing."""
+READ = "read"
 SHOWN_CHARACTERS = 400
 READ_CHARACTERS = 2_000
 """Of a text, masked before it is cut: so that no half of an address is left."""
@@ -63,8 +64,9 @@ def read_excerpts(account: Account, ids: Iterable[str]) -> dict[str, Excerpt]:
 
 def _rows(account: Account, source: str, ids: list[str]) -> Iterator[tuple[str, str | None, str | None]]:
     """Id, URL and the beginning of the text, as they are."""
-    known = account.run.ledger(source).filter(pl.col("id").is_in(ids)).select("id", "url", "outcome").collect()
-    outcomes = dict(known.select("id", "outcome").iter_rows())
+    known = account.run.ledger(source).filter(pl.col("id").is_in(ids)).select("id", "url", "outcome", "step").collect()
+    is_page = pl.col("step").is_null() | (pl.col("step") != READ)  # of what the reader turned away nobody made a text
+    outcomes = dict(known.filter(is_page).select("id", "outcome").iter_rows())
     texts = _kept_texts(account, source, [id for id in ids if outcomes.get(id) == "kept"])
     texts |= _texts_again(account, source, [id for id in ids if outcomes.get(id) == "dropped"][:MAX_READ_AGAIN])
     urls = dict(known.select("id", "url").iter_rows())
