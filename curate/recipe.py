@@ -74,6 +74,24 @@ PageFact = Literal[
 """What a web page may say of itself."""
 
 
+COMMON_CRAWL = "cc:"
+"""What a path begins with that names a crawl of Common Crawl."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captures:
+    """Which records of a crawl are wanted, by its indexes: those of one of the `url` or of the `domain`, in one of the
+    `language`. A single value may stand without brackets."""
+
+    url: tuple[str, ...] = ()
+    """Patterns of addresses: `"example.org/blog/*"`, `"*.gov/*"`; "*" stands for any characters, a leading "*." for the
+    domain and all below it, and without a path all of the host is meant."""
+    domain: tuple[str, ...] = ()
+    """Domains with all below them: `"example.org"`."""
+    language: tuple[str, ...] = ()
+    """A page's main language as the index has it, in three letters (ISO 639-3): `"eng"`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where documents come from, how they are read, and what decides on them."""
@@ -84,8 +102,14 @@ class Source:
     """What reads the files: one of the readers below; your own function, as "module:function", or with its parameters
     as `{ use = "module:function", … }`; or a plugin by its name."""
     paths: tuple[str, ...]
-    """Local or s3:// or gs://; globs; a file of paths, one per line, as "@paths.txt"; relative to the recipe's file.
-    Names and ids begin behind the fixed part of a path, or behind "/./" in it."""
+    """Local, s3://, gs:// or https://; globs; a file of paths, one per line, as "@paths.txt"; "cc:CC-MAIN-2024-10", a
+    crawl of Common Crawl (docs/common-crawl.md); relative to the recipe's file. Names and ids begin behind the fixed
+    part of a path, or behind "/./" in it."""
+    sample: float = field(default=1.0, metadata={"range": (1e-9, 1.0)})
+    """With "cc:": the share that is read of the crawl's files, or with `cc` of the records that it chooses. Hashes of
+    names and places decide which: the same everywhere, and those of a smaller share are among a larger's."""
+    cc: Captures | None = None
+    """With "cc:": single records instead of whole files, `{ domain = "example.org", language = "eng" }`."""
     extract: Literal[Extractor, "union"] | tuple[Extractor, ...] = "curate"
     """What makes text of web pages. Of several, in order of preference, the first whose text passes all steps makes it,
     page by page; "union" is `["curate", "trafilatura"]`."""
@@ -129,6 +153,11 @@ class Source:
         if self.extract == "union":
             return UNION
         return (self.extract,) if isinstance(self.extract, str) else self.extract
+
+    @property
+    def crawls(self) -> tuple[str, ...]:
+        """Its paths that name crawls of Common Crawl."""
+        return tuple(dict.fromkeys(path for path in self.paths if path.startswith(COMMON_CRAWL)))
 
     @property
     def reads_rights(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from curate.errors import RecipeError, nearest
 from curate.recipe import (
+    COMMON_CRAWL,
     OTHER_BUCKET,
     Mix,
     MixBy,
@@ -41,6 +42,7 @@ MAX_NAME = 100
 """Characters: names become folders."""
 ROUNDED = 0.02
 """Weights that are rounded, as published ones are, sum to 1 but for this much; GPT-3's to 1.01."""
+LANGUAGE = re.compile("[a-z]{3}")
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}")
 
 
@@ -245,6 +247,8 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: SourceLi
     rest = {key: value for key, value in table.items() if key != "steps"}
     if isinstance(rest.get("paths"), str):
         rest["paths"] = [rest["paths"]]
+    if isinstance(rest.get("cc"), dict):
+        rest["cc"] = {key: [value] if isinstance(value, str) else value for key, value in rest["cc"].items()}
     if "name" in rest and "paths" not in rest:
         name = rest["name"]
         raise Mismatch(path, f'the source "{name}" has no paths: add [[source]] name = "{name}", paths = […]')
@@ -257,6 +261,7 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: SourceLi
         raise Mismatch((*path, "name"), told)
     if not source.paths or not all(source.paths):
         raise Mismatch((*path, "paths"), f'the source "{source.name}" has an empty path, or none')
+    _check_crawls(source, path)
     if not source.extractors or len({*source.extractors}) < len(source.extractors):
         told = f"extract names each extractor once, at least one, found {describe(list(source.extractors))}"
         raise Mismatch((*path, "extract"), told)
@@ -265,6 +270,20 @@ def _source(table: dict[str, Any], path: tuple[str | int, ...], places: SourceLi
         raise Mismatch((*path, "steps"), f"expected a list, found {describe(steps)}")
     bound = [_step(step, (*path, "steps", number), places) for number, step in enumerate(steps)]
     return replace(source, steps=tuple(bound), place=places.get(path), reader_parameters=parameters)
+
+
+def _check_crawls(source: Source, path: tuple[str | int, ...]) -> None:
+    """What is said of a crawl is said to one."""
+    for key, is_said in (("sample", source.sample != 1), ("cc", source.cc is not None)):
+        if is_said and not all(path in source.crawls for path in source.paths):
+            told = f'{key} chooses from crawls, "{COMMON_CRAWL}CC-MAIN-2024-10", and here are other paths, too'
+            raise Mismatch((*path, key), told)
+    if source.cc is not None and not (source.cc.url or source.cc.domain or source.cc.language):
+        raise Mismatch((*path, "cc"), "cc says by what records are chosen: url, domain or language")
+    for language in source.cc.language if source.cc else ():
+        if not LANGUAGE.fullmatch(language):
+            told = f'the index has languages in three letters (ISO 639-3), as "eng", found {describe(language)}'
+            raise Mismatch((*path, "cc", "language"), told)
 
 
 def _reader(read: Any, path: tuple[str | int, ...]) -> tuple[str, dict[str, Any]]:

@@ -236,6 +236,7 @@ def test_two_thousand_mutated_recipes_are_planned_or_refused_in_one_line(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("CURATE_HTTP_TRIES", "1")
     write_inputs(tmp_path)
     ends: Counter[str] = Counter()
     for number, content in enumerate(mutants(COUNT, seed=12)):

@@ -1,6 +1,6 @@
-"""Input files wherever they lie: found by glob, opened for reading and seeking, all through `pyarrow.fs`.
+"""Input files wherever they lie: found by glob, opened for reading and seeking, through `pyarrow.fs` or by HTTP.
 
-"crawl/*.warc.gz"  "s3://bucket/crawl/*.gz"  "@paths.txt"  ─▶  InputFile(name, uri, size, version), sorted
+"crawl/*.warc.gz"  "s3://bucket/crawl/*.gz"  "https://…"  "@paths.txt"  ─▶  InputFile(name, uri, size, version), sorted
 
 A name is a path below the fixed part of its own pattern (`patterns`), so that ids do not depend on what else matched.
 """
@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs as arrow_fs
 
+from curate.batch import Pulse, no_pulse
 from curate.engine.folders import local_files
 from curate.engine.patterns import (
     glob_to_regex,
@@ -29,7 +30,10 @@ from curate.engine.patterns import (
     take_apart,
 )
 from curate.engine.plan import InputFile
+from curate.engine.web import is_web, look
+from curate.engine.web_file import WebFile, open_web
 from curate.errors import UsageError
+from curate.recipe import COMMON_CRAWL
 
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 CONNECT_SECONDS, REQUEST_SECONDS, TRIES = 5, 60, 5
@@ -38,11 +42,14 @@ REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 def open_input(uri: str) -> Any:
-    """A seekable binary file (`pyarrow.NativeFile`) over a local path or an object store's URI.
+    """A seekable binary file (`pyarrow.NativeFile`, `WebFile`) over a local path, an object store's URI or an address.
 
     Raises:
-        UsageError: the scheme is not one that this installation can read.
+        UsageError: the scheme is not one that this installation can read, or a server has no such file.
+        MachineError: a server does not answer.
     """
+    if is_web(uri):
+        return open_web(uri)
     filesystem, path = _resolve(uri)
     return filesystem.open_input_file(path)
 
@@ -51,8 +58,11 @@ Opener = Callable[[InputFile], Any]
 """What a reader opens its inputs with: `open_file`, or one that sees what it reads."""
 
 
-def open_file(file: InputFile) -> Any:
-    """As `open_input` does."""
+def open_file(file: InputFile, pulse: Pulse = no_pulse, *, until: int | None = None) -> Any:
+    """As `open_input` does; a file of the web stays the one that was planned, pulses while it is waited for, and brings
+    little from behind `until` in advance."""
+    if is_web(file.uri):
+        return WebFile(file.uri, file.size, file.version, pulse, until=until)
     return open_input(file.uri)
 
 
@@ -74,26 +84,31 @@ def find_inputs(patterns: Sequence[str], *, base: Path) -> tuple[InputFile, ...]
             found.setdefault(file.uri, file)
     if not found:
         raise UsageError("no path is given")
-    inputs = tuple(sorted(found.values()))
-    _check_names(inputs)
-    return inputs
+    return with_own_names(found.values())
 
 
-def _check_names(inputs: Sequence[InputFile]) -> None:
-    """Ids are made of names. Telling two of one name apart by anything else would depend on both being there."""
+def with_own_names(files: Iterable[InputFile]) -> tuple[InputFile, ...]:
+    """The files, sorted. Ids are made of names; telling two of one name apart by anything else would depend on both
+    being there.
+
+    Raises:
+        UsageError: two have one name.
+    """
+    inputs = tuple(sorted(files))
     for file, other in pairwise(inputs):
         if file.name == other.name:
             raise UsageError(
                 f'{shown(file.uri)} and {shown(other.uri)} would both be called "{shown(file.name)}"; "/./" in a path '
                 f'says where names begin: "{shown(marked_at_common_folder(file.uri, other.uri))}", and so for the other'
             )
+    return inputs
 
 
 def would_match(patterns: Sequence[str], path: Path, *, base: Path) -> bool:
     """Whether patterns name a local file by their folders or globs, or would if it was there; through links, too."""
     spelled, real = os.path.abspath(base / path), os.path.realpath(base / path)
     for pattern in _expand_lists(patterns, base):
-        if "://" in pattern:
+        if "://" in pattern or pattern.startswith(COMMON_CRAWL):
             continue
         place = os.path.abspath(base / os.path.expanduser(pattern))
         if has_wildcard(place):
@@ -106,6 +121,8 @@ def would_match(patterns: Sequence[str], path: Path, *, base: Path) -> bool:
 
 def read_version(uri: str) -> tuple[int, str]:
     """Size in bytes and version of one input as it is now."""
+    if is_web(uri):
+        return look(uri)
     filesystem, path = _resolve(uri)
     info = filesystem.get_file_info(path)
     return int(info.size or 0), _version(info)
@@ -134,6 +151,8 @@ def _match(pattern: str, base: Path) -> Iterable[InputFile]:
         raise UsageError("a path can't hold the character NUL")
     if "://" not in pattern:
         return _match_local(pattern, base)
+    if is_web(pattern):
+        return [_match_web(pattern)]
     try:
         return list(_match_stored(pattern))
     except OSError as error:
@@ -159,6 +178,16 @@ def _is_there(path: str) -> bool:
         return os.path.exists(path)
     except (OSError, ValueError):
         return False
+
+
+def _match_web(pattern: str) -> InputFile:
+    """A "?" begins a query there."""
+    if "*" in pattern:
+        told = 'a web server lists no files; give each by its address, many in a list, "@addresses.txt"'
+        raise UsageError(f'cannot read "{shown(pattern)}": {told}')
+    uri, top = split_at_mark(pattern, is_path=True)
+    path = uri.partition("?")[0]
+    return InputFile(name_below(path, path, top), uri, *look(uri))
 
 
 def _match_stored(pattern: str) -> Iterator[InputFile]:

@@ -14,6 +14,7 @@ import hashlib
 import heapq
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from curate.batch import Pulse, no_pulse
@@ -134,15 +135,20 @@ class HashedInput(io.RawIOBase):
 class InputDigests:
     """Those of the pieces of one split. `own` are the bytes of its file that each piece has to itself."""
 
-    def __init__(self, own: Mapping[FileRange, Bytes], *, pulse: Pulse = no_pulse, opener: Opener = open_file) -> None:
+    def __init__(
+        self, own: Mapping[FileRange, Bytes], *, pulse: Pulse = no_pulse, opener: Opener | None = None
+    ) -> None:
         self._pulse, self._open = pulse, opener
         self._digests = {piece: PieceDigest(*bounds) for piece, bounds in own.items()}
 
     def opener(self, piece: FileRange) -> Callable[[InputFile], HashedInput]:
         """For the reader of this piece, which may open the file more than once."""
 
+        digest = self._digests[piece]
+        opener = self._open or partial(open_file, pulse=self._pulse, until=digest.end)
+
         def opened(file: InputFile) -> HashedInput:
-            return HashedInput(self._open(file), self._digests[piece], file.uri, self._pulse)
+            return HashedInput(opener(file), digest, file.uri, self._pulse)
 
         return opened
 

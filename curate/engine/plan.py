@@ -5,11 +5,13 @@ paths ─▶ inputs (sorted, with size and version) ─▶ ranges (split by the 
 
 from __future__ import annotations
 
+import itertools
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from curate.errors import RunConflict
 from curate.recipe import OwnColumn
@@ -21,6 +23,14 @@ MAX_SPLIT_BYTES = 128 << 20
 MAX_SPLIT_FILES = 10_000
 
 
+class IndexedPart(NamedTuple):
+    """A part of a file that an index has told of: bytes [start, end), and where the wanted records in it begin."""
+
+    start: int
+    end: int
+    places: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class InputFile:
     """One input. `name` is its path below the fixed part of its own pattern: it stands in document ids."""
@@ -29,7 +39,14 @@ class InputFile:
     uri: str
     size: int
     version: str
-    """Modification time in ns, or what an object store gives: an input that changed since the plan is refused."""
+    """Modification time in ns, or what a store or server gives: an input that changed since the plan is refused."""
+    parts: tuple[IndexedPart, ...] = ()
+    """What is wanted of it, until it is cut into splits; all of it where there are none."""
+
+    @property
+    def wanted(self) -> int:
+        """Bytes that are read of it."""
+        return sum(part.end - part.start for part in self.parts) if self.parts else self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,9 @@ class FileRange:
     file: InputFile
     start: int
     end: int
+    places: tuple[int, ...] = ()
+    """Where the records begin that are wanted, as an index says: then nothing around the range is looked at, and other
+    records in it are passed over."""
 
     @property
     def is_whole(self) -> bool:
@@ -126,10 +146,18 @@ class Plan:
 
     def inputs(self) -> Mapping[str, tuple[InputFile, ...]]:
         """Each source's inputs, each once, sorted by name."""
-        found: dict[str, dict[str, InputFile]] = {}
+        found: dict[str, dict[str, list[FileRange]]] = {}
         for split in self.splits:
-            found.setdefault(split.source, {}).update((piece.file.name, piece.file) for piece in split.ranges)
-        return {source: tuple(sorted(files.values())) for source, files in found.items()}
+            files = found.setdefault(split.source, {})
+            for piece in split.ranges:
+                files.setdefault(piece.file.name, []).append(piece)
+        return {source: tuple(sorted(map(_whole, files.values()))) for source, files in found.items()}
+
+
+def _whole(pieces: Sequence[FileRange]) -> InputFile:
+    """The file that pieces are of."""
+    parts = (IndexedPart(piece.start, piece.end, piece.places) for piece in pieces if piece.places)
+    return replace(pieces[0].file, parts=tuple(parts))
 
 
 def changed_since_planned(uri: str) -> RunConflict:
@@ -150,24 +178,39 @@ def target_bytes(total: int) -> int:
     return min(max(total // SPLITS_WANTED, MIN_SPLIT_BYTES), MAX_SPLIT_BYTES)
 
 
+def even_ranges(size: int, target_bytes: int) -> list[tuple[int, int]]:
+    """Ranges of about a size that cover a file which can be cut anywhere."""
+    parts = max(math.ceil(size / target_bytes), 1)
+    return list(itertools.pairwise(size * part // parts for part in range(parts + 1)))
+
+
 def make_splits(source: str, inputs: Sequence[InputFile], split_file: SplitFile, target: int) -> PlannedSplits:
     """Split large files into ranges, and gather small ones; in the order of names, so always the same."""
     groups: list[list[FileRange]] = [[]]
     sizes = [0]
     for file in inputs:
-        pieces = split_file(file, target)
-        for start, end in pieces:
-            size = file.size // max(len(pieces), 1)  # about: only the reader knows the unit of its ranges
+        for piece, size in _pieces(file, split_file, target):
             # A group takes what still fits; one range over the target is a group of its own.
             if groups[-1] and (sizes[-1] + size > target or len(groups[-1]) >= MAX_SPLIT_FILES):
                 groups.append([])
                 sizes.append(0)
-            groups[-1].append(FileRange(file, start, end))
+            groups[-1].append(piece)
             sizes[-1] += size
     return PlannedSplits(
         Split(key_of(source, number), source, number, tuple(ranges), size)
         for number, (ranges, size) in enumerate(zip(groups, sizes, strict=True))
     )
+
+
+def _pieces(file: InputFile, split_file: SplitFile, target: int) -> Iterator[tuple[FileRange, int]]:
+    """The ranges of a file, and their bytes."""
+    bare = replace(file, parts=())
+    for part in file.parts:
+        yield FileRange(bare, part.start, part.end, part.places), part.end - part.start
+    if not file.parts:
+        pieces = split_file(file, target)
+        for start, end in pieces:
+            yield FileRange(bare, start, end), file.size // len(pieces)  # about: the unit of ranges is the reader's
 
 
 def check_plan(old: Plan, new: Plan, run: Path) -> None:

@@ -1,7 +1,7 @@
 """A plan on disk: one line of JSON a split, so that a worker finds its own among 700,000 without reading the others.
 
 plan.json     all but the splits, how many each source has, digests of the two files below; under a seal
-splits.jsonl  {"key": …, "ranges": [[file, uri, size, version, start, end], …]} and the digest of this line
+splits.jsonl  {"key": …, "ranges": [[file, uri, size, version, start, end, places], …]} and the digest of this line
 splits.ends   uint64, where each line ends
 """
 
@@ -13,6 +13,7 @@ import json
 import mmap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,10 +94,27 @@ def _pack(splits: Iterable[Split]) -> tuple[bytes, bytes]:
 
 
 def _line(split: Split) -> bytes:
-    ranges = [[*dataclasses.astuple(piece.file), piece.start, piece.end] for piece in split.ranges]
+    ranges = [_listed(piece) for piece in split.ranges]
     table = {"key": split.key, "source": split.source, "number": split.number, "size": split.size, "ranges": ranges}
     content = json.dumps(table, ensure_ascii=False, separators=(",", ":")).encode()
     return content + b" " + _sha256(content)[:DIGEST].encode() + b"\n"
+
+
+def _listed(piece: FileRange) -> list[Any]:
+    file = piece.file
+    return [
+        file.name,
+        file.uri,
+        file.size,
+        file.version,
+        piece.start,
+        piece.end,
+        *([piece.places] if piece.places else []),
+    ]
+
+
+def _range(name: str, uri: str, size: int, version: str, start: int, end: int, places: Sequence[int] = ()) -> FileRange:
+    return FileRange(InputFile(name, uri, size, version), start, end, tuple(places))
 
 
 def _split(line: bytes, path: Path) -> Split:
@@ -106,7 +124,7 @@ def _split(line: bytes, path: Path) -> Split:
         ends = Path(SPLIT_ENDS).name
         raise CheckFailed(f"{path}, or {ends} beside it, is damaged: a split is not as it was written")
     table = json.loads(content)
-    ranges = tuple(FileRange(InputFile(*file), start, end) for *file, start, end in table["ranges"])
+    ranges = tuple(_range(*listed) for listed in table["ranges"])
     return Split(table["key"], table["source"], table["number"], ranges, table["size"])
 
 

@@ -89,14 +89,15 @@ def _inputs(plan: Plan, done: dict[str, Any]) -> dict[str, list[dict[str, Any]]]
             ranges.setdefault((task.counts["source"], name), []).extend(map(tuple, found))
     return {
         source: [
-            {"name": file.name, "size": file.size, **_digests(sorted(ranges[source, file.name]))} for file in files
+            {"name": file.name, "size": file.size, **_digests(sorted(ranges[source, file.name]), file.size)}
+            for file in files
         ]
         for source, files in plan.inputs().items()
     }
 
 
-def _digests(ranges: Sequence[tuple[int, int, str]]) -> dict[str, Any]:
-    if len(ranges) == 1:
+def _digests(ranges: Sequence[tuple[int, int, str]], size: int) -> dict[str, Any]:
+    if [(start, end) for start, end, _ in ranges] == [(0, size)]:
         return {"sha256": ranges[0][2]}
     return {"ranges": [{"start": start, "end": end, "sha256": sha256} for start, end, sha256 in ranges]}
 

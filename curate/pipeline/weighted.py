@@ -28,7 +28,7 @@ def check_weighted(recipe: Recipe, plan: Plan) -> None:
     for source in recipe.sources:
         if not recipe.mix.overall_weights.get(source.name) or has_own_reader(source):
             continue
-        if sum(file.size for file in files[source.name]) <= MAX_INPUT:
+        if sum(file.wanted for file in files[source.name]) <= MAX_INPUT:
             _check_source(source, recipe, plan)
 
 

@@ -9,19 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from curate.batch import Record, Rejected
-from curate.engine.files import find_inputs, read_version
+from curate.engine.files import find_inputs, read_version, with_own_names
 from curate.engine.plan import (
     FileRange,
     InputFile,
     PlannedSplits,
     Split,
     changed_since_planned,
+    even_ranges,
     make_splits,
     target_bytes,
 )
+from curate.engine.web import is_web
 from curate.errors import UsageError
+from curate.readers.common_crawl.find import find_crawls, is_of_crawl
 from curate.readers.custom import resolve_reader
-from curate.readers.reader import READERS, Ranges, Reader
+from curate.readers.reader import READERS, Ranges, Reader, traits_of
 from curate.readers.watch import UNWATCHED, Watch
 from curate.recipe import FROM_PYTHON, Recipe, Source, recipe_error
 
@@ -45,7 +48,13 @@ def find_source(source: Source, recipe: Recipe) -> tuple[InputFile, ...]:
         RecipeError: a path matches nothing, or stands for rows that are not at hand.
     """
     try:
-        return find_inputs((source.written,) if source.written else _on_disk(source.paths), base=recipe.base)
+        if source.written:
+            return find_inputs((source.written,), base=recipe.base)
+        if source.crawls and source.read in READERS and not traits_of(source.read).are_warc:
+            raise UsageError(f'"{source.crawls[0]}" is read with read = "warc", not "{source.read}"')
+        others = [path for path in source.paths if path not in source.crawls]
+        found = find_inputs(_on_disk(others), base=recipe.base) if others else ()
+        return with_own_names((*found, *find_crawls(source))) if source.crawls else found
     except UsageError as error:
         raise recipe_error(f'source "{source.name}": {error}', source.place, recipe.file) from None
 
@@ -60,7 +69,7 @@ def _on_disk(paths: Sequence[str]) -> Sequence[str]:
 
 def split_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> PlannedSplits:
     """The inputs of each source, split by its reader."""
-    target = target_bytes(sum(file.size for files in inputs.values() for file in files))
+    target = target_bytes(sum(file.wanted for files in inputs.values() for file in files))
     splits: list[Split] = []
     for source in recipe.sources:
         reader = reader_of(source, recipe)
@@ -69,6 +78,8 @@ def split_inputs(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) ->
 
 
 def _split_file(reader: Reader, file: InputFile, target: int) -> Ranges:
+    if is_of_crawl(file):  # of what form it is is known, and a crawl has many
+        return even_ranges(file.size, target)
     return reader.split_file(file, target_bytes=target)
 
 
@@ -90,6 +101,9 @@ def read_range(
 
 
 def check_unchanged(file: InputFile) -> None:
+    """A file of the web is not asked for twice: each of its answers tells what it is of (engine/web_file.py)."""
+    if is_web(file.uri):
+        return
     size, version = read_version(file.uri)
     if (size, version) != (file.size, file.version):
         raise changed_since_planned(file.uri)

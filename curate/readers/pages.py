@@ -20,9 +20,12 @@ class Pages:
     """A file through one page of memory, of which the range [start, end) is read. Raises MachineError where the file
     cannot be read, whatever it holds."""
 
-    def __init__(self, file: Any, pulse: Pulse = no_pulse, *, start: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self, file: Any, pulse: Pulse = no_pulse, *, start: int = 0, end: int | None = None, is_cut: bool = False
+    ) -> None:
+        """With `is_cut` the file ends for its reader at `end`, whatever follows there."""
         self._file, self.pulse = file, pulse
-        self.size: int = file.size()
+        self.size: int = min(file.size(), end) if is_cut and end is not None else file.size()
         self._start, self._end = start, self.size if end is None else end
         self._page, self._begin = b"", 0
 
@@ -56,7 +59,7 @@ class Pages:
         ahead = min(PAGE, self._end - position) if position >= self._start else 0
         try:
             self._file.seek(position)
-            page: bytes = self._file.read(max(size, ahead, MARGIN))
+            page: bytes = self._file.read(min(max(size, ahead, MARGIN), max(self.size - position, 0)))
         except OSError as error:
             raise MachineError(f"reading failed at byte {position}: {error}") from error
         return page

@@ -117,11 +117,14 @@ def _texts(*names: str) -> Mapping[str, Any]:
 OF_PAGES = frozenset({"extract", "min_language_chance", "title", "format", "facts"})
 """Keys that say how the text of a web page is made."""
 
+OF_CRAWLS = frozenset({"sample", "cc"})
+"""Keys that say what is read of a crawl."""
+
 READERS: Mapping[str, Reader] = {
     "warc": BuiltIn(
         "curate.readers.warc",
         "WARC, WET and ARC files, by record, compressed or not",
-        Traits(_texts("mime"), OF_PAGES, are_warc=True),
+        Traits(_texts("mime"), OF_PAGES | OF_CRAWLS, are_warc=True),
     ),
     "books": BuiltIn(
         "curate.readers.books",

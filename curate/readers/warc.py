@@ -11,12 +11,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
-import math
 from collections.abc import Iterator, Mapping
 
 from curate.batch import Media, Record, Rejected
 from curate.engine.files import open_input
-from curate.engine.plan import FileRange, InputFile
+from curate.engine.plan import FileRange, InputFile, even_ranges
 from curate.readers.chains import Chain, PlainRun, chains
 from curate.readers.http import BadHttp, Head, begins_message, media_type, read_head, read_payload
 from curate.readers.media import PAGES, PEEKED, NoDocument, is_candidate, media_of
@@ -48,8 +47,8 @@ def read(
     """
     with watch.open(range.file) as file:
         prefix = f"{source.name}/{range.file.name}"
-        pages = Pages(file, watch.pulse, start=range.start, end=range.end)
-        for item in _read_items(pages, range.start, range.end, max_record_bytes):
+        pages = Pages(file, watch.pulse, start=range.start, end=range.end, is_cut=bool(range.places))
+        for item in _wanted(pages, range, max_record_bytes):
             offset, inside = item.place
             id = f"{prefix}@{offset}+{inside}" if inside else f"{prefix}@{offset}"
             if isinstance(item, WarcBlock):
@@ -67,12 +66,8 @@ def split_file(file: InputFile, *, target_bytes: int) -> list[tuple[int, int]]:
         pages = Pages(opened)
         form = find_format(pages) if pages.size > target_bytes else "small"
         if isinstance(form, Codec) and form.name == GZIP.name:
-            parts = math.ceil(pages.size / target_bytes)
-            bounds = [pages.size * part // parts for part in range(parts + 1)]
-        elif form in PLAIN:
-            bounds = _plain_bounds(pages, PLAIN[str(form)], target_bytes)
-        else:
-            bounds = [0, pages.size]
+            return even_ranges(pages.size, target_bytes)
+        bounds = _plain_bounds(pages, PLAIN[str(form)], target_bytes) if form in PLAIN else [0, pages.size]
     return list(itertools.pairwise(bounds))
 
 
@@ -87,6 +82,26 @@ def _plain_bounds(pages: Pages, kind: Kind, target_bytes: int) -> list[int]:
         if block.place[0] - bounds[-1] >= target_bytes:
             bounds.append(block.place[0])
     return [*bounds, pages.size]
+
+
+def _wanted(pages: Pages, range: FileRange, max_bytes: int) -> Iterator[WarcBlock | Damage]:
+    """What a range holds; where an index has told of places in it, what begins there and nothing else."""
+    if not range.places:
+        yield from _read_items(pages, range.start, range.end, max_bytes)
+        return
+    wanted = frozenset(range.places)
+    missing = dict.fromkeys(range.places)
+    for item in _read_listed(pages, range, max_bytes):
+        if item.place[0] in wanted:
+            missing.pop(item.place[0], None)
+            yield item
+    for place in missing:
+        yield Damage((place, 0), "not_there", f"the index tells of a record at byte {place}, and none begins there")
+
+
+def _read_listed(pages: Pages, range: FileRange, max_bytes: int) -> Iterator[WarcBlock | Damage]:
+    """Indexes tell of members of gzip, each with a record."""
+    return _read_members(pages, GZIP, range.start, range.end, max_bytes)
 
 
 def _read_items(pages: Pages, start: int, end: int, max_bytes: int) -> Iterator[WarcBlock | Damage]:

@@ -107,6 +107,11 @@ def together(groups: Iterable[Sequence[Count]]) -> tuple[Count, ...]:
     return tuple(sorted(counts.values(), key=lambda count: (-count.bytes, count.name or "")))
 
 
+def bytes_read(entry: Mapping[str, Any]) -> int:
+    """Of an input as the manifest has it: all of a file, or of a crawl's file the ranges that were wanted."""
+    return sum(part["end"] - part["start"] for part in entry["ranges"]) if "ranges" in entry else int(entry["size"])
+
+
 def holdings(run: RunFolder) -> Holdings:
     """
     Raises:
@@ -123,7 +128,7 @@ def holdings(run: RunFolder) -> Holdings:
                 name=source.name,
                 reader=source.read,
                 inputs=len(inputs),
-                input_bytes=sum(file["size"] for file in inputs),
+                input_bytes=sum(bytes_read(file) for file in inputs),
                 read=counts["read"],
                 documents=row.documents,
                 bytes=row.bytes,

@@ -70,7 +70,7 @@ def planned_sources(recipe: Recipe, plan: Plan) -> tuple[PlannedSource, ...]:
             read=source.read,
             files=len(inputs[source.name]),
             splits=len(plan.of(source.name)),
-            bytes=sum(file.size for file in inputs[source.name]),
+            bytes=sum(file.wanted for file in inputs[source.name]),
             estimated=found[source.name],
         )
         for source in recipe.sources

@@ -11,6 +11,7 @@ from typing import Any
 
 from curate.engine.files import open_input
 from curate.engine.plan import InputFile
+from curate.errors import MachineError, UsageError
 from curate.run_folder import RunFolder
 
 BLOCK_BYTES = 1 << 20
@@ -35,7 +36,7 @@ def _difference(file: InputFile, entry: dict[str, Any]) -> str | None:
             for part in entry.get("ranges", [whole]):
                 if _sha256(opened, part["start"], part["end"]) != part["sha256"]:
                     return f"has other bytes between {part['start']:,} and {part['end']:,} than were read"
-    except OSError as error:
+    except (OSError, MachineError, UsageError) as error:
         return f"cannot be read any more: {error}"
     return None
 

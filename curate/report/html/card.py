@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from curate.report.concerns import concerns
+from curate.report.holdings import bytes_read
 from curate.report.html.account import Account
 from curate.report.html.markup import Content, Html, element
 from curate.report.html.section import PageSection
@@ -64,7 +65,7 @@ def _facts(account: Account) -> Iterator[tuple[str, Content]]:
     yield "made by", f"curate {manifest['curate']}, seed {recipe.seed}"
     for source in recipe.sources:
         files = manifest["inputs"].get(source.name, [])
-        size = bytes_of(sum(file["size"] for file in files))
+        size = bytes_of(sum(bytes_read(file) for file in files))
         steps = ", ".join(step.use for step in source.steps) or "no step"
         yield f"source {source.name}", f"{source.read}, {len(files):,} file{'s' * (len(files) != 1)}, {size}; {steps}"
     dates = _dates(account)

@@ -14,6 +14,7 @@ import polars as pl
 
 from curate.batch import Rejected
 from curate.engine.plan import FileRange, InputFile
+from curate.engine.web import is_at_hand, is_web
 from curate.errors import CurateError, DocumentError
 from curate.readers.inputs import reader_of
 from curate.readers.parquet import is_parquet
@@ -29,6 +30,7 @@ from curate.steps.source_reader import has_own_reader
 
 ALWAYS = ("EMAIL_ADDRESS", "IP_ADDRESS", "PHONE_NUMBER")
 """What is masked of a run that masks nothing."""
+READ = "read"
 SHOWN_CHARACTERS = 400
 READ_CHARACTERS = 2_000
 """Of a text, masked before it is cut: so that no half of an address is left."""
@@ -62,8 +64,9 @@ def read_excerpts(account: Account, ids: Iterable[str]) -> dict[str, Excerpt]:
 
 def _rows(account: Account, source: str, ids: list[str]) -> Iterator[tuple[str, str | None, str | None]]:
     """Id, URL and the beginning of the text, as they are."""
-    known = account.run.ledger(source).filter(pl.col("id").is_in(ids)).select("id", "url", "outcome").collect()
-    outcomes = dict(known.select("id", "outcome").iter_rows())
+    known = account.run.ledger(source).filter(pl.col("id").is_in(ids)).select("id", "url", "outcome", "step").collect()
+    is_page = pl.col("step").is_null() | (pl.col("step") != READ)  # of what the reader turned away nobody made a text
+    outcomes = dict(known.filter(is_page).select("id", "outcome").iter_rows())
     texts = _kept_texts(account, source, [id for id in ids if outcomes.get(id) == "kept"])
     texts |= _texts_again(account, source, [id for id in ids if outcomes.get(id) == "dropped"][:MAX_READ_AGAIN])
     urls = dict(known.select("id", "url").iter_rows())
@@ -78,15 +81,19 @@ def _kept_texts(account: Account, source: str, ids: list[str]) -> dict[str, str]
 
 
 def _texts_again(account: Account, source: str, ids: list[str]) -> dict[str, str]:
-    """Of records that were not kept; of an input that is gone or changed, nothing. A user's own reader is not called:
-    to make a page must run nobody's code."""
+    """Of records that were not kept; of an input that is gone or changed, or far away without a network, nothing. A
+    user's own reader is not called: to make a page must run nobody's code."""
     asked = account.recipe.source(source)
     if not ids or has_own_reader(asked):
         return {}
     extract = page_extractor(asked, account.recipe)
     files = {f"{source}/{file.name}": (file, is_whole) for file, is_whole in _files(account, source)}
     texts: dict[str, str] = {}
-    for piece, some in _pieces(files, ids):
+    pieces = [*_pieces(files, ids)]
+    far = next((piece.file.uri for piece, _ in pieces if is_web(piece.file.uri)), None)
+    if far is not None and not is_at_hand(far):
+        return {}
+    for piece, some in pieces:
         with contextlib.suppress(CurateError, OSError, ValueError):
             texts |= _read(account, asked, extract, piece, some)
     return texts
