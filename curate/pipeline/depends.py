@@ -35,6 +35,8 @@ OF_SAMPLE = ("sample_bytes", "sample_weights")
 """Keys of a tokenizer that is trained by which its sample is drawn, and nothing else."""
 DIGEST = 32
 """Hexadecimal digits: there is one in memory for each split of a run."""
+NOT_OF_FILTER = ("name", "paths", "sample", "cc", "steps")
+"""Keys of a source that say which inputs it has, which the splits themselves tell, and those told elsewhere."""
 Ingredients = Mapping[str, Any]
 """By the words that a recipe has for them."""
 
@@ -65,7 +67,7 @@ def dependence(recipe: Recipe, plan: Plan) -> Dependence:
 
 def _of_source(source: Source, recipe: Recipe, plan: Plan) -> Ingredients:
     """All that `filter` depends on but inputs and steps; where these lie is said by the inputs."""
-    plain = {key: value for key, value in plain_value(source).items() if key not in ("name", "paths", "steps")}
+    plain = {key: value for key, value in plain_value(source).items() if key not in NOT_OF_FILTER}
     files = dict(plan.parts)
     found = {f"source {source.name}: {key}": value for key, value in plain.items()}
     found |= {f"source {source.name}: what reads it": files.get(f"source {source.name}")}
