@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from curate.report.concerns import concerns
-from curate.report.html.account import Account
+from curate.report.html.account import Account, told_step
 from curate.report.html.markup import Content, Html, element
 from curate.report.html.section import PageSection
 from curate.report.html.tables import bytes_of, short
@@ -65,7 +65,7 @@ def _facts(account: Account) -> Iterator[tuple[str, Content]]:
     for source in recipe.sources:
         files = manifest["inputs"].get(source.name, [])
         size = bytes_of(sum(file["size"] for file in files))
-        steps = ", ".join(step.use for step in source.steps) or "no step"
+        steps = ", ".join(map(told_step, source.steps)) or "no step"
         yield f"source {source.name}", f"{source.read}, {len(files):,} file{'s' * (len(files) != 1)}, {size}; {steps}"
     dates = _dates(account)
     if dates:
