@@ -441,7 +441,8 @@ UNFOLD = """
 const closed = () => document.querySelectorAll("details.part:not([open])").length;
 const before = closed();
 dispatchEvent(new Event("beforeprint"));
-const narrow = [...document.querySelectorAll(".plot")].filter((each) => each.clientWidth !== each.querySelector(".uplot").clientWidth);
+const fits = (each) => each.clientWidth === each.querySelector(".uplot").clientWidth;
+const narrow = [...document.querySelectorAll(".plot")].filter((each) => !fits(each));
 let told = closed() || narrow.length ? `${closed()} closed, ${narrow.length} narrow` : "none";
 dispatchEvent(new Event("afterprint"));
 document.body.dataset.probed = told + (before && closed() === before ? ", then as many as before" : ", then others");

@@ -40,7 +40,7 @@ class Account:
         return [source.name for source in self.recipe.sources if source.name in self.manifest["counts"]]
 
     def told(self, source: str, name: str) -> str:
-        """A step as a reader knows it: a condition by what it asks, as "where#7" says nothing; others by their names."""
+        """A step for a reader: a condition by what it asks, as "where#7" says nothing; others by their names."""
         found = self.recipe.source(source)
         asked = dict(zip(step_names(found), found.steps, strict=True)).get(name)
         return told_step(asked) if asked else name
