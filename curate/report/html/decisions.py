@@ -30,7 +30,7 @@ def decisions(rules: Sequence[Decided], excerpts: Mapping[str, Excerpt], account
     parts = []
     for (source, name), documents in dropped.items():
         its_own = [_rule(each, excerpts) for each in rules if (each.source, each.step) == (source, name)]
-        title = [f"{source} · {account.told(source, name)}", element("small", f" dropped {documents:,}")]
+        title: list[Content] = [f"{source} · {account.told(source, name)}", element("small", f" dropped {documents:,}")]
         parts.append(part(title, its_own, is_open=(source, name) in opened))
     told = (
         "A rule that dropped something is shown with what it dropped and with what went on from its step. "
