@@ -99,7 +99,9 @@ def multiply(run: Path, target: Path, times: int) -> Path:
             pl.concat(copies).sort("id" if "id" in rows.columns else rows.columns[0]).write_parquet(path)
             continue
         stem, _, suffix = file.name.partition(".")
-        together = max(1, ROWS_OF_A_FILE // max(1, rows.height))
+        account = run / "ledger" / file.parent.name / file.name  # a split's tables have one name, in the copy, too
+        height = pl.scan_parquet(account).select(pl.len()).collect().item() if account.is_file() else rows.height
+        together = max(1, ROWS_OF_A_FILE // max(1, height))
         for first in range(0, times, together):
             name = f"{int(stem) + NUMBER_IN_A_NAME * first:0{len(stem)}}.{suffix}"
             pl.concat(copies[first : first + together]).write_parquet(path.with_name(name))
