@@ -39,7 +39,7 @@ steps = [{{ use = "language", keep = ["en"] }}, "gopher_repetition", "gopher_qua
 name = "rows"
 read = "tables"
 paths = ["rows.jsonl"]
-steps = ["gopher_quality"]
+steps = ["breaks:breaks", "gopher_quality"]
 [dedup]
 [scrub]
 entities = ["EMAIL_ADDRESS"]
@@ -47,6 +47,16 @@ entities = ["EMAIL_ADDRESS"]
 tokenizer = "bytes"
 [limits]
 max_quarantined = 1.0
+max_errors = 1.0
+"""
+BREAKS = """
+import curate
+
+@curate.filter
+def breaks(document: curate.Document) -> bool:
+    if document.text == "breaks":
+        raise ValueError("as it should")
+    return True
 """
 ROWS_OF_A_FILE = 3_000
 """As a split of ten megabytes of web pages has them."""
@@ -78,9 +88,10 @@ def make_run(folder: Path) -> Path:
     texts = [books[start : start + 1500] for start in range(2000, 200_000, 1500)]
     lines = [
         json.dumps({"id": f"own-{number}", "url": f"https://rows.example/{number}", "text": text})
-        for number, text in enumerate([*texts, *texts[:20], "too short", "also too short"])
+        for number, text in enumerate([*texts, *texts[:20], "too short", "breaks", "breaks"])
     ]
     (folder / "rows.jsonl").write_text("\n".join([*lines, *(f'{{"id": {number}, no JSON' for number in range(5))]))
+    (folder / "breaks.py").write_text(BREAKS)
     (folder / "all.toml").write_text(RECIPE.format(web=SAMPLE / "web.warc.gz"))
     return curate.run(folder / "all.toml", out=folder / "run").folder
 
