@@ -5,8 +5,8 @@
 page ─▶ blocks ─▶ files as they are named, commands in one bash ─▶ output ─▶ are the lines in it that the page shows?
 
 ```bash blocks are run. A ```text block right behind one shows lines of its output, in their order; "…" at the end of a
-line stands for the rest of it. A ```toml, ```python, ```html … block is a file, whose name the sentence before it has last,
-in backticks. A comment before a block says what is not as usual: `<!-- exit 4 -->`, or `<!-- not run: why -->`.
+line stands for the rest of it. A ```toml, ```python … block is a file, whose name stands last in the paragraph before
+it, in backticks. A comment before a block says what is not as usual: `<!-- exit 4 -->`, or `<!-- not run: why -->`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BLOCK = re.compile(
-    r"(?P<before>[^\n]*)\n+(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<body>.*?)^```$",
-    re.DOTALL | re.MULTILINE,
-)
+BLOCK = re.compile(r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
+NAME = re.compile(r"`([\w./-]+\.\w+)`")
 PORT = "8765"
 """Of servers in pages; where it is taken, another one stands in its place."""
 TIMEOUT = 300
@@ -49,7 +47,7 @@ def steps(page: str) -> Iterator[Step]:
     Raises:
         PageError: a block is none of those above.
     """
-    blocks = [each.groupdict() for each in BLOCK.finditer(page)]
+    blocks = [each.groupdict() | {"before": page[: each.start()]} for each in BLOCK.finditer(page)]
     for place, block in enumerate(blocks):
         kind, note, body = block["kind"], block["note"] or "", block["body"]
         if kind == "text" or note.startswith("not run: "):
@@ -60,10 +58,10 @@ def steps(page: str) -> Iterator[Step]:
             code = re.fullmatch(r"exit (\d+)", note)
             yield Step(body, shown=tuple(shown), code=int(code[1]) if code else 0)
             continue
-        named = re.search(r"`([\w./-]+\.\w+)`[^`]*:$", block["before"].strip())
+        named = NAME.findall(block["before"].rstrip().rpartition("\n\n")[2])
         if not named:
             raise PageError(f"a block of {kind or 'no kind'} is neither a command nor a file:\n{body[:200]}")
-        yield Step(body, name=named[1])
+        yield Step(body, name=named[-1])
 
 
 def run_page(page: Path, folder: Path) -> int:
