@@ -6,6 +6,7 @@ id or URL ─▶ file of the ledger ─▶ row ─▶ rules of the run's own rec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import escape
@@ -36,6 +37,8 @@ from curate.tokenize.document_table import DOCUMENT_TABLE
 Result = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
 MAX_HINTS = 5
+MIN_HINT = 3
+"""Letters of what hints must contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +149,17 @@ def _having(run: RunFolder, source: str | None, is_it: pl.Expr) -> pl.DataFrame:
 
 
 def _hint(ledger: pl.LazyFrame, key: str) -> str:
-    """Some ids and URLs that contain the key."""
+    """Some ids and URLs that contain the key, or else its last part without the suffix, or else its host."""
     wanted = key.strip("<>").casefold()
+    last, host = re.split(r"[./@?#]", wanted.rstrip("/").rpartition("/")[2])[0], re.match(r"\w+://[^/]+/", wanted)
     either = pl.concat([ledger.select(name=column) for column in ("id", "url")])
-    holds = pl.col("name").str.to_lowercase().str.contains(wanted, literal=True)
-    found = either.filter(holds).unique().sort("name").head(MAX_HINTS).collect()["name"]
-    return f"; these contain it: {', '.join(found)}" if len(found) else "; an id looks like source/file@offset"
+    for part, told in ((wanted, "it"), (last, f'"{last}"'), (host and host[0], "its host")):
+        if part and len(part) >= MIN_HINT:
+            holds = pl.col("name").str.to_lowercase().str.contains(part, literal=True)
+            found = either.filter(holds).unique().sort("name").head(MAX_HINTS).collect()["name"]
+            if len(found):
+                return f"; these contain {told}: {', '.join(found)}"
+    return "; an id looks like source/file@offset"
 
 
 def _story(run: RunFolder, id: str, file: Path) -> Story:
