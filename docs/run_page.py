@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^(?:<!-- (?P<note>[^\n]*) -->\n)?```(?P<kind>\w*)\n(?P<body
 NAME = re.compile(r"`([\w./-]+\.\w+)`")
 PORT = "8765"
 """Of servers in pages; where it is taken, another one stands in its place."""
-TIMEOUT = 300
+TIMEOUT = 900
 
 
 @dataclass(frozen=True, slots=True)
