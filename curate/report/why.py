@@ -16,13 +16,11 @@ from typing import Any, Literal
 import polars as pl
 
 from curate.batch import Rule
-from curate.decontaminate.judge import REPORT
 from curate.dedup.find import KNOWN
 from curate.dedup.method import DocumentMethod
 from curate.dedup.methods import find_method
 from curate.errors import UsageError
-from curate.pipeline.dedup import cuts_among, rows_among
-from curate.run_files import CONTAMINATION, DOCUMENTS, DUPLICATES, LEDGER, shards
+from curate.run_files import CONTAMINATION, CUTS, DOCUMENTS, DUPLICATES, LEDGER, shards
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 from curate.steps.columns import BEFORE_STEPS, empty_batch
@@ -263,6 +261,10 @@ def _count_copies(run: RunFolder, id: str) -> int:
 
 def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
     """What `dedup` took out of its text, by method and by the document that keeps it."""
+    if not (run.folder / CUTS).is_file():
+        return
+    from curate.pipeline.dedup import cuts_among  # a tenth of a call's time, for runs that have some
+
     cuts = cuts_among(run.store, pl.Series("id", [id]))
     size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
     grouped = cuts.group_by("method", "held_by", maintain_order=True).agg(pl.len().alias("parts"), size)
@@ -271,6 +273,11 @@ def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
 
 
 def _items(run: RunFolder, id: str) -> Iterator[str]:
+    if not (run.folder / CONTAMINATION).is_file():
+        return
+    from curate.decontaminate.judge import REPORT
+    from curate.pipeline.dedup import rows_among
+
     for row in rows_among(run.store, CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
 
