@@ -19,6 +19,9 @@ from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
 from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, NEXT_FORGET, PLAN, TIMING
 
+MAX_HINTS = 5
+"""Runs that are named where one is not there."""
+
 if TYPE_CHECKING:  # who trains on tokens that were carried elsewhere has no polars
     import polars as pl
 
@@ -32,7 +35,7 @@ class RunFolder:
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
         if not (self.folder / PLAN).is_file():
-            raise UsageError(f"{self.folder} is not a run's folder: it has no {PLAN}")
+            raise UsageError(f"{self.folder} is not a run's folder: {_what_is_wrong(self.folder)}")
 
     @property
     def store(self) -> Store:
@@ -121,7 +124,10 @@ class RunFolder:
         if not (self.folder / name).is_file():
             if (self.folder / NEXT_FORGET).is_file():
                 raise UsageError(f"documents of {self.folder} are being forgotten: curate forget {self.folder} goes on")
-            raise UsageError(f'{self.folder} has no {name} yet: "curate run" has not finished there')
+            raise UsageError(
+                f'{self.folder} has no {name} yet: "curate run" has not finished there; '
+                f"curate run RECIPE --out {self.folder} goes on"
+            )
 
     def _scan(self, room: str, source: str | None) -> pl.LazyFrame:
         import polars as pl
@@ -130,3 +136,13 @@ class RunFolder:
         if not files:
             raise UsageError(f"{self.folder / room} holds no files{f' of source {source!r}' if source else ''}")
         return pl.scan_parquet(files, glob=False)
+
+
+def _what_is_wrong(folder: Path) -> str:
+    """With the runs that lie beside what is not there."""
+    if folder.is_file():
+        return "it is a file"
+    if folder.is_dir():
+        return f"it has no {PLAN}"
+    runs = sorted(str(plan.parent) for plan in folder.parent.glob(f"*/{PLAN}"))[:MAX_HINTS]
+    return f"it is not there; these are: {', '.join(runs)}" if runs else "it is not there"

@@ -1,9 +1,10 @@
-"""Writes docs/recipe.md and docs/cli.md from the code, or says with `--check` that they are not what the code says.
+"""Writes docs/recipe.md, cli.md and signals.md from the code, or says with `--check` that they are not what it says.
 
     python docs/generate.py [--check]
 
-dataclasses of curate/recipe.py, readers, filters ─▶ recipe_page ─▶ docs/recipe.md
-parsers of curate/commands/                       ─▶ cli_page    ─▶ docs/cli.md
+dataclasses of curate/recipe.py, readers, filters ─▶ recipe_page  ─▶ docs/recipe.md
+parsers of curate/commands/                       ─▶ cli_page     ─▶ docs/cli.md
+SIGNALS of curate/text/signals.py                 ─▶ signals_page ─▶ docs/signals.md
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from pathlib import Path
 
 from cli_page import cli_page
 from recipe_page import recipe_page
+from signals_page import signals_page
 
 DOCS = Path(__file__).resolve().parent
 
 
 def pages() -> Mapping[Path, str]:
-    return {DOCS / "recipe.md": recipe_page(), DOCS / "cli.md": cli_page()}
+    return {DOCS / "recipe.md": recipe_page(), DOCS / "cli.md": cli_page(), DOCS / "signals.md": signals_page()}
 
 
 def main() -> int:

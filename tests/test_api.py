@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,17 @@ def test_a_recipe_is_looked_at_without_a_run(folder: Path, capsys: pytest.Captur
 def test_plain_files_are_deduplicated_with_an_account(folder: Path) -> None:
     found = curate.dedup_files([folder / "rows.jsonl"], curate.Dedup(method=("exact",)))
     assert (found.account.stay, found.account.copies, found.account.unreadable) == (9, {"exact": 1}, 1)
+
+
+def test_a_run_that_is_not_there_is_answered_with_those_that_are(folder: Path, ran: curate.Run) -> None:
+    with pytest.raises(UsageError, match=f"it is not there; these are: .*{re.escape(str(ran.folder))}"):
+        curate.Run(ran.folder.with_name("runn"))
+    with pytest.raises(UsageError, match=r"it is not there$"):
+        curate.Run(folder / "nowhere" / "run")
+    with pytest.raises(UsageError, match="it is a file"):
+        curate.Run(folder / "rows.jsonl")
+    with pytest.raises(UsageError, match=f"no state.json; curate train {re.escape(str(ran.folder))} makes one"):
+        [*curate.generate(ran.folder / "train" / "nano", "The ")]
 
 
 def test_what_cannot_be_is_an_exception_and_no_exit(folder: Path, ran: curate.Run) -> None:

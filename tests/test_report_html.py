@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from base64 import b64encode
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,10 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
+from curate.batch import Rule
 from curate.cli import main
 from curate.report.html.account import open_account
-from curate.report.html.decided import decided
-from curate.report.html.decisions import NOT_SHOWN
+from curate.report.html.decided import MAX_VALUES, decided, limit_of
+from curate.report.html.decisions import MAX_OPEN, NOT_SHOWN
 from curate.report.html.histogram import bins_of
 from curate.report.html.markup import Html, data, document, element
 from curate.report.html.sankey import sankey
@@ -379,11 +381,79 @@ def test_tables_are_searched_and_sorted_in_a_browser(page: str, tmp_path: Path, 
     assert re.fullmatch(r"\d+ charts", found[1]), found[1]
 
 
+def test_the_number_of_a_condition_is_its_threshold() -> None:
+    rule = Rule("where", "word_count", pl.col("word_count") > 70, threshold="word_count > 70")
+    assert limit_of(rule) == 70
+    assert limit_of(replace(rule, threshold="word_count > 70 AND digit_ratio < 0.2")) is None
+    assert limit_of(replace(rule, threshold="digit_ratio<0.25", signal="digit_ratio")) == 0.25
+
+
+def test_what_was_dropped_most_is_among_the_values_shown(folder: Path, tmp_path: Path) -> None:
+    """Also where many other values are more frequent."""
+    frequent = [{"text": PROSE, "url": f"https://a.example/{kind}", "license": f"kind{kind}"} for kind in range(15)]
+    rows = [*frequent * 3, {"text": PROSE, "url": "https://a.example/rare", "license": "rare"}]
+    (tmp_path / "kinds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = (
+        RECIPE.partition("[[source]]")[0]
+        + """
+[[source]]
+name = "web"
+read = "tables"
+paths = ["kinds.jsonl"]
+steps = [{ where = "license != 'rare'" }]
+[tokenize]
+tokenizer = "bytes"
+"""
+    )
+    (tmp_path / "kinds.toml").write_text(recipe)
+    made = curate.run(tmp_path / "kinds.toml", out=tmp_path / "run", workers=0)
+    (rule,) = decided(open_account(made), "web")
+    assert rule.values[0] == ("rare", 0, 1)
+    assert len(rule.values) == MAX_VALUES < 16
+    assert {passed for _, passed, _ in rule.values[1:]} == {3}
+
+
+@needs_browser
+def test_of_many_steps_those_that_dropped_most_are_open_and_all_are_told_by_what_they_ask(
+    folder: Path, tmp_path: Path
+) -> None:
+    steps = ", ".join(f'{{ where = "word_count > {25 * number}" }}' for number in range(1, 7))
+    recipe = RECIPE.replace('{ use = "gopher_quality", min_words = 40 }, { where = "word_count != 63" }, "c4"', steps)
+    (folder / "many.toml").write_text(recipe)
+    made = curate.run(folder / "many.toml", out=tmp_path / "run", workers=0)
+    page = made.report().read_text(encoding="utf-8")
+    parts = re.findall(r"<details([^>]*)><summary>web · where", sections(page)["steps"])
+    assert len(parts) > MAX_OPEN
+    assert sum(" open" in each for each in parts) == MAX_OPEN
+    named = html.unescape(sections(page)["funnel"].replace("<wbr>", ""))
+    assert len(set(re.findall(r"where word_count > \d+", named))) == len(parts)
+    assert "where#" not in page.partition('<section id="cost"')[0]
+    free = re.sub(r"script-src [^\"]*", "script-src &#x27;unsafe-inline&#x27;", page, count=1)
+    (tmp_path / "page.html").write_text(free.replace("</body>", f"<script>{UNFOLD}</script></body>"), encoding="utf-8")
+    shown, said = browse(tmp_path / "page.html")
+    assert said == ""
+    found = re.search(r'data-probed="([^"]*)"', shown)
+    assert found is not None
+    assert found[1] == "none, then as many as before"
+
+
+UNFOLD = """
+const closed = () => document.querySelectorAll("details.part:not([open])").length;
+const before = closed();
+dispatchEvent(new Event("beforeprint"));
+const fits = (each) => each.clientWidth === each.querySelector(".uplot").clientWidth;
+const narrow = [...document.querySelectorAll(".plot")].filter((each) => !fits(each));
+let told = closed() || narrow.length ? `${closed()} closed, ${narrow.length} narrow` : "none";
+dispatchEvent(new Event("afterprint"));
+document.body.dataset.probed = told + (before && closed() === before ? ", then as many as before" : ", then others");
+"""
+
+
 def test_the_bands_of_the_picture_are_as_wide_as_the_funnel_says(run: curate.Run) -> None:
     drawn = sankey(open_account(run).funnel)
     assert isinstance(drawn, Html)
     widths = [float(width) for width in re.findall(r'stroke-width="([\d.]+)"', drawn.code)]
-    told = re.findall(r"(\w+) to (\w+): ([\d,]+)", drawn.code)
+    told = re.findall(r"(\w+) to ([^:;]+): ([\d,]+)", drawn.code)
     counts = run.manifest["counts"]
     for source, found in counts.items():
         kept = {int(number) for name, fate, number in told if (name, fate) == (source, "kept")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,6 +149,17 @@ def test_an_unknown_document_is_answered_with_some_that_look_like_it(finished: c
         stories(finished, "a.warc")
     with pytest.raises(UsageError, match="an id looks like source/file@offset"):
         stories(finished, "nothing like it")
+
+
+def test_a_url_that_was_never_read_is_answered_with_some_like_it(finished: curate.Run) -> None:
+    urls = finished.ledger("web").select(pl.col("url").str.strip_chars("<>")).collect()["url"]
+    url = next(url for url in urls if url and url.endswith(".html"))
+    name = url.rpartition("/")[2].partition(".")[0].casefold()
+    with pytest.raises(UsageError, match=f'these contain "{name}": .*{name}'):
+        stories(finished, f"http://elsewhere.example/{name}.php?page=2")
+    host = "/".join(url.split("/")[:3]) + "/"
+    with pytest.raises(UsageError, match=f"these contain its host: .*{re.escape(host)}"):
+        stories(finished, f"{host}qqqq")
 
 
 def test_the_command_prints_the_rules_and_json_has_the_same(

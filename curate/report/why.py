@@ -1,25 +1,26 @@
 """One document's whole story, from the ledger: each rule with the measured value, what it repeats, where it ended.
 
-id or URL ─▶ ledger row ─▶ rules of the run's own recipe, in order ─▶ Check each ─┐
-             dedup/, documents/, tokens/*.docs.parquet ──────────────────────────┴─▶ Story
+id or URL ─▶ file of the ledger ─▶ row ─▶ rules of the run's own recipe, in order ─▶ Check each ─┐
+             dedup/, documents/, tokens/*.docs.parquet ──────────────────────────────────────────┴─▶ Story
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from curate.batch import Rule
-from curate.decontaminate.judge import REPORT
 from curate.dedup.find import KNOWN
 from curate.dedup.method import DocumentMethod
 from curate.dedup.methods import find_method
 from curate.errors import UsageError
-from curate.pipeline.dedup import cuts_among, rows_among
-from curate.run_files import CONTAMINATION, DUPLICATES, shards
+from curate.run_files import CONTAMINATION, CUTS, DOCUMENTS, DUPLICATES, LEDGER, shards
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind
 from curate.steps.columns import BEFORE_STEPS, empty_batch
@@ -34,6 +35,8 @@ from curate.tokenize.document_table import DOCUMENT_TABLE
 Result = Literal["kept", "dropped", "quarantined", "would keep", "would drop", "not measured"]
 MAX_STORIES = 20
 MAX_HINTS = 5
+MIN_HINT = 3
+"""Letters of what hints must contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +112,60 @@ class Story:
 
 
 def stories(run: RunFolder, key: str) -> list[Story]:
-    """The stories of the document with this id, or of all that came from this URL, at most `MAX_STORIES`.
+    """The story of the record with this id; where there is none, of all with this id of a table's own or from this URL,
+    at most `MAX_STORIES`.
 
     Raises:
         UsageError: no record of the run has it; the sentence names some that contain it.
     """
+    places = _places(run, key)
+    if places.is_empty():
+        raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(run.ledger(), key)}')
+    return [_story(run, id, Path(file)) for id, file in places.rows()]
+
+
+def _places(run: RunFolder, key: str) -> pl.DataFrame:
+    """Ids with the files of the ledger in which their rows stand. Of a million rows only the columns are read by which
+    a document can be called, and only those of its own source where the key is an id."""
     ledger = run.ledger()
-    is_it = (pl.col("id") == key) | (pl.col("url").str.strip_chars("<>") == key.strip("<>"))
+    source = key.partition("/")[0]
+    if source in {each.name for each in run.recipe.sources} and any((run.folder / LEDGER / source).glob("*.parquet")):
+        found = _having(run, source, pl.col("id") == key)
+        if found.height:
+            return found
+    url = key.strip("<>")
+    is_it = (pl.col("id") == key) | pl.col("url").is_in([url, f"<{url}>"])
     if "original_id" in ledger.collect_schema():
         is_it |= pl.col("original_id") == key
-    rows = ledger.filter(is_it).sort("id").head(MAX_STORIES).collect()
-    if rows.is_empty():
-        raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(ledger, key)}')
-    return [_story(run, rows[number]) for number in range(rows.height)]
+    return _having(run, None, is_it)
+
+
+def _having(run: RunFolder, source: str | None, is_it: pl.Expr) -> pl.DataFrame:
+    files = sorted((run.folder / LEDGER).glob(f"{escape(source) if source else '*'}/*.parquet"))
+    rows = pl.scan_parquet(files, glob=False, include_file_paths="file").filter(is_it).select("id", "file")
+    return rows.collect().sort("id").head(MAX_STORIES)
 
 
 def _hint(ledger: pl.LazyFrame, key: str) -> str:
-    """Some ids and URLs that contain the key."""
+    """Some ids and URLs that contain the key, or else its last part without the suffix, or else its host."""
     wanted = key.strip("<>").casefold()
+    last, host = re.split(r"[./@?#]", wanted.rstrip("/").rpartition("/")[2])[0], re.match(r"\w+://[^/]+/", wanted)
     either = pl.concat([ledger.select(name=column) for column in ("id", "url")])
-    holds = pl.col("name").str.to_lowercase().str.contains(wanted, literal=True)
-    found = either.filter(holds).unique().sort("name").head(MAX_HINTS).collect()["name"]
-    return f"; these contain it: {', '.join(found)}" if len(found) else "; an id looks like source/file@offset"
+    for part, told in ((wanted, "it"), (last, f'"{last}"'), (host and host[0], "its host")):
+        if part and len(part) >= MIN_HINT:
+            holds = pl.col("name").str.to_lowercase().str.contains(part, literal=True)
+            found = either.filter(holds).unique().sort("name").head(MAX_HINTS).collect()["name"]
+            if len(found):
+                return f"; these contain {told}: {', '.join(found)}"
+    return "; an id looks like source/file@offset"
 
 
-def _story(run: RunFolder, row: pl.DataFrame) -> Story:
+def _story(run: RunFolder, id: str, file: Path) -> Story:
+    """Of a record whose row stands in this file of the ledger."""
+    row = pl.scan_parquet(file, glob=False).filter(pl.col("id") == id).head(1).collect()
     facts = row.row(0, named=True)
-    duplicate, findings = _verdict_on(run, facts["id"]), _findings(run, facts)
+    documents = run.folder / DOCUMENTS / facts["source"] / file.name  # a split's tables have one name
+    duplicate, findings = _verdict_on(run, facts["id"]), _findings(run, facts, documents)
     return Story(
         id=facts["id"],
         source=facts["source"],
@@ -161,7 +191,7 @@ def _story(run: RunFolder, row: pl.DataFrame) -> Story:
         cuts=tuple(_cuts(run, facts["id"])),
         items=tuple(_items(run, facts["id"])),
         findings=findings,
-        tokens=_tokens(run, facts["source"], facts["id"]),
+        tokens=_tokens(run, facts["source"], facts["id"]) if facts["outcome"] == "kept" else None,
     )
 
 
@@ -231,6 +261,10 @@ def _count_copies(run: RunFolder, id: str) -> int:
 
 def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
     """What `dedup` took out of its text, by method and by the document that keeps it."""
+    if not (run.folder / CUTS).is_file():
+        return
+    from curate.pipeline.dedup import cuts_among  # a tenth of a call's time, for runs that have some
+
     cuts = cuts_among(run.store, pl.Series("id", [id]))
     size = (pl.col("end") - pl.col("start")).sum().alias("bytes")
     grouped = cuts.group_by("method", "held_by", maintain_order=True).agg(pl.len().alias("parts"), size)
@@ -239,15 +273,21 @@ def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
 
 
 def _items(run: RunFolder, id: str) -> Iterator[str]:
+    if not (run.folder / CONTAMINATION).is_file():
+        return
+    from curate.decontaminate.judge import REPORT
+    from curate.pipeline.dedup import rows_among
+
     for row in rows_among(run.store, CONTAMINATION, pl.Series("id", [id]), REPORT).iter_rows(named=True):
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
 
 
-def _findings(run: RunFolder, facts: dict[str, Any]) -> dict[str, int]:
-    """None of these are known of a document that was not kept."""
+def _findings(run: RunFolder, facts: dict[str, Any], documents: Path) -> dict[str, int]:
+    """None of these are known of a document that was not kept; `documents` are those of its split."""
     if run.recipe.scrub is None or facts["outcome"] != "kept":
         return {}
-    counts = run.documents(facts["source"]).filter(pl.col("id") == facts["id"]).select("^pii_.*$").head(1).collect()
+    table = pl.scan_parquet(documents, glob=False)
+    counts = table.filter(pl.col("id") == facts["id"]).select("^pii_.*$").head(1).collect()
     return {
         name.removeprefix("pii_").upper(): int(count)
         for name, count in (counts.row(0, named=True) if counts.height else {}).items()
@@ -273,8 +313,9 @@ def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
         pools = (run.folder / shards(part, pool) for pool in pools_of(source, run.recipe.mix))
-        for file in (file for folder in pools for file in sorted(folder.glob(f"*{DOCUMENT_TABLE.suffix}"))):
-            found = pl.scan_parquet(file).filter(pl.col("id") == id).select("tokens").collect()
+        files = [file for folder in pools for file in sorted(folder.glob(f"*{DOCUMENT_TABLE.suffix}"))]
+        if files:
+            found = pl.scan_parquet(files, glob=False).filter(pl.col("id") == id).select("tokens").collect()
             if found.height:
-                counts[part] = counts.get(part, 0) + int(found["tokens"].sum())
+                counts[part] = int(found["tokens"].sum())
     return counts or None

@@ -101,7 +101,9 @@ def read_state(checkpoint: Path) -> State:
     """
     path = checkpoint / "state.json"
     if not path.is_file():
-        raise UsageError(f"{checkpoint} is no checkpoint: it has no state.json")
+        run = next((parent.parent for parent in checkpoint.parents if parent.name == "train"), None)
+        hint = f"; curate train {run} makes one" if run is not None and not checkpoint.exists() else ""
+        raise UsageError(f"{checkpoint} is no checkpoint: it has no state.json{hint}")
     try:
         return State(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:

@@ -12,10 +12,14 @@ from typing import Any
 import polars as pl
 
 from curate.engine.plan import Plan
-from curate.recipe import Recipe
+from curate.recipe import Recipe, Step
 from curate.report.funnel import FunnelRow, funnel
 from curate.run_files import DOCUMENTS
 from curate.run_folder import RunFolder
+from curate.steps.bind import step_names
+
+CONDITION = "where"
+"""The step whose name says nothing of what it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,12 @@ class Account:
         """Names, in the recipe's order."""
         return [source.name for source in self.recipe.sources if source.name in self.manifest["counts"]]
 
+    def told(self, source: str, name: str) -> str:
+        """A step for a reader: a condition by what it asks, as "where#7" says nothing; others by their names."""
+        found = self.recipe.source(source)
+        asked = dict(zip(step_names(found), found.steps, strict=True)).get(name)
+        return told_step(asked) if asked else name
+
     def total(self, name: str) -> int:
         """A count of the manifest over all sources: "read", "kept", "kept_bytes" …"""
         return sum(counts[name] for counts in self.manifest["counts"].values())
@@ -43,6 +53,10 @@ class Account:
     def tokens(self) -> int:
         """Of both parts."""
         return sum(sum(counts["tokens"].values()) for counts in self.manifest["counts"].values())
+
+
+def told_step(step: Step) -> str:
+    return f"{CONDITION} {step.parameters['expression']}" if step.use == CONDITION else step.use
 
 
 def open_account(run: RunFolder) -> Account:

@@ -12,7 +12,7 @@ import polars as pl
 
 from curate.report.concerns import concerns
 from curate.report.holdings import bytes_read
-from curate.report.html.account import Account
+from curate.report.html.account import Account, told_step
 from curate.report.html.markup import Content, Html, element
 from curate.report.html.section import PageSection
 from curate.report.html.tables import bytes_of, short
@@ -66,7 +66,7 @@ def _facts(account: Account) -> Iterator[tuple[str, Content]]:
     for source in recipe.sources:
         files = manifest["inputs"].get(source.name, [])
         size = bytes_of(sum(bytes_read(file) for file in files))
-        steps = ", ".join(step.use for step in source.steps) or "no step"
+        steps = ", ".join(map(told_step, source.steps)) or "no step"
         yield f"source {source.name}", f"{source.read}, {len(files):,} file{'s' * (len(files) != 1)}, {size}; {steps}"
     dates = _dates(account)
     if dates:

@@ -5,6 +5,7 @@ manifest ─▶ rules with drops ─▶ their signals in the ledger ─▶ passe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +24,15 @@ from curate.steps.signals_before import as_seen
 MAX_RULES = 6
 """Of a step, those that dropped most; the others are in the funnel."""
 MAX_VALUES = 12
-"""Of a signal that is no number, the most frequent."""
+"""Of a signal that is no number: half of them of what was dropped most, the others the most frequent of the rest."""
 SHOWN = 3
 """Documents on each side."""
 MAX_ROWS = 2_000_000
 """Of a source; of a greater one its first documents are counted."""
+
+
+COMPARED = re.compile(r"\s*(?P<signal>\w+)\s*[<>]=?\s*(?P<number>\d[\d_]*(?:\.\d+)?)\s*")
+"""A condition that is one comparison with a number, such as "digit_ratio < 0.2"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Borderline:
 @dataclass(frozen=True, slots=True)
 class Decided:
     """A rule, what it dropped of the documents that it decided on, and values by side: `bins` of numbers, or `values`,
-    (value, passed, dropped) each, the most frequent first. `threshold` is as the rule says it."""
+    (value, passed, dropped) each, those dropped most first. `threshold` is as the rule says it."""
 
     source: str
     step: str
@@ -122,7 +127,7 @@ def _decided(account: Account, source: str, seen: pl.DataFrame, asked: _Asked) -
         pl.col(rule.signal).alias("value"),
     )
     dropped = int(sides["dropped"].sum())
-    limit = rule.threshold if isinstance(rule.threshold, int | float) and not isinstance(rule.threshold, bool) else None
+    limit = limit_of(rule)
     is_number = sides.schema["value"].is_numeric()
     bins = bins_of(sides["value"], sides["dropped"], limit) if is_number else None
     values = () if is_number or sides.schema["value"].is_nested() else tuple(_values(account, sides))
@@ -131,10 +136,20 @@ def _decided(account: Account, source: str, seen: pl.DataFrame, asked: _Asked) -
     return Decided(source, asked.step, rule.name, rule.signal, rule.threshold, *counts, bins, values, nearest)
 
 
+def limit_of(rule: Rule) -> float | None:
+    """The number that a signal is compared with, also where a condition says it: "word_count > 70"."""
+    if isinstance(rule.threshold, str):
+        compared = COMPARED.fullmatch(rule.threshold)
+        return float(compared["number"]) if compared and compared["signal"] == rule.signal else None
+    return rule.threshold if isinstance(rule.threshold, int | float) and not isinstance(rule.threshold, bool) else None
+
+
 def _values(account: Account, sides: pl.DataFrame) -> Iterator[tuple[str, int, int]]:
     shown = pl.col("value").cast(pl.String).fill_null("unknown").str.head(80)
     counts = sides.group_by(shown).agg(pl.len(), pl.col("dropped").sum().cast(pl.Int64))
-    most = counts.sort(["len", "value"], descending=[True, False]).head(MAX_VALUES)
+    counts = counts.sort(["dropped", "len", "value"], descending=[True, True, False])
+    went_on = counts.slice(MAX_VALUES // 2).sort(["len", "value"], descending=[True, False])
+    most = pl.concat([counts.head(MAX_VALUES // 2), went_on.head(MAX_VALUES // 2)])
     for value, (_, both, dropped) in zip(masked(account, most["value"].to_list()), most.iter_rows(), strict=True):
         yield value or "", both - dropped, dropped
 

@@ -18,21 +18,26 @@ from curate.report.html.tables import count, table
 
 NOT_SHOWN = "its text is not kept, and its input gives no single record to read again"
 LONG = 120
+MAX_OPEN = 3
+"""Steps whose rules are seen at once, those that dropped most; a click opens another one."""
 
 
 def decisions(rules: Sequence[Decided], excerpts: Mapping[str, Excerpt], account: Account) -> PageSection:
-    parts = [_source(name, [each for each in rules if each.source == name], excerpts) for name in account.sources]
+    dropped: dict[tuple[str, str], int] = {}
+    for each in rules:
+        dropped[each.source, each.step] = dropped.get((each.source, each.step), 0) + each.dropped
+    opened = {*sorted(dropped, key=lambda step: -dropped[step])[:MAX_OPEN]}
+    parts = []
+    for (source, name), documents in dropped.items():
+        its_own = [_rule(each, excerpts) for each in rules if (each.source, each.step) == (source, name)]
+        title: list[Content] = [f"{source} · {account.told(source, name)}", element("small", f" dropped {documents:,}")]
+        parts.append(part(title, its_own, is_open=(source, name) in opened))
     told = (
         "A rule that dropped something is shown with what it dropped and with what went on from its step. "
         "Heights are by the square root of the number of documents; the outermost bars hold all beyond them. Examples "
         "are those nearest to the threshold, their personal data masked."
     )
     return PageSection("steps", "What each step decided", [note(told), parts] if rules else None)
-
-
-def _source(name: str, rules: Sequence[Decided], excerpts: Mapping[str, Excerpt]) -> list[Html]:
-    steps = dict.fromkeys(each.step for each in rules)
-    return [part(f"{name} · {step}", [_rule(each, excerpts) for each in rules if each.step == step]) for step in steps]
 
 
 def _rule(rule: Decided, excerpts: Mapping[str, Excerpt]) -> Html:

@@ -6,6 +6,7 @@ FunnelRow ─▶ by step ─▶ rows with two bars ─▶ tokens at its end
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from curate.report.funnel import FunnelRow, by_step, totals
 from curate.report.html.account import Account
@@ -37,13 +38,14 @@ HEADS = (
 
 def funnels(account: Account) -> PageSection:
     sources = account.sources
+    named = [replace(row, step=account.told(row.source, row.step)) for row in account.funnel]
     parts: list[Content] = [_overview(account)] if len(sources) > 1 else []
     for name in sources:
-        rows = [row for row in account.funnel if row.source == name]
+        rows = [row for row in named if row.source == name]
         tokens = sum(account.manifest["counts"][name]["tokens"].values())
         parts.append(part(name, _waterfall(by_step(rows), tokens), _reasons(rows)))
     told = "Each bar is what was left before a step; the colored end of it is what the step took."
-    return PageSection("funnel", "What came in, what came out", [sankey(account.funnel), note(told), parts])
+    return PageSection("funnel", "What came in, what came out", [sankey(named), note(told), parts])
 
 
 def _overview(account: Account) -> Html:
@@ -68,7 +70,7 @@ def _line(row: FunnelRow, documents: int, most: int) -> Html:
     is_step = bool(row.step) and row.outcome in ("dropped", "quarantined", "cut")
     name: Content = SAID[row.outcome]
     if is_step:
-        name = ["reading" if row.step == "read" else row.step, " ", element("small", SAID[row.outcome])]
+        name = [*_breakable("reading" if row.step == "read" else row.step), " ", element("small", SAID[row.outcome])]
     return element(
         "tr",
         [
@@ -81,6 +83,12 @@ def _line(row: FunnelRow, documents: int, most: int) -> Html:
             element("td", bytes_of(row.left_bytes), {"class": "n wide"}),
         ],
     )
+
+
+def _breakable(name: str) -> Iterator[Content]:
+    """A long name ends its line behind a "_", where there is no room for it."""
+    for place, word in enumerate(name.split("_")):
+        yield from ("_", element("wbr"), word) if place else (word,)
 
 
 def _reasons(rows: Sequence[FunnelRow]) -> Content:

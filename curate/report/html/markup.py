@@ -14,7 +14,7 @@ from typing import Any
 from curate.finite import finite
 from curate.printable import printable
 
-ALONE = frozenset({"br", "col", "input", "meta"})
+ALONE = frozenset({"br", "col", "input", "meta", "wbr"})
 """Elements that have no end."""
 
 

@@ -17,6 +17,8 @@ LEFT, RIGHT, NODE = 130.0, 780.0, 12.0
 """Where the nodes of each side begin, and how wide they are; names stand outside of them."""
 MAX_FATES = 10
 """Steps with a band of their own, those that took most."""
+MAX_NAME = 24
+"""Letters of a name that have room beside a node; the whole of it is in what the picture says to who cannot see it."""
 KEPT, OTHERS = "kept", "other steps"
 
 
@@ -116,5 +118,6 @@ def _node(node: _Node, *, is_left: bool) -> Html:
         "y": f"{node.y + node.height / 2:.1f}",
         "dy": "0.35em",
     }
-    name = element("text", f"{node.name} {node.amount:,}", {**place, "text-anchor": "end" if is_left else "start"})
+    shown = node.name if len(node.name) <= MAX_NAME else f"{node.name[: MAX_NAME - 1]}…"
+    name = element("text", f"{shown} {node.amount:,}", {**place, "text-anchor": "end" if is_left else "start"})
     return element("g", [element("rect", None, size), name])

@@ -147,7 +147,21 @@ function search(field) {
   }
 }
 
+// Paper has no folds: what is folded away is printed, and folded again.
+let folded = [];
+function unfold() {
+  folded = [...document.querySelectorAll("details.part:not([open])")];
+  for (const each of folded) each.open = true;
+  fit();
+}
+
+function fold() {
+  for (const each of folded) each.open = false;
+}
+
 document.querySelectorAll(".plot").forEach(draw);
+addEventListener("beforeprint", unfold);
+addEventListener("afterprint", fold);
 document.querySelectorAll(".table th").forEach((head) => head.querySelector("button").addEventListener("click", () => sort(head)));
 document.querySelectorAll(".table input").forEach((field) => field.addEventListener("input", () => search(field)));
 new ResizeObserver(() => requestAnimationFrame(fit)).observe(document.body);

@@ -20,9 +20,9 @@ def drawn(section: PageSection) -> Html:
     return element("section", [element("h2", section.title), section.body], {"id": section.key})
 
 
-def part(title: str, *body: Content) -> Html:
-    """A titled part of a section, which can be folded away; open, as paper has no folds."""
-    return element("details", [element("summary", title), list(body)], {"open": True, "class": "part"})
+def part(title: Content, *body: Content, is_open: bool = True) -> Html:
+    """A titled part of a section, which can be folded away; before a page is printed, the script opens all of them."""
+    return element("details", [element("summary", title), list(body)], {"open": is_open, "class": "part"})
 
 
 def note(text: str) -> Html:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from curate.extract.extraction import JudgedBlock
 from curate.report.terminal.columns import add_column, size
 from curate.report.why import PageVersion, Story
+
+if TYPE_CHECKING:  # few ask for blocks, and extraction takes a sixth of a second to load
+    from curate.extract.extraction import JudgedBlock
 
 MAX_TEXT = 160
 """Characters of a block that are shown."""
