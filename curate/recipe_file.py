@@ -5,6 +5,7 @@ quickstart | path ─▶ TOML ─▶ merged over what it `extends` ─▶ Recipe
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -88,10 +89,20 @@ def _find(path_or_name: str | Path) -> Path:
     if str(path_or_name) in shipped:
         return shipped[str(path_or_name)]
     is_path = path.suffix == ".toml" or len(path.parts) > 1
-    hint = "" if is_path else nearest(str(path_or_name), shipped)
+    hint = _beside(path) if is_path else nearest(str(path_or_name), shipped)
     name = str(path_or_name)
     shown = name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}…"
     raise RecipeError(f'there is no recipe "{shown}": neither a file nor the name of one that ships{hint}')
+
+
+def _beside(path: Path) -> str:
+    """The end of an error sentence: a recipe that lies where one was looked for and is called much like it."""
+    try:
+        others = [other.name for other in path.parent.glob("*.toml")]
+    except (OSError, ValueError):  # the folder is none, or has a name that no folder has
+        return ""
+    close = difflib.get_close_matches(path.name, others, n=1)
+    return f'; did you mean "{path.with_name(close[0])}"?' if close else ""
 
 
 def _is_file(path: Path) -> bool:

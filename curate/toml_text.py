@@ -36,7 +36,8 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         raise NotToml(f"not UTF-8 at byte {error.start}", line) from None
     except tomllib.TOMLDecodeError as error:
         place = PLACE.search(str(error))
-        raise NotToml(f"not TOML: {error}", int(place.group(1)) if place else None) from None
+        hint = "; texts stand in quotes" if str(error).startswith("Invalid value") else ""
+        raise NotToml(f"not TOML: {error}{hint}", int(place.group(1)) if place else None) from None
     except RecursionError:
         raise NotToml("not TOML that can be read: its tables or lists are nested too deep") from None
     except ValueError as error:  # a number of thousands of digits, a date that no calendar has

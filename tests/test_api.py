@@ -102,6 +102,20 @@ def test_the_guards_are_part_of_the_result(ran: curate.Run, capsys: pytest.Captu
     assert concern.sentence in capsys.readouterr().err
 
 
+def test_a_source_whose_reader_takes_none_of_its_files_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "crawl.warc.gz").write_bytes(b"no table")
+    (tmp_path / "rows.jsonl").write_text('{"text": "One document is enough for a run that ends with a token."}\n')
+    sources = [
+        {"name": "pages", "read": "tables", "paths": [str(tmp_path / "crawl.warc.gz")]},
+        {"name": "rows", "read": "tables", "paths": [str(tmp_path / "rows.jsonl")]},
+    ]
+    recipe = {"name": "wrong", "source": sources, "tokenize": {"tokenizer": "bytes"}}
+    made = curate.run(recipe, out=tmp_path / "run", workers=0)
+    [told] = [concern.sentence for concern in made.concerns if "Readers:" in concern.sentence]
+    assert 'none of what source "pages" names is one (crawl.warc.gz)' in told
+    assert made.exit_code == 1
+
+
 def test_a_run_answers_with_values(ran: curate.Run, capsys: pytest.CaptureFixture[str]) -> None:
     shown = ran.show()
     assert next(row.outcome for row in shown.funnel) == "read"

@@ -104,6 +104,19 @@ def test_what_is_not_toml_is_refused_with_the_parsers_place(tmp_path: Path) -> N
         load(write(tmp_path, 'name = "x"\n\n[[source\n'))
 
 
+def test_a_text_without_quotes_is_told_of_them(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="texts stand in quotes"):
+        load(write(tmp_path, "name = mine\n"))
+
+
+def test_a_mistyped_file_is_told_of_the_one_beside_it(tmp_path: Path) -> None:
+    path = write(tmp_path, MINI)
+    with pytest.raises(RecipeError, match=re.escape(f'did you mean "{path}"')):
+        load(path.with_name(f"x{path.name}"))
+    with pytest.raises(RecipeError, match=r"ships$"):
+        load(tmp_path / "nowhere" / path.name)
+
+
 def test_a_missing_recipe_says_which_ones_ship() -> None:
     with pytest.raises(RecipeError, match='did you mean "quickstart"'):
         load("quickstrat")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from curate.readers.reader import READERS
 from curate.report.guard import sentence, suspicions
 from curate.run_files import LEDGER
 from curate.run_folder import RunFolder
@@ -32,7 +33,7 @@ def concerns(run: RunFolder) -> tuple[Concern, ...]:
     Raises:
         UsageError: the run is not complete.
     """
-    return (*_quarantine(run), *_steps(run), *_tokens(run))
+    return (*_quarantine(run), *_steps(run), *_files(run), *_tokens(run))
 
 
 def exit_code(found: Sequence[Concern]) -> int:
@@ -58,6 +59,17 @@ def _steps(run: RunFolder) -> Iterator[Concern]:
     found = suspicions(run)
     for suspicion in sorted(found, key=lambda each: not each.is_fault):
         yield Concern("step", sentence(suspicion), LOOKS_WRONG if suspicion.is_fault else 0)
+
+
+def _files(run: RunFolder) -> Iterator[Concern]:
+    """A source whose reader can do nothing with any of its files."""
+    for source in run.recipe.sources:
+        count, reader = run.manifest["counts"][source.name], READERS.get(source.read)
+        passed_over, _ = count["steps"].get("dropped/read/file_type", (0, 0))
+        if reader is not None and passed_over == count["read"] > 0:
+            first = run.manifest["inputs"][source.name][0]["name"]
+            told = f'read = "{source.read}" takes {reader.about}; none of what source "{source.name}" names is one'
+            yield Concern("step", f"{told} ({first}). Readers: {', '.join(READERS)}", LOOKS_WRONG)
 
 
 def _tokens(run: RunFolder) -> Iterator[Concern]:
