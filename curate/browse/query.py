@@ -1,0 +1,103 @@
+"""What is asked of the documents, and the rows that it finds, in order.
+
+"outcome=dropped&step=c4&min=word_count:50&sort=-word_count&search=manual" ─▶ Query ─▶ numbers of rows
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from curate.browse.table import HOST_COLUMN, LedgerTable
+from curate.errors import UsageError, nearest
+
+CHOICES = ("source", "outcome", "step", "reason", "language", HOST_COLUMN, "page_type")
+"""Columns of which a value is chosen; "" is none at all."""
+SEARCHED = ("url", "id", "original_id")
+BOUNDS = ("min", "max")
+
+Parameters = Mapping[str, Sequence[str]]
+"""What stands behind the question mark of a URL, as `urllib.parse.parse_qs` gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`choices` are (column, value), `bounds` ("min" or "max", signal, number); `sort` is a column, or None: the order
+    in which the records were read. All words have to stand in a document's URL or id, whatever their case."""
+
+    words: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+    bounds: tuple[tuple[str, str, float], ...] = ()
+    sort: str | None = None
+    descending: bool = False
+
+
+def parse_query(parameters: Parameters, table: LedgerTable) -> Query:
+    """
+    Raises:
+        UsageError: a column is not there, or a bound is no number.
+    """
+    choices = [(name, parameters[name][-1]) for name in CHOICES if name in parameters]
+    bounds = [_bound(side, text, table) for side in BOUNDS for text in parameters.get(side, ())]
+    sort = parameters.get("sort", [""])[-1]
+    name = sort.removeprefix("-")
+    if name:
+        table.columns([name])
+    words = parameters.get("search", [""])[-1].split()
+    return Query(tuple(words), tuple(choices), tuple(bounds), name or None, sort.startswith("-"))
+
+
+def _bound(side: str, text: str, table: LedgerTable) -> tuple[str, str, float]:
+    name, _, number = text.rpartition(":")
+    if name not in table.signals:
+        raise UsageError(f'there is no signal "{name}"{nearest(name, table.signals)}')
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise UsageError(f'a bound of {name} is a number, found "{number}"')
+    return side, name, value
+
+
+def found_rows(table: LedgerTable, query: Query, among: pl.Series | None = None) -> pl.Series:
+    """The numbers of the rows (UInt32) that a query finds, `among` those or all; in the order that it asks for, rows
+    without a value last."""
+    conditions = [*_choices(query), *_bounds(query), *_searches(query, table)]
+    names = {name for condition in conditions for name in condition.meta.root_names()}
+    if conditions:
+        is_found = table.columns(names).select(pl.all_horizontal(conditions).fill_null(False)).to_series()
+        rows = is_found.arg_true().cast(pl.UInt32)
+    else:
+        rows = pl.int_range(table.height, dtype=pl.UInt32, eager=True)
+    if among is not None:
+        rows = rows.filter(rows.is_in(among.implode())) if conditions else among
+    if query.sort is None:
+        return rows
+    column = table.columns([query.sort]).to_series()
+    values = column if len(rows) == table.height else column[rows]
+    shown = values.cast(pl.String) if values.dtype == pl.Categorical else values
+    return rows[shown.arg_sort(descending=query.descending, nulls_last=True)]
+
+
+def _choices(query: Query) -> Iterator[pl.Expr]:
+    for name, value in query.choices:
+        column = pl.col(name)
+        yield column == value if value else column.is_null()
+
+
+def _bounds(query: Query) -> Iterator[pl.Expr]:
+    for side, name, value in query.bounds:
+        number = pl.col(name).cast(pl.Float64)
+        yield number >= value if side == "min" else number <= value
+
+
+def _searches(query: Query, table: LedgerTable) -> Iterator[pl.Expr]:
+    names = [name for name in SEARCHED if table.has(name)]
+    for word in query.words:
+        pattern = f"(?i){re.escape(word)}"
+        yield pl.any_horizontal(pl.col(name).str.contains(pattern).fill_null(False) for name in names)
