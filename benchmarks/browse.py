@@ -73,7 +73,7 @@ def measure(folder: Path, repeats: int) -> None:
             found = re.search(r"http://\S+", server.stdout.readline())
             assert found is not None
             address = found[0]
-            print(f"{ask(address, 'run')['documents']:,} documents, ready after {time.perf_counter() - began:.2f} s")
+            print(f"{ask(address, 'run')['records']:,} records, ready after {time.perf_counter() - began:.2f} s")
             print("request                                   first ms  median ms  bytes")
             for name, asked in requests(address):
                 taken, size = [], 0

@@ -14,6 +14,7 @@ import polars as pl
 
 from curate.browse.table import HOST_COLUMN, LedgerTable
 from curate.errors import UsageError, nearest
+from curate.report.funnel import NO_DOCUMENTS
 
 CHOICES = ("source", "outcome", "step", "reason", "language", HOST_COLUMN, "page_type")
 """Columns of which a value is chosen; "" is none at all."""
@@ -34,6 +35,8 @@ class Query:
     bounds: tuple[tuple[str, str, float], ...] = ()
     sort: str | None = None
     descending: bool = False
+    apart: bool = False
+    """Also records that are no documents, as requests and pictures."""
 
 
 def parse_query(parameters: Parameters, table: LedgerTable) -> Query:
@@ -48,7 +51,8 @@ def parse_query(parameters: Parameters, table: LedgerTable) -> Query:
     if name:
         table.columns([name])
     words = parameters.get("search", [""])[-1].split()
-    return Query(tuple(words), tuple(choices), tuple(bounds), name or None, sort.startswith("-"))
+    apart = parameters.get("apart", [""])[-1] == "1"
+    return Query(tuple(words), tuple(choices), tuple(bounds), name or None, sort.startswith("-"), apart)
 
 
 def _bound(side: str, text: str, table: LedgerTable) -> tuple[str, str, float]:
@@ -67,7 +71,7 @@ def _bound(side: str, text: str, table: LedgerTable) -> tuple[str, str, float]:
 def found_rows(table: LedgerTable, query: Query, among: pl.Series | None = None) -> pl.Series:
     """The numbers of the rows (UInt32) that a query finds, `among` those or all; in the order that it asks for, rows
     without a value last."""
-    conditions = [*_choices(query), *_bounds(query), *_searches(query, table)]
+    conditions = [*_documents(query), *_choices(query), *_bounds(query), *_searches(query, table)]
     names = {name for condition in conditions for name in condition.meta.root_names()}
     if conditions:
         is_found = table.columns(names).select(pl.all_horizontal(conditions).fill_null(False)).to_series()
@@ -82,6 +86,12 @@ def found_rows(table: LedgerTable, query: Query, among: pl.Series | None = None)
     values = column if len(rows) == table.height else column[rows]
     shown = values.cast(pl.String) if values.dtype == pl.Categorical else values
     return rows[shown.arg_sort(descending=query.descending, nulls_last=True)]
+
+
+def _documents(query: Query) -> Iterator[pl.Expr]:
+    if not query.apart:
+        is_none = (pl.col("step") == "read") & pl.col("reason").cast(pl.String).is_in(NO_DOCUMENTS)
+        yield is_none.not_().fill_null(True)
 
 
 def _choices(query: Query) -> Iterator[pl.Expr]:

@@ -24,7 +24,7 @@ HOST_COLUMN = "host"
 
 
 class LedgerTable:
-    """`height` rows, in the order of sources' names, files and records."""
+    """`height` rows, in the order of the recipe's sources, of files and of records."""
 
     def __init__(self, run: RunFolder) -> None:
         """
@@ -32,7 +32,9 @@ class LedgerTable:
             UsageError: the run has no ledger yet.
         """
         self.run = run
-        self.files = sorted((run.folder / LEDGER).glob("*/*.parquet"))
+        order = {source.name: number for number, source in enumerate(run.recipe.sources)}
+        found = (run.folder / LEDGER).glob("*/*.parquet")
+        self.files = sorted(found, key=lambda file: (order.get(file.parent.name, len(order)), file))
         if not self.files:
             raise UsageError(f"{run.folder / LEDGER} holds no files")
         self._scan = pl.scan_parquet(self.files, glob=False)
@@ -73,7 +75,7 @@ class LedgerTable:
         with self._lock:
             lacking = [name for name in wanted if name not in self._held.columns]
             if lacking:
-                self._held = self._held.hstack(self._read(lacking))
+                self._held = pl.concat([self._held, self._read(lacking)], how="horizontal")
             return self._held.select(wanted)
 
     def rows(self, numbers: pl.Series, names: Iterable[str]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from curate.recipe import Recipe
 from curate.scrub.entities import find_entities
 from curate.scrub.entity import Entity
 from curate.scrub.findings import Findings
+from curate.scrub.patterns import find_by_patterns
 from curate.scrub.pii import find_personal, scrub_texts
 from curate.steps.own_entities import entities_of
 from curate.steps.scrub import model_folder
@@ -48,5 +49,12 @@ def find_of_run(texts: pl.Series, recipe: Recipe) -> Findings:
     Raises:
         DocumentError: a text breaks an entity.
     """
-    model = model_folder(recipe)
-    return find_personal(texts, entities_of(recipe), model=model)
+    return find_personal(texts, entities_of(recipe), model=model_folder(recipe))
+
+
+def add_always_masked(found: Findings, recipe: Recipe) -> None:
+    """What is masked besides in whatever is shown."""
+    entities = always_masked(recipe)
+    hits = find_by_patterns(found.shown, entities)
+    by_name = {entity.name: entity for entity in entities}
+    found.add({place: [(start, end, by_name[name]) for start, end, name in spans] for place, spans in hits.items()})

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from curate.batch import Record, Rejected
-from curate.engine.plan import FileRange, InputFile, Plan
+from curate.engine.plan import FileRange, InputFile, Split
 from curate.errors import CurateError
 from curate.readers.inputs import reader_of
 from curate.readers.parquet import is_parquet
@@ -25,20 +25,25 @@ MAX_WHOLE_BYTES = 1 << 20
 
 
 def read_again(
-    plan: Plan, recipe: Recipe, source: Source, ids: Iterable[str], *, max_whole_bytes: int = MAX_WHOLE_BYTES
+    splits: Iterable[Split],
+    recipe: Recipe,
+    source: Source,
+    ids: Iterable[str],
+    *,
+    max_whole_bytes: int = MAX_WHOLE_BYTES,
 ) -> Iterator[Record]:
-    """The records of one source with these ids, in any order, as far as they can be read."""
+    """The records with these ids among some splits of one source, in any order, as far as they can be read."""
     if has_own_reader(source):
         return
-    files = {f"{source.name}/{file.name}": (file, is_whole) for file, is_whole in _files(plan, source.name)}
+    files = {f"{source.name}/{file.name}": (file, is_whole) for file, is_whole in _files(splits)}
     for piece, some in _pieces(files, ids, max_whole_bytes):
         with contextlib.suppress(CurateError, OSError, ValueError):
             yield from _read(recipe, source, piece, some)
 
 
-def _files(plan: Plan, source: str) -> Iterator[tuple[InputFile, bool]]:
+def _files(splits: Iterable[Split]) -> Iterator[tuple[InputFile, bool]]:
     """Each with whether it can only be read whole."""
-    for split in plan.of(source):
+    for split in splits:
         for piece in split.ranges:
             yield piece.file, piece.is_whole or is_parquet(piece.file.name)
 

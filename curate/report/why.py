@@ -121,7 +121,7 @@ def stories(run: RunFolder, key: str) -> list[Story]:
     rows = ledger.filter(is_it).sort("id").head(MAX_STORIES).collect()
     if rows.is_empty():
         raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(ledger, key)}')
-    return [_story(run, rows[number]) for number in range(rows.height)]
+    return [story_of(run, rows[number]) for number in range(rows.height)]
 
 
 def _hint(ledger: pl.LazyFrame, key: str) -> str:
@@ -133,7 +133,8 @@ def _hint(ledger: pl.LazyFrame, key: str) -> str:
     return f"; these contain it: {', '.join(found)}" if len(found) else "; an id looks like source/file@offset"
 
 
-def _story(run: RunFolder, row: pl.DataFrame) -> Story:
+def story_of(run: RunFolder, row: pl.DataFrame) -> Story:
+    """Of one row of the ledger with all of its columns."""
     facts = row.row(0, named=True)
     duplicate, findings = _verdict_on(run, facts["id"]), _findings(run, facts)
     return Story(

@@ -69,7 +69,7 @@ def _texts_again(account: Account, source: str, ids: list[str]) -> dict[str, str
     asked = account.recipe.source(source)
     extract = page_extractor(asked, account.recipe)
     texts: dict[str, str] = {}
-    for record in read_again(account.plan, account.recipe, asked, ids):
+    for record in read_again(account.plan.of(source), account.recipe, asked, ids):
         text = extract_text(record, extract).get("text")
         texts |= {record.id: text[:READ_CHARACTERS]} if isinstance(text, str) else {}
     return texts
