@@ -113,13 +113,14 @@ def requests(address: str) -> Iterator[tuple[str, list[str]]]:
     yield "sorted by a signal", [f"documents?sort={each}" for each in signals[::-1]]
     yield "search in URL and id", [f"documents?search={each}" for each in ("install", "api", "manual", "html", "xyzzy")]
     yield "frequent word in texts", [f"texts?search={each}" for each in ("the", "and", "for", "with", "that")]
-    yield "rare word in texts, one step of the way", [f"texts?search={each}zzy" for each in "abcde"]
+    yield "rare word in texts, a part of the way", [f"texts?search={each}zzy" for each in "abcde"]
     total = told["documents"]
     yield "deep page", [f"documents?offset={total - each * 1000}" for each in range(1, 6)]
     yield "deep page of a sorted search", [f"documents?search=a&sort=id&offset={each * 20_000}" for each in range(1, 6)]
-    rules = [rule for rule in told["rules"] if isinstance(rule["value"], int | float)][:7]
-    moved = [f"{each['key']}={each['value'] * 1.1:g}" for each in rules]
-    yield "threshold moved", [f"retune?{urlencode({'set': each})}" for each in moved]
+    rules = [rule for rule in told["rules"] if rule["key"] in ("gopher_quality.min_words", "language.min_score")]
+    for rule in rules[:2]:
+        moved = [f"{rule['key']}={rule['value'] + step * (rule['value'] / 10 or 1):g}" for step in range(1, 6)]
+        yield f"{rule['key']} moved", [f"retune?{urlencode({'set': each})}" for each in moved]
     rows = ask(address, "documents?outcome=kept")["documents"] + ask(address, "documents?outcome=dropped")["documents"]
     yield "a document with its story", [f"document?id={quote(each['id'])}" for each in rows[::11]]
 

@@ -18,7 +18,7 @@ from curate.browse.document import blocks_of, document_text
 from curate.browse.query import SEARCHED, Parameters, Query, found_rows, parse_query
 from curate.browse.rules import bins_of_rule, movable_rules
 from curate.browse.table import LedgerTable, is_signal
-from curate.browse.texts import search_texts
+from curate.browse.texts import TextSearch
 from curate.errors import UsageError
 from curate.finite import finite
 from curate.printable import printable
@@ -31,6 +31,8 @@ PAGE = 50
 MAX_PAGE = 500
 REMEMBERED = 48
 """Queries whose rows are kept, so that the next page is only looked up."""
+SEARCHES = 4
+"""Searches in texts that can be gone on with."""
 OTHER = {"0": 0, "1": 1}
 
 
@@ -52,6 +54,7 @@ class Browser:
         self.tables = [LedgerTable(each) for each in (run, other) if each is not None]
         self.rules = movable_rules(run.recipe)
         self._found = lru_cache(maxsize=REMEMBERED)(self._find)
+        self._searches = lru_cache(maxsize=SEARCHES)(self._search)
         self._thresholds = lru_cache(maxsize=1)(lambda: Thresholds(self.tables[0]))
         self._comparing = lru_cache(maxsize=1)(lambda: Comparing(self.tables[0], self.tables[1]))
         for table in self.tables:
@@ -70,6 +73,11 @@ class Browser:
     def _find(self, query: Query, of: int, among: tuple[tuple[str, ...], str] | None) -> pl.Series:
         rows = self._moved(of, *among)["number"] if among is not None else None
         return found_rows(self.tables[of], query, rows)
+
+    def _search(
+        self, words: tuple[str, ...], query: Query, of: int, among: tuple[tuple[str, ...], str] | None
+    ) -> TextSearch:
+        return TextSearch(self.tables[of], words, self._found(query, of, among))
 
     def _moved(self, of: int, changes: tuple[str, ...], move: str) -> pl.DataFrame:
         """Rows that change sides, by thresholds or between the runs."""
@@ -111,17 +119,18 @@ def documents_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]
 
 
 def texts_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]:
-    """A part of the kept documents whose texts hold some words; the search goes on from `next`."""
+    """Some of the kept documents whose texts hold some words: the same question goes on with the search, until it
+    `is_over` or the page is full."""
     of, among = _among(parameters, browser)
-    table, words = browser.tables[of], parameters.get("search", [""])[-1].split()
-    query = parse_query({**parameters, "search": [""], "sort": [""]}, table)
-    found = browser._found(query, of, among)
+    words = tuple(parameters.get("search", [""])[-1].split())
+    query = parse_query({**parameters, "search": [""], "sort": [""]}, browser.tables[of])
+    search = browser._searches(words, query, of, among)
     limit = min(_number(parameters, "limit", PAGE), MAX_PAGE)
-    hits = search_texts(table, words, found, start=_number(parameters, "from", 0), most=limit)
+    hits = search.hits(_number(parameters, "offset", 0), limit)
     rows = _rows(browser, of, hits.rows, query)
     if among is not None:
         rows = _with_change(rows, browser._moved(of, *among))
-    return {"documents": rows, "next": hits.next, "done": hits.done}
+    return {"documents": rows, "is_over": hits.is_over, "done": hits.done}
 
 
 def document_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]:

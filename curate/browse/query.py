@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from curate.browse.table import HOST_COLUMN, LedgerTable
+from curate.browse.table import HOST_COLUMN, LedgerTable, order_of
 from curate.errors import UsageError, nearest
 from curate.report.funnel import NO_DOCUMENTS
 
@@ -80,12 +80,13 @@ def found_rows(table: LedgerTable, query: Query, among: pl.Series | None = None)
         rows = pl.int_range(table.height, dtype=pl.UInt32, eager=True)
     if among is not None:
         rows = rows.filter(rows.is_in(among.implode())) if conditions else among
-    if query.sort is None:
+    if query.sort is None or rows.is_empty():
         return rows
-    column = table.columns([query.sort]).to_series()
-    values = column if len(rows) == table.height else column[rows]
-    shown = values.cast(pl.String) if values.dtype == pl.Categorical else values
-    return rows[shown.arg_sort(descending=query.descending, nulls_last=True)]
+    if len(rows) > table.height // 20:  # the order of all rows is known, or worth to be
+        is_found = pl.repeat(False, table.height, eager=True).scatter(rows, True)
+        order = table.order(query.sort, query.descending)
+        return order.filter(is_found[order])
+    return rows[order_of(table.columns([query.sort]).to_series()[rows], query.descending)]
 
 
 def _documents(query: Query) -> Iterator[pl.Expr]:

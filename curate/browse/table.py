@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,7 @@ from curate.run_folder import RunFolder
 
 FEW_VALUES = ("source", "outcome", "step", "reason", "language", "page_type")
 """Columns that are kept as numbers of their values, which many rows share."""
+ORDERS = 8
 HOST_COLUMN = "host"
 """Of the URL; no ledger has it."""
 
@@ -44,6 +46,8 @@ class LedgerTable:
         heights = [pl.scan_parquet(file, glob=False).select(pl.len()).collect().item() for file in self.files]
         self.ends = pl.Series(heights, dtype=pl.Int64).cum_sum().to_list()
         """The number of the row behind the last one of each file."""
+        self.order = lru_cache(maxsize=ORDERS)(self._order)
+        """All numbers of rows, sorted by a column (name, descending)."""
 
     @property
     def height(self) -> int:
@@ -77,6 +81,9 @@ class LedgerTable:
             if lacking:
                 self._held = pl.concat([self._held, self._read(lacking)], how="horizontal")
             return self._held.select(wanted)
+
+    def _order(self, name: str, descending: bool) -> pl.Series:
+        return order_of(self.columns([name]).to_series(), descending)
 
     def rows(self, numbers: pl.Series, names: Iterable[str]) -> pl.DataFrame:
         """Some rows, in the order of their numbers as given."""
@@ -115,6 +122,12 @@ def _expression(name: str) -> pl.Expr:
         host = pl.col("url").str.strip_chars("<>").str.extract(HOST).str.to_lowercase()
         return host.cast(pl.Categorical).alias(HOST_COLUMN)
     return pl.col(name)
+
+
+def order_of(values: pl.Series, descending: bool) -> pl.Series:
+    """The places (UInt32) of values in their order, those that are null last."""
+    shown = values.cast(pl.String) if values.dtype == pl.Categorical else values
+    return shown.arg_sort(descending=descending, nulls_last=True)
 
 
 def is_signal(name: str) -> bool:

@@ -215,26 +215,24 @@ function drawPages(total, offset) {
   at("list").scrollTop = 0;
 }
 
-// A search in texts answers in pieces, so that it can be stopped; it goes on by itself until a page is full.
-async function searchTexts(mine, from = 0, found = []) {
+// A search in texts answers a little at a time; the same question goes on with it, until a page is full.
+async function searchTexts(mine) {
+  const parameters = asked();
+  const offset = Number(parameters.get("offset") || 0);
+  const go = (to) => change((now) => put(now, "offset", to > 0 ? to : ""), { stays: true });
   at("pages").replaceChildren();
-  let next = from;
-  const some = [];
-  while (next !== null && some.length < PAGE && mine === turn) {
-    const parameters = asked();
-    parameters.set("from", next);
-    const answer = await ask("texts", parameters);
+  let answer = { documents: [], is_over: false };
+  do {
+    answer = await ask("texts", parameters);
     if (mine !== turn) return;
-    some.push(...answer.documents);
-    next = answer.next;
-    at("rows").replaceChildren(...[...found, ...some].map(row));
-    const share = next === null ? "all kept texts" : Math.round(100 * answer.done) + " % of the kept texts";
-    at("found").textContent = number(found.length + some.length) + " documents in " + share;
+    at("rows").replaceChildren(...answer.documents.map(row));
+    const count = answer.documents.length;
+    const where = answer.done === 1 ? "all kept texts" : `the first ${Math.floor(100 * answer.done)} % of the kept texts`;
+    at("found").textContent = (count ? `${number(offset + 1)}–${number(offset + count)}` : "No more documents") + ` found in ${where}`;
     at("list").classList.remove("busy");
-  }
-  if (mine !== turn) return;
-  const more = make("button", "Search on", { type: "button", onclick: () => searchTexts(mine, next, [...found, ...some]) });
-  at("pages").replaceChildren(...(next === null ? [] : [more]));
+  } while (!answer.is_over && answer.documents.length < PAGE);
+  const button = (text, label, to, isThere) => make("button", text, { type: "button", "aria-label": label, disabled: !isThere, onclick: () => go(to) });
+  at("pages").replaceChildren(button("‹", "Page before", offset - PAGE, offset > 0), button("›", "Next page", offset + PAGE, !answer.is_over));
   markCurrent();
 }
 
