@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.browse.changes import Comparing, Thresholds, changes_of
+from curate.browse.changes import Comparing, MovedThresholds, changes_of
 from curate.browse.counts import counts_of
 from curate.browse.document import blocks_of, document_text
 from curate.browse.query import SEARCHED, Parameters, Query, found_rows, parse_query
@@ -55,7 +55,7 @@ class Browser:
         self.rules = movable_rules(run.recipe)
         self._found = lru_cache(maxsize=REMEMBERED)(self._find)
         self._searches = lru_cache(maxsize=SEARCHES)(self._search)
-        self._thresholds = lru_cache(maxsize=1)(lambda: Thresholds(self.tables[0]))
+        self._thresholds = lru_cache(maxsize=1)(lambda: MovedThresholds(self.tables[0]))
         self._comparing = lru_cache(maxsize=1)(lambda: Comparing(self.tables[0], self.tables[1]))
         for table in self.tables:
             table.columns(name for name in (*ROW, *SEARCHED) if table.has(name))

@@ -33,7 +33,7 @@ class Shift:
     documents: int
 
 
-class Thresholds:
+class MovedThresholds:
     """Of one run, moved."""
 
     def __init__(self, table: LedgerTable) -> None:

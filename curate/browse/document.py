@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from curate.batch import Record
-from curate.browse.parts import Span, TextPart, byte_spans, standing, stripped, with_spans, with_step
+from curate.browse.parts import PartSpan, TextPart, byte_spans, standing, stripped, with_spans, with_step
 from curate.engine.sizes import AFTER, BEFORE
 from curate.errors import DocumentError
 from curate.extract.extraction import JudgedBlock
@@ -150,12 +150,12 @@ def _scrubbed(found: Findings, recipe: Recipe, id: str) -> str:
     return rewrite(found.texts[0], found.hits.get(0, ()), mode=mode, seed=recipe.seed, id=id)
 
 
-def _personal(found: Findings, recipe: Recipe, reveal: bool) -> list[Span]:
+def _personal(found: Findings, recipe: Recipe, reveal: bool) -> list[PartSpan]:
     """What the run finds; and what it leaves, and nobody is shown."""
     of_run = {(hit.start, hit.end) for hit in found.hits.get(0, ())}
     add_always_masked(found, recipe)
     return [
-        Span(
+        PartSpan(
             hit.start,
             hit.end,
             "personal" if (hit.start, hit.end) in of_run else "masked",
@@ -173,11 +173,11 @@ def _whole(text: str, recipe: Recipe, reveal: bool, note: str) -> DocumentText:
     return _shown(with_spans([TextPart(text)], spans), recipe, reveal, True, note)
 
 
-def _marks(text: str, recipe: Recipe) -> Iterator[Span]:
+def _marks(text: str, recipe: Recipe) -> Iterator[PartSpan]:
     entities = {entity.mark: entity.name for entity in entities_of(recipe)}
     if entities:
         for match in re.finditer("|".join(map(re.escape, entities)), text):
-            yield Span(*match.span(), "personal", entities[match[0]])
+            yield PartSpan(*match.span(), "personal", entities[match[0]])
 
 
 def _shown(parts: list[TextPart], recipe: Recipe, reveal: bool, is_final: bool, note: str | None) -> DocumentText:

@@ -38,7 +38,7 @@ class Operation(NamedTuple):
     text: str | None = None
 
 
-class Span(NamedTuple):
+class PartSpan(NamedTuple):
     """Characters [start, end) of what stands."""
 
     start: int
@@ -52,7 +52,7 @@ def standing(parts: Sequence[TextPart]) -> str:
     return "".join(part.text for part in parts if part.kind in STANDING)
 
 
-def with_spans(parts: Sequence[TextPart], spans: Sequence[Span]) -> list[TextPart]:
+def with_spans(parts: Sequence[TextPart], spans: Sequence[PartSpan]) -> list[TextPart]:
     """Parts with some spans of what stands, in order and disjoint, taken out of it."""
     operations, at = [], 0
     for span in spans:
@@ -70,17 +70,17 @@ def stripped(parts: Sequence[TextPart]) -> list[TextPart]:
     """Without white space at the ends of what stands."""
     text = standing(parts)
     first, last = len(text) - len(text.lstrip()), len(text.rstrip())
-    ends = [Span(0, first, "removed", None, ""), Span(last, len(text), "removed", None, "")]
+    ends = [PartSpan(0, first, "removed", None, ""), PartSpan(last, len(text), "removed", None, "")]
     return with_spans(parts, ends if first < last else ends[:1]) if first or last < len(text) else list(parts)
 
 
-def byte_spans(text: str, cuts: Sequence[tuple[int, int, str]]) -> list[Span]:
+def byte_spans(text: str, cuts: Sequence[tuple[int, int, str]]) -> list[PartSpan]:
     """Cuts (start, end, by), in bytes of the UTF-8 text, in order and disjoint, as spans in characters."""
     data, spans, at, characters = text.encode(), [], 0, 0
     for start, end, by in cuts:
         first = characters + len(data[at:start].decode(errors="replace"))
         characters, at = first + len(data[start:end].decode(errors="replace")), end
-        spans.append(Span(first, characters, "cut", by))
+        spans.append(PartSpan(first, characters, "cut", by))
     return spans
 
 
