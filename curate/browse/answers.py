@@ -172,6 +172,7 @@ def rule_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]:
     rule = next((rule for rule in browser.rules if rule.key == key), None)
     if rule is None:
         raise UsageError(f'the run has no threshold "{key}"')
+    browser._thresholds().prepare(rule)
     bins = bins_of_rule(browser.tables[0], rule)
     return {"bins": None if bins is None else {"edges": bins.edges, "kept": bins.sides[0], "others": bins.sides[1]}}
 

@@ -6,6 +6,7 @@ other run ─▶ matched (what `curate compare` does) ─▶ moves with reasons,
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from functools import lru_cache
 
 import polars as pl
 
+from curate.browse.rules import MovableRule
 from curate.browse.table import LedgerTable
-from curate.errors import UsageError
+from curate.errors import CurateError, UsageError
 from curate.report.compare import REASON, Matched, Move, matched, moves
 from curate.steps.retune import parse_change
 from curate.steps.retuner import Retuner
@@ -41,6 +43,16 @@ class MovedThresholds:
         self._lock = threading.Lock()
         self.moved = lru_cache(maxsize=REMEMBERED)(self._move)
         """By changes, as `curate retune --set` has them: what `Retuner.moved` gives."""
+
+    def prepare(self, rule: MovableRule) -> None:
+        """Reads what moves of a threshold need, in a thread of its own: a reader looks at it before moving it."""
+        if not isinstance(rule.value, str):
+            other = rule.value + 1 if isinstance(rule.value, int) else rule.value * 0.99 or 1e-6
+            threading.Thread(target=self._prepare, args=(f"{rule.key}={other}",), daemon=True).start()
+
+    def _prepare(self, change: str) -> None:
+        with contextlib.suppress(CurateError, OSError):  # whoever moves it is told
+            self.moved((change,))
 
     def _move(self, changes: tuple[str, ...]) -> pl.DataFrame:
         with self._lock:  # the columns that are held are those of one question

@@ -161,6 +161,7 @@ function drawShifts({ shifts, steps }) {
 async function compare(name) {
   at("comparison").hidden = false;
   at("other").textContent = name;
+  at("matched").textContent = "matching the documents of both runs …";
   const told = await ask("compare");
   at("matched").textContent = `Matched by ${told.by}: ${number(told.in_both)} documents in both runs, ${number(told.unchanged)} unchanged.`;
   at("moves").replaceChildren(...told.moves.map(moveButton));
