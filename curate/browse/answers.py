@@ -29,7 +29,7 @@ ROW = ("id", "url", "source", "outcome", "step", "reason", "value", "language", 
 """Columns of a row on a page, as far as a ledger has them."""
 PAGE = 50
 MAX_PAGE = 500
-REMEMBERED = 48
+REMEMBERED = 24
 """Queries whose rows are kept, so that the next page is only looked up."""
 SEARCHES = 4
 """Searches in texts that can be gone on with."""

@@ -1,12 +1,13 @@
 // Thresholds moved, and two runs compared: how many documents change sides, and a click lists which.
 "use strict";
-import { ask, at, change, make, number, side, state } from "./script.js";
+import { ask, at, change, drawChips, make, number, side, state } from "./script.js";
 
 let rules = [];
 let spread = null;
 let shownRule = "";
 let shownSet = "";
 let turn = 0;
+let moves = [];
 
 export function prepareChanges(told) {
   rules = told.rules;
@@ -163,15 +164,24 @@ async function compare(name) {
   at("other").textContent = name;
   at("matched").textContent = "matching the documents of both runs …";
   const told = await ask("compare");
+  moves = told.moves;
   at("matched").textContent = `Matched by ${told.by}: ${number(told.in_both)} documents in both runs, ${number(told.unchanged)} unchanged.`;
   at("moves").replaceChildren(...told.moves.map(moveButton));
   at("moves").dataset.ready = "yes";
+  drawChips(state());
   showChanges(state());
+}
+
+const why = (...words) => words.filter(Boolean).join(" ");
+
+// What a move is called: between runs by its number, by thresholds as it is.
+export function nameOfMove(move) {
+  const known = moves[Number(move)];
+  return known ? `${why(known.side, known.step, known.reason)} → ${why(known.side_then, known.step_then, known.reason_then)}` : move.replace(">", " → ");
 }
 
 function moveButton(move, number_) {
   const of = move.side === "absent" ? "1" : "";
-  const why = (step, reason) => [step, reason].filter(Boolean).join(", ");
   const words = [make("b", number(move.documents)), " ", side(move.side), ` ${why(move.step, move.reason)} → `, side(move.side_then), ` ${why(move.step_then, move.reason_then)}`];
   const list = () => change((now) => {
     now.delete("set");

@@ -2,7 +2,7 @@
 // Texts of documents become text nodes and attributes alone, never mark-up.
 "use strict";
 import { showDocument } from "./document.js";
-import { prepareChanges, showChanges } from "./changes.js";
+import { nameOfMove, prepareChanges, showChanges } from "./changes.js";
 
 export const PAGE = 50;
 const CHOICES = {
@@ -156,12 +156,12 @@ function field(name, label, values) {
   return make("label", [label + " ", select]);
 }
 
-function drawChips(now) {
+export function drawChips(now) {
   const chips = [];
   for (const [name, value] of now) {
     if ([...KEPT_APART, "where", "of", "apart", "sort"].includes(name)) continue;
-    const shown = { min: "≥ ", max: "≤ ", set: "if ", move: "moves " }[name];
-    const text = shown ? shown + value.replace(":", " ") : (CHOICES[name] || name) + ": " + (value || "none");
+    const shown = { min: "≥ ", max: "≤ ", set: "if " }[name];
+    const text = name === "move" ? nameOfMove(value) : shown ? shown + value.replace(":", " ") : (CHOICES[name] || name) + ": " + (value || "none");
     chips.push(make("button", visible(text), { type: "button", title: "take this away", onclick: () => take(name, value) }));
   }
   at("chips").replaceChildren(...chips);
