@@ -89,7 +89,7 @@ def test_nothing_chosen_of_a_column_is_no_value(browser: Browser, ledger: list[R
 
 
 def test_hosts_are_those_of_urls_without_www(browser: Browser, ledger: list[Row]) -> None:
-    assert all_pages(browser, host="host1.example") == ids(
+    assert all_pages(browser, url_host="host1.example") == ids(
         row for row in ledger if "//www.host1.example/" in (row["url"] or "")
     )
 
@@ -233,11 +233,25 @@ def test_every_threshold_of_the_run_is_offered_once(browser: Browser) -> None:
             assert browser.answer("retune", {"set": [f"{key}={value}"]})["shifts"] == []
 
 
-def test_the_spread_of_a_signal_counts_every_document_once(browser: Browser, ledger: list[Row]) -> None:
-    bins = browser.answer("rule", {"key": ["c4.min_sentences"]})["bins"]
-    measured = [row for row in ledger if row["source"] == "web" and row["sentence_count"] is not None]
-    assert sum(bins["kept"]) == sum(row["outcome"] == "kept" for row in measured)
-    assert sum(bins["kept"]) + sum(bins["others"]) == len(measured)
+def test_the_spread_of_a_signal_counts_every_document_once_that_came_to_the_step(
+    browser: Browser, run: curate.Run, ledger: list[Row]
+) -> None:
+    for key, step in (("c4.min_sentences", "c4"), ("language.min_score", "language")):
+        bins = browser.answer("rule", {"key": [key]})["bins"]
+        names = [each.use for each in run.recipe.source("web").steps]
+        places = {name: number for number, name in enumerate(names)} | {"read": -1}
+        came = [places.get(row["step"], len(names)) for row in ledger if row["source"] == "web"]
+        assert sum(bins["taken"]) == sum(place == places[step] for place in came)
+        assert sum(bins["passed"]) == sum(place > places[step] for place in came)
+
+
+def test_the_spread_is_of_the_values_that_the_step_saw(browser: Browser, ledger: list[Row]) -> None:
+    """A step behind it has cut lines out of the texts."""
+    bins = browser.answer("rule", {"key": ["gopher_quality.min_words"]})["bins"]
+    below = sum(edge <= 80 for edge in bins["edges"]) - 1  # the least words that the source with the fewest lets pass
+    assert sum(bins["passed"][:below]) == 0
+    cut = [row["word_count"] for row in ledger if row["outcome"] == "kept" and row["word_count"] < bins["edges"][below]]
+    assert cut
 
 
 def test_moves_between_runs_are_those_of_compare(browser: Browser, browsed_runs: tuple[curate.Run, curate.Run]) -> None:

@@ -16,7 +16,7 @@ from curate.browse.changes import Comparing, MovedThresholds, changes_of
 from curate.browse.counts import counts_of
 from curate.browse.document import blocks_of, document_text
 from curate.browse.query import SEARCHED, Parameters, Query, found_rows, parse_query
-from curate.browse.rules import bins_of_rule, movable_rules
+from curate.browse.rules import movable_rules
 from curate.browse.table import LedgerTable, is_signal
 from curate.browse.texts import TextSearch
 from curate.errors import UsageError
@@ -167,14 +167,13 @@ def retune_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]:
 
 
 def rule_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]:
-    """How the values of a threshold's signal are spread."""
+    """How the values are spread that a threshold was compared with."""
     key = parameters.get("key", [""])[-1]
     rule = next((rule for rule in browser.rules if rule.key == key), None)
     if rule is None:
         raise UsageError(f'the run has no threshold "{key}"')
-    browser._thresholds().prepare(rule)
-    bins = bins_of_rule(browser.tables[0], rule)
-    return {"bins": None if bins is None else {"edges": bins.edges, "kept": bins.sides[0], "others": bins.sides[1]}}
+    bins = browser._thresholds().spread(rule)
+    return {"bins": None if bins is None else {"edges": bins.edges, "passed": bins.sides[0], "taken": bins.sides[1]}}
 
 
 def compare_answer(browser: Browser, parameters: Parameters) -> dict[str, Any]:

@@ -6,7 +6,6 @@ other run ─▶ matched (what `curate compare` does) ─▶ moves with reasons,
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +15,16 @@ import polars as pl
 
 from curate.browse.rules import MovableRule
 from curate.browse.table import LedgerTable
-from curate.errors import CurateError, UsageError
+from curate.errors import UsageError
 from curate.report.compare import REASON, Matched, Move, matched, moves
+from curate.report.html.histogram import Bins, bins_of
 from curate.steps.retune import parse_change
 from curate.steps.retuner import Retuner
 
 REMEMBERED = 32
 """Moves of thresholds whose rows are kept."""
+MAX_TIMES = 8
+"""Values that are so many times the threshold are one to whoever moves it."""
 GROUPS = (*REASON, *(f"{name}_then" for name in REASON))
 
 
@@ -44,15 +46,19 @@ class MovedThresholds:
         self.moved = lru_cache(maxsize=REMEMBERED)(self._move)
         """By changes, as `curate retune --set` has them: what `Retuner.moved` gives."""
 
-    def prepare(self, rule: MovableRule) -> None:
-        """Reads what moves of a threshold need, in a thread of its own: a reader looks at it before moving it."""
-        if not isinstance(rule.value, str):
-            other = rule.value + 1 if isinstance(rule.value, int) else rule.value * 0.99 or 1e-6
-            threading.Thread(target=self._prepare, args=(f"{rule.key}={other}",), daemon=True).start()
-
-    def _prepare(self, change: str) -> None:
-        with contextlib.suppress(CurateError, OSError):  # whoever moves it is told
-            self.moved((change,))
+    def spread(self, rule: MovableRule) -> Bins | None:
+        """Of the values that a threshold was compared with: of documents that passed its step, and of those that it
+        took. None where they are no numbers, or nobody has any. What is read for it stays for the moves."""
+        if isinstance(rule.value, str) or rule.signal is None:
+            return None
+        other = rule.value + 1 if isinstance(rule.value, int) else rule.value * 0.99 or 1e-6
+        with self._lock:
+            seen = [rows for rows in self._retuner.seen(parse_change(f"{rule.key}={other}")) if rule.signal in rows]
+        if not seen or not seen[0].schema[rule.signal].is_numeric():
+            return None
+        values = pl.concat([rows.select(pl.col(rule.signal).cast(pl.Float64), "is_taken") for rows in seen])
+        near = values[rule.signal].clip(upper_bound=MAX_TIMES * rule.value if rule.value > 0 else None)
+        return bins_of(near, values["is_taken"], float(rule.value))
 
     def _move(self, changes: tuple[str, ...]) -> pl.DataFrame:
         with self._lock:  # the columns that are held are those of one question

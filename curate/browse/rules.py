@@ -1,6 +1,6 @@
-"""The thresholds of a run that can be moved, and how the values are spread that they are compared with.
+"""The thresholds of a run that can be moved.
 
-recipe ─▶ MovableRule each        signal of the ledger, rows of the rule's sources ─▶ Bins: kept │ not kept
+recipe ─▶ steps of each source, bound ─▶ their rules with a number, or an expression, of the recipe ─▶ MovableRule each
 """
 
 from __future__ import annotations
@@ -8,17 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import polars as pl
-
 from curate.batch import Rule
-from curate.browse.table import LedgerTable
 from curate.recipe import Recipe, Step
-from curate.report.html.histogram import Bins, bins_of
 from curate.steps.bind import bind, resolve
 
 WHERE = "expression"
-MAX_TIMES = 8
-"""Values that are so many times the threshold are one to whoever moves it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +57,3 @@ def _rules(recipe: Recipe) -> Iterator[tuple[str, MovableRule]]:
 def _is_movable(step: Step, rule: Rule, value: object) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return is_number or (step.use == "where" and isinstance(value, str))
-
-
-def bins_of_rule(table: LedgerTable, rule: MovableRule) -> Bins | None:
-    """Of the values that the run's threshold was compared with; None where they are no numbers, or nobody has any."""
-    if rule.signal is None or rule.signal not in table.signals:
-        return None
-    rows = table.columns(["source", "outcome", rule.signal])
-    some = rows.filter(pl.col("source").is_in([*rule.sources])).drop_nulls(rule.signal)
-    is_out = some["outcome"].cast(pl.String) != "kept"
-    if isinstance(rule.value, str):
-        return bins_of(some[rule.signal], is_out)
-    near = some[rule.signal].cast(pl.Float64).clip(upper_bound=MAX_TIMES * rule.value if rule.value > 0 else None)
-    return bins_of(near, is_out, float(rule.value))

@@ -21,7 +21,7 @@ from curate.run_folder import RunFolder
 FEW_VALUES = ("source", "outcome", "step", "reason", "language", "page_type")
 """Columns that are kept as numbers of their values, which many rows share."""
 ORDERS = 8
-HOST_COLUMN = "host"
+HOST_COLUMN = "url_host"
 """Of the URL; no ledger has it."""
 
 

@@ -26,7 +26,7 @@ from curate.steps.reach import ALIVE, measured_though_dropped
 from curate.steps.retune_versions import DECISION, reopened, with_versions
 from curate.steps.signals_before import as_seen
 
-ALWAYS = ("id", "source", "url", "byte_count", "language", *DECISION, "extractor", "versions")
+ALWAYS = ("_number", "id", "source", "url", "byte_count", "language", *DECISION, "extractor", "versions")
 """Columns that are asked for whatever changes."""
 
 

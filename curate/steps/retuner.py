@@ -7,7 +7,7 @@ It decides as `retune` does; a move of a threshold over a million documents take
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -16,6 +16,7 @@ from curate.recipe import Source
 from curate.run_files import LEDGER
 from curate.run_folder import RunFolder
 from curate.steps.bind import resolve
+from curate.steps.columns import BEFORE_STEPS
 from curate.steps.conform import as_measured
 from curate.steps.redecide import (
     StepPair,
@@ -32,7 +33,8 @@ from curate.steps.retune import Change, changed_recipe
 from curate.steps.retune_versions import DECISION
 from curate.steps.schema import source_tables
 
-TOLD = {"number": pl.UInt32} | {f"{side}_{name}": pl.String for side in ("old", "new") for name in DECISION}
+NUMBER = "_number"
+TOLD = {f"{side}_{name}": pl.String for side in ("old", "new") for name in DECISION}
 
 
 class _Held(NamedTuple):
@@ -62,12 +64,26 @@ class Retuner:
             UsageError: a step or parameter does not exist, or the change needs a measurement that the run did not make.
         """
         new = changed_recipe(self._recipe, changes)
-        parts = [pl.DataFrame(schema=TOLD)]
+        parts = [pl.DataFrame(schema={"number": pl.UInt32, **TOLD})]
         for source in new.sources:
             pairs = paired_steps(source, self._recipe, new)
             if changed_names(pairs) and source.name in self._offsets:
                 parts.append(self._moved_of(source, pairs))
         return pl.concat(parts).sort("number")
+
+    def seen(self, change: Change) -> Iterator[pl.DataFrame]:
+        """What the step of a change saw, by source: of all documents that came to it the columns that its rules look at,
+        and `is_taken`, whether it took them. Sources with several extractors are left out.
+
+        Raises:
+            UsageError: as `moved`.
+        """
+        new = changed_recipe(self._recipe, [change])
+        for source in new.sources:
+            pairs = paired_steps(source, self._recipe, new)
+            if changed_names(pairs) and source.name in self._offsets:
+                for index, rows in self._rows(source, pairs).seen.items():
+                    yield rows.filter(pl.col("_place") >= index).with_columns(is_taken=pl.col("_place") == index)
 
     def _moved_of(self, source: Source, pairs: Sequence[StepPair]) -> pl.DataFrame:
         held = self._rows(source, pairs)
@@ -77,7 +93,8 @@ class Retuner:
             parts = [both_decisions(held.rows, pairs, source), reopened_decisions(held.ledger, pairs)]
             found = pl.concat(parts, how="diagonal_relaxed")
         differs = [pl.col(f"old_{name}").ne_missing(pl.col(f"new_{name}")) for name in ("outcome", "step")]
-        return found.filter(pl.any_horizontal(differs)).select(pl.col(name).cast(dtype) for name, dtype in TOLD.items())
+        told = [pl.col(name).cast(dtype) for name, dtype in TOLD.items()]
+        return found.filter(pl.any_horizontal(differs)).select(pl.col(NUMBER).alias("number"), *told)
 
     def _rows(self, source: Source, pairs: Sequence[StepPair]) -> _Held:
         held = self._held.get(source.name)
@@ -87,13 +104,13 @@ class Retuner:
 
     def _read(self, source: Source, pairs: Sequence[StepPair]) -> _Held:
         files = sorted((self._run.folder / LEDGER / source.name).glob("*.parquet"))
-        types = source_tables(source, self._recipe).ledger
-        number = pl.int_range(pl.len(), dtype=pl.UInt32) + self._offsets[source.name]
-        needed = needed_of(pl.scan_parquet(files, glob=False), pairs).drop("url", "id", strict=False).collect()
-        ledger = as_measured(needed, types).with_columns(number.alias("number"))
-        rows = reached(ledger, pairs)
-        if len(source.extractors) > 1:
-            return _Held(changed_names(pairs), ledger, rows, {})
+        types = source_tables(source, self._recipe).ledger | {NUMBER: pl.UInt32()}
+        scanned = pl.scan_parquet(files, glob=False).with_row_index(NUMBER, self._offsets[source.name])
         first = next(number for number, pair in enumerate(pairs) if pair.is_changed)
-        rows = rows.filter(pl.col("_place") >= first)
-        return _Held(changed_names(pairs), ledger.clear(), rows, seen_by_changed(rows, pairs))
+        if len(source.extractors) > 1:
+            ledger = as_measured(needed_of(scanned, pairs).collect(), types)
+            return _Held(changed_names(pairs), ledger, reached(ledger, pairs), {})
+        gone = [*BEFORE_STEPS, *(pair.step.name for pair in pairs[:first])]  # no change brings them here
+        needed = needed_of(scanned, pairs).filter(pl.col("step").is_in(gone).fill_null(False).not_()).collect()
+        rows = reached(as_measured(needed, types), pairs)
+        return _Held(changed_names(pairs), rows.clear(), rows, seen_by_changed(rows, pairs))

@@ -41,10 +41,11 @@ async function choose(key) {
   at("slider").disabled = true;
   at("spread").replaceChildren();
   if (!rule) return;
+  at("spread").replaceChildren(make("p", "reading the values …", { class: "note" }));
   const { bins } = await ask("rule", new URLSearchParams({ key }));
   if (shownRule !== key) return;
   spread = bins;
-  at("slider").disabled = bins === null || typeof rule.value !== "number";
+  at("slider").disabled = bins === null;
   drawSpread();
 }
 
@@ -98,19 +99,19 @@ function svg(name, attributes, children = []) {
 function drawSpread() {
   const rule = chosen();
   if (!spread || typeof rule.value !== "number") return at("spread").replaceChildren();
-  const count = spread.kept.length;
-  const highest = Math.max(1, ...spread.kept.map((kept, bin) => kept + spread.others[bin]));
+  const count = spread.passed.length;
+  const highest = Math.max(1, ...spread.passed.map((passed, bin) => passed + spread.taken[bin]));
   const height = (value) => 60 * Math.sqrt(value / highest);
-  const bars = spread.kept.flatMap((kept, bin) => {
-    const both = height(kept + spread.others[bin]);
-    return [svg("rect", { class: "others", x: bin + 0.05, width: 0.9, y: 60 - both, height: both }), svg("rect", { class: "kept", x: bin + 0.05, width: 0.9, y: 60 - height(kept), height: height(kept) })];
+  const bars = spread.passed.flatMap((passed, bin) => {
+    const both = height(passed + spread.taken[bin]);
+    return [svg("rect", { class: "taken", x: bin + 0.05, width: 0.9, y: 60 - both, height: both }), svg("rect", { class: "passed", x: bin + 0.05, width: 0.9, y: 60 - height(passed), height: height(passed) })];
   });
   const value = Number(at("value").value);
   const line = (at, name) => svg("line", { class: name, x1: at, x2: at, y1: 0, y2: 60 });
   const lines = [line(count * shareOf(rule.value), "was"), ...(Number.isNaN(value) ? [] : [line(count * shareOf(value), "is")])];
   at("spread").replaceChildren(
-    svg("svg", { viewBox: `0 0 ${count} 60`, preserveAspectRatio: "none", role: "img", "aria-label": `${rule.signal}: kept, and not kept` }, [...bars, ...lines]),
-    make("p", `${rule.signal}: blue kept, orange not; dashed is the run's ${rule.value} (${rule.sources.join(", ")})`, { class: "note" }));
+    svg("svg", { viewBox: `0 0 ${count} 60`, preserveAspectRatio: "none", role: "img", "aria-label": `${rule.signal} of documents that passed ${rule.step}, and of those that it dropped` }, [...bars, ...lines]),
+    make("p", `${rule.signal} as ${rule.step} saw it: blue went on, orange was dropped; dashed is the run's ${rule.value} (${rule.sources.join(", ")})`, { class: "note" }));
   at("slider").value = Number.isNaN(value) ? 0 : 1000 * shareOf(value);
 }
 

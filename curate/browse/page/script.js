@@ -6,7 +6,7 @@ import { nameOfMove, prepareChanges, showChanges } from "./changes.js";
 
 export const PAGE = 50;
 const CHOICES = {
-  outcome: "Outcome", source: "Source", step: "Step", reason: "Reason", language: "Language", host: "Domain", page_type: "Kind of page",
+  outcome: "Outcome", source: "Source", step: "Step", reason: "Reason", language: "Language", url_host: "Domain", page_type: "Kind of page",
 };
 const KEPT_APART = ["doc", "offset"];
 export const at = (id) => document.getElementById(id);
