@@ -276,3 +276,43 @@ def test_documents_of_the_second_run_alone_are_listed_from_it(run: curate.Run, t
     moves = browser.answer("compare", {})["moves"]
     (number,) = [number for number, move in enumerate(moves) if move["side"] == "absent"]
     assert all_pages(browser, move=str(number), of="1") == ["own/rows.jsonl@0"]
+
+
+def test_pages_with_several_texts_move_as_retune_says(
+    browsed_runs: tuple[curate.Run, curate.Run], tmp_path: Path
+) -> None:
+    (tmp_path / "web.warc.gz").symlink_to(browsed_runs[0].folder.parent / "web.warc.gz")
+    source = '[[source]]\nname = "web"\nread = "warc"\npaths = ["web.warc.gz"]\nextract = ["curate", "resiliparse"]\n'
+    steps = 'steps = [{ use = "language", keep = ["en"] }, "gopher_quality"]\n[tokenize]\ntokenizer = "bytes"\n'
+    (tmp_path / "two.toml").write_text(f'name = "two"\n{source}{steps}')
+    run = curate.run(tmp_path / "two.toml", out=tmp_path / "run", workers=0)
+    browser = Browser(run)
+    for change in ("gopher_quality.min_words=150", "gopher_quality.min_words=10", "language.min_score=0.99"):
+        rows = retune(run, [parse_change(change)]).rows
+        differs = pl.col("old_outcome").ne(pl.col("new_outcome")) | pl.col("old_step").ne_missing(pl.col("new_step"))
+        expected = rows.filter(differs)
+        assert expected.height
+        assert sorted(all_pages(browser, set=change, apart="1")) == sorted(expected["id"])
+        counts = Counter(expected.select("old_outcome", "new_outcome").iter_rows())
+        shifts = browser.answer("retune", {"set": [change]})["shifts"]
+        assert {(each["was"], each["then"]): each["documents"] for each in shifts} == counts
+    assert browser.answer("rule", {"key": ["gopher_quality.min_words"]})["bins"] is None
+
+
+def test_runs_that_keep_nothing_or_read_nothing_have_pages(tmp_path: Path) -> None:
+    source = (
+        '[[source]]\nname = "own"\nread = "tables"\npaths = ["{}.jsonl"]\nsteps = [{{ where = "word_count > 9" }}]\n'
+    )
+    (tmp_path / "some.jsonl").write_text('{"text": "too short"}\n')
+    (tmp_path / "none.jsonl").write_text("")
+    for name, total in (("some", 1), ("none", 0)):
+        (tmp_path / f"{name}.toml").write_text(
+            f'name = "{name}"\n{source.format(name)}[tokenize]\ntokenizer = "bytes"\n'
+        )
+        browser = Browser(curate.run(tmp_path / f"{name}.toml", out=tmp_path / name, workers=0))
+        assert browser.answer("run", {})["documents"] == total
+        assert len(all_pages(browser, sort="word_count", search="own")) == total
+        assert browser.answer("texts", {"search": ["too"]}) == {"documents": [], "is_over": True, "done": 1.0}
+        change = {"set": ['where.expression="word_count > 1"']}
+        shifts = [{"was": "dropped", "then": "kept", "documents": 1}] if total else []
+        assert browser.answer("retune", change)["shifts"] == shifts

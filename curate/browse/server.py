@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -106,8 +107,8 @@ class BrowseServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    allow_reuse_address = False
-    """Two servers at one port would share its requests on some systems."""
+    allow_reuse_address = os.name == "posix"
+    """A port is free again at once; elsewhere two servers could share the requests of one port."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A reader who has closed the page is no news."""

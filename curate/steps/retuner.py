@@ -72,8 +72,8 @@ class Retuner:
         return pl.concat(parts).sort("number")
 
     def seen(self, change: Change) -> Iterator[pl.DataFrame]:
-        """What the step of a change saw, by source: of all documents that came to it the columns that its rules look at,
-        and `is_taken`, whether it took them. Sources with several extractors are left out.
+        """What the step of a change saw, by source: of all documents that came to it the columns that its rules look
+        at, and `is_taken`, whether it took them. Sources with several extractors are left out.
 
         Raises:
             UsageError: as `moved`.
