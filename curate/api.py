@@ -106,7 +106,7 @@ class Run(RunFolder):
         Raises:
             UsageError: a run is not complete, or the port cannot be had.
         """
-        from curate.browse.answers import Browser
+        from curate.browse.browser import Browser
         from curate.browse.server import BrowseServer
 
         second = other if other is None or isinstance(other, RunFolder) else RunFolder(Path(other))

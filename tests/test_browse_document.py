@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
-from curate.browse.answers import Browser
+from curate.browse.answers import answer
+from curate.browse.browser import Browser
 from curate.browse.document import ONLY_FINAL, UNREADABLE
 from curate.browse.parts import PartSpan, TextPart, byte_spans, standing, stripped, with_spans, with_step
 from curate.printable import printable
@@ -78,7 +79,7 @@ def browser(browsed_runs: tuple[curate.Run, curate.Run]) -> Browser:
 
 
 def text_of(browser: Browser, id: str, *, reveal: bool = False) -> dict[str, object]:
-    text: dict[str, object] = browser.answer("document", {"id": [id], "reveal": ["1" if reveal else "0"]})["text"]
+    text: dict[str, object] = answer(browser, "document", {"id": [id], "reveal": ["1" if reveal else "0"]})["text"]
     return text
 
 
@@ -90,9 +91,11 @@ def test_what_stands_of_every_kept_document_is_its_final_text(
     browser: Browser, browsed_runs: tuple[curate.Run, curate.Run]
 ) -> None:
     kinds = set()
-    for row in (
-        pl.concat([browsed_runs[0].documents(name).select("id", "text") for name in ("web", "rows")]).collect().rows()
-    ):
+    some = [
+        browsed_runs[0].documents(name).select("id", "text").gather_every(each)
+        for name, each in (("web", 3), ("rows", 1))
+    ]
+    for row in pl.concat(some).collect().rows():
         text = text_of(browser, row[0])
         assert text["is_final"]
         assert text["note"] is None
@@ -106,8 +109,8 @@ def test_what_stands_of_every_kept_document_is_its_final_text(
 
 
 def test_a_repeated_line_is_cut_where_it_stood_and_says_who_keeps_it(browser: Browser) -> None:
-    answer = browser.answer("documents", {"source": ["rows"], "outcome": ["kept"], "search": ["page7"]})
-    (id,) = [row["key"] for row in answer["documents"]]
+    answered = answer(browser, "documents", {"source": ["rows"], "outcome": ["kept"], "search": ["page7"]})
+    (id,) = [row["key"] for row in answered["documents"]]
     parts = parts_of(browser, id)
     (at,) = [place for place, part in enumerate(parts) if part[1] == "cut"]
     assert parts[at][0].startswith("This whole line stands in every second one")
@@ -118,8 +121,8 @@ def test_a_repeated_line_is_cut_where_it_stood_and_says_who_keeps_it(browser: Br
 
 
 def test_personal_data_is_masked_until_it_is_asked_for(browser: Browser) -> None:
-    answer = browser.answer("documents", {"source": ["rows"], "search": ["page5"]})
-    (id,) = [row["key"] for row in answer["documents"]]
+    answered = answer(browser, "documents", {"source": ["rows"], "search": ["page5"]})
+    (id,) = [row["key"] for row in answered["documents"]]
     assert [part for part in parts_of(browser, id) if part[1] in ("personal", "masked")] == [
         ("<EMAIL_ADDRESS>", "personal", "EMAIL_ADDRESS"),
         ("<PHONE_NUMBER>", "masked", "PHONE_NUMBER"),
@@ -132,26 +135,26 @@ def test_personal_data_is_masked_until_it_is_asked_for(browser: Browser) -> None
 
 def test_a_dropped_document_is_read_again(browser: Browser) -> None:
     for chosen in ({"step": ["gopher_quality"], "source": ["rows"]}, {"reason": ["min_words"]}, {"step": ["dedup"]}):
-        for row in browser.answer("documents", chosen)["documents"]:
+        for row in answer(browser, "documents", chosen)["documents"]:
             assert parts_of(browser, row["key"]), row
             assert not text_of(browser, row["key"])["is_final"]
 
 
 def test_a_copy_says_what_it_repeats_and_a_damaged_record_that_it_was_no_text(browser: Browser) -> None:
-    copy = browser.answer("documents", {"step": ["dedup"], "source": ["rows"]})["documents"][0]
-    story = browser.answer("document", {"id": [copy["key"]]})["story"]
+    copy = answer(browser, "documents", {"step": ["dedup"], "source": ["rows"]})["documents"][0]
+    story = answer(browser, "document", {"id": [copy["key"]]})["story"]
     assert story["duplicate_of"] == copy["value"]
-    damaged = browser.answer("documents", {"outcome": ["quarantined"]})["documents"][0]
-    answer = browser.answer("document", {"number": [str(damaged["number"])]})
-    assert (answer["story"]["id"], answer["text"]["parts"]) == (damaged["id"], [])
-    assert "never a text" in answer["text"]["note"]
+    damaged = answer(browser, "documents", {"outcome": ["quarantined"]})["documents"][0]
+    answered = answer(browser, "document", {"number": [str(damaged["number"])]})
+    assert (answered["story"]["id"], answered["text"]["parts"]) == (damaged["id"], [])
+    assert "never a text" in answered["text"]["note"]
 
 
 def test_the_blocks_of_a_page_are_those_that_why_judges(
     browser: Browser, browsed_runs: tuple[curate.Run, curate.Run]
 ) -> None:
-    id = browser.answer("documents", {"source": ["web"], "outcome": ["kept"]})["documents"][3]["key"]
-    shown = browser.answer("blocks", {"id": [id]})["blocks"]
+    id = answer(browser, "documents", {"source": ["web"], "outcome": ["kept"]})["documents"][3]["key"]
+    shown = answer(browser, "blocks", {"id": [id]})["blocks"]
     blocks = browsed_runs[0].blocks(id)
     assert [(each["is_kept"], each["element"]) for each in shown] == [(each.is_kept, each.element) for each in blocks]
     assert {each["is_kept"] for each in shown} == {True, False}
@@ -164,7 +167,7 @@ def test_of_an_input_that_has_changed_only_final_texts_are_shown(
     before, saved = source.stat(), tmp_path / "rows.jsonl"
     shutil.copy(source, saved)
     browser = Browser(browsed_runs[0])
-    chosen = browser.answer("documents", {"source": ["rows"]})["documents"]
+    chosen = answer(browser, "documents", {"source": ["rows"]})["documents"]
     kept = next(row["key"] for row in chosen if row["outcome"] == "kept")
     dropped = next(row["key"] for row in chosen if row["step"] == "gopher_quality")
     try:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import curate
-from curate.browse.answers import Browser
+from curate.browse.answers import answer
+from curate.browse.browser import Browser
 from curate.browse.texts import TextSearch
 from curate.errors import UsageError
 from curate.report.compare import REASON
@@ -49,11 +50,11 @@ def all_pages(browser: Browser, limit: int = 7, **asked: str | list[str]) -> lis
     found: list[str] = []
     while True:
         page = {"offset": [str(len(found))], "limit": [str(limit)]}
-        answer = browser.answer("documents", parameters | page)
-        found += [row["key"] for row in answer["documents"]]
-        if len(found) == answer["total"]:
+        answered = answer(browser, "documents", parameters | page)
+        found += [row["key"] for row in answered["documents"]]
+        if len(found) == answered["total"]:
             return found
-        assert answer["documents"]
+        assert answered["documents"]
 
 
 def ids(rows: Iterator[Row] | list[Row]) -> list[str]:
@@ -130,7 +131,7 @@ def test_all_words_stand_in_the_url_or_the_id_whatever_their_case(
 
 
 def test_counts_are_those_of_the_other_choices(browser: Browser, ledger: list[Row]) -> None:
-    facets = browser.answer("facets", {"step": ["gopher_quality"], "source": ["web"]})["facets"]
+    facets = answer(browser, "facets", {"step": ["gopher_quality"], "source": ["web"]})["facets"]
     rows = documents(ledger)
     by_step = Counter(row["step"] or "" for row in rows if row["source"] == "web")
     by_source = Counter(row["source"] for row in rows if row["step"] == "gopher_quality")
@@ -157,7 +158,7 @@ def test_counts_are_those_of_the_other_choices(browser: Browser, ledger: list[Ro
 )
 def test_what_cannot_be_asked_is_told(browser: Browser, parameters: dict[str, list[str]], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        browser.answer("documents", parameters)
+        answer(browser, "documents", parameters)
 
 
 def test_texts_are_searched_to_their_end_in_pages(browser: Browser, run: curate.Run) -> None:
@@ -173,12 +174,12 @@ def test_texts_are_searched_to_their_end_in_pages(browser: Browser, run: curate.
         while True:
             asked = {name: [value] for name, value in chosen.items()}
             page = {"search": [words], "offset": [str(len(found))], "limit": ["5"]}
-            answer = browser.answer("texts", asked | page)
-            found += [row["key"] for row in answer["documents"]]
-            if answer["is_over"]:
+            answered = answer(browser, "texts", asked | page)
+            found += [row["key"] for row in answered["documents"]]
+            if answered["is_over"]:
                 break
         assert found == expected
-    assert answer["done"] == 1.0
+    assert answered["done"] == 1.0
 
 
 def test_a_search_in_texts_answers_when_its_time_is_up_and_goes_on(
@@ -207,14 +208,14 @@ def test_a_moved_threshold_moves_what_retune_says(browser: Browser, run: curate.
     differs = pl.col("old_outcome").ne(pl.col("new_outcome")) | pl.col("old_step").ne_missing(pl.col("new_step"))
     moved = rows.filter(differs)
     assert moved.height
-    answer = browser.answer("retune", {"set": changes})
-    shifts = {(each["was"], each["then"]): each["documents"] for each in answer["shifts"]}
+    answered = answer(browser, "retune", {"set": changes})
+    shifts = {(each["was"], each["then"]): each["documents"] for each in answered["shifts"]}
     assert shifts == dict(Counter(moved.select("old_outcome", "new_outcome").iter_rows()))
-    assert sum(each["documents"] for each in answer["steps"]) == moved.height
+    assert sum(each["documents"] for each in answered["steps"]) == moved.height
     for was, then in shifts:
         expected = set(moved.filter(old_outcome=was, new_outcome=then)["id"])
         assert set(all_pages(browser, set=changes, move=f"{was}>{then}")) == expected
-    shown = browser.answer("documents", {"set": changes, "limit": ["500"]})["documents"]
+    shown = answer(browser, "documents", {"set": changes, "limit": ["500"]})["documents"]
     decisions = {row["id"]: (row["new_step"], row["new_reason"], row["new_value"]) for row in moved.to_dicts()}
     assert {
         row["key"]: (row["change"]["new_step"], row["change"]["new_reason"], row["change"]["new_value"])
@@ -223,21 +224,21 @@ def test_a_moved_threshold_moves_what_retune_says(browser: Browser, run: curate.
 
 
 def test_every_threshold_of_the_run_is_offered_once(browser: Browser) -> None:
-    rules = {each["key"]: each for each in browser.answer("run", {})["rules"]}
+    rules = {each["key"]: each for each in answer(browser, "run", {})["rules"]}
     assert rules["gopher_quality.min_words"]["value"] == 80
     assert rules["gopher_quality.min_words"]["sources"] == ["web", "rows"]
     assert rules["where.expression"]["value"] == "word_count != 63"
     for key, rule in rules.items():
         value = f"'{rule['value']}'" if isinstance(rule["value"], str) else rule["value"]
         if key != "gopher_quality.min_words":  # 40 in the other source
-            assert browser.answer("retune", {"set": [f"{key}={value}"]})["shifts"] == []
+            assert answer(browser, "retune", {"set": [f"{key}={value}"]})["shifts"] == []
 
 
 def test_the_spread_of_a_signal_counts_every_document_once_that_came_to_the_step(
     browser: Browser, run: curate.Run, ledger: list[Row]
 ) -> None:
     for key, step in (("c4.min_sentences", "c4"), ("language.min_score", "language")):
-        bins = browser.answer("rule", {"key": [key]})["bins"]
+        bins = answer(browser, "rule", {"key": [key]})["bins"]
         names = [each.use for each in run.recipe.source("web").steps]
         places = {name: number for number, name in enumerate(names)} | {"read": -1}
         came = [places.get(row["step"], len(names)) for row in ledger if row["source"] == "web"]
@@ -247,7 +248,7 @@ def test_the_spread_of_a_signal_counts_every_document_once_that_came_to_the_step
 
 def test_the_spread_is_of_the_values_that_the_step_saw(browser: Browser, ledger: list[Row]) -> None:
     """A step behind it has cut lines out of the texts."""
-    bins = browser.answer("rule", {"key": ["gopher_quality.min_words"]})["bins"]
+    bins = answer(browser, "rule", {"key": ["gopher_quality.min_words"]})["bins"]
     below = sum(edge <= 80 for edge in bins["edges"]) - 1  # the least words that the source with the fewest lets pass
     assert sum(bins["passed"][:below]) == 0
     cut = [row["word_count"] for row in ledger if row["outcome"] == "kept" and row["word_count"] < bins["edges"][below]]
@@ -256,15 +257,15 @@ def test_the_spread_is_of_the_values_that_the_step_saw(browser: Browser, ledger:
 
 def test_moves_between_runs_are_those_of_compare(browser: Browser, browsed_runs: tuple[curate.Run, curate.Run]) -> None:
     compared = curate.compare(*browsed_runs, examples=1000)
-    answer = browser.answer("compare", {})
-    assert answer["unchanged"] == compared.unchanged
-    assert [each["documents"] for each in answer["moves"]] == [move.documents for move in compared.moves]
+    answered = answer(browser, "compare", {})
+    assert answered["unchanged"] == compared.unchanged
+    assert [each["documents"] for each in answered["moves"]] == [move.documents for move in compared.moves]
     assert len(compared.moves) > 2
     for number, move in enumerate(compared.moves):
         assert all_pages(browser, move=str(number)) == sorted(
             (each.id or "" for each in move.examples), key=all_pages(browser).index
         )
-        shown = browser.answer("documents", {"move": [str(number)]})["documents"][0]["change"]
+        shown = answer(browser, "documents", {"move": [str(number)]})["documents"][0]["change"]
         assert [shown[f"{name}_then"] for name in REASON] == [move.side_then, move.step_then, move.reason_then]
 
 
@@ -273,7 +274,7 @@ def test_documents_of_the_second_run_alone_are_listed_from_it(run: curate.Run, t
     recipe = '[[source]]\nname = "own"\nread = "tables"\npaths = ["rows.jsonl"]\n[tokenize]\ntokenizer = "bytes"\n'
     (tmp_path / "own.toml").write_text(f'name = "own"\n{recipe}')
     browser = Browser(run, curate.run(tmp_path / "own.toml", out=tmp_path / "run", workers=0))
-    moves = browser.answer("compare", {})["moves"]
+    moves = answer(browser, "compare", {})["moves"]
     (number,) = [number for number, move in enumerate(moves) if move["side"] == "absent"]
     assert all_pages(browser, move=str(number), of="1") == ["own/rows.jsonl@0"]
 
@@ -294,9 +295,9 @@ def test_pages_with_several_texts_move_as_retune_says(
         assert expected.height
         assert sorted(all_pages(browser, set=change, apart="1")) == sorted(expected["id"])
         counts = Counter(expected.select("old_outcome", "new_outcome").iter_rows())
-        shifts = browser.answer("retune", {"set": [change]})["shifts"]
+        shifts = answer(browser, "retune", {"set": [change]})["shifts"]
         assert {(each["was"], each["then"]): each["documents"] for each in shifts} == counts
-    assert browser.answer("rule", {"key": ["gopher_quality.min_words"]})["bins"] is None
+    assert answer(browser, "rule", {"key": ["gopher_quality.min_words"]})["bins"] is None
 
 
 def test_runs_that_keep_nothing_or_read_nothing_have_pages(tmp_path: Path) -> None:
@@ -310,9 +311,9 @@ def test_runs_that_keep_nothing_or_read_nothing_have_pages(tmp_path: Path) -> No
             f'name = "{name}"\n{source.format(name)}[tokenize]\ntokenizer = "bytes"\n'
         )
         browser = Browser(curate.run(tmp_path / f"{name}.toml", out=tmp_path / name, workers=0))
-        assert browser.answer("run", {})["documents"] == total
+        assert answer(browser, "run", {})["documents"] == total
         assert len(all_pages(browser, sort="word_count", search="own")) == total
-        assert browser.answer("texts", {"search": ["too"]}) == {"documents": [], "is_over": True, "done": 1.0}
+        assert answer(browser, "texts", {"search": ["too"]}) == {"documents": [], "is_over": True, "done": 1.0}
         change = {"set": ['where.expression="word_count > 1"']}
         shifts = [{"was": "dropped", "then": "kept", "documents": 1}] if total else []
-        assert browser.answer("retune", change)["shifts"] == shifts
+        assert answer(browser, "retune", change)["shifts"] == shifts

@@ -73,13 +73,10 @@ def found_rows(table: LedgerTable, query: Query, among: pl.Series | None = None)
     without a value last."""
     conditions = [*_documents(query), *_choices(query), *_bounds(query), *_searches(query, table)]
     names = {name for condition in conditions for name in condition.meta.root_names()}
+    rows = pl.int_range(table.height, dtype=pl.UInt32, eager=True) if among is None else among
     if conditions:
-        is_found = table.columns(names).select(pl.all_horizontal(conditions).fill_null(False)).to_series()
-        rows = is_found.arg_true().cast(pl.UInt32)
-    else:
-        rows = pl.int_range(table.height, dtype=pl.UInt32, eager=True)
-    if among is not None:
-        rows = rows.filter(rows.is_in(among.implode())) if conditions else among
+        asked = table.columns(names) if among is None else table.rows(among, names)
+        rows = rows.filter(asked.select(pl.all_horizontal(conditions).fill_null(False)).to_series())
     if query.sort is None or rows.is_empty():
         return rows
     if len(rows) > table.height // 20:  # the order of all rows is known, or worth to be

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from curate.browse.answers import Browser, shown
+from curate.browse.answers import answer, shown
+from curate.browse.browser import Browser
 from curate.errors import UsageError
 from curate.faults import explain
 
@@ -150,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answered(self, name: str, query: str) -> tuple[HTTPStatus, dict[str, Any]]:
         try:
-            return HTTPStatus.OK, self._browser.answer(name, parse_qs(query, keep_blank_values=True))
+            return HTTPStatus.OK, answer(self._browser, name, parse_qs(query, keep_blank_values=True))
         except Exception as error:
             told = explain(error)
             is_theirs = isinstance(told, UsageError)

@@ -97,14 +97,18 @@ class LedgerTable:
         """
         if not 0 <= number < self.height:
             raise UsageError(f"{self.run.folder} read {self.height:,} records; there is none with the number {number}")
-        place = next(place for place, end in enumerate(self.ends) if number < end)
-        begin = self.ends[place - 1] if place else 0
-        return pl.scan_parquet(self.files[place], glob=False).slice(number - begin, 1).collect()
+        file = self.file_of(number)
+        begin, _ = self.rows_of_file(file)
+        return pl.scan_parquet(file, glob=False).slice(number - begin, 1).collect()
 
     def number_of(self, id: str) -> int | None:
         """Of the record with this id."""
         found = self.columns(["id"])["id"].eq(id).arg_max()
         return found if found is not None and self.columns(["id"])["id"][found] == id else None
+
+    def file_of(self, number: int) -> Path:
+        """The file in which a row stands."""
+        return next(file for file, end in zip(self.files, self.ends, strict=True) if number < end)
 
     def rows_of_file(self, file: Path) -> tuple[int, int]:
         """The number of a file's first row, and of the one behind its last."""

@@ -33,8 +33,8 @@ export function figure(value) {
 export async function ask(name, parameters) {
   const answer = await fetch("api/" + name + (parameters ? "?" + parameters : ""));
   const value = await answer.json();
-  at("trouble").hidden = answer.ok;
   if (!answer.ok) {
+    at("trouble").hidden = false;
     at("trouble").textContent = value.error;
     throw new Error(value.error);
   }
@@ -119,6 +119,7 @@ function addBounds() {
 async function showAll() {
   const mine = ++turn;
   const now = state();
+  at("trouble").hidden = true;
   if (document.activeElement !== at("search")) at("search").value = now.get("search") || "";
   at("where").value = now.get("where") === "text" ? "text" : "url";
   at("sort").value = (now.get("sort") || "").replace(/^-/, "");
