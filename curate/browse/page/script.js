@@ -76,7 +76,7 @@ async function start() {
 }
 
 function drawSignals() {
-  for (const [id, first] of [["signal", "choose a signal"], ["sort", "the order of reading"]]) {
+  for (const [id, first] of [["signal", "choose a signal"], ["sort", "as read"]]) {
     at(id).append(make("option", first, { value: "" }));
     const names = id === "sort" ? ["id", "url"] : [];
     at(id).append(...names.map((name) => make("option", name, { value: name })));
