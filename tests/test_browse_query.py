@@ -44,7 +44,7 @@ def documents(ledger: list[Row]) -> list[Row]:
     return [row for row in ledger if not (row["step"] == "read" and row["reason"] in NO_DOCUMENTS)]
 
 
-def all_pages(browser: Browser, limit: int = 7, **asked: str | list[str]) -> list[str]:
+def all_pages(browser: Browser, limit: int = 7, **asked: Any) -> list[str]:
     """Ids, page by page."""
     parameters = {name: value if isinstance(value, list) else [value] for name, value in asked.items()}
     found: list[str] = []

@@ -16,6 +16,8 @@ Kind = Literal["stays", "added", "removed", "cut", "personal", "masked"]
 """What a step wrote is "added" and what it took away "removed"; "cut" is what another document holds; "personal" what
 the run masks; "masked" what it leaves and nobody is shown here."""
 STANDING = ("stays", "added")
+MAX_LINES = 2_000
+"""Of a text whose lines are compared with all others, which takes their number squared where many are equal."""
 MAX_WORDS = 4_000
 """Of lines that differ, on either side; of more it is not said which words differ."""
 WORD = re.compile(r"\s+|\w+|[^\w\s]")
@@ -120,12 +122,26 @@ def _piece(part: TextPart, text: str, operation: Operation) -> TextPart:
 
 def _differences(old: str, new: str, step: str) -> Iterator[Operation]:
     before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    for kind, low, high, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    if len(before) > MAX_LINES and (operations := _left_out(before, after, step)) is not None:
+        yield from operations
+        return
+    matcher = SequenceMatcher(None, before, after, autojunk=len(before) > MAX_LINES)
+    for kind, low, high, start, end in matcher.get_opcodes():
         lines, others = "".join(before[low:high]), "".join(after[start:end])
         if kind == "equal":
             yield Operation(len(lines), "stays")
         else:
             yield from _words(lines, others, step)
+
+
+def _left_out(before: Sequence[str], after: Sequence[str], step: str) -> list[Operation] | None:
+    """Lines of which some were left out and nothing else was done; else None. Of equal lines the first stay."""
+    operations, place = [], 0
+    for line in before:
+        stays = place < len(after) and line == after[place]
+        place += stays
+        operations.append(Operation(len(line), "stays") if stays else Operation(len(line), "removed", step))
+    return operations if place == len(after) else None
 
 
 def _words(old: str, new: str, step: str) -> Iterator[Operation]:
