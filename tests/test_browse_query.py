@@ -80,7 +80,8 @@ def test_every_document_is_on_one_page_in_the_order_of_reading(browser: Browser,
 def test_a_choice_finds_the_rows_that_have_the_value(
     browser: Browser, ledger: list[Row], name: str, value: str
 ) -> None:
-    found = all_pages(browser, **{name: value})
+    asked: Row = {name: value}
+    found = all_pages(browser, **asked)
     assert found == ids(row for row in documents(ledger) if row[name] == value)
     assert found
 
@@ -108,7 +109,7 @@ def test_bounds_are_inclusive_and_come_together(browser: Browser, ledger: list[R
 
 @pytest.mark.parametrize("chosen", [{}, {"step": "c4"}, {"language": "fr"}, {"search": "page1"}])
 def test_an_order_is_that_of_the_values_and_those_without_one_come_last(
-    browser: Browser, ledger: list[Row], chosen: dict[str, str]
+    browser: Browser, ledger: list[Row], chosen: Row
 ) -> None:
     values = {row["id"]: row["language_score"] for row in ledger}
     for sign, factor in (("", 1), ("-", -1)):

@@ -99,12 +99,12 @@ def _narrowed(rows: pl.DataFrame) -> Iterator[pl.Expr]:
             yield pl.when(pl.col(name).is_not_null()).then(pl.struct(fields)).alias(name)
 
 
-def both_decisions(rows: pl.DataFrame, pairs: Sequence[StepPair], source: Source) -> pl.DataFrame:
-    """Of rows that `reached` gives both decisions and the bytes of the text as it left by each: `old_…` and `new_…`."""
-    is_known = len(source.extractors) == 1 and bool(changed_names(pairs))
-    concerned = (
-        may_change(seen_by_changed(rows, pairs), pairs) if is_known else pl.repeat(True, rows.height, eager=True)
-    )
+def both_decisions(
+    rows: pl.DataFrame, pairs: Sequence[StepPair], source: Source, *, may_all: bool = False
+) -> pl.DataFrame:
+    """Of rows that `reached` gives both decisions and the bytes of the text as it left by each: `old_…` and `new_…`.
+    Who knows that the decision on all of them may change says so."""
+    concerned = pl.repeat(True, rows.height, eager=True) if may_all else _concerned(rows, pairs, source)
     batch = rows.filter(concerned)
     for index in range(len(pairs)):
         batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
@@ -118,6 +118,13 @@ def both_decisions(rows: pl.DataFrame, pairs: Sequence[StepPair], source: Source
         batch = batch.with_columns(pl.coalesce("_left", "new_bytes").alias("new_bytes"))
     decisions = [pl.col(name).alias(f"new_{name}") for name in DECISION[1:]]
     return batch.with_columns(pl.col("outcome").fill_null("kept").alias("new_outcome"), *decisions)
+
+
+def _concerned(rows: pl.DataFrame, pairs: Sequence[StepPair], source: Source) -> pl.Series:
+    """Of a page with several texts more than the rules has a say: all are."""
+    if changed_names(pairs) and len(source.extractors) == 1:
+        return may_change(seen_by_changed(rows, pairs), pairs)
+    return pl.repeat(len(source.extractors) > 1, rows.height, dtype=pl.Boolean, eager=True)
 
 
 def changed_names(pairs: Sequence[StepPair]) -> set[str]:

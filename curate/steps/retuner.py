@@ -88,7 +88,7 @@ class Retuner:
     def _moved_of(self, source: Source, pairs: Sequence[StepPair]) -> pl.DataFrame:
         held = self._rows(source, pairs)
         if len(source.extractors) == 1:
-            found = both_decisions(held.rows.filter(may_change(held.seen, pairs)), pairs, source)
+            found = both_decisions(held.rows.filter(may_change(held.seen, pairs)), pairs, source, may_all=True)
         else:
             parts = [both_decisions(held.rows, pairs, source), reopened_decisions(held.ledger, pairs)]
             found = pl.concat(parts, how="diagonal_relaxed")
