@@ -3,7 +3,8 @@
     ledger rows ─▶ reached: the run's decision set aside ─┬▶ may change ─▶ step by step: as before, or by the new rules
                                                           └▶ the others: as before
 
-A row may change only if a step that changes took it, or passed it and would not any more: most are neither.
+A row may change only if a step that changes took it and would not for this reason, or let it pass and would take it:
+most are neither.
 """
 
 from __future__ import annotations
@@ -105,12 +106,10 @@ def both_decisions(
     """Of rows that `reached` gives both decisions and the bytes of the text as it left by each: `old_…` and `new_…`.
     Who knows that the decision on all of them may change says so."""
     concerned = pl.repeat(True, rows.height, eager=True) if may_all else _concerned(rows, pairs, source)
-    batch = rows.filter(concerned)
-    for index in range(len(pairs)):
-        batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
     was_taken = pl.col("_place") < len(pairs)
     as_it_was = [pl.when(was_taken).then(f"old_{name}").alias(name) for name in DECISION]
-    batch = pl.concat([batch, rows.filter(~concerned).with_columns(as_it_was)], how="vertical_relaxed")
+    parts = [*_redecided(rows.filter(concerned), pairs), rows.filter(~concerned).with_columns(as_it_was)]
+    batch = pl.concat(parts, how="vertical_relaxed")
     names = [pair.step.name for pair in pairs]
     batch = batch.with_columns(_bytes(batch, names, "old_"), _bytes(batch, names, ""))
     if len(source.extractors) > 1:
@@ -118,6 +117,17 @@ def both_decisions(
         batch = batch.with_columns(pl.coalesce("_left", "new_bytes").alias("new_bytes"))
     decisions = [pl.col(name).alias(f"new_{name}") for name in DECISION[1:]]
     return batch.with_columns(pl.col("outcome").fill_null("kept").alias("new_outcome"), *decisions)
+
+
+def _redecided(batch: pl.DataFrame, pairs: Sequence[StepPair]) -> Iterator[pl.DataFrame]:
+    """Step by step: those that one takes, and in the end those that none does."""
+    for index in range(len(pairs)):
+        if batch.is_empty():
+            break
+        batch = pl.concat(_through(batch, index, pairs), how="vertical_relaxed")
+        yield batch.filter(~ALIVE)
+        batch = batch.filter(ALIVE)
+    yield batch
 
 
 def _concerned(rows: pl.DataFrame, pairs: Sequence[StepPair], source: Source) -> pl.Series:
@@ -164,7 +174,9 @@ def seen_by_changed(rows: pl.DataFrame, pairs: Sequence[StepPair]) -> dict[int, 
     for index, pair in enumerate(pairs):
         if pair.is_changed:
             names = {name for rule in pair.step.filter.rules for name in rule.keep.meta.root_names()}
-            seen[index] = as_seen(rows, steps, index).select("_place", cs.by_name(*names, require_all=False))
+            seen[index] = as_seen(rows, steps, index).select(
+                "_place", "old_reason", cs.by_name(*names, require_all=False)
+            )
     return seen
 
 
@@ -172,21 +184,21 @@ def may_change(seen: Mapping[int, pl.DataFrame], pairs: Sequence[StepPair]) -> p
     """Which rows the changed steps may decide on in another way than the run did."""
     found = []
     for index, rows in seen.items():
-        step = pairs[index].step
-        fails = pl.any_horizontal(pl.lit(False), *(~rule.keep.fill_null(True) for rule in step.filter.rules))
+        step, place = pairs[index].step, pl.col("_place")
+        failed = [pl.when(~rule.keep.fill_null(True)).then(pl.lit(rule.name)) for rule in step.filter.rules]
+        reason = pl.coalesce(*failed, pl.lit(None, pl.String))
+        differs = pl.when(place == index).then(reason.ne_missing(pl.col("old_reason"))).otherwise(reason.is_not_null())
         with _measured_for(step):
-            found.append(rows.select((pl.col("_place") == index) | ((pl.col("_place") > index) & fails)).to_series())
+            found.append(rows.select((place >= index) & differs).to_series())
     return pl.select(pl.any_horizontal(found)).to_series()
 
 
 def _through(batch: pl.DataFrame, index: int, pairs: Sequence[StepPair]) -> Iterator[pl.DataFrame]:
-    """One step: those that it saw in the run, and those that were taken before it."""
+    """One step, of those that are not taken yet: those that it saw in the run, and those that were taken before it."""
     pair, steps = pairs[index], [each.step for each in pairs]
     saw = batch.filter(pl.col("_place") >= index)
     yield _judged(saw, pair, steps, index) if pair.is_changed else _as_before(saw, index)
-    others = batch.filter(pl.col("_place") < index)
-    yield others.filter(~ALIVE)
-    if (back := others.filter(ALIVE)).height:
+    if (back := batch.filter(pl.col("_place") < index)).height:
         is_measured = _is_measured(steps, index)
         yield _judged(back.filter(is_measured), pair, steps, index)
         yield back.filter(~is_measured).with_columns(_unknown(pair))
