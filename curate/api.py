@@ -20,6 +20,7 @@ from curate.recipe import Train
 from curate.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from curate.browse.server import BrowseServer
     from curate.engine.supervisor import Show
     from curate.extract.extraction import JudgedBlock
     from curate.given.recipe import GivenRecipe
@@ -96,6 +97,20 @@ class Run(RunFolder):
         from curate.report.html.page import write_report
 
         return write_report(self, Path(out) if out is not None else None, timing=timing)
+
+    def browse(self, other: RunFolder | str | Path | None = None, *, port: int = 0) -> BrowseServer:
+        """A page on this machine to search the documents of a finished run, and compare it with `other`. It is served
+        while the result is open as a context (`with run.browse() as page: print(page.url)`), or by its `serve`; it
+        reads only, and `page.url` holds its secret. `port` 0 is any that is free.
+
+        Raises:
+            UsageError: a run is not complete, or the port cannot be had.
+        """
+        from curate.browse.browser import Browser
+        from curate.browse.server import BrowseServer
+
+        second = other if other is None or isinstance(other, RunFolder) else RunFolder(Path(other))
+        return BrowseServer(Browser(self, second), port=port)
 
     def losses(self) -> tuple[Loss, ...]:
         """The near-duplicates with most words that the copy that stays doesn't have: `curate show --pairs`."""

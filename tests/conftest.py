@@ -123,3 +123,64 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+BROWSED = """
+name = "{name}"
+[[source]]
+name = "web"
+read = "warc"
+paths = ["web.warc.gz"]
+steps = [
+  {{ use = "language", keep = ["en", "de"], min_score = 0.5 }},
+  {{ use = "gopher_quality", min_words = {least}, min_stop_words = 0 }},
+  "c4",
+]
+[[source]]
+name = "rows"
+read = "tables"
+paths = ["rows.jsonl"]
+steps = [{{ use = "gopher_quality", min_words = 40 }}, {{ where = "word_count != 63" }}]
+[dedup]
+method = ["exact", "lines"]
+[scrub]
+entities = ["EMAIL_ADDRESS"]
+[tokenize]
+tokenizer = "bytes"
+[limits]
+max_quarantined = 1.0
+"""
+PROSE = "It was the best of times and it was the worst of times, and we had all of it before us in that year. "
+SHARED = "This whole line stands in every second one of these rows, and in no other place of theirs.\n"
+HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=document.title='taken'> \u202e\" ' & "
+
+
+def hostile_rows() -> list[dict[str, str]]:
+    """Texts of 30 to 300 words that want to be more than text, each with an address of mail that is nobody's; the last
+    one repeats the one before."""
+    found = []
+    for number in range(1, 13):
+        shared = SHARED if number % 2 else ""
+        text = f"{PROSE * number}{HOSTILE}\n{shared}Write to person{number}@example.org, or call +1 212 555 0134."
+        url = f"https://www.host{number % 3}.example/page{number}?q=<script>alert(1)</script>"
+        found.append({"text": text, "url": url})
+    return [*found, found[-1]]
+
+
+@pytest.fixture(scope="session")
+def browsed_runs(first_members: Callable[[int], bytes], tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
+    """A run over pages of the sample and over rows that would be mark-up, and one that keeps pages of 40 words where
+    the first asks for 80; nobody may change them."""
+    import json
+
+    import curate
+
+    folder = tmp_path_factory.mktemp("browsed")
+    (folder / "web.warc.gz").write_bytes(first_members(160))
+    rows = "".join(json.dumps(row) + "\n" for row in hostile_rows())
+    (folder / "rows.jsonl").write_text(f"{rows}no JSON\n")
+    made = []
+    for name, least in (("strict", 80), ("lenient", 40)):
+        (folder / f"{name}.toml").write_text(BROWSED.format(name=name, least=least))
+        made.append(curate.run(folder / f"{name}.toml", out=folder / name, workers=0))
+    return made[0], made[1]

@@ -41,6 +41,7 @@ PYTHON = {
     "perplexity": "train_perplexity",
     "show": "Run.show",
     "report": "Run.report",
+    "browse": "Run.browse",
     "why": "Run.why",
     "retune": "Run.retune",
     "tokens": "Run.tokens",

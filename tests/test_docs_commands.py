@@ -22,7 +22,17 @@ def commands(document: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "document",
-    ["subset.md", "classifier.md", "export.md", "perplexity.md", "ablate.md", "compare.md", "card.md", "forget.md"],
+    [
+        "subset.md",
+        "classifier.md",
+        "export.md",
+        "perplexity.md",
+        "ablate.md",
+        "compare.md",
+        "card.md",
+        "forget.md",
+        "browse.md",
+    ],
 )
 def test_every_command_of_a_document_is_understood(
     document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

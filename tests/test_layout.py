@@ -31,6 +31,7 @@ FLOORS = [
     ["pipeline"],
     ["standalone", "forecast", "ablation"],
     ["report"],
+    ["browse"],
     ["api"],
     ["commands"],
     ["cli"],

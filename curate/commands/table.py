@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from curate.commands import (
     ablate,
+    browse,
     card,
     check,
     classifier,
@@ -60,6 +61,7 @@ COMMANDS = (
     tokenize,
     show,
     report,
+    browse,
     why,
     retune,
     compare,

@@ -9,6 +9,7 @@ from curate.batch import PAGES, Rejected
 from curate.errors import UsageError
 from curate.extract.extraction import JudgedBlock
 from curate.extract.own import judged_blocks
+from curate.report.records import read_again
 from curate.run_folder import RunFolder
 from curate.steps.chapters import read_split
 from curate.steps.extract import markup_of
@@ -26,7 +27,8 @@ def page_blocks(run: RunFolder, id: str) -> list[JudgedBlock]:
     if "curate" not in source.extractors:
         named = ", ".join(source.extractors)
         raise UsageError(f'blocks are judged by extract = "curate"; the text of {source.name} was made by {named}')
-    record = next(each for each in read_split(split, source, run.recipe) if each.id == id)
+    again = read_again([split], run.recipe, source, [id])  # quick, where one record can be read by itself
+    record = next(again, None) or next(each for each in read_split(split, source, run.recipe) if each.id == id)
     page = markup_of(record)
     if page is None:
         media = "no document" if isinstance(record, Rejected) else record.media

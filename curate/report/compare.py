@@ -118,6 +118,37 @@ def compared(first: RunFolder, second: RunFolder, *, by: Key | None = None, exam
         UsageError: a run is not complete, or matching by URL is asked for where no document has one.
     """
     names = [run.manifest["name"] for run in (first, second)]
+    found = matched(first, second, by=by)
+    return Comparison(
+        name=names[0],
+        name_then=names[1],
+        matched_by=found.by,
+        documents=found.documents,
+        documents_then=found.documents_then,
+        in_both=found.in_both,
+        unchanged=found.unchanged,
+        moves=tuple(moves(found.changed, examples)),
+        sources=tuple(SourceShift(**row) for row in _shares(first, second, "source")),
+        languages=tuple(LanguageShift(**row) for row in _shares(first, second, "language")),
+        signals=tuple(_signals(first, second)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Two runs' documents side by side. `changed` are those at another side or there for another reason: key, and id,
+    url, side, step, reason, value and bytes of both runs, `…_then` those of the second."""
+
+    by: Key
+    documents: int
+    documents_then: int
+    in_both: int
+    unchanged: int
+    changed: pl.DataFrame
+
+
+def matched(first: RunFolder, second: RunFolder, *, by: Key | None = None) -> Matched:
+    """As `compared`, which see, without what the runs' data are like."""
     sides = [_sides(run) for run in (first, second)]
     key = by or _common_key(*sides)
     one, other = (_by_key(side, key) for side in sides)
@@ -126,19 +157,7 @@ def compared(first: RunFolder, second: RunFolder, *, by: Key | None = None, exam
     is_same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_then")) for name in REASON)
     read = [pl.col(name) != "absent" for name in ("side", "side_then")]
     counts = told.select((read[0] & read[1]).sum().alias("both"), is_same.sum().alias("same")).row(0, named=True)
-    return Comparison(
-        name=names[0],
-        name_then=names[1],
-        matched_by=key,
-        documents=one.height,
-        documents_then=other.height,
-        in_both=counts["both"],
-        unchanged=counts["same"],
-        moves=tuple(_moves(told.filter(~is_same), examples)),
-        sources=tuple(SourceShift(**row) for row in _shares(first, second, "source")),
-        languages=tuple(LanguageShift(**row) for row in _shares(first, second, "language")),
-        signals=tuple(_signals(first, second)),
-    )
+    return Matched(key, one.height, other.height, counts["both"], counts["same"], told.filter(~is_same))
 
 
 def _sides(run: RunFolder) -> pl.DataFrame:
@@ -172,7 +191,8 @@ def _by_key(side: pl.DataFrame, key: Key) -> pl.DataFrame:
     return ordered.with_columns(key=pl.col("url")).unique("key", keep="first", maintain_order=True)
 
 
-def _moves(changed: pl.DataFrame, examples: int) -> Iterator[Move]:
+def moves(changed: pl.DataFrame, examples: int) -> Iterator[Move]:
+    """Of documents that changed sides, those with most first; always in the same order."""
     groups = [*REASON, *(f"{name}_then" for name in REASON)]
     size = pl.col("bytes_then").fill_null(pl.col("bytes")).sum().alias("bytes")
     shown = pl.struct("id", "id_then", pl.coalesce("url", "url_then").alias("url"), "value", "value_then")

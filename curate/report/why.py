@@ -7,7 +7,7 @@ id or URL ─▶ file of the ledger ─▶ row ─▶ rules of the run's own rec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -163,8 +163,13 @@ def _hint(ledger: pl.LazyFrame, key: str) -> str:
 def _story(run: RunFolder, id: str, file: Path) -> Story:
     """Of a record whose row stands in this file of the ledger."""
     row = pl.scan_parquet(file, glob=False).filter(pl.col("id") == id).head(1).collect()
+    return story_of(run, row, table=file.name)
+
+
+def story_of(run: RunFolder, row: pl.DataFrame, *, table: str = "*.parquet") -> Story:
+    """Of one row of the ledger with all of its columns; `table` is the file in which it stands, where that is known."""
     facts = row.row(0, named=True)
-    documents = run.folder / DOCUMENTS / facts["source"] / file.name  # a split's tables have one name
+    documents = sorted((run.folder / DOCUMENTS / facts["source"]).glob(table))  # a split's tables have one name
     duplicate, findings = _verdict_on(run, facts["id"]), _findings(run, facts, documents)
     return Story(
         id=facts["id"],
@@ -282,11 +287,11 @@ def _items(run: RunFolder, id: str) -> Iterator[str]:
         yield f"{row['set']}: {row['item']} ({row['share']:.0%} of it)"
 
 
-def _findings(run: RunFolder, facts: dict[str, Any], documents: Path) -> dict[str, int]:
+def _findings(run: RunFolder, facts: dict[str, Any], documents: Sequence[Path]) -> dict[str, int]:
     """None of these are known of a document that was not kept; `documents` are those of its split."""
     if run.recipe.scrub is None or facts["outcome"] != "kept":
         return {}
-    table = pl.scan_parquet(documents, glob=False)
+    table = pl.scan_parquet(list(documents), glob=False)
     counts = table.filter(pl.col("id") == facts["id"]).select("^pii_.*$").head(1).collect()
     return {
         name.removeprefix("pii_").upper(): int(count)

@@ -30,7 +30,7 @@ from curate.run_files import REPORT
 from curate.run_folder import RunFolder
 
 CODE = ("uplot.min.js", "script.js")
-STYLES = ("uplot.min.css", "style.css")
+STYLES = ("uplot.min.css", "palette.css", "style.css")
 
 
 def write_report(run: RunFolder, out: Path | None = None, *, timing: bool = True) -> Path:
