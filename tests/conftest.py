@@ -5,11 +5,13 @@ with.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -184,3 +186,17 @@ def browsed_runs(first_members: Callable[[int], bytes], tmp_path_factory: pytest
         (folder / f"{name}.toml").write_text(BROWSED.format(name=name, least=least))
         made.append(curate.run(folder / f"{name}.toml", out=folder / name, workers=0))
     return made[0], made[1]
+
+
+@pytest.fixture(scope="session")
+def pages() -> ModuleType:
+    """docs/run_page.py."""
+    spec = importlib.util.spec_from_file_location(
+        "run_page", Path(__file__).resolve().parents[1] / "docs" / "run_page.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["run_page"] = module  # its dataclass looks it up there
+    spec.loader.exec_module(module)
+    return module

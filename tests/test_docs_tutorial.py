@@ -4,9 +4,7 @@ takes a wrong turn on the way is told how to come back.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -20,18 +18,6 @@ pytestmark = [
     pytest.mark.skipif(not DOCS.exists(), reason="not in a checkout"),
     pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash to type into"),
 ]
-
-
-@pytest.fixture(scope="module")
-def pages() -> ModuleType:
-    """docs/run_page.py."""
-    spec = importlib.util.spec_from_file_location("run_page", DOCS / "run_page.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["run_page"] = module  # its dataclass looks it up there
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
