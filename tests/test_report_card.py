@@ -147,6 +147,29 @@ def test_the_summary_names_everything_that_nobody_has_answered(papers: Path) -> 
     assert all(f"({number})" in both for number in range(1, 13))
 
 
+TEMPLATE = """Version of the summary; Last update; Name and contact details; Authorized representative
+Versioned model names; Model dependencies; Date of placement on the Union market; Modality; Training data size; Types of content
+Latest date of data acquisition; Training goes on with newer data; Linguistic characteristics; Other characteristics
+Additional comments; Used; Share of all of this kind; Publicly known; Crawlers used by the provider or on its behalf
+Crawler names or identifiers; Purposes of the crawlers; Behavior of the crawlers; Period of collection
+Content and online sources; From interactions with models; From other services; Services and products that collected it
+Made by AI for the training; General-purpose models on the market that made it; Other models that made it
+Code of Practice; Opt-outs respected by the recipe; Further measures"""
+
+
+def test_the_summary_has_every_field_of_the_commissions_template(run: curate.Run, tmp_path: Path) -> None:
+    facts = tmp_path / "answers.toml"
+    facts.write_text('[source.letters]\ncategory = "private"\n[source.pages]\ncategory = "crawled"\n')
+    run.card(out=tmp_path / "out", facts=facts)
+    lines = (tmp_path / "out" / "eu-summary.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    fields = {row[0]: row[1] for row in rows if len(row) == 2}
+    missing = [name for name in TEMPLATE.replace("\n", "; ").split("; ") if not fields.get(name, "").strip()]
+    assert missing == []
+    assert sum(row == ["Used", "yes"] for row in rows) == 2
+    assert sum(row == ["Used", "no"] for row in rows) == 3
+
+
 def test_answers_take_the_place_of_questions(run: curate.Run, tmp_path: Path) -> None:
     facts = tmp_path / "answers.toml"
     facts.write_text(

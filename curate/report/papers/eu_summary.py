@@ -28,6 +28,10 @@ def eu_blocks(held: Holdings, facts: Facts, domains_file: str) -> Iterator[Block
         f"languages and domains are measured by curate {held.version} on the run {held.name}, which is the training "
         "data; what else there is to say was given by the provider."
     )
+    yield _fields(
+        ("Version of the summary", facts.say("summary", "version")),
+        ("Last update", facts.say("summary", "updated")),
+    )
     yield from _general(held, facts)
     yield from _sources(held, facts, domains_file)
     yield from _processing(held, facts)
@@ -72,8 +76,10 @@ def _general(held: Holdings, facts: Facts) -> Iterator[Block]:
         ("Training data size", f"{size_bin(held.tokens)} ({held.tokens:,} tokens, {held.bytes:,} bytes of text)"),
         ("Types of content", "; ".join(f"{each.name}: {_content(each)}" for each in held.sources)),
         ("Latest date of data acquisition", latest or missing("source", "collected")),
+        ("Training goes on with newer data", facts.say("model", "is_continuous")),
         ("Linguistic characteristics", _languages(held.languages)),
         ("Other characteristics", facts.say("dataset", "limits")),
+        ("Additional comments", facts.say("summary", "comments")),
     )
 
 
@@ -83,46 +89,65 @@ def _sources(held: Holdings, facts: Facts, domains_file: str) -> Iterator[Block]
     def of_kind(kind: str) -> list[SourceHolding]:
         return [source for source in held.sources if kinds[source.name] == kind]
 
+    def used(kind: str) -> Block:
+        undecided = [] if of_kind(kind) else [each.name for each in of_kind("")]
+        asked = f"; to be known once a category is given of: {', '.join(undecided)}" if undecided else ""
+        return _fields(("Used", ("yes" if of_kind(kind) else "no") + asked))
+
     yield Heading("2. List of data sources")
     yield Heading("2.1 Publicly available data sets", 3)
+    yield used("public")
+    yield Paragraph("All of them are listed, with the share of each, and none is described summarily.")
     yield from _listed(of_kind("public"), facts)
     yield Heading("2.2 Private data sets obtained from third parties", 3)
     yield Heading("2.2.1 Licensed by rights holders or their representatives", 4)
+    yield used("licensed")
     yield from _listed(of_kind("licensed"), facts)
     yield Heading("2.2.2 From other third parties", 4)
-    yield from _listed(of_kind("private"), facts)
+    yield used("private")
+    yield from _listed(of_kind("private"), facts, is_private=True)
     yield Heading("2.3 Data crawled and scraped from online sources", 3)
+    yield used("crawled")
     yield from _crawled(of_kind("crawled"), held, facts, domains_file)
     yield Heading("2.4 User data", 3)
     yield from _listed(of_kind("user"), facts)
     yield _fields(
         ("From interactions with models", facts.say("user_data", "model_interactions")),
         ("From other services", facts.say("user_data", "services")),
+        ("Services and products that collected it", facts.say("user_data", "description")),
+        ("Modality", "Text, as all of this run"),
     )
     yield Heading("2.5 Synthetic data", 3)
     yield from _listed(of_kind("synthetic"), facts)
     yield _fields(
         ("Made by AI for the training", facts.say("synthetic", "was_used")),
-        ("Models that made it", facts.say("synthetic", "models")),
+        ("Modality", "Text, as all of this run"),
+        ("General-purpose models on the market that made it", facts.say("synthetic", "models")),
+        ("Other models that made it", facts.say("synthetic", "other_models")),
     )
     yield Heading("2.6 Other sources of data", 3)
+    yield used("other")
     yield from _listed(of_kind("other"), facts)
     if unknown := of_kind(""):
         yield Heading("Sources whose category is not given yet", 3)
         yield from _listed(unknown, facts)
 
 
-def _listed(sources: Sequence[SourceHolding], facts: Facts) -> Iterator[Block]:
+def _listed(sources: Sequence[SourceHolding], facts: Facts, *, is_private: bool = False) -> Iterator[Block]:
     if not sources:
         yield Paragraph(MEANT)
         return
+    total = sum(source.tokens for source in sources) or 1
     for source in sources:
         table = f"source.{source.name}"
+        known = (("Publicly known", facts.say(table, "is_known")),) if is_private else ()
         yield _fields(
             ("Data", facts.get(table, "title") or f"{source.name}: {missing(table, 'title')}"),
             *((("Category", missing(table, "category")),) if not facts.category(source.name, source.reader) else ()),
+            *known,
             ("Modality", "Text"),
             ("Size", _size(source)),
+            ("Share of all of this kind", f"{source.tokens / total:.1%}"),
             ("Content", _content(source)),
             ("Owner", facts.say(table, "owner")),
             ("License", facts.get(table, "license") or _licenses(source) or missing(table, "license")),
@@ -135,6 +160,7 @@ def _crawled(sources: Sequence[SourceHolding], held: Holdings, facts: Facts, dom
         yield Paragraph(MEANT)
         return
     yield _fields(
+        ("Crawlers used by the provider or on its behalf", facts.say("crawl", "by_provider")),
         ("Crawler names or identifiers", facts.say("crawl", "names")),
         ("Purposes of the crawlers", facts.say("crawl", "purposes")),
         ("Behavior of the crawlers", facts.say("crawl", "behavior")),

@@ -34,12 +34,16 @@ PROVIDER, PUBLISHER, COLLECTOR, LAWYER = (
     "the provider's legal counsel",
 )
 ASKED: tuple[Question, ...] = (
+    Question("summary", "version", "Version of the public summary, as 1.0", PROVIDER),
+    Question("summary", "updated", "Date of its last update", PROVIDER),
+    Question("summary", "comments", 'Additional comments on the summary, or "none"', PROVIDER),
     Question("provider", "name", "Name and contact details", PROVIDER),
     Question("provider", "representative", 'Authorized representative in the Union, or "none"', PROVIDER),
     Question("provider", "is_small", "true for a small or medium-sized firm, which lists fewer domains", PROVIDER),
     Question("model", "names", "Versioned names of the models that are trained on this data", PROVIDER),
     Question("model", "dependencies", "Models that these are made from, with links to their summaries", PROVIDER),
     Question("model", "placed_on_market", "Date on which they are placed on the Union market", PROVIDER),
+    Question("model", "is_continuous", "true where training goes on with data that is newer than this", PROVIDER),
     Question("model", "first_used", "Date on which the data was first used in the development", PROVIDER),
     Question("dataset", "title", "Title of the data set", PUBLISHER),
     Question("dataset", "description", "What it is and what it is for, in a few sentences", PUBLISHER),
@@ -50,14 +54,17 @@ ASKED: tuple[Question, ...] = (
     Question("dataset", "published", "Date of publication, as 2026-01-31", PUBLISHER),
     Question("dataset", "citation", "How it is to be cited", PUBLISHER),
     Question("dataset", "limits", "Biases, risks and uses that are out of scope", PUBLISHER),
+    Question("crawl", "by_provider", "true where crawlers of the provider, or on its behalf, did it", COLLECTOR),
     Question("crawl", "names", "Names or identifiers of the crawlers", COLLECTOR),
     Question("crawl", "purposes", "Purposes of each crawler", COLLECTOR),
     Question("crawl", "behavior", "How they behave: robots.txt, captchas, paywalls, rates", COLLECTOR),
     Question("crawl", "is_ongoing", "true where the collection goes on", COLLECTOR),
     Question("user_data", "model_interactions", "Was data from interactions with models used, and which", PROVIDER),
     Question("user_data", "services", "Was data from users of other services used, and which", PROVIDER),
+    Question("user_data", "description", "The services and products that collected it", PROVIDER),
     Question("synthetic", "was_used", "Was data made by AI for the training, and how", PROVIDER),
-    Question("synthetic", "models", "Which general-purpose and other models made it", PROVIDER),
+    Question("synthetic", "models", "Which general-purpose models that are on the market made it", PROVIDER),
+    Question("synthetic", "other_models", "Which other models made it, and what these were trained on", PROVIDER),
     Question("rights", "code_of_practice", "Is the Code of Practice signed, with its copyright chapter", LAWYER),
     Question("rights", "measures", "Measures against use of reserved content besides those of the recipe", LAWYER),
     Question("rights", "copyright", "Is there data under copyright, trademark or patent, or none", LAWYER),
@@ -71,6 +78,7 @@ OF_SOURCE: tuple[Question, ...] = (
     Question("source", "title", "Name of the data, with a link where there is one", COLLECTOR),
     Question("source", "owner", "Who owns it", COLLECTOR),
     Question("source", "license", "Under which license or contract it is used", COLLECTOR),
+    Question("source", "is_known", "Of a private data set: true where it is publicly known that it exists", COLLECTOR),
     Question("source", "acquired", "Was it purchased or licensed, or is it free", COLLECTOR),
     Question("source", "collected", "When it was collected, where its documents do not say so", COLLECTOR),
     Question("source", "purpose", "How it serves the purpose of the model", COLLECTOR),
@@ -106,8 +114,15 @@ def missing(table: str, key: str) -> str:
 def unanswered(facts: Facts, sources: Sequence[str]) -> tuple[str, ...]:
     """Names of what was not given, "provider.name"."""
     places = [(asked.table, asked.key) for asked in ASKED]
-    places += [(f"source.{name}", asked.key) for name in sources for asked in OF_SOURCE]
+    places += [
+        (f"source.{name}", asked.key) for name in sources for asked in OF_SOURCE if _concerns(asked, name, facts)
+    ]
     return tuple(f"{table}.{key}" for table, key in places if not facts.get(table, key))
+
+
+def _concerns(asked: Question, source: str, facts: Facts) -> bool:
+    """One question is about private data sets alone."""
+    return asked.key != "is_known" or facts.get(f"source.{source}", "category") == "private"
 
 
 def facts_template(sources: Sequence[str]) -> str:
