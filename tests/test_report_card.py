@@ -148,9 +148,10 @@ def test_the_summary_names_everything_that_nobody_has_answered(papers: Path) -> 
 
 
 TEMPLATE = """Version of the summary; Last update; Name and contact details; Authorized representative
-Versioned model names; Model dependencies; Date of placement on the Union market; Modality; Training data size; Types of content
-Latest date of data acquisition; Training goes on with newer data; Linguistic characteristics; Other characteristics
-Additional comments; Used; Share of all of this kind; Publicly known; Crawlers used by the provider or on its behalf
+Versioned model names; Model dependencies; Date of placement on the Union market; Modality
+Training data size; Types of content; Latest date of data acquisition; Training goes on with newer data
+Linguistic characteristics; Other characteristics; Additional comments; Used; Share of all of this kind; Publicly known
+Crawlers used by the provider or on its behalf
 Crawler names or identifiers; Purposes of the crawlers; Behavior of the crawlers; Period of collection
 Content and online sources; From interactions with models; From other services; Services and products that collected it
 Made by AI for the training; General-purpose models on the market that made it; Other models that made it
