@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import curate
@@ -63,7 +63,7 @@ class KneserNey:
             return (0, *FALLBACK)
         y = n[1] / (n[1] + 2 * n[2])
         found = [0, 1 - 2 * y * n[2] / n[1], 2 - 3 * y * n[3] / n[2], 3 - 4 * y * n[4] / n[3]]
-        return found if all(0 <= value <= k for k, value in enumerate(found)) else (0, *FALLBACK)
+        return found if all(0 < value <= k for k, value in enumerate(found) if k) else (0, *FALLBACK)
 
     def probability(self, word: str, context: Ngram) -> float:
         after = self.after.get(context, {})
@@ -113,7 +113,12 @@ def contexts_of(sentences: Sequence[Sequence[str]], order: int) -> Iterator[Ngra
         yield from (whole[max(0, at - order + 1) : at] for at in range(1, len(whole) + 1))
 
 
+NO_DISCOUNT = [["b"], ["b", "b", "a", "b", "b", "b", "a"]]
+"""Of pairs that are seen twice, by the formula."""
+
+
 @given(corpora, st.integers(1, 5), st.integers(0, 2))
+@example(NO_DISCOUNT, 3, 0)
 @SETTINGS
 def test_estimates_are_those_of_the_paper(sentences: list[list[str]], order: int, pruned: int) -> None:
     prune = cutoffs_of((0, 0, pruned)[:order], order)
@@ -130,6 +135,7 @@ def test_estimates_are_those_of_the_paper(sentences: list[list[str]], order: int
 
 
 @given(corpora, st.integers(1, 5), st.integers(0, 2))
+@example(NO_DISCOUNT, 3, 0)
 @SETTINGS
 def test_the_probabilities_of_all_words_after_a_context_sum_to_one(
     sentences: list[list[str]], order: int, pruned: int

@@ -94,7 +94,8 @@ def _discounts(counts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], 
         if all(n[:3]):
             share = n[0] / (n[0] + 2 * n[1])
             found = [k - (k + 1) * share * n[k] / n[k - 1] for k in (1, 2, 3)]
-        is_sound = all(n[:3]) and all(0 <= discount <= k for k, discount in enumerate(found, 1))
+        # One of 0 would leave a context that is always followed by the same nothing to back off with.
+        is_sound = all(n[:3]) and all(0 < discount <= k for k, discount in enumerate(found, 1))
         discounts[length, 1:] = found if is_sound else FALLBACK
         fell_back.append(not is_sound)
     return discounts, tuple(fell_back)
