@@ -79,6 +79,7 @@ def test_one_of_many_does_all_where_no_other_comes(recipe: Path, tmp_path: Path)
     assert files_of(shared) == files_of(alone)
     again = curate.run(recipe, out=shared, workers=0, rank=2, world=7)  # who comes late finds it done
     assert again.folder == shared
+    assert files_of(shared) == files_of(alone)
 
 
 def test_a_task_whose_holder_is_gone_is_done_by_another(recipe: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from curate.pipeline.manifest import write_manifest
 from curate.pipeline.reuse import folders_beside
 from curate.pipeline.share import Rank, finish_last
 from curate.recipe import Limits, Recipe, TokenizerChoice
-from curate.run_files import EARLIER, MANIFEST, WORK
+from curate.run_files import EARLIER, MANIFEST, PLAN, WORK
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
 from curate.steps.source_reader import has_own_reader
@@ -186,7 +186,8 @@ def run_share(
     supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
     leases = leases or Leases(store)
     with store.lock(shared=True):
-        with store.alone("begin"):
+        # Who comes when all is done must leave nothing behind, not even a lock.
+        with nullcontext() if store.stamp(PLAN) else store.alone("begin"):
             plan = begin(store, recipe)
         if store.stamp(MANIFEST) is None:
             with leases.alive(), timed(supervisor, shared=True):
