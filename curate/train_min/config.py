@@ -101,6 +101,8 @@ class TrainConfig:
     """Of Muon."""
     weight_decay: float = 0.1
     """Of the matrices inside the blocks alone."""
+    dropout: float = 0.0
+    """Share of the values that become 0 while the model learns: of embeddings, and of what attention and MLPs add."""
     beta1: float = 0.9
     beta2: float = 0.95
     warmup: float = 0.02
@@ -160,6 +162,8 @@ def check_config(config: TrainConfig) -> None:
         raise UsageError(
             f"cooldown_power {config.cooldown_power} must be over 0, and z_loss {config.z_loss} not under it"
         )
+    if not 0 <= config.dropout < 1:
+        raise UsageError(f"dropout is {config.dropout}; it is a share under 1")
     if not 0 <= config.warmup + config.cooldown <= 1:
         raise UsageError(
             f"warmup {config.warmup} and cooldown {config.cooldown} are shares of the steps, together <= 1"

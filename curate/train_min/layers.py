@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from curate.train_min.activate import activate
 from curate.train_min.cache import LayerCache
 from curate.train_min.config import ModelConfig
+from curate.train_min.dropout import Dropout, drop
 from curate.train_min.moe import MoE
 
 
@@ -116,9 +117,10 @@ class Block(nn.Module):
         turns: tuple[Tensor, Tensor] | None,
         mask: Tensor | None = None,
         cache: LayerCache | None = None,
+        dropout: Dropout | None = None,
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), turns, mask, cache)
-        y: Tensor = x + self.mlp(self.mlp_norm(x))
+        x = x + drop(self.attention(self.attention_norm(x), turns, mask, cache), dropout, 0)
+        y: Tensor = x + drop(self.mlp(self.mlp_norm(x)), dropout, 1)
         return y
 
 

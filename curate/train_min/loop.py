@@ -27,6 +27,7 @@ from curate.finite import finite
 from curate.interrupts import Note
 from curate.train_min.checkpoint import State, save_checkpoint
 from curate.train_min.config import TrainConfig, largest_divisor
+from curate.train_min.dropout import row_dropout
 from curate.train_min.guard import (
     MAX_SKIPPED,
     StepWatch,
@@ -155,8 +156,10 @@ def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stop
     costs[-1].fill_(float(is_stopped))
     # Gradients of micro-batches add up to that of the mean over all that is learned in the batch.
     scale, at = 1 / max(int(batch.trained.sum()), 1), rows.start
+    micro_rows, first = len(rows) // len(batch.parts), session.progress.step * config.batch_rows
     for number, part in enumerate(batch.parts):
         inputs, targets = (tensor.to(device, non_blocking=True) for tensor in part)
+        model.dropout = row_dropout(config.dropout, config.seed, first + at, micro_rows, len(inputs), device)
         with spread.summed(is_last=number == len(batch.parts) - 1):
             loss, nats = session.objective.loss(model, inputs, targets, scale)
             loss.backward()  # type: ignore[no-untyped-call]
