@@ -113,6 +113,9 @@ class TrainConfig:
     """It falls by that power of the way: 1 is a line, .5 the root, steep at first (Hägele et al. 2024)."""
     schedule: Literal["wsd", "cosine"] = "wsd"
     """Warm-up, stable, decay; or behind the warm-up half a cosine, down to a tenth."""
+    average: float = 0.0
+    """Share of the steps that an average of the weights looks back over, which is then the training's result; 0: its
+    last weights are. With a rate that falls to 0 it gains nothing; with one that does not, much of what a fall does."""
     z_loss: float = 0.0
     """Times the square of the logarithm of the softmax's denominator, which it keeps near 0 (Chowdhery et al. 2022)."""
     max_gradient_norm: float = 1.0
@@ -162,6 +165,8 @@ def check_config(config: TrainConfig) -> None:
         raise UsageError(
             f"cooldown_power {config.cooldown_power} must be over 0, and z_loss {config.z_loss} not under it"
         )
+    if not 0 <= config.average <= 1:
+        raise UsageError(f"average is {config.average}; it is a share of the steps")
     if not 0 <= config.dropout < 1:
         raise UsageError(f"dropout is {config.dropout}; it is a share under 1")
     if not 0 <= config.warmup + config.cooldown <= 1:

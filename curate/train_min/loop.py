@@ -25,6 +25,7 @@ import torch
 from curate.errors import Interrupted
 from curate.finite import finite
 from curate.interrupts import Note
+from curate.train_min.average import Average
 from curate.train_min.checkpoint import State, save_checkpoint
 from curate.train_min.config import TrainConfig, largest_divisor
 from curate.train_min.dropout import row_dropout
@@ -89,6 +90,8 @@ class Session:
     model: GPT
     optimizer: Optimizers
     progress: TrainProgress
+    average: Average | None
+    """The first rank has it."""
     spread: Spread
     out: Path
     log: Log | None
@@ -132,6 +135,8 @@ def train_steps(session: Session, note: Note) -> None:
             share = rate_share(progress.step, config)
             cost = _learn(session, batch, rows, share, is_stopped=note.number > 0)
             trouble = _account(session, batch, cost)
+            if session.average is not None:
+                session.average.follow(progress.step)
             is_hopeless = progress.watch.in_a_row >= MAX_SKIPPED
             teller.tell_if_due(share, cost.norm, at_once=is_hopeless)
             if is_hopeless and trouble is not None:
@@ -274,4 +279,11 @@ def _save_if_due(session: Session, is_stopped: bool) -> None:
         forked=session.forked,
     )
     tokenizer = session.objective.tokenizer_file
-    save_checkpoint(session.out, state, model=session.model, optimizer=session.optimizer, tokenizer=tokenizer)
+    save_checkpoint(
+        session.out,
+        state,
+        model=session.model,
+        optimizer=session.optimizer,
+        tokenizer=tokenizer,
+        average=session.average,
+    )

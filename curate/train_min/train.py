@@ -22,6 +22,7 @@ import torch
 from curate.errors import UsageError
 from curate.interrupts import noted
 from curate.run_files import checkpoints
+from curate.train_min.average import start_average
 from curate.train_min.checkpoint import (
     check_fork,
     check_same_run,
@@ -197,6 +198,7 @@ def _open_session(
     model.compute_dtype, model.recompute, model.z_loss = compute_dtype(config, device), config.recompute, config.z_loss
     model.end_of_text = objective.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
+    average = start_average(model, config) if spread.is_first else None
     count = len(sources)
     progress, forked = TrainProgress(0, [0] * count, [0] * count, [0.0] * count), None
     own = latest_checkpoint(out)
@@ -209,14 +211,16 @@ def _open_session(
         else:
             changes = check_fork(state, config, objective.fingerprint, checkpoint=checkpoint)
             forked = {"checkpoint": str(checkpoint), "step": state.step, "changes": changes}
-        restore(checkpoint, model=model, optimizer=optimizer)
+        # A fork's end is elsewhere, and so is the begin of its average.
+        own_average = average if own is not None else None
+        restore(checkpoint, model=model, optimizer=optimizer, average=own_average)
         progress = read_progress(state.progress, sources)
     spread.watch(model)
     names = [*dict.fromkeys((*sources, *objective.judged))]
     log = Log(out, step=progress.step, sources=names, measure=objective.measure) if spread.is_first else None
     if config.compile and device.type == "cuda":
         model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-    return Session(config, objective, model, optimizer, progress, spread, out, log, report, forked)
+    return Session(config, objective, model, optimizer, progress, average, spread, out, log, report, forked)
 
 
 def _checkpoint_of(fork: Path | None) -> Path | None:
