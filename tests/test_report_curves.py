@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.report.curves import Curve, Panel, draw_picture, limits, read_curves, running_mean, shortened
+from curate.report.curves import Panel, TrainingCurve, draw_picture, limits, read_curves, running_mean, shortened
 from curate.report.terminal.curves import DOTS, HEIGHT, MARGIN, curves_lines
 
 HEAD = "step,tokens,loss,learning_rate,loss/web,bits_per_byte/web,loss/books,bits_per_byte/books\n"
@@ -60,7 +60,7 @@ def test_a_running_mean_keeps_ends_and_lines() -> None:
 def test_dots_are_where_the_values_are() -> None:
     tokens = tuple(float(step) for step in range(0, 1001, 10))
     values = tuple(5 - 3 * (step / 1000) ** 2 for step in tokens)
-    panel = Panel("loss", (Curve("web", tokens, values),))
+    panel = Panel("loss", (TrainingCurve("web", tokens, values),))
     low, high = limits(panel)
     assert (low, high) == (2, max(value for step, value in zip(tokens, values, strict=True) if step >= 50))
     lines = text(panel)
@@ -83,10 +83,10 @@ def test_dots_are_where_the_values_are() -> None:
 
 
 def test_a_steep_line_has_no_gaps_and_a_level_one_is_seen() -> None:
-    jump = Panel("loss", (Curve("web", (0.0, 499.0, 500.0, 1000.0), (1.0, 1.0, 3.0, 3.0)),))
+    jump = Panel("loss", (TrainingCurve("web", (0.0, 499.0, 500.0, 1000.0), (1.0, 1.0, 3.0, 3.0)),))
     columns = dots(text(jump)[1 : 1 + HEIGHT])
     assert sorted({row for rows in columns.values() for row in rows}) == [*range(4 * HEIGHT)]
-    level = Panel("loss", (Curve("web", (1.0, 2.0), (4.0, 4.0)), Curve("all", (1.0, 2.0), (4.0, 4.0))))
+    level = Panel("loss", (TrainingCurve("web", (1.0, 2.0), (4.0, 4.0)), TrainingCurve("all", (1.0, 2.0), (4.0, 4.0))))
     assert {row for rows in dots(text(level)[1 : 1 + HEIGHT]).values() for row in rows} == {2 * HEIGHT}
     assert [line.split()[1:] for line in text(level)[HEIGHT + 3 : HEIGHT + 5]] == [["web", "4.000"], ["all", "4.000"]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,14 @@ import pytest
 torch = pytest.importorskip("torch", reason="train_min needs torch (the extra `train`)")
 pytest.importorskip("safetensors", reason="train_min needs safetensors (the extra `train`)")
 
-from curate.train_min.checkpoint import latest_checkpoint  # noqa: E402
+from curate.api import train as api_train  # noqa: E402
+from curate.train_min.checkpoint import latest_checkpoint, read_state  # noqa: E402
 from curate.train_min.config import ModelConfig  # noqa: E402
 from curate.train_min.dropout import row_dropout  # noqa: E402
+from curate.train_min.loader import Loader, open_tokens  # noqa: E402
 from curate.train_min.model import GPT  # noqa: E402
+from curate.train_min.presets import configure  # noqa: E402
+from curate.train_min.regularize import mean_epochs, regularize  # noqa: E402
 from curate.train_min.train import train  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -120,3 +126,41 @@ def test_micro_batches_learn_the_same_with_dropout(run: Path, tmp_path: Path) ->
         )
         losses.append(told)
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_epochs_are_those_of_the_tokens_that_are_drawn(run: Path) -> None:
+    """The oracle counts the rows that the loader draws of each source."""
+    data = open_tokens(run)
+    drawn = Loader(data, context=32, seed=17, device=CPU).rows(0, 8192)
+    counts = dict(zip(data.train, torch.bincount(drawn.sources).tolist(), strict=True))
+    epochs = sum(rows / 8192 * rows * 32 / len(data.train[name]) for name, rows in counts.items())
+    assert mean_epochs(data.record, 8192 * 32) == pytest.approx(epochs, rel=0.01)
+
+
+def test_tokens_that_are_seen_often_bring_decay_and_dropout_but_for_what_is_set(run: Path) -> None:
+    record = open_tokens(run).record
+    start = configure("nano", vocab_size=257, settings={**SHORT, "regularize": "auto"})
+    few, many, most = (
+        dataclasses.replace(start, steps=int(epochs / mean_epochs(record, start.batch_tokens)))
+        for epochs in (3.9, 8, 99)
+    )
+    assert regularize(few, record) == few
+    assert regularize(dataclasses.replace(most, regularize="none"), record).weight_decay == 0.1
+    assert regularize(many, record).weight_decay == pytest.approx(0.8, rel=0.01)
+    assert regularize(many, record).dropout == 0.1
+    assert regularize(most, record).weight_decay == pytest.approx(1.6)
+    assert regularize(most, record, {"weight_decay"}).weight_decay == 0.1
+    assert regularize(most, record, {"dropout"}).dropout == 0.0
+
+
+def test_a_recipe_says_so_for_its_trainings(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / "tokens", tmp_path / "tokens")
+    recipe = (
+        '[[source]]\nname = "prose"\nread = "books"\npaths = ["*.txt"]\n[train]\nregularize = "auto"\naverage = 0.1\n'
+    )
+    (tmp_path / "recipe.toml").write_text(f'name = "toy"\n{recipe}', encoding="utf-8")
+    for name, settings in {"recipe": {}, "own": {"regularize": "none", "average": 0.0}}.items():
+        made = api_train(tmp_path, steps=2, settings={**SHORT, **settings}, device="cpu", out=tmp_path / name)
+        config = read_state(made.checkpoint).config
+        assert (config["regularize"], config["average"]) == (("auto", 0.1) if name == "recipe" else ("none", 0.0))
+        assert (made.checkpoint / "last.safetensors").is_file() == (name == "recipe")

@@ -21,7 +21,7 @@ MAX_SHARE = 1 / 40
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class TrainingCurve:
     """`tokens` and `values` of its points, in the order of the steps."""
 
     name: str
@@ -34,7 +34,7 @@ class Panel:
     """Curves that are drawn together."""
 
     title: str
-    curves: tuple[Curve, ...]
+    curves: tuple[TrainingCurve, ...]
 
 
 def read_curves(out: Path) -> tuple[Panel, ...]:
@@ -51,7 +51,7 @@ def read_curves(out: Path) -> tuple[Panel, ...]:
     return tuple(panel for panel in panels if panel.curves)
 
 
-def _curves(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> tuple[Curve, ...]:
+def _curves(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> tuple[TrainingCurve, ...]:
     curves = [_curve(rows, column, is_smooth=column.startswith("loss")) for column in columns]
     drawn = [curve for curve in curves if len(curve.values) > 1]
     if len(drawn) == 2 and drawn[0].name == ALL:  # there is one source, and what all have is its own
@@ -59,12 +59,12 @@ def _curves(rows: Sequence[dict[str, str]], columns: Sequence[str]) -> tuple[Cur
     return tuple(drawn)
 
 
-def _curve(rows: Sequence[dict[str, str]], column: str, *, is_smooth: bool) -> Curve:
+def _curve(rows: Sequence[dict[str, str]], column: str, *, is_smooth: bool) -> TrainingCurve:
     points = [(float(row["tokens"]), float(row[column])) for row in rows if row[column]]
     values = [value for _, value in points]
     if is_smooth:
         values = running_mean(values, int(len(values) * MAX_SHARE))
-    return Curve(column.partition("/")[2] or ALL, tuple(tokens for tokens, _ in points), tuple(values))
+    return TrainingCurve(column.partition("/")[2] or ALL, tuple(tokens for tokens, _ in points), tuple(values))
 
 
 def running_mean(values: Sequence[float], reach: int) -> list[float]:

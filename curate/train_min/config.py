@@ -100,7 +100,10 @@ class TrainConfig:
     momentum: float = 0.95
     """Of Muon."""
     weight_decay: float = 0.1
-    """Of the matrices inside the blocks alone."""
+    """Of the matrices inside the blocks; four times as much of the embedding of pairs."""
+    regularize: Literal["none", "auto"] = "none"
+    """"auto": where the tokens are seen 4 times or more, `weight_decay` is multiplied with that number, up to 16, and
+    `dropout` is 0.1; what is set by itself stays."""
     dropout: float = 0.0
     """Share of the values that become 0 while the model learns: of embeddings, and of what attention and MLPs add."""
     beta1: float = 0.9

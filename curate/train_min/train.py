@@ -39,6 +39,7 @@ from curate.train_min.model import GPT
 from curate.train_min.objective import Objective, next_tokens
 from curate.train_min.optim import make_optimizer
 from curate.train_min.presets import configure
+from curate.train_min.regularize import regularize
 from curate.train_min.spread import Spread, processes_here, spread_out
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -175,12 +176,13 @@ def _configure(
         asked["steps"] = steps
     config = configure(preset, vocab_size=data.record.vocabulary.size, settings=asked)
     if "steps" in asked:
-        return config
+        return regularize(config, data.record, asked)
     mixture = data.record.mixture
     most = max(share.epochs for share in mixture.shares)
     # The plan may be gone through again until its most repeated source is at the limit.
     allowed = int(mixture.tokens * max(mixture.max_epochs / most, 1.0)) // config.batch_tokens
-    return dataclasses.replace(config, steps=max(1, min(config.steps, allowed)))
+    config = dataclasses.replace(config, steps=max(1, min(config.steps, allowed)))
+    return regularize(config, data.record, asked)
 
 
 def _open_session(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from curate.report.curves import ALL, Curve, Panel, limits, shortened
+from curate.report.curves import ALL, Panel, TrainingCurve, limits, shortened
 
 STYLES = ("cyan", "green", "magenta", "yellow", "blue", "red")
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
@@ -60,7 +60,7 @@ def _styles(panel: Panel) -> dict[str, str]:
     return {ALL: "bold"} | {name: STYLES[number % len(STYLES)] for number, name in enumerate(sources)}
 
 
-def _heights(curve: Curve, end: float, low: float, high: float, columns: int) -> list[int | None]:
+def _heights(curve: TrainingCurve, end: float, low: float, high: float, columns: int) -> list[int | None]:
     """The row of dots, from above, of each column of dots; None before the first point, and over the highest."""
     rows, heights = 4 * HEIGHT, []
     for column in range(2 * columns):
@@ -72,7 +72,7 @@ def _heights(curve: Curve, end: float, low: float, high: float, columns: int) ->
     return heights
 
 
-def _value(curve: Curve, tokens: float) -> float | None:
+def _value(curve: TrainingCurve, tokens: float) -> float | None:
     """On the line between the two points beside."""
     after = bisect_left(curve.tokens, tokens)
     if after == 0 or after == len(curve.tokens):
