@@ -45,7 +45,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, slices: Sequence[Slice]) -> Tensor:
             attn_mask=each.mask,
             enable_gqa=grouped,
         )
-        for part, each in zip(q.split([each.queries for each in slices], dim=2), slices, strict=True)
+        for part, each in zip(torch.split(q, [each.queries for each in slices], dim=2), slices, strict=True)
     ]
     return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 

@@ -30,5 +30,5 @@ def regularize(config: TrainConfig, record: MixtureRecord, given: Collection[str
     epochs = mean_epochs(record, config.steps * config.batch_tokens)
     if config.regularize == "none" or epochs < MIN_EPOCHS:
         return config
-    stronger = {"weight_decay": config.weight_decay * min(epochs, MAX_TIMES), "dropout": DROPOUT}
-    return dataclasses.replace(config, **{name: value for name, value in stronger.items() if name not in given})
+    decay = config.weight_decay * (1.0 if "weight_decay" in given else min(epochs, MAX_TIMES))
+    return dataclasses.replace(config, weight_decay=decay, dropout=config.dropout if "dropout" in given else DROPOUT)
