@@ -102,6 +102,23 @@ def test_what_is_evaluated_and_a_share_of_zero_leave_the_model_as_it_is() -> Non
         assert torch.equal(model.loss(tokens[:, :-1], tokens[:, 1:], scale=1.0)[1], plain)
 
 
+def test_compiled_blocks_have_the_same_zeros_and_are_compiled_once() -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    model = GPT(SHAPE, generator=torch.Generator().manual_seed(1))
+    tokens = torch.randint(0, 70, (4, 17), generator=torch.Generator().manual_seed(2))
+
+    def costs(step: int) -> torch.Tensor:
+        model.dropout = row_dropout(0.5, 17, step * 4, 4, 4, CPU)
+        nats: torch.Tensor = model.loss(tokens[:, :-1], tokens[:, 1:], scale=1.0)[1]
+        return nats
+
+    plain, counter = [costs(step) for step in range(3)], CompileCounter()
+    model.hidden = torch.compile(model.hidden, backend=counter)
+    assert all(torch.equal(costs(step), plain[step]) for step in range(3))
+    assert counter.frame_count == 1
+
+
 def test_a_training_with_dropout_resumes_to_the_same_bits_also_where_blocks_are_computed_again(
     run: Path, tmp_path: Path
 ) -> None:
