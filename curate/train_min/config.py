@@ -118,7 +118,7 @@ class TrainConfig:
     """Warm-up, stable, decay; or behind the warm-up half a cosine, down to a tenth."""
     average: float = 0.0
     """Share of the steps that an average of the weights looks back over, which is then the training's result; 0: its
-    last weights are. With a rate that falls to 0 it gains nothing; with one that does not, much of what a fall does."""
+    last weights are. With a rate that falls to 0 it gains nothing."""
     z_loss: float = 0.0
     """Times the square of the logarithm of the softmax's denominator, which it keeps near 0 (Chowdhery et al. 2022)."""
     max_gradient_norm: float = 1.0
