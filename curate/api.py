@@ -436,7 +436,7 @@ def train(
         device=device,
         steps=steps,
         seed=seed,
-        settings=settings,
+        settings={"regularize": wanted.regularize, "average": wanted.average, **(settings or {})},
         resume=resume,
         fork=Path(fork) if fork is not None else None,
         report=report,

@@ -403,6 +403,12 @@ class Train:
     preset: str = "nano"
     """The size of the model and how long it is trained: "nano", "t1", "t2-20m", "t3-60m", "d12", "d24", "moe", "gpt2",
     "llama" or "qwen3"."""
+    regularize: Literal["none", "auto"] = "none"
+    """"auto": where the training sees its tokens 4 times or more, weight decay grows with that number, and there is
+    dropout."""
+    average: float = field(default=0.0, metadata={"range": (0.0, 1.0)})
+    """Share of the steps that an average of the weights looks back over, which is then the result; 0: the last weights
+    are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from curate.finite import finite
@@ -55,7 +56,7 @@ def _console(*, stderr: bool) -> Console:
 OUT = _console(stderr=False)
 ERR = _console(stderr=True)
 IS_PLAIN = isinstance(OUT, PlainConsole)
-"""There is no rich: nothing but `say` and `warn` can be used."""
+"""There is no rich: nothing but `say`, `say_pieces` and `warn` can be used."""
 
 
 def escape_the_unencodable() -> None:
@@ -80,6 +81,21 @@ def say(line: str = "", *, style: str | None = None) -> None:
 def warn(line: str, *, style: str | None = None) -> None:
     """One line that is not the answer: a warning, an error, what comes next."""
     ERR.print(line, style=style, soft_wrap=True)
+
+
+def is_watched() -> bool:
+    """Somebody sees the answer on a terminal whose alphabet has every character."""
+    return sys.stdout.isatty() and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def say_pieces(pieces: Sequence[tuple[str, str]]) -> None:
+    """One line of texts, each with the name of its style."""
+    if IS_PLAIN:
+        say("".join(text for text, _ in pieces))
+        return
+    from rich.text import Text
+
+    OUT.print(Text.assemble(*((printable(text), style) for text, style in pieces)), soft_wrap=True)
 
 
 def show(table: Table) -> None:

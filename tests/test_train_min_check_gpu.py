@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from curate.train_min import check_gpu  # noqa: E402
-from curate.train_min.layers import visible  # noqa: E402
+from curate.train_min.attention import visible  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -43,13 +43,13 @@ def test_the_check_runs_on_a_cpu_and_writes_its_lines_as_json(tmp_path: Path) ->
 
 def test_documents_that_see_one_another_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_gpu.check_documents(CPU).passed
-    monkeypatch.setattr("curate.train_min.model.visible", blind_to_documents)
+    monkeypatch.setattr("curate.train_min.attention.visible", blind_to_documents)
     assert not check_gpu.check_documents(CPU).passed
 
 
 def test_a_window_that_is_not_kept_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_gpu.check_window(CPU).passed
-    monkeypatch.setattr("curate.train_min.model.visible", farther_by_one)
+    monkeypatch.setattr("curate.train_min.attention.visible", farther_by_one)
     assert not check_gpu.check_window(CPU).passed
 
 

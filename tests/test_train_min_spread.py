@@ -28,6 +28,7 @@ from curate.train_min.train import train  # noqa: E402
 SETTINGS: dict[str, Any] = {
     "layers": 2, "width": 32, "heads": 2, "context": 32, "batch_rows": 8, "micro_rows": 4, "learning_rate": 3e-3,
     "precision": "float32", "report_every": 5, "evaluate_every": 10, "save_every": 1000, "evaluate_tokens": 300,
+    "dropout": 0.1,
 }  # fmt: skip
 STEPS, LONG = 20, 150
 """To compare weights after, and to be stopped in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.commands.arguments import add_command, add_device, add_run, positive
 from curate.settings import parse_settings
-from curate.terminal import ERR, IS_PLAIN, say, show, warn
+from curate.terminal import ERR, IS_PLAIN, is_watched, say, say_pieces, show, warn
 
 if TYPE_CHECKING:
     from curate.train_min.train import TrainResult
@@ -90,8 +91,23 @@ def show_training(train: Callable[..., TrainResult], run: Path) -> None:
             say(line)
     else:
         show(scores_table(result, _ngrams(result, run)))
+    _show_curves(result.checkpoint.parent)
     say()
     say(f'Next: curate generate {result.checkpoint.parent} "The "')
+
+
+def _show_curves(out: Path) -> None:
+    """As a picture beside the log, where matplotlib is; and to who looks at a terminal."""
+    from curate.report.curves import PICTURE, draw_picture, read_curves
+    from curate.report.terminal.curves import curves_lines
+
+    panels = read_curves(out)
+    picture = draw_picture(panels, out / PICTURE)
+    if is_watched():
+        for line in curves_lines(panels, width=shutil.get_terminal_size().columns):
+            say_pieces(line)
+    if picture is not None:
+        say(f"The curves are drawn in {picture}.")
 
 
 def _ngrams(result: TrainResult, run: Path) -> Mapping[int, Mapping[str, float]]:

@@ -2,6 +2,8 @@
 
     OUT/checkpoint-00000300/  model.safetensors  optimizer.safetensors  state.json  tokenizer.json
                               (adapter.safetensors where only low-rank weights are trained: lora.py)
+                              (average.safetensors of weights that are averaged; at the end they are the model's, and
+                              the last ones stand in last.safetensors: average.py)
 
 A save writes to a folder `….part`, syncs it, renames it, and only then deletes the one before: a process killed at any
 moment leaves one that loads.
@@ -23,6 +25,7 @@ from torch import Tensor
 
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed, MachineError, RunConflict, UsageError
+from curate.train_min.average import Average
 from curate.train_min.config import ModelConfig, TrainConfig
 from curate.train_min.lora import add_parts, trained_weights
 from curate.train_min.model import GPT
@@ -30,6 +33,8 @@ from curate.train_min.optim import Optimizers
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter.safetensors"
 """All weights; or those alone that were trained beside those of another checkpoint."""
+AVERAGE, LAST = "average.safetensors", "last.safetensors"
+"""The average of a training that goes on; and, where the model has it at the end, the weights to go on from."""
 NAME = re.compile(r"checkpoint-(\d{8})")
 HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute", "base")
 """Settings that a resumed run may change: they decide what is seen of the training, not what is learned; of the folder
@@ -58,7 +63,15 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return max(found, default=None)
 
 
-def save_checkpoint(folder: Path, state: State, *, model: GPT, optimizer: Optimizers, tokenizer: Path | None) -> Path:
+def save_checkpoint(
+    folder: Path,
+    state: State,
+    *,
+    model: GPT,
+    optimizer: Optimizers,
+    tokenizer: Path | None,
+    average: Average | None = None,
+) -> Path:
     """Save and return the new checkpoint; older ones are deleted after it is complete.
 
     Raises:
@@ -72,6 +85,8 @@ def save_checkpoint(folder: Path, state: State, *, model: GPT, optimizer: Optimi
         weights = trained_weights(model)
         save_file(_on_cpu(weights), part / (WEIGHTS if len(weights) == len(model.state_dict()) else ADAPTER))
         save_file(_on_cpu(_optimizer_tensors(model, optimizer)), part / "optimizer.safetensors")
+        if average is not None and average.held:
+            save_file(_on_cpu(average.held), part / (LAST if average.is_swapped else AVERAGE))
         (part / "state.json").write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if tokenizer is not None:
             shutil.copyfile(tokenizer, part / tokenizer.name)
@@ -161,9 +176,14 @@ def _load_weights(model: GPT, checkpoint: Path) -> None:
         raise CheckFailed(f"{path} is not of the shape that its state.json says")
 
 
-def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers) -> None:
-    """Put the saved weights and moments into a model and an optimizer of the same shape, on their device."""
+def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers, average: Average | None = None) -> None:
+    """Put the saved weights and moments into a model and an optimizer of the same shape, on their device; and an
+    average, if there is one that goes on."""
     _load_weights(model, checkpoint)
+    if (checkpoint / LAST).is_file():
+        model.load_state_dict(load_file(checkpoint / LAST), strict=False)
+    if average is not None and (checkpoint / AVERAGE).is_file():
+        average.restore(load_file(checkpoint / AVERAGE))
     saved = load_file(checkpoint / "optimizer.safetensors")
     for name, weight in model.named_parameters():
         kinds = [key.partition("/")[0] for key in saved if key.partition("/")[2] == name]

@@ -100,7 +100,12 @@ class TrainConfig:
     momentum: float = 0.95
     """Of Muon."""
     weight_decay: float = 0.1
-    """Of the matrices inside the blocks alone."""
+    """Of the matrices inside the blocks; four times as much of the embedding of pairs."""
+    regularize: Literal["none", "auto"] = "none"
+    """"auto": where the tokens are seen 4 times or more, `weight_decay` is multiplied with that number, up to 16, and
+    `dropout` is 0.1; what is set by itself stays."""
+    dropout: float = 0.0
+    """Share of the values that become 0 while the model learns: of embeddings, and of what attention and MLPs add."""
     beta1: float = 0.9
     beta2: float = 0.95
     warmup: float = 0.02
@@ -111,6 +116,9 @@ class TrainConfig:
     """It falls by that power of the way: 1 is a line, .5 the root, steep at first (Hägele et al. 2024)."""
     schedule: Literal["wsd", "cosine"] = "wsd"
     """Warm-up, stable, decay; or behind the warm-up half a cosine, down to a tenth."""
+    average: float = 0.0
+    """Share of the steps that an average of the weights looks back over, which is then the training's result; 0: its
+    last weights are. With a rate that falls to 0 it gains nothing."""
     z_loss: float = 0.0
     """Times the square of the logarithm of the softmax's denominator, which it keeps near 0 (Chowdhery et al. 2022)."""
     max_gradient_norm: float = 1.0
@@ -160,6 +168,10 @@ def check_config(config: TrainConfig) -> None:
         raise UsageError(
             f"cooldown_power {config.cooldown_power} must be over 0, and z_loss {config.z_loss} not under it"
         )
+    if not 0 <= config.average <= 1:
+        raise UsageError(f"average is {config.average}; it is a share of the steps")
+    if not 0 <= config.dropout < 1:
+        raise UsageError(f"dropout is {config.dropout}; it is a share under 1")
     if not 0 <= config.warmup + config.cooldown <= 1:
         raise UsageError(
             f"warmup {config.warmup} and cooldown {config.cooldown} are shares of the steps, together <= 1"

@@ -9,14 +9,17 @@ Shapes in comments: B rows of T tokens, C channels (`width`), in H heads of D ea
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from curate.train_min.activate import activate
+from curate.train_min.attention import Slice, attend
 from curate.train_min.cache import LayerCache
 from curate.train_min.config import ModelConfig
+from curate.train_min.dropout import Dropout, drop
 from curate.train_min.moe import MoE
 
 
@@ -66,12 +69,12 @@ class Attention(nn.Module):
         self,
         x: Tensor,
         turns: tuple[Tensor, Tensor] | None,
-        mask: Tensor | None = None,
+        slices: Sequence[Slice] = (),
         cache: LayerCache | None = None,
     ) -> Tensor:
-        """`turns` are cos and sin of the positions' angles, [T, D / 2] each, where they are rotary; `mask` bool
-        [B or 1, 1, T, T] says which tokens each may see, without one all that are not behind it. With a `cache` of P
-        tokens before these, these see them, too: the mask is [B or 1, 1, T, P + T], and none for a single token."""
+        """`turns` are cos and sin of the positions' angles, [T, D / 2] each, where they are rotary; `slices` say which
+        tokens each may see, without them all that are not behind it. With a `cache` of P tokens before these, these
+        see them, too."""
         batch, length, _ = x.shape  # [B, T, C]
         q, k, v = self.qkv(x).split([self.channels * n for n in (self.heads, self.key_heads, self.key_heads)], dim=-1)
         q = q.view(batch, length, self.heads, -1).transpose(1, 2)  # [B, H, T, D]
@@ -82,10 +85,9 @@ class Attention(nn.Module):
             q, k = rotate(q, *turns), rotate(k, *turns)
         if cache is not None:
             k, v = cache.extend(k, v)  # [B, K, P + T, D]
-        grouped = self.key_heads < self.heads
-        is_causal = mask is None and length > 1  # a single token sees all that there is
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, enable_gqa=grouped)
-        y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, -1))  # [B, H, T, D] -> [B, T, C]
+        y: Tensor = self.out(
+            attend(q, k, v, slices).transpose(1, 2).reshape(batch, length, -1)
+        )  # [B, H, T, D] -> [B, T, C]
         return y
 
 
@@ -114,11 +116,12 @@ class Block(nn.Module):
         self,
         x: Tensor,
         turns: tuple[Tensor, Tensor] | None,
-        mask: Tensor | None = None,
+        slices: Sequence[Slice] = (),
         cache: LayerCache | None = None,
+        dropout: Dropout | None = None,
     ) -> Tensor:
-        x = x + self.attention(self.attention_norm(x), turns, mask, cache)
-        y: Tensor = x + self.mlp(self.mlp_norm(x))
+        x = x + drop(self.attention(self.attention_norm(x), turns, slices, cache), dropout, 0)
+        y: Tensor = x + drop(self.mlp(self.mlp_norm(x)), dropout, 1)
         return y
 
 
@@ -133,27 +136,6 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """x [..., T, channels] with channel pairs (i, i + channels / 2) turned by the angle of their position."""
     a, b = x.chunk(2, dim=-1)  # [..., T, D / 2] each
     return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
-
-
-def visible(starts: Tensor | None, length: int, window: int | None, device: torch.device, *, before: int = 0) -> Tensor:
-    """Which tokens each may see, bool [B or 1, 1, T, before + T]: none behind it, none farther back than `window`, none
-    before `starts` [B, T], where its document begins; `before` are tokens that were read before the T."""
-    at = torch.arange(before + length, device=device)
-    now = at[before:, None]
-    mask = (now >= at)[None]  # [1, T, before + T]: row sees column
-    if window is not None:
-        mask = mask & (now - at < window)
-    if starts is not None:
-        mask = mask & (at >= starts[:, :, None])
-    return mask[:, None]
-
-
-def document_starts(tokens: Tensor, end_of_text: int) -> Tensor:
-    """int64 [B, T]: where in its row the document of each token begins; an end-of-text ends its own."""
-    at = torch.arange(tokens.shape[1], device=tokens.device)
-    begins = torch.zeros_like(tokens)
-    begins[:, 1:] = torch.where(tokens[:, :-1] == end_of_text, at[1:], 0)
-    return begins.cummax(dim=1).values
 
 
 def pair_hashes(tokens: Tensor, rows: int) -> Tensor:

@@ -25,8 +25,10 @@ import torch
 from curate.errors import Interrupted
 from curate.finite import finite
 from curate.interrupts import Note
+from curate.train_min.average import Average
 from curate.train_min.checkpoint import State, save_checkpoint
 from curate.train_min.config import TrainConfig, largest_divisor
+from curate.train_min.dropout import row_dropout
 from curate.train_min.guard import (
     MAX_SKIPPED,
     StepWatch,
@@ -88,6 +90,8 @@ class Session:
     model: GPT
     optimizer: Optimizers
     progress: TrainProgress
+    average: Average | None
+    """The first rank has it."""
     spread: Spread
     out: Path
     log: Log | None
@@ -131,6 +135,8 @@ def train_steps(session: Session, note: Note) -> None:
             share = rate_share(progress.step, config)
             cost = _learn(session, batch, rows, share, is_stopped=note.number > 0)
             trouble = _account(session, batch, cost)
+            if session.average is not None:
+                session.average.follow(progress.step)
             is_hopeless = progress.watch.in_a_row >= MAX_SKIPPED
             teller.tell_if_due(share, cost.norm, at_once=is_hopeless)
             if is_hopeless and trouble is not None:
@@ -155,8 +161,10 @@ def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stop
     costs[-1].fill_(float(is_stopped))
     # Gradients of micro-batches add up to that of the mean over all that is learned in the batch.
     scale, at = 1 / max(int(batch.trained.sum()), 1), rows.start
+    micro_rows, first = len(rows) // len(batch.parts), session.progress.step * config.batch_rows
     for number, part in enumerate(batch.parts):
         inputs, targets = (tensor.to(device, non_blocking=True) for tensor in part)
+        model.dropout = row_dropout(config.dropout, config.seed, first + at, micro_rows, len(inputs), device)
         with spread.summed(is_last=number == len(batch.parts) - 1):
             loss, nats = session.objective.loss(model, inputs, targets, scale)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -271,4 +279,11 @@ def _save_if_due(session: Session, is_stopped: bool) -> None:
         forked=session.forked,
     )
     tokenizer = session.objective.tokenizer_file
-    save_checkpoint(session.out, state, model=session.model, optimizer=session.optimizer, tokenizer=tokenizer)
+    save_checkpoint(
+        session.out,
+        state,
+        model=session.model,
+        optimizer=session.optimizer,
+        tokenizer=tokenizer,
+        average=session.average,
+    )

@@ -14,18 +14,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from curate.train_min.attention import Slice, document_starts, slices_of
 from curate.train_min.cache import Cache
 from curate.train_min.config import ModelConfig
+from curate.train_min.dropout import Dropout
 from curate.train_min.head_loss import HeadLoss
 from curate.train_min.layers import (
     Block,
     Linear,
     Norm,
-    document_starts,
     pair_hashes,
     rotary_table,
     uniform_bound,
-    visible,
 )
 
 
@@ -43,6 +43,8 @@ class GPT(nn.Module):
         """Blocks are computed once more in the backward pass, and keep their inputs alone."""
         self.z_loss = 0.0
         """See `TrainConfig`."""
+        self.dropout: Dropout | None = None
+        """Of the rows that are learned next; what is evaluated has none."""
         self.end_of_text: int | None = None
         """What ends a document, for `config.documents`."""
         self.embed = nn.Embedding(config.padded_vocab_size, config.width)  # [padded V, C]
@@ -86,18 +88,23 @@ class GPT(nn.Module):
         x = x.to(self.compute_dtype)
         if self.embed_norm is not None:
             x = self.embed_norm(x)
+        dropout = self.dropout if torch.is_grad_enabled() else None
+        if dropout is not None:
+            x = dropout.at(0)(x)
         turns = None
         if self.positions is None:  # distances alone count, so a document may begin at any angle
-            here = slice(before, before + length)
-            turns = self.cos[here].to(x.dtype), self.sin[here].to(x.dtype)  # [T, D / 2] each
-        mask = None
+            now = slice(before, before + length)
+            turns = self.cos[now].to(x.dtype), self.sin[now].to(x.dtype)  # [T, D / 2] each
+        slices: tuple[Slice, ...] = ()
         if starts is not None or self.config.window is not None or (before and length > 1):
-            mask = visible(starts, length, self.config.window, tokens.device, before=before)
+            slices = slices_of(starts, length, self.config.window, tokens.device, before=before)
         for number, block in enumerate(self.blocks):
+            layer = None if cache is None else cache.layers[number]
+            here = None if dropout is None else dropout.at(number + 1)
             if self.recompute and torch.is_grad_enabled():
-                x = checkpoint(block, x, turns, mask, use_reentrant=False)
+                x = checkpoint(block, x, turns, slices, layer, here, use_reentrant=False)
             else:
-                x = block(x, turns, mask, None if cache is None else cache.layers[number])  # [B, T, C]
+                x = block(x, turns, slices, layer, here)  # [B, T, C]
         y: Tensor = self.last_norm(x)
         return y
 

@@ -22,6 +22,7 @@ import torch
 from curate.errors import UsageError
 from curate.interrupts import noted
 from curate.run_files import checkpoints
+from curate.train_min.average import start_average
 from curate.train_min.checkpoint import (
     check_fork,
     check_same_run,
@@ -38,6 +39,7 @@ from curate.train_min.model import GPT
 from curate.train_min.objective import Objective, next_tokens
 from curate.train_min.optim import make_optimizer
 from curate.train_min.presets import configure
+from curate.train_min.regularize import regularize
 from curate.train_min.spread import Spread, processes_here, spread_out
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
@@ -174,12 +176,13 @@ def _configure(
         asked["steps"] = steps
     config = configure(preset, vocab_size=data.record.vocabulary.size, settings=asked)
     if "steps" in asked:
-        return config
+        return regularize(config, data.record, asked)
     mixture = data.record.mixture
     most = max(share.epochs for share in mixture.shares)
     # The plan may be gone through again until its most repeated source is at the limit.
     allowed = int(mixture.tokens * max(mixture.max_epochs / most, 1.0)) // config.batch_tokens
-    return dataclasses.replace(config, steps=max(1, min(config.steps, allowed)))
+    config = dataclasses.replace(config, steps=max(1, min(config.steps, allowed)))
+    return regularize(config, data.record, asked)
 
 
 def _open_session(
@@ -197,6 +200,7 @@ def _open_session(
     model.compute_dtype, model.recompute, model.z_loss = compute_dtype(config, device), config.recompute, config.z_loss
     model.end_of_text = objective.vocabulary.end_of_text
     optimizer = make_optimizer(model, config)
+    average = start_average(model, config) if spread.is_first else None
     count = len(sources)
     progress, forked = TrainProgress(0, [0] * count, [0] * count, [0.0] * count), None
     own = latest_checkpoint(out)
@@ -209,14 +213,16 @@ def _open_session(
         else:
             changes = check_fork(state, config, objective.fingerprint, checkpoint=checkpoint)
             forked = {"checkpoint": str(checkpoint), "step": state.step, "changes": changes}
-        restore(checkpoint, model=model, optimizer=optimizer)
+        # A fork's end is elsewhere, and so is the begin of its average.
+        own_average = average if own is not None else None
+        restore(checkpoint, model=model, optimizer=optimizer, average=own_average)
         progress = read_progress(state.progress, sources)
     spread.watch(model)
     names = [*dict.fromkeys((*sources, *objective.judged))]
     log = Log(out, step=progress.step, sources=names, measure=objective.measure) if spread.is_first else None
     if config.compile and device.type == "cuda":
         model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-    return Session(config, objective, model, optimizer, progress, spread, out, log, report, forked)
+    return Session(config, objective, model, optimizer, progress, average, spread, out, log, report, forked)
 
 
 def _checkpoint_of(fork: Path | None) -> Path | None:

@@ -160,6 +160,8 @@ def _config(
         cooldown=0.9,
     )
     config = change_settings(own, {"seed": seed, **(settings or {})})
+    if config.regularize != "none":
+        raise UsageError('regularize is for trainings on the tokens of a run: set "dropout" and "weight_decay" here')
     if lora is not None and config.optimizer != "adamw":
         raise UsageError(f'LoRA trains with adamw, not with {config.optimizer}: leave "optimizer" out')
     return config
