@@ -10,7 +10,7 @@ from hashlib import sha3_256, sha256
 import phonenumbers
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.scrub import keccak, phones
@@ -118,6 +118,7 @@ def test_examples_of_libphonenumber_are_found_as_people_in_the_country_and_abroa
 
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(phones.COUNTRIES.split()), st.integers(10**7, 10**10))
+@example("IE", 8_800_000_000)  # voicemail
 def test_the_plan_of_a_country_is_libphonenumbers(country: str, number: int) -> None:
     parsed = phonenumbers.PhoneNumber(
         country_code=phonenumbers.country_code_for_region(country), national_number=number

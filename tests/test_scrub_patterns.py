@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.errors import DocumentError
@@ -114,13 +114,16 @@ def test_addresses_within_the_scans_runs_are_those_of_the_whole_text(text: str) 
 
 @settings(deadline=None, max_examples=300)
 @given(st.text(alphabet="0123456789 -.+()x/,:a@", max_size=60))
+@example("(/0000000")
+@example("((0000000")
+@example("+( 0000000")
 def test_rows_lie_within_the_text_and_begin_and_end_with_what_their_shape_has(text: str) -> None:
     for shape, size, start, end in scan_texts(text_buffers(pl.Series([text])), SHAPES).tolist():
         written = text[start:end]
         assert 0 <= start < end <= len(text)
         if shape in (DIGITS, PHONE):
             assert sum(map(str.isdecimal, written)) == size
-            assert re.fullmatch(r"[+(]?\d.*\d", written) or written[:2] == "+("
+            assert re.fullmatch(r"(\+|\+?\( ?)?\d.*\d", written)
 
 
 UNITS = [

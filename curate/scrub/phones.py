@@ -23,7 +23,8 @@ from curate.scrub.spans import Span
 COUNTRIES = "AT AU BE CH DE FI FR GB ID IE IL IN IT JP KR NL NZ PH RO SE TH TR TW UA VN ZA"
 """Where a number within the country begins with 0, so that it is told from others without a word."""
 KINDS = (
-    *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan"),
+    *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost"),
+    *("personal_number", "voip", "pager", "uan", "voicemail"),
 )
 MAX_BEFORE, MAX_PLAIN, MAX_AFTER, MAX_EXTENSION = 32, 24, 12, 12
 """How many bytes are looked at before a number, before one without groups, behind it, and for an extension."""

@@ -47,7 +47,9 @@ def phone(data, low, high, first, rows, count):
             end = at
             continue
         skip = _separator(data, high, at)
-        if skip == 0 or (digits == 0 and data[at] != OPEN):
+        # Before the first digit a parenthesis and a space: "(/0", "((0" are a sign and a number by itself.
+        is_opening = data[at] == OPEN and (skip == 1 or (skip == 2 and data[at + 1] == SPACE))
+        if skip == 0 or (digits == 0 and not is_opening):
             break
         fewer, earlier = digits, end
         at += skip
