@@ -268,7 +268,7 @@ def test_batches_that_are_too_much_as_a_whole_are_taken_apart_however_many_they_
 
 def test_a_worker_that_keeps_something_of_each_document_stops_the_run_before_it_loses_many(run: Path) -> None:
     with pytest.raises(MachineError, match=r'"hurt" breaks its worker again and again.*memory: \d+ MB'):
-        work(run, "keeps", document_seconds=60.0, worker_memory=500 << 20)
+        work(run, "keeps", document_seconds=60.0, worker_memory=250 << 20)
 
 
 def test_a_users_step_that_breaks_its_worker_on_every_document_stops_the_run(run: Path) -> None:
