@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import subprocess
@@ -135,6 +136,30 @@ def test_a_lease_is_given_to_one_and_kept_alive(tmp_path: Path) -> None:
         one.give_back("filter", ["b"])
         assert other.take("filter", ["a", "b"], 2) == ["b"]
     assert other.take("filter", ["a"], 1) == ["a"]
+
+
+class FullOnce(PosixStore):
+    """On a disk that is full until a moment ago."""
+
+    full = True
+
+    def write(self, name: str, content: bytes) -> None:
+        if FullOnce.full:
+            FullOnce.full = False
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(name, content)
+
+
+def test_a_sign_of_life_that_finds_the_disk_full_is_not_the_last(tmp_path: Path) -> None:
+    store = FullOnce(tmp_path)
+    leases = Leases(store, patience=5.0, heartbeat=0.05)
+    with leases.alive():
+        assert leases.take("filter", ["a"], 1) == ["a"]
+        first, end = store.read(lease("filter", "a")), time.monotonic() + 30
+        while store.read(lease("filter", "a")) == first and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not FullOnce.full
+        assert store.read(lease("filter", "a")) != first
 
 
 def started(recipe: Path, out: Path, rank: int, world: int) -> subprocess.Popen[str]:

@@ -9,6 +9,7 @@ one's own is asked: what tells a living holder is that what stands there changes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
@@ -94,7 +95,8 @@ class Leases:
         for number in count(1):
             if is_over.wait(self.heartbeat):
                 return
-            with self._lock:
+            # A disk that is full is told by the work itself; a sign of life that is missed costs at most work twice.
+            with self._lock, contextlib.suppress(OSError):
                 for name in self._held:
                     self.store.write(name, _sign_of_life(number))
 

@@ -25,6 +25,8 @@ from curate.run_files import MANIFEST
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds between two looks at what others have done, the last one from then on."""
+PAUSE_AT_END = 1.0
+"""Seconds between two looks whether the others are gone, or have written the manifest."""
 AHEAD = 4
 """Tasks that a process takes for each worker while there are many: the fewer, the less others wait at the end."""
 
@@ -86,7 +88,7 @@ def finish_last(store: Store, finish: Callable[[], None]) -> None:
                 if store.stamp(MANIFEST) is None:
                     finish()
         except RunLocked:
-            time.sleep(PAUSES[2])
+            time.sleep(PAUSE_AT_END)
 
 
 def _not_done(store: Store, tasks: Sequence[Task]) -> list[Task]:
