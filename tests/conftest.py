@@ -17,11 +17,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import settings
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Two runs that are compared are made twice; what is about taking over says so.
 os.environ["CURATE_FRESH"] = "1"
+# The same examples each time, so that a failure is of the change that is tested; other ones, and the memory of those
+# that failed, are had by `--hypothesis-profile=search`.
+settings.register_profile("search", settings.default)
+settings.register_profile("repeat", derandomize=True, database=None)
+settings.load_profile("repeat")
 
 SAMPLE = Path(__file__).parents[1] / "curate" / "recipes" / "quickstart" / "web.warc.gz"
 ROWS_WITH_DEDUP = """\

@@ -52,7 +52,7 @@ def test_one_expert_is_the_dense_mlp_bit_for_bit_forward_and_back(activation: An
     with torch.no_grad():
         sparse.up.copy_(dense.up.weight[None])
         sparse.down.copy_(dense.down.weight[None])
-        sparse.router.normal_()
+        sparse.router.normal_(generator=torch.Generator().manual_seed(7))
     x, upstream = random_input(3, 16, 32), random_input(3, 16, 32, seed=6)
     one, other = x.clone().requires_grad_(), x.clone().requires_grad_()
     assert torch.equal(dense(one), sparse(other))
@@ -61,6 +61,24 @@ def test_one_expert_is_the_dense_mlp_bit_for_bit_forward_and_back(activation: An
     torch.testing.assert_close(other.grad, one.grad)
     torch.testing.assert_close(sparse.up.grad[0], dense.up.weight.grad)
     torch.testing.assert_close(sparse.down.grad[0], dense.down.weight.grad)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])
+def test_one_experts_gate_is_exactly_one_and_two_sum_to_one_however_low_their_scores_are(scale: float) -> None:
+    """A router's score was over its sum and a little; where it was under 1e-13, the gate of one expert was under 1."""
+    x = random_input(500, 32)
+    one, two = MoE(dataclasses.replace(SHAPE, experts=1, experts_active=1)), MoE(SHAPE)
+    with torch.no_grad():
+        for layer in (one, two):
+            layer.router.copy_(scale * random_input(*layer.router.shape, seed=8))
+    assert (one._route(x)[1] == 1).all()
+    chosen, gates = two._route(x)
+    torch.testing.assert_close(gates.sum(dim=1), torch.ones(500))
+    logits = (x.double() @ two.router.double().T).gather(1, chosen)  # the oracle has exponents to spare
+    scores = torch.sigmoid(logits.clamp_min(-700))
+    expected = (scores / scores.sum(dim=1, keepdim=True)).float()
+    has_room = (logits > -600).all(dim=1)
+    torch.testing.assert_close(gates[has_room], expected[has_room], rtol=1e-2, atol=1e-4)
 
 
 def test_a_whole_model_with_one_expert_has_the_logits_of_the_dense_one() -> None:

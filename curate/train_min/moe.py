@@ -20,9 +20,6 @@ from torch import Tensor, nn
 from curate.train_min.activate import activate
 from curate.train_min.config import ModelConfig
 
-LEAST_SUM = 1e-20
-"""Added to the sum of the gates: scores may all be 0 in float32."""
-
 
 class MoE(nn.Module):
     """E experts, of which each token has k; with one expert it is the MLP of the same weights."""
@@ -55,10 +52,11 @@ class MoE(nn.Module):
 
     def _route(self, flat: Tensor) -> tuple[Tensor, Tensor]:
         """Each token's experts, and what each counts for it: float32, as a rounded score is another choice."""
-        scores = torch.sigmoid(F.linear(flat.float(), self.router))  # [N, E]
-        chosen = (scores.detach() + self.bias).topk(self.active, dim=1).indices
-        gates = scores.gather(1, chosen)
-        return chosen, gates / (gates.sum(dim=1, keepdim=True) + LEAST_SUM)
+        logits = F.linear(flat.float(), self.router)  # [N, E]
+        chosen = (torch.sigmoid(logits).detach() + self.bias).topk(self.active, dim=1).indices
+        # The scores over their sum, by their logarithms: scores that are all 0 in float32 still have ratios, and the
+        # gate of one alone is 1, not nearly 1.
+        return chosen, F.softmax(F.logsigmoid(logits.gather(1, chosen)), dim=1)
 
     def _experts(self, x: Tensor, load: Tensor) -> Tensor:
         up, down = self.up.to(x.dtype), self.down.to(x.dtype)
