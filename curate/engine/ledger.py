@@ -25,20 +25,22 @@ def count_outcomes(ledger: pl.DataFrame, steps: Sequence[str]) -> dict[str, Any]
     documents and bytes. Bytes are those of the text at that moment: `read_bytes` as extracted, `kept_bytes` as kept.
     """
     size = sizes(ledger.columns, steps)
-    groups = _count_groups(ledger, size)
-    kept = groups.filter(pl.col("outcome") == "kept")
-    left = groups.filter(pl.col("outcome") != "kept").sort("outcome", "step", "reason")
-    keys = ("/".join(key) for key in left.select("outcome", "step", "reason").iter_rows())
-    by_outcome = dict(groups.group_by("outcome").agg(pl.col("documents").sum()).iter_rows())
+    groups = _count_groups(ledger, size).rows(named=True)  # one for each reason: a few dozen
+    kept = [group for group in groups if group["outcome"] == "kept"]
+    left = sorted((group for group in groups if group["outcome"] != "kept"), key=_why)
+    by_outcome = {name: sum(group["documents"] for group in groups if group["outcome"] == name) for name in OUTCOMES}
     return {
         "read": ledger.height,
-        **dict.fromkeys(OUTCOMES, 0),
         **by_outcome,
-        "kept_bytes": kept["left"].sum(),
-        "read_bytes": groups["came"].sum(),
-        "steps": dict(zip(keys, map(list, left.select("documents", "left").iter_rows()), strict=True)),
+        "kept_bytes": sum(group["left"] for group in kept),
+        "read_bytes": sum(group["came"] for group in groups),
+        "steps": {"/".join(_why(group)): [group["documents"], group["left"]] for group in left},
         "cut": _sum_cuts(groups, size.cuts),
     }
+
+
+def _why(group: Mapping[str, Any]) -> tuple[str, str, str]:
+    return group["outcome"], group["step"], group["reason"]
 
 
 def _count_groups(ledger: pl.DataFrame, size: Sizes) -> pl.DataFrame:
@@ -53,10 +55,13 @@ def _count_groups(ledger: pl.DataFrame, size: Sizes) -> pl.DataFrame:
     return ledger.group_by("outcome", "step", "reason").agg(pl.len().alias("documents"), came, left, *cuts)
 
 
-def _sum_cuts(groups: pl.DataFrame, names: Iterable[str]) -> dict[str, list[int]]:
+def _sum_cuts(groups: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, list[int]]:
     """Documents and bytes by step; none that cut nothing."""
-    sums = {name: [groups[f"{of}_{number}"].sum() for of in ("cut", "bytes")] for number, name in enumerate(names)}
-    return {name: [int(documents), int(size)] for name, (documents, size) in sums.items() if documents}
+    sums = {
+        name: [sum(group[f"{of}_{number}"] for group in groups) for of in ("cut", "bytes")]
+        for number, name in enumerate(names)
+    }
+    return {name: [documents, size] for name, (documents, size) in sums.items() if documents}
 
 
 def check_account(counts: Mapping[str, Any], place: str) -> None:

@@ -84,6 +84,13 @@ def read_done(store: Store, stage: str) -> Iterator[Done]:
 
 def read_one(store: Store, stage: str, key: str) -> Done | None:
     """The record of one task; None where it is not done, or its record is damaged, which says nothing."""
+    stamp = store.stamp(done_record(stage, key))
+    return None if stamp is None else _read_as(store, stage, key, stamp)
+
+
+# Of a record each output is asked for by itself, and to open one costs a digest: those of the last tasks are held.
+@functools.lru_cache(maxsize=64)
+def _read_as(store: Store, stage: str, key: str, stamp: object) -> Done | None:
     try:
         return Done(**opened(store.read(done_record(stage, key)), done_record(stage, key)))
     except (FileNotFoundError, CheckFailed, TypeError):  # TypeError: whole, but with other fields than a record has

@@ -76,6 +76,10 @@ def tokenize_split(job: Job) -> Made | None:
         left = what_is_left(store, recipe, documents)
         added = (_part(left.documents["id"], recipe), *_times(left.documents, recipe), *_signal(job, left.documents))
         documents = left.documents.with_columns(added)
+    with clock("load"):
+        # Of a split without documents nobody need know what encodes, and to find out, that has to be made. Here, as a
+        # large vocabulary takes seconds, which are no document's time.
+        encoder = None if documents.is_empty() else tokenizer.backend.encoder
     stretches = walk.through(documents, max_documents=MAX_BATCH_DOCUMENTS, max_bytes=MAX_BATCH_BYTES)
     by = recipe.mix.by.get(job.split.source)
     batches = [_in_buckets(_process(batch, recipe, encode, stretch, clock), by) for stretch, batch in stretches]
@@ -86,7 +90,7 @@ def tokenize_split(job: Job) -> Made | None:
         gone = pl.concat([left.gone, as_gone(walk.broken(documents, job.stage)), *dropped])
         final = pl.concat([batch.documents for batch in batches]) if batches else documents.clear()
         final = final.drop(SIGNAL, strict=False)
-        return _made(job, batches, final, _ledger(job, left, gone, batches), tokenizer)
+        return _made(job, batches, final, _ledger(job, left, gone, batches), tokenizer, encoder)
 
 
 def _part(ids: pl.Series, recipe: Recipe) -> pl.Series:
@@ -178,7 +182,12 @@ def _ledger(job: Job, left: Left, gone: pl.DataFrame, batches: list[Encoded]) ->
 
 
 def _made(
-    job: Job, batches: list[Encoded], documents: pl.DataFrame, ledger: pl.DataFrame, tokenizer: Tokenizer
+    job: Job,
+    batches: list[Encoded],
+    documents: pl.DataFrame,
+    ledger: pl.DataFrame,
+    tokenizer: Tokenizer,
+    encoder: str | None,
 ) -> Made:
     """Both tables with the columns of all sources, also where none is kept: a run's files are one table."""
     outputs, split, recipe = job.outputs(), job.split, job.recipe
@@ -188,9 +197,8 @@ def _made(
     pii = {column: int(documents[column].sum()) for column in documents.columns if column.startswith("pii_")}
     counts = count_outcomes(ledger, step_names(recipe.source(split.source)))
     check_account(counts, split.key)
-    # Of a split without documents nobody need know: to find out, one has to be made.
-    encoder = tokenizer.backend.encoder if any(tokens.values()) else None
-    return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii, "encoder": encoder})
+    used = encoder if any(tokens.values()) else None
+    return Made(outputs, {"source": split.source, **counts, "tokens": tokens, "pii": pii, "encoder": used})
 
 
 def write_part(

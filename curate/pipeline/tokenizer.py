@@ -32,7 +32,6 @@ from curate.tokenize.choose import hash_ids
 from curate.tokenize.encode import Tokenizer, end_of_text_of, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.marks import reserved_control, wanted_control
-from curate.tokenize.train import train_tokenizer
 
 MAX_BATCH_DOCUMENTS = 500
 MAX_BATCH_BYTES = 8 << 20
@@ -76,6 +75,8 @@ def tokenizer_run(job: Job) -> Made:
     outputs = job.outputs()
     if isinstance(choice, TokenizerChoice):
         with clock("train"):
+            from curate.tokenize.train import train_tokenizer  # kernels that who brings a tokenizer has no use for
+
             others, texts = reserved_control(recipe), _sample(job.store, job.plan, clock)
             text = train_tokenizer(texts, choice.train, end_of_text=end_of_text, special_tokens=others)
         outputs.write(TOKENIZER, text.encode())

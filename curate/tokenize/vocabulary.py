@@ -5,11 +5,13 @@ content ─▶ table ─▶ ids dense, each once? ─▶ (library) ─▶ bytes 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,9 @@ BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 
 SPELLING = ("continuing_subword_prefix", "end_of_word_suffix")
 """What a model says of how it writes its tokens, besides the tokens."""
+
+SIGNS, NO_BYTE = 512, -1
+"""The byte-level alphabet is among the first signs of Unicode; the last of these is none of it."""
 
 
 def read_table(content: str, place: Path) -> dict[str, Any]:
@@ -93,20 +98,21 @@ def _check_merges(model: dict[str, Any], place: Path) -> None:
             raise UsageError(f"{place} is no tokenizer.json: the merge {printable(merge)} is no pair of tokens")
 
 
-class Spelled(NamedTuple):
-    """What the ids of a vocabulary stand for: id i is data[ends[i - 1]:ends[i]]; int64[vocab_size]."""
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """What the ids of a vocabulary stand for, each written in the byte-level alphabet: a sign is a byte."""
 
-    data: bytes
-    ends: npt.NDArray[np.int64]
+    written: Sequence[str]
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
-        return np.diff(self.ends, prepend=0)
+        return np.fromiter(map(len, self.written), np.int64, len(self.written))
 
     @property
     def pieces(self) -> Iterator[bytes]:
-        places = self.ends.tolist()
-        return (self.data[start:end] for start, end in zip([0, *places], places, strict=False))
+        data = _looked_up("".join(self.written)).astype(np.uint8).tobytes()
+        places = np.cumsum(self.sizes).tolist()
+        return (data[start:end] for start, end in zip([0, *places], places, strict=False))
 
 
 def spell_ids(
@@ -119,30 +125,38 @@ def spell_ids(
     at once: a vocabulary has a hundred thousand tokens, and a run waits for this.
     """
     sign_of = {byte: sign for sign, byte in byte_alphabet().items()}
-    written = [""] * (max(ids.values()) + 1)
-    for token, number in ids.items():
-        written[number] = token
+    spelled = np.full(max(ids.values()) + 1, "", dtype=object)
+    spelled[np.fromiter(ids.values(), np.int64, len(ids))] = [*ids]
     for token in _foreign(ids) if is_byte_level else ids:
-        written[ids[token]] = "".join(map(sign_of.__getitem__, _bytes_of(token, model)))
+        spelled[ids[token]] = "".join(map(sign_of.__getitem__, _bytes_of(token, model)))
     for token in ordinary & ids.keys():
-        written[ids[token]] = "".join(map(sign_of.__getitem__, token.encode()))
+        spelled[ids[token]] = "".join(map(sign_of.__getitem__, token.encode()))
     for token in silent & ids.keys():
-        written[ids[token]] = ""
-    return Spelled(_looked_up("".join(written)), np.cumsum([*map(len, written)], dtype=np.int64))
+        spelled[ids[token]] = ""
+    return Spelled(spelled.tolist())
 
 
 def _foreign(tokens: Collection[str]) -> list[str]:
     """Those with a sign that the byte-level alphabet has not: mostly none, and nobody need look at each."""
-    foreign = set("".join(tokens)) - byte_alphabet().keys()
-    return [token for token in tokens if not foreign.isdisjoint(token)] if foreign else []
+    if (_looked_up("".join(tokens)) != NO_BYTE).all():
+        return []
+    return [token for token in tokens if (_looked_up(token) == NO_BYTE).any()]
 
 
-def _looked_up(signs: str) -> bytes:
-    """The bytes that signs of the byte-level alphabet stand for, which all are below U+0200."""
-    byte_at = np.zeros(512, dtype=np.uint8)
+def _looked_up(signs: str) -> npt.NDArray[np.int16]:
+    """The byte that each sign of the byte-level alphabet stands for; these are all below U+0200, others NO_BYTE."""
+    # A sign beyond U+FFFF is two numbers here, neither of them a sign of the alphabet.
+    numbers = np.frombuffer(signs.encode("utf-16-le", "surrogatepass"), dtype="<u2")
+    found: npt.NDArray[np.int16] = _byte_at()[np.minimum(numbers, SIGNS - 1)]
+    return found
+
+
+@functools.cache
+def _byte_at() -> npt.NDArray[np.int16]:
+    byte_at = np.full(SIGNS, NO_BYTE, dtype=np.int16)
     for sign, byte in byte_alphabet().items():
         byte_at[ord(sign)] = byte
-    return bytes(byte_at[np.frombuffer(signs.encode("utf-16-le"), dtype="<u2")])
+    return byte_at
 
 
 def _bytes_of(token: str, model: Mapping[str, Any]) -> bytes:
