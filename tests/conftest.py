@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +49,15 @@ validation = 0
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: many tests wait for processes, signals and limits of time."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    """What draws without a seed of its own draws the same each time: a failure is of the change that is tested."""
+    random.seed(0)
+    np.random.seed(0)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
