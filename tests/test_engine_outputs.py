@@ -62,7 +62,8 @@ def test_the_index_of_a_run_is_hashed_while_it_is_written(tmp_path: Path) -> Non
     outputs = Outputs(tmp_path / "workspace")
     folder = outputs.place("dedup/index")
     assert (
-        write_index(folder, dedup, [tmp_path / "signed.parquet"], pl.Series("id", ["c"]), open_file=outputs.open_at)
+        files, copies = [tmp_path / "signed.parquet"], pl.Series("id", ["c"])
+        write_index(folder, dedup, files, lambda ids: copies, open_file=outputs.open_at)
         == 2
     )
     there = {path.relative_to(outputs.folder).as_posix(): entry_of(path) for path in folder.iterdir()}
