@@ -61,11 +61,8 @@ def test_the_index_of_a_run_is_hashed_while_it_is_written(tmp_path: Path) -> Non
     sign_documents(documents, dedup).write_parquet(tmp_path / "signed.parquet")
     outputs = Outputs(tmp_path / "workspace")
     folder = outputs.place("dedup/index")
-    assert (
-        files, copies = [tmp_path / "signed.parquet"], pl.Series("id", ["c"])
-        write_index(folder, dedup, files, lambda ids: copies, open_file=outputs.open_at)
-        == 2
-    )
+    files, copies = [tmp_path / "signed.parquet"], pl.Series("id", ["c"])
+    assert write_index(folder, dedup, files, lambda ids: copies, open_file=outputs.open_at) == 2
     there = {path.relative_to(outputs.folder).as_posix(): entry_of(path) for path in folder.iterdir()}
     assert outputs.entries == there
     assert len(there) == 2

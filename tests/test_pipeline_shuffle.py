@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,8 +21,11 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 import curate
-from curate.dedup.forests import forest_of, group_components
-from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range
+from curate.dedup.find import find_duplicates, no_cuts
+from curate.dedup.forests import Members, forest_of, group_components, members_of
+from curate.dedup.groups import find_in_group, rows_by_group
+from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, meeting_columns, numbered
+from curate.dedup.sign import sign_documents
 from curate.engine.engine import Answer, Assignment
 from curate.engine.inline import InlineEngine
 from curate.engine.posix import PosixStore
@@ -30,6 +34,7 @@ from curate.engine.slices import read_slice, write_slices
 from curate.errors import RottenFile, UsageError
 from curate.pipeline.run import checked, run_on, silent
 from curate.pipeline.shuffle import ASKED, PARTS
+from curate.recipe_dedup import Dedup, Verify
 from curate.run_files import MEMBERS, forest_name, keys_name, rows_name
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
@@ -38,7 +43,7 @@ SOURCE = """
 [[source]]
 name = "{name}"
 read = "tables"
-paths = ["{name}.jsonl"]
+paths = ["{folder}/{name}.jsonl"]
 """
 RECIPE = """
 name = "shuffled"
@@ -49,24 +54,23 @@ name = "shuffled"
 tokenizer = "bytes"
 validation = 0
 """
-DEFAULT = ""
 SETTINGS = [
-    DEFAULT,
-    'method = ["url", "exact", "minhash"]\nkeep = "latest"',
-    'method = "minhash"\nverify = 0\nprefer = ["wiki", "news"]',
-    'verify = { containment = 0.5 }\nexempt = ["books"]\nkeep = "first"',
-    'unit = "characters"\nnormalize = "ccnet"\nbands = 20\nrows = 4\nindex = true',
-    'method = ["minhash", "exact"]\nverify = { jaccard = 0.4, containment = 0.6, ngram = 2 }\nkeep = "highest:score"',
-    'method = "exact"\nrehydrate = [[1, 1], [3, 2]]',
+    {},
+    {"method": ("url", "exact", "minhash"), "keep": "latest"},
+    {"method": ("minhash",), "verify": 0.0, "prefer": ("wiki", "news")},
+    {"verify": Verify(containment=0.5), "exempt": ("books",), "keep": "first"},
+    {"unit": "characters", "normalize": "ccnet", "bands": 20, "rows": 4},
+    {"method": ("minhash", "exact"), "verify": Verify(0.4, 0.6, ngram=2), "keep": "highest:score"},
+    {"method": ("exact",)},
+    {"method": ("url", "minhash"), "ngram": 2, "normalize": "none", "verify": 0.95},
 ]
-IN_ONE_PROCESS = ['keep = "cleanest"', 'method = ["minhash", "lines"]']
 
 
 def rows_of(source: str) -> list[dict[str, object]]:
     """Pages, edited copies of them and equal ones, through all sources; a text without words, and an empty one."""
     rng = random.Random(source)
     rows = []
-    for number in range(40):
+    for _ in range(40):
         start = 40 * rng.randrange(24)
         words = WORDS[start : start + 150]
         for _ in range(rng.choice([0, 0, 1, 3, 12])):
@@ -85,9 +89,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def recipe_of(folder: Path, dedup: str) -> Path:
+def recipe_of(folder: Path, dedup: str, inputs: Path | None = None) -> Path:
     path = folder / "shuffled.toml"
-    path.write_text(RECIPE.format(sources="".join(SOURCE.format(name=name) for name in SOURCES), dedup=dedup))
+    sources = "".join(SOURCE.format(name=name, folder=inputs or folder) for name in SOURCES)
+    path.write_text(RECIPE.format(sources=sources, dedup=dedup))
     return path
 
 
@@ -100,67 +105,103 @@ def stages_timed(run: Path) -> set[str]:
     return {*json.loads((run / "timing.json").read_text())["stages"]}
 
 
-@pytest.mark.parametrize("dedup", SETTINGS)
+@pytest.fixture(scope="module")
+def recipe(folder: Path) -> Path:
+    return recipe_of(folder, "index = true")
+
+
+@pytest.fixture(scope="module")
+def alone(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process leaves."""
+    out = tmp_path_factory.mktemp("alone") / "run"
+    curate.run(recipe, out=out, workers=0)
+    assert pl.read_parquet(out / "dedup" / "duplicates.parquet")["duplicate_of"].count() > 10
+    assert not stages_timed(out) & {*PARTS}
+    return files_of(out)
+
+
+@pytest.mark.parametrize("ranges", [1, 7])
 def test_any_number_of_ranges_comes_to_the_bytes_of_one_process(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dedup: str
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranges: int
 ) -> None:
-    recipe = recipe_of(folder, dedup)
-    for ranges in (0, 1, 7):
-        monkeypatch.setenv(ASKED, str(ranges))
-        curate.run(recipe, out=tmp_path / str(ranges), workers=0)
-        assert stages_timed(tmp_path / str(ranges)) & {*PARTS} == ({*PARTS} if ranges else set())
-    alone = files_of(tmp_path / "0")
-    assert pl.read_parquet(tmp_path / "0" / "dedup" / "duplicates.parquet")["duplicate_of"].count() > 10
-    assert files_of(tmp_path / "1") == alone
-    assert files_of(tmp_path / "7") == alone
+    monkeypatch.setenv(ASKED, str(ranges))
+    curate.run(recipe, out=tmp_path / "run", workers=0)
+    assert stages_timed(tmp_path / "run") >= {*PARTS}
+    assert files_of(tmp_path / "run") == alone
 
 
-@pytest.mark.parametrize("dedup", IN_ONE_PROCESS)
+@pytest.mark.parametrize("asked", SETTINGS, ids=str)
+def test_groups_find_what_all_documents_at_once_do(asked: dict[str, Any], tmp_path: Path) -> None:
+    dedup = Dedup(**asked)
+    signed, texts = [], []
+    for source in SOURCES:
+        rows = pl.DataFrame(rows_of(source)).with_columns(pl.lit(source).alias("source"))
+        rows = rows.with_columns(pl.format("{}@{}", "source", pl.int_range(pl.len())).alias("id"))
+        signed.append(tmp_path / f"{source}.signatures.parquet")
+        texts.append(tmp_path / f"{source}.documents.parquet")
+        sign_documents(rows, dedup).write_parquet(signed[-1])
+        rows.write_parquet(texts[-1])
+    whole = find_duplicates(
+        signed, dedup, texts=lambda number, rows: pl.read_parquet(texts[number])["text"].gather(rows)
+    )
+    assert whole.cuts.equals(no_cuts())
+    for ranges in (1, 5):
+        found = found_in_parts(signed, texts, dedup, ranges, tmp_path)
+        assert found.equals(whole.verdicts)
+        assert found.schema == whole.verdicts.schema
+
+
+def found_in_parts(
+    signed: Sequence[Path], texts: Sequence[Path], dedup: Dedup, ranges: int, folder: Path
+) -> pl.DataFrame:
+    columns = meeting_columns(dedup)
+    keys = [keys_by_range(pl.read_parquet(file), columns, ranges) for file in signed]
+    starts = np.cumsum([0, *(pl.read_parquet(file).height for file in signed)])
+    forests = [forest_of_range(enumerate(split[number] for split in keys)) for number in range(ranges)]
+    groups = group_components((numbered(forest, starts) for forest in forests), int(starts[-1]), ranges)
+    assert groups.count > 1 or ranges == 1
+    rows = [
+        rows_by_group(file, its_texts, *members_of(members), groups.count, dedup)
+        for file, its_texts, members in zip(signed, texts, Members(groups, starts), strict=True)
+    ]
+    found = [find_in_group([split[number] for split in rows], dedup, scratch=folder) for number in range(groups.count)]
+    return pl.concat(group.verdicts for group in found).sort("id")
+
+
+@pytest.mark.parametrize("dedup", ['keep = "cleanest"', 'method = ["minhash", "lines"]'])
 def test_what_looks_at_all_documents_at_once_is_one_task(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dedup: str
 ) -> None:
     monkeypatch.setenv(ASKED, "7")
-    curate.run(recipe_of(folder, dedup), out=tmp_path / "run", workers=0)
+    recipe = recipe_of(tmp_path, dedup, folder)
+    curate.run(recipe, out=tmp_path / "run", workers=0)
     assert not stages_timed(tmp_path / "run") & {*PARTS}
 
 
-def test_many_processes_share_the_parts(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = recipe_of(folder, DEFAULT)
-    monkeypatch.setenv(ASKED, "0")
-    curate.run(recipe, out=tmp_path / "alone", workers=0)
+def test_several_processes_share_the_parts(
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(ASKED, "7")
-    out = tmp_path / "shared"
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-m", "curate", "run", recipe, "--out", out, "--workers", "0", "--rank", str(rank)]
-            + ["--world", "3"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for rank in range(3)
-    ]
-    said = [rank.communicate(timeout=240)[0] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0, 0], said
-    assert files_of(out) == files_of(tmp_path / "alone")
+    program = "import sys, curate; curate.run(sys.argv[1], out=sys.argv[2], workers=0, rank=1, world=2)"
+    with subprocess.Popen([sys.executable, "-c", program, recipe, tmp_path / "run"]) as other:
+        curate.run(recipe, out=tmp_path / "run", workers=0, rank=0, world=2)
+    assert other.returncode == 0
+    assert files_of(tmp_path / "run") == alone
 
 
 @pytest.mark.parametrize("stage", PARTS)
 def test_a_run_that_was_killed_in_any_part_goes_on_to_the_same_bytes(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    recipe = recipe_of(folder, DEFAULT)
-    monkeypatch.setenv(ASKED, "0")
-    curate.run(recipe, out=tmp_path / "alone", workers=0)
     monkeypatch.setenv(ASKED, "3")
     store = PosixStore(tmp_path / "killed")
     with pytest.raises(Killed):
         run_on(checked(recipe), store, DiesIn(store, stage), keep_intermediate=True, show=silent)
-    begun = {part: keys_done(store, part) for part in PARTS}
-    assert len(begun[stage]) == 1
+    assert len(keys_done(store, stage)) == 1
     assert not keys_done(store, "dedup")
     monkeypatch.delenv(ASKED)  # what was decided stays
     run_on(checked(recipe), store, InlineEngine(store), keep_intermediate=True, show=silent)
-    assert files_of(store.root) == files_of(tmp_path / "alone")
+    assert files_of(store.root) == alone
 
 
 class Killed(BaseException):
@@ -194,11 +235,8 @@ class DiesIn:
 
 @pytest.mark.parametrize("name", [keys_name("web-00000"), MEMBERS, rows_name("web-00000"), forest_name(1)])
 def test_what_rots_between_two_parts_is_made_anew(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    recipe = recipe_of(folder, DEFAULT)
-    monkeypatch.setenv(ASKED, "0")
-    curate.run(recipe, out=tmp_path / "alone", workers=0)
     monkeypatch.setenv(ASKED, "3")
     store = PosixStore(tmp_path / "rotten")
     with pytest.raises(Killed):
@@ -210,7 +248,7 @@ def test_what_rots_between_two_parts_is_made_anew(
     content[-1] ^= 1
     store.write(name, bytes(content))
     run_on(checked(recipe), store, InlineEngine(store), keep_intermediate=True, show=silent)
-    assert files_of(store.root) == files_of(tmp_path / "alone")
+    assert files_of(store.root) == alone
 
 
 def written_by(name: str) -> str:
@@ -228,11 +266,11 @@ def test_one_id_for_two_documents_is_refused_in_parts_too() -> None:
 
 @pytest.mark.parametrize("asked", ["many", "-1", "2000"])
 def test_a_number_of_ranges_that_is_none_is_refused(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     monkeypatch.setenv(ASKED, asked)
     with pytest.raises(UsageError, match=f'is a number up to 1,024, found "{asked}"'):
-        curate.run(recipe_of(folder, DEFAULT), out=tmp_path / "run", workers=0)
+        curate.run(recipe, out=tmp_path / "run", workers=0)
 
 
 @given(

@@ -82,3 +82,8 @@ def forest_of_range(slices: Iterable[tuple[int, bytes]]) -> Forest:
     firsts = first_equal(all_keys)
     moved = np.flatnonzero(firsts != np.arange(len(firsts)))
     return forest_of(all_documents[firsts[moved]], all_documents[moved])
+
+
+def numbered(forest: Forest, starts: npt.NDArray[np.int64]) -> Forest:
+    """By the documents' numbers through all splits, of which each begins at one of `starts`."""
+    return Forest._make(starts[who >> ROW_BITS] + (who & ((1 << ROW_BITS) - 1)) for who in forest)

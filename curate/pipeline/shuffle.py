@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.excerpts import greatest_losses, with_excerpts
@@ -27,7 +26,7 @@ from curate.dedup.find import no_cuts
 from curate.dedup.forests import Forest, Members, group_components, members_of
 from curate.dedup.groups import ROW_GROUP, find_in_group, in_order_of_ids, rows_by_group
 from curate.dedup.index import write_index
-from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, meeting_columns
+from curate.dedup.meeting import forest_of_range, keys_by_range, meeting_columns, numbered
 from curate.dedup.signatures import read_columns
 from curate.engine.job import Job, Made
 from curate.engine.plan import Plan
@@ -169,7 +168,7 @@ def components_run(job: Job) -> Made:
     with job.clock("clusters"):
         counts = [committed(store, KEYS, key).counts["documents"] for key in _splits(job.plan)]
         starts = np.cumsum([0, *counts], dtype=np.int64)
-        forests = (_numbered(_read_forest(store, number), starts) for number in range(ranges))
+        forests = (numbered(_read_forest(store, number), starts) for number in range(ranges))
         groups = group_components(forests, int(starts[-1]), ranges)
     return _sliced(job, MEMBERS, Members(groups, starts), {"groups": groups.count, "members": groups.members})
 
@@ -177,12 +176,6 @@ def components_run(job: Job) -> Made:
 def _read_forest(store: Store, number: int) -> Forest:
     path = intact(store, MEETINGS, _key(number), forest_name(number))
     return Forest._make(np.fromfile(path, np.int64).reshape(2, -1))
-
-
-def _numbered(forest: Forest, starts: npt.NDArray[np.int64]) -> Forest:
-    """By the documents' numbers through all splits."""
-    low = (1 << ROW_BITS) - 1
-    return Forest._make(starts[documents >> ROW_BITS] + (documents & low) for documents in forest)
 
 
 def rows_of(job: Job) -> Made:
