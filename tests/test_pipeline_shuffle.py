@@ -25,6 +25,7 @@ from curate.dedup.find import find_duplicates, no_cuts
 from curate.dedup.forests import Members, forest_of, group_components, members_of
 from curate.dedup.groups import find_in_group, rows_by_group
 from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, meeting_columns, numbered
+from curate.dedup.methods import reads_texts
 from curate.dedup.sign import sign_documents
 from curate.engine.engine import Answer, Assignment
 from curate.engine.inline import InlineEngine
@@ -161,7 +162,7 @@ def found_in_parts(
     groups = group_components((numbered(forest, starts) for forest in forests), int(starts[-1]), ranges)
     assert groups.count > 1 or ranges == 1
     rows = [
-        rows_by_group(file, its_texts, *members_of(members), groups.count, dedup)
+        rows_by_group(file, its_texts if reads_texts(dedup) else None, *members_of(members), groups.count, dedup)
         for file, its_texts, members in zip(signed, texts, Members(groups, starts), strict=True)
     ]
     found = [find_in_group([split[number] for split in rows], dedup, scratch=folder) for number in range(groups.count)]

@@ -20,7 +20,6 @@ import polars as pl
 
 from curate.dedup.excerpts import greatest_losses
 from curate.dedup.find import columns_read, find_duplicates
-from curate.dedup.methods import reads_texts
 from curate.dedup.signatures import read_columns
 from curate.recipe_dedup import Dedup
 
@@ -43,18 +42,18 @@ class GroupFound(NamedTuple):
 
 def rows_by_group(
     signatures: Path,
-    documents: Path,
+    documents: Path | None,
     rows: npt.NDArray[np.int64],
     group: npt.NDArray[np.int64],
     groups: int,
     dedup: Dedup,
 ) -> list[bytes]:
-    """Of each group the named rows of one split, empty where it has none of it. Group 0 always has something to say:
-    which columns there are."""
+    """Of each group the named rows of one split, empty where it has none of it; with texts, where they are compared.
+    Group 0 always has something to say: which columns there are."""
     order = np.argsort(group, kind="stable")
     rows, bounds = rows[order], np.searchsorted(group[order], np.arange(groups + 1)).tolist()
     frame = read_columns([str(signatures)], columns_read(dedup, has_texts=True))[rows]
-    if reads_texts(dedup):
+    if documents is not None:
         text = pl.read_parquet(documents, columns=["text"], glob=False)["text"]
         frame = frame.with_columns(text.gather(rows))
     parts = (frame[first:last] for first, last in pairwise(bounds))

@@ -27,6 +27,7 @@ from curate.dedup.forests import Forest, Members, group_components, members_of
 from curate.dedup.groups import ROW_GROUP, find_in_group, in_order_of_ids, rows_by_group
 from curate.dedup.index import write_index
 from curate.dedup.meeting import forest_of_range, keys_by_range, meeting_columns, numbered
+from curate.dedup.methods import reads_texts
 from curate.dedup.signatures import read_columns
 from curate.engine.job import Job, Made
 from curate.engine.plan import Plan
@@ -47,7 +48,6 @@ from curate.run_files import (
     MEMBERS,
     RANGES,
     SHUFFLED,
-    Filtered,
     forest_name,
     found_in_group,
     keys_name,
@@ -72,7 +72,6 @@ KEYS, MEETINGS, COMPONENTS, ROWS, GROUPS = PARTS = (
 )
 """What comes before the task of `dedup` itself, each by the records of the one before."""
 ALL = "all"
-OPENED: tuple[Filtered, ...] = ("signatures", "documents")
 
 
 def parts_left(store: Store, recipe: Recipe, plan: Plan) -> Iterator[list[Task]]:
@@ -184,7 +183,8 @@ def rows_of(job: Job) -> Made:
     with job.clock("read"):
         number = next(number for number, key in enumerate(_splits(job.plan)) if key == job.key)
         rows, group = members_of(read_slice(store, COMPONENTS, ALL, MEMBERS, number))
-        signatures, documents = (open_filtered(store, job.key, kind) for kind in OPENED)
+        signatures = open_filtered(store, job.key, "signatures")
+        documents = open_filtered(store, job.key, "documents") if reads_texts(dedup) else None
         slices = rows_by_group(signatures, documents, rows, group, _groups(store), dedup)
     return _sliced(job, rows_name(job.key), slices, {"documents": len(rows)})
 
