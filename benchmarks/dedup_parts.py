@@ -32,8 +32,8 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import commit, committed, forget
 from curate.engine.supervisor import Supervisor
 from curate.pipeline.begin import begin
+from curate.pipeline.parts import ASKED, PARTS, forget_parts
 from curate.pipeline.run import checked, do_and_mend, engine_of, silent, stages
-from curate.pipeline.shuffle import ASKED, PARTS, forget_parts
 from curate.run_files import DUPLICATES, filtered
 
 SPLIT_DOCUMENTS = 200_000

@@ -24,8 +24,8 @@ import curate
 from curate.dedup.find import find_duplicates, no_cuts
 from curate.dedup.forests import Members, forest_of, group_components, members_of
 from curate.dedup.groups import find_in_group, rows_by_group
-from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, meeting_columns, numbered
-from curate.dedup.methods import reads_texts
+from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, numbered
+from curate.dedup.methods import meeting_columns, reads_texts
 from curate.dedup.sign import sign_documents
 from curate.engine.engine import Answer, Assignment
 from curate.engine.inline import InlineEngine
@@ -33,8 +33,8 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import forget_stage, keys_done
 from curate.engine.slices import read_slice, write_slices
 from curate.errors import RottenFile, UsageError
+from curate.pipeline.parts import ASKED, PARTS
 from curate.pipeline.run import checked, run_on, silent
-from curate.pipeline.shuffle import ASKED, PARTS
 from curate.recipe_dedup import Dedup, Verify
 from curate.run_files import MEMBERS, forest_name, keys_name, rows_name
 

@@ -23,7 +23,7 @@ from curate.dedup.find import columns_read, find_duplicates
 from curate.dedup.signatures import read_columns
 from curate.recipe_dedup import Dedup
 
-MAX_PART_BYTES = 64 << 20
+MAX_PART_BYTES = 16 << 20
 """Of a scratch file, as it comes from the splits."""
 ROW_GROUP = 1 << 12
 """Rows of verdicts that are read together: a window of ids takes few of each group's."""

@@ -37,9 +37,9 @@ from curate.pipeline.build_on import Base, base_of
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
+from curate.pipeline.parts import PARTS, forget_parts, parts_left
 from curate.pipeline.reuse import folders_beside
 from curate.pipeline.share import Rank, finish_last
-from curate.pipeline.shuffle import PARTS, forget_parts, parts_left
 from curate.recipe import Limits, Recipe, TokenizerChoice
 from curate.run_files import EARLIER, MANIFEST, PLAN, WORK
 from curate.run_folder import RunFolder

@@ -12,9 +12,7 @@ said of all at once: the same bytes, whatever the number of ranges. What lies in
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,19 +24,27 @@ from curate.dedup.find import no_cuts
 from curate.dedup.forests import Forest, Members, group_components, members_of
 from curate.dedup.groups import ROW_GROUP, find_in_group, in_order_of_ids, rows_by_group
 from curate.dedup.index import write_index
-from curate.dedup.meeting import forest_of_range, keys_by_range, meeting_columns, numbered
-from curate.dedup.methods import reads_texts
+from curate.dedup.meeting import forest_of_range, keys_by_range, numbered
+from curate.dedup.methods import meeting_columns, reads_texts
 from curate.dedup.signatures import read_columns
 from curate.engine.job import Job, Made
-from curate.engine.plan import Plan
-from curate.engine.records import committed, forget_stage, intact, keys_done
+from curate.engine.records import committed, intact
 from curate.engine.slices import read_slice, write_slices
 from curate.engine.store import Store
-from curate.engine.task import Task
-from curate.errors import UsageError
 from curate.pipeline.dedup import scrubbed
 from curate.pipeline.filtered import open_filtered
-from curate.recipe import Recipe
+from curate.pipeline.parts import (
+    ALL,
+    COMPONENTS,
+    GROUPS,
+    KEYS,
+    MEETINGS,
+    ROWS,
+    groups_decided,
+    key_of,
+    ranges_decided,
+    split_keys,
+)
 from curate.recipe_dedup import Dedup
 from curate.run_files import (
     CUTS,
@@ -46,98 +52,12 @@ from curate.run_files import (
     INDEX,
     LOSSES,
     MEMBERS,
-    RANGES,
-    SHUFFLED,
     forest_name,
     found_in_group,
     keys_name,
     rows_name,
 )
 from curate.steps.deciding_files import check_as_planned, method_files
-
-ASKED = "CURATE_DEDUP_RANGES"
-"""A variable of the environment: how many ranges, whatever the documents' number; 0: one process."""
-MIN_DOCUMENTS = 1 << 20
-"""Of fewer, one process is done sooner."""
-RANGE_DOCUMENTS = 1 << 17
-"""So many documents for each range: its keys take some 200 MB."""
-MAX_RANGES = 1 << 10
-"""As many slices has each split's object; ranges of more documents are larger instead."""
-KEYS, MEETINGS, COMPONENTS, ROWS, GROUPS = PARTS = (
-    "dedup-keys",
-    "dedup-meetings",
-    "dedup-components",
-    "dedup-rows",
-    "dedup-groups",
-)
-"""What comes before the task of `dedup` itself, each by the records of the one before."""
-ALL = "all"
-
-
-def parts_left(store: Store, recipe: Recipe, plan: Plan) -> Iterator[list[Task]]:
-    """The tasks of the stage that are not done, in the order in which they must be: all of a list before the next is
-    asked for. The last list has the task that others wait for."""
-    ranges = _decided(store, recipe, plan)
-    if not ranges:
-        yield [Task("dedup", ALL, "curate.pipeline.dedup:dedup_run")]
-        return
-    numbers = [*map(_key, range(ranges))]
-    yield _left(store, KEYS, _splits(plan), "keys_of", plan)
-    yield _left(store, MEETINGS, numbers, "meetings_of")
-    yield _left(store, COMPONENTS, [ALL], "components_run")
-    yield _left(store, ROWS, _splits(plan), "rows_of", plan)
-    yield _left(store, GROUPS, map(_key, range(_groups(store))), "group_of")
-    yield [Task("dedup", ALL, f"{__name__}:merge_run")]
-
-
-def forget_parts(store: Store) -> None:
-    """Nothing of them is left once the run is complete."""
-    for stage in PARTS:
-        forget_stage(store, stage)
-    store.remove(SHUFFLED)
-
-
-def _left(store: Store, stage: str, keys: Iterable[str], function: str, plan: Plan | None = None) -> list[Task]:
-    done = keys_done(store, stage)
-    sizes = ((key, plan.split(key).size if plan else 0) for key in keys if key not in done)
-    return [Task(stage, key, f"{__name__}:{function}", size) for key, size in sizes]
-
-
-def _decided(store: Store, recipe: Recipe, plan: Plan) -> int:
-    """How many ranges of hashes: as it was decided when the stage began; 0 where one process does it."""
-    assert recipe.dedup is not None, "the stage is only planned for recipes with [dedup]"
-    if not (meeting_columns(recipe.dedup) and not recipe.dedup.against):
-        return 0
-    if store.stamp(RANGES) is None and (ranges := _ranges(store, plan)):
-        store.write(RANGES, f"{ranges}\n".encode())
-    return _ranges_decided(store)
-
-
-def _ranges(store: Store, plan: Plan) -> int:
-    asked = os.environ.get(ASKED)
-    if asked is not None:
-        if not asked.isdecimal() or int(asked) > MAX_RANGES:
-            raise UsageError(f'the environment variable {ASKED} is a number up to {MAX_RANGES:,}, found "{asked}"')
-        return int(asked)
-    documents = sum(committed(store, "filter", key).counts["kept"] for key in _splits(plan))
-    return min(math.ceil(documents / RANGE_DOCUMENTS), MAX_RANGES) if documents >= MIN_DOCUMENTS else 0
-
-
-def _ranges_decided(store: Store) -> int:
-    return int(store.read(RANGES)) if store.stamp(RANGES) else 0
-
-
-def _groups(store: Store) -> int:
-    return int(committed(store, COMPONENTS, ALL).counts["groups"])
-
-
-def _splits(plan: Plan) -> Iterable[str]:
-    """Their keys, in the order by which documents are numbered."""
-    return plan.splits.keys()
-
-
-def _key(number: int) -> str:
-    return f"{number:05}"
 
 
 def keys_of(job: Job) -> Made:
@@ -147,7 +67,7 @@ def keys_of(job: Job) -> Made:
         check_as_planned(job.plan, method_files(job.recipe))
         signed = read_columns([str(open_filtered(job.store, job.key, "signatures"))], ["id", *columns])
     with job.clock("keys"):
-        slices = keys_by_range(signed, columns, _ranges_decided(job.store))
+        slices = keys_by_range(signed, columns, ranges_decided(job.store))
     return _sliced(job, keys_name(job.key), slices, {"documents": signed.height})
 
 
@@ -163,9 +83,9 @@ def meetings_of(job: Job) -> Made:
 
 def components_run(job: Job) -> Made:
     """The one task that knows all documents, by two numbers of each: the groups."""
-    store, ranges = job.store, _ranges_decided(job.store)
+    store, ranges = job.store, ranges_decided(job.store)
     with job.clock("clusters"):
-        counts = [committed(store, KEYS, key).counts["documents"] for key in _splits(job.plan)]
+        counts = [committed(store, KEYS, key).counts["documents"] for key in split_keys(job.plan)]
         starts = np.cumsum([0, *counts], dtype=np.int64)
         forests = (numbered(_read_forest(store, number), starts) for number in range(ranges))
         groups = group_components(forests, int(starts[-1]), ranges)
@@ -173,7 +93,7 @@ def components_run(job: Job) -> Made:
 
 
 def _read_forest(store: Store, number: int) -> Forest:
-    path = intact(store, MEETINGS, _key(number), forest_name(number))
+    path = intact(store, MEETINGS, key_of(number), forest_name(number))
     return Forest._make(np.fromfile(path, np.int64).reshape(2, -1))
 
 
@@ -181,11 +101,11 @@ def rows_of(job: Job) -> Made:
     """The task of a split: what is compared of its documents that may meet others, by group."""
     store, dedup = job.store, _dedup(job)
     with job.clock("read"):
-        number = next(number for number, key in enumerate(_splits(job.plan)) if key == job.key)
+        number = next(number for number, key in enumerate(split_keys(job.plan)) if key == job.key)
         rows, group = members_of(read_slice(store, COMPONENTS, ALL, MEMBERS, number))
         signatures = open_filtered(store, job.key, "signatures")
         documents = open_filtered(store, job.key, "documents") if reads_texts(dedup) else None
-        slices = rows_by_group(signatures, documents, rows, group, _groups(store), dedup)
+        slices = rows_by_group(signatures, documents, rows, group, groups_decided(store), dedup)
     return _sliced(job, rows_name(job.key), slices, {"documents": len(rows)})
 
 
@@ -206,10 +126,10 @@ def group_of(job: Job) -> Made:
 
 def merge_run(job: Job) -> Made | None:
     """The task `dedup` itself: what all groups have found, as one process would have written it."""
-    store, dedup, numbers = job.store, _dedup(job), range(_groups(job.store))
+    store, dedup, numbers = job.store, _dedup(job), range(groups_decided(job.store))
     with job.clock("read"):
-        found = [intact(store, GROUPS, _key(number), found_in_group(number, "verdicts")) for number in numbers]
-        texts = [intact(store, GROUPS, _key(number), found_in_group(number, "texts")) for number in numbers]
+        found = [intact(store, GROUPS, key_of(number), found_in_group(number, "verdicts")) for number in numbers]
+        texts = [intact(store, GROUPS, key_of(number), found_in_group(number, "texts")) for number in numbers]
     with job.clock("excerpts"):
         losses = greatest_losses(pl.concat(greatest_losses(pl.read_parquet(file)) for file in found))
         ids = pl.concat([losses["id"], losses["duplicate_of"]]).unique().implode()
@@ -223,10 +143,10 @@ def merge_run(job: Job) -> Made | None:
         outputs.table(CUTS, no_cuts())
         outputs.table(LOSSES, losses)
         if dedup.index:
-            files = [open_filtered(store, key, "signatures") for key in _splits(job.plan)]
+            files = [open_filtered(store, key, "signatures") for key in split_keys(job.plan)]
             copies = partial(_copies_among, outputs.place(DUPLICATES))
             write_index(outputs.place(INDEX), dedup, files, copies, open_file=outputs.open_at)
-        counts = [committed(store, GROUPS, _key(number)).counts for number in numbers]
+        counts = [committed(store, GROUPS, key_of(number)).counts for number in numbers]
         return Made(outputs, {name: sum(count[name] for count in counts) for name in ("clusters", "removed")})
 
 
@@ -243,7 +163,7 @@ def _dedup(job: Job) -> Dedup:
 def _slices(job: Job, stage: str, name_of: Callable[[str], str]) -> Iterator[bytes]:
     """Of the objects of all splits, the slice that this task is of."""
     number = int(job.key)
-    return (read_slice(job.store, stage, key, name_of(key), number) for key in _splits(job.plan))
+    return (read_slice(job.store, stage, key, name_of(key), number) for key in split_keys(job.plan))
 
 
 def _sliced(job: Job, name: str, slices: Sequence[bytes], counts: dict[str, int]) -> Made:
