@@ -32,7 +32,7 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import commit, committed, forget
 from curate.engine.supervisor import Supervisor
 from curate.pipeline.begin import begin
-from curate.pipeline.parts import ASKED, PARTS, forget_parts
+from curate.pipeline.parts import ASKED, PARTS, RANGE_DOCUMENTS, forget_parts
 from curate.pipeline.run import checked, do_and_mend, engine_of, silent, stages
 from curate.run_files import DUPLICATES, filtered
 
@@ -51,8 +51,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as work:
         prepare(Path(work), options.documents)
         os.sync()  # what was drawn is not written while it is read
-        heads = ("processes", "CPU s", "wall s", "MB each", "bytes a document", "removed", "MB read and written")
-        print(f"{options.documents:,} documents\n" + "".join(f"{head:>18}" for head in heads[:-1]))
+        heads = ("processes", "CPU s", "wall s", "MB each", "bytes a document", "removed")
+        print(f"{options.documents:,} documents\n" + "".join(f"{head:>18}" for head in heads))
         found = [side(options, work, processes) for processes in (1, options.processes)]
         same = "the same" if found[0]["sha256"] == found[1]["sha256"] else "ANOTHER"
         share = found[1]["memory"] / found[0]["memory"]
@@ -73,9 +73,11 @@ def parse_options() -> argparse.Namespace:
 def side(options: argparse.Namespace, work: str, processes: int) -> dict[str, float]:
     """In a process of its own, whose children are the workers."""
     command = [sys.executable, __file__, "--measure", work, "--processes", str(processes)]
-    environment = {**os.environ, ASKED: "0"} if processes == 1 else os.environ
+    ranges = 0 if processes == 1 else -(-options.documents // RANGE_DOCUMENTS)
     found: dict[str, float] = json.loads(
-        subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        subprocess.run(
+            command, check=True, capture_output=True, text=True, env={**os.environ, ASKED: str(ranges)}
+        ).stdout
     )
     each = found["memory"] / options.documents
     cells = (f"{processes}", f"{found['cpu']:.1f}", f"{found['wall']:.1f}", f"{found['memory'] / 1e6:.0f}")

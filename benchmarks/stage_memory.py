@@ -7,8 +7,9 @@ made-up tokens of a run, 1 and 4 million documents ─▶ each stage in a worker
     python benchmarks/stage_memory.py --documents 1000000,4000000
 
 Two sources: of one the mixture takes half, the other goes in one and a half times. The sample of the tokenizer is read
-split by split and has `sample_bytes`, however large the corpus is. Documents have 3 tokens, and a shard of the mixture has
-166,666 of them, as one of 100 million tokens of ordinary pages has.
+split by split and has `sample_bytes`, however large the corpus is. Documents have 3 tokens, and a shard of the mixture
+has 166,666 of them, as one of 100 million tokens of ordinary pages has. Of a document 14 bytes are those of its tokens
+and of its end, in files that are mapped: they count here, and any other process may have their memory.
 """
 
 from __future__ import annotations

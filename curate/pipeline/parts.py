@@ -25,8 +25,8 @@ from curate.run_files import RANGES, SHUFFLED
 
 ASKED = "CURATE_DEDUP_RANGES"
 """A variable of the environment: how many ranges, whatever the documents' number; 0: one process."""
-MIN_DOCUMENTS = 1 << 20
-"""Of fewer, one process is done sooner."""
+MIN_DOCUMENTS = 1 << 22
+"""Of fewer, one process is done sooner, and has memory for them."""
 RANGE_DOCUMENTS = 1 << 17
 """So many documents for each range: its keys take some 200 MB."""
 MAX_RANGES = 1 << 10
