@@ -32,7 +32,7 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import commit, committed, forget
 from curate.engine.supervisor import Supervisor
 from curate.pipeline.begin import begin
-from curate.pipeline.parts import ASKED, PARTS, RANGE_DOCUMENTS, forget_parts
+from curate.pipeline.parts import ASKED, RANGE_DOCUMENTS, forget_parts
 from curate.pipeline.run import checked, do_and_mend, engine_of, silent, stages
 from curate.run_files import DUPLICATES, filtered
 
@@ -57,8 +57,8 @@ def main() -> None:
         same = "the same" if found[0]["sha256"] == found[1]["sha256"] else "ANOTHER"
         share = found[1]["memory"] / found[0]["memory"]
         print(f"{DUPLICATES}: {same} bytes; memory of a process: {share:.2f} of that of one alone")
-        for stage, (wall, cpu, memory) in found[1]["stages"].items():
-            print(f"{stage:>18}{wall:>10.1f} s wall{cpu:>10.1f} s CPU{memory / 1e6:>10.0f} MB at most")
+        for stage, (wall, cpu) in found[1]["stages"].items():
+            print(f"{stage:>18}{wall:>10.1f} s wall{cpu:>10.1f} s CPU")
 
 
 def parse_options() -> argparse.Namespace:
@@ -125,17 +125,9 @@ def measure(work: Path, processes: int) -> dict[str, object]:
     forget_parts(store)
     supervisor = Supervisor(store, engine_of(store, processes, recipe.limits), recipe.limits, silent)
     asked = [stage for stage in stages(recipe) if stage.name in ("filter", "dedup")]
-    peaks = dict.fromkeys([*PARTS, "dedup"], 0)
-
-    def do(tasks: object) -> None:
-        """Workers of its own for each stage, so that the memory of each is known."""
-        supervisor.run_stage(tasks)
-        supervisor.close()
-        if tasks:
-            peaks[tasks[0].stage] = children()
-
     wall = time.perf_counter()
-    do_and_mend(supervisor, recipe, begin(store, recipe), asked, do=do)
+    do_and_mend(supervisor, recipe, begin(store, recipe), asked)
+    supervisor.close()
     wall, done = time.perf_counter() - wall, committed(store, "dedup", "all")
     steps = {name: sum(cpu for _, cpu in stage["steps"].values()) for name, stage in supervisor.timing.items()}
     return {
@@ -144,7 +136,7 @@ def measure(work: Path, processes: int) -> dict[str, object]:
         "memory": children(),
         "removed": done.counts["removed"],
         "sha256": done.outputs[DUPLICATES]["sha256"],
-        "stages": {name: (supervisor.timing[name]["wall"], cpu, peaks[name]) for name, cpu in steps.items()},
+        "stages": {name: (supervisor.timing[name]["wall"], cpu) for name, cpu in steps.items()},
     }
 
 

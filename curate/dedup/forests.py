@@ -31,9 +31,9 @@ class Forest(NamedTuple):
 
 def forest_of(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> Forest:
     """Of documents of any numbers, pair by pair."""
-    names = np.unique(np.concatenate([one, other]))
+    names, place = np.unique(np.concatenate([one, other]), return_inverse=True)
     parents = np.arange(len(names), dtype=np.int64)
-    _unite(np.searchsorted(names, one), np.searchsorted(names, other), parents)
+    _unite(place[: len(one)], place[len(one) :], parents)
     point_at_roots(parents)
     moved = np.flatnonzero(parents != np.arange(len(names)))
     return Forest(names[moved], names[parents[moved]])
