@@ -6,7 +6,7 @@
     python benchmarks/dedup_parts.py --documents 10000000
 
 Four of ten documents are in clusters of 2 to 50, whose members agree with the first in each row of the signature with
-probability 0.9 and lie in four splits. `verify = 0`, as there are no texts. Memory is the peak of the largest worker.
+probability 0.9 and lie in sixteen splits. `verify = 0`, as there are no texts. Memory is the peak of the largest worker.
 10 million documents take 6 GB on disk, and 5 more while they are compared.
 """
 
@@ -36,8 +36,8 @@ from curate.pipeline.parts import ASKED, RANGE_DOCUMENTS, forget_parts
 from curate.pipeline.run import checked, do_and_mend, engine_of, silent, stages
 from curate.run_files import DUPLICATES, filtered
 
-SPLIT_DOCUMENTS = 200_000
-TOGETHER = 4
+SPLIT_DOCUMENTS = 50_000
+TOGETHER = 16
 """Splits whose documents share clusters."""
 RECIPE = '[dedup]\nmethod = "minhash"\nverify = 0\n[tokenize]\ntokenizer = "bytes"\n'
 SOURCE = '[[source]]\nname = "s{number:04}"\nread = "tables"\npaths = ["{number:04}.jsonl"]\n'

@@ -274,13 +274,12 @@ def test_a_number_of_ranges_that_is_none_is_refused(
         curate.run(recipe, out=tmp_path / "run", workers=0)
 
 
-@given(
-    edges=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60))), cuts=st.integers(1, 5), wanted=st.integers(1, 9)
-)
-def test_forests_of_parts_hang_together_as_all_pairs_do(edges: list[tuple[int, int]], cuts: int, wanted: int) -> None:
-    parts = [np.array(edges[number::cuts], np.int64).reshape(-1, 2) for number in range(cuts)]
+@given(seed=st.integers(0), pairs=st.integers(0, 80), cuts=st.integers(1, 5), wanted=st.integers(1, 9))
+def test_forests_of_parts_hang_together_as_all_pairs_do(seed: int, pairs: int, cuts: int, wanted: int) -> None:
+    edges = np.random.default_rng(seed).integers(0, 61, (pairs, 2))
+    parts = [edges[number::cuts] for number in range(cuts)]
     groups = group_components((forest_of(part[:, 0], part[:, 1]) for part in parts), 61, wanted)
-    graph = csr_matrix((np.ones(len(edges)), ([a for a, _ in edges], [b for _, b in edges])), shape=(61, 61))
+    graph = csr_matrix((np.ones(pairs), (edges[:, 0], edges[:, 1])), shape=(61, 61))
     _, component = connected_components(graph, directed=False)
     sizes = np.bincount(component)[component]
     rows, group = groups.of(0, 61)

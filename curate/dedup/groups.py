@@ -17,17 +17,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from curate.dedup.excerpts import greatest_losses
 from curate.dedup.find import columns_read, find_duplicates
-from curate.dedup.signatures import read_columns
 from curate.recipe_dedup import Dedup
 
+BATCH = 1 << 12
+"""Rows of a split that are read together."""
 MAX_PART_BYTES = 16 << 20
 """Of a scratch file, as it comes from the splits."""
 ROW_GROUP = 1 << 12
 """Rows of verdicts that are read together: a window of ids takes few of each group's."""
-WINDOW = 1 << 18
+WINDOW = 1 << 16
 """Rows of verdicts that are put in order together."""
 SAMPLED = 1 << 8
 """One of so many ids says where windows end."""
@@ -48,16 +51,27 @@ def rows_by_group(
     groups: int,
     dedup: Dedup,
 ) -> list[bytes]:
-    """Of each group the named rows of one split, empty where it has none of it; with texts, where they are compared.
-    Group 0 always has something to say: which columns there are."""
-    order = np.argsort(group, kind="stable")
-    rows, bounds = rows[order], np.searchsorted(group[order], np.arange(groups + 1)).tolist()
-    frame = read_columns([str(signatures)], columns_read(dedup, has_texts=True))[rows]
+    """Of each group the named rows of one split, which rise; empty where it has none of it. With texts, where they are
+    compared. Group 0 always has something to say: which columns there are."""
+    frame = _gather(signatures, columns_read(dedup, has_texts=True), rows)
     if documents is not None:
-        text = pl.read_parquet(documents, columns=["text"], glob=False)["text"]
-        frame = frame.with_columns(text.gather(rows))
-    parts = (frame[first:last] for first, last in pairwise(bounds))
+        frame = frame.hstack(_gather(documents, ["text"], rows))
+    order = np.argsort(group, kind="stable")
+    bounds = np.searchsorted(group[order], np.arange(groups + 1)).tolist()
+    parts = (frame[order[first:last]] for first, last in pairwise(bounds))
     return [_packed(part) if part.height or not number else b"" for number, part in enumerate(parts)]
+
+
+def _gather(path: Path, columns: list[str], rows: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Some rows of a file, in rising order, with few of the others in memory."""
+    with pq.ParquetFile(path, memory_map=True) as file:
+        found, start = [file.schema_arrow.empty_table().select(columns)], 0
+        for batch in file.iter_batches(BATCH, columns=columns):
+            first, last = np.searchsorted(rows, [start, start + batch.num_rows])
+            # Taken by arrow, which copies: rows of a frame would hold on to all that was read.
+            found.append(pa.Table.from_batches([batch.take(pa.array(rows[first:last] - start))]))
+            start += batch.num_rows
+    return pl.DataFrame(pa.concat_tables(found))
 
 
 def _packed(frame: pl.DataFrame) -> bytes:
