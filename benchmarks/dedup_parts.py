@@ -6,8 +6,8 @@
     python benchmarks/dedup_parts.py --documents 10000000
 
 Four of ten documents are in clusters of 2 to 50, whose members agree with the first in each row of the signature with
-probability 0.9 and lie in sixteen splits. `verify = 0`, as there are no texts. Memory is the peak of the largest worker.
-10 million documents take 6 GB on disk, and 5 more while they are compared.
+probability 0.9 and lie in sixteen splits. `verify = 0`, as there are no texts. Memory is the peak of the largest
+worker. 10 million documents take 6 GB on disk, and 5 more while they are compared.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ import curate
 from curate.dedup.find import find_duplicates, no_cuts
 from curate.dedup.forests import Members, forest_of, group_components, members_of
 from curate.dedup.groups import find_in_group, rows_by_group
-from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, numbered
-from curate.dedup.methods import meeting_columns, reads_texts
+from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, meeting_columns, numbered
+from curate.dedup.methods import reads_texts
 from curate.dedup.sign import sign_documents
 from curate.engine.engine import Answer, Assignment
 from curate.engine.inline import InlineEngine

@@ -18,6 +18,9 @@ import polars as pl
 
 from curate.dedup.clusters import first_equal
 from curate.dedup.forests import Forest, forest_of
+from curate.dedup.methods import document_methods, passage_methods
+from curate.dedup.ranking import keeps_cleanest
+from curate.recipe_dedup import Dedup
 
 ROW_BITS = 32
 """A document is called by the number of its split, and in the low bits by its row there."""
@@ -26,6 +29,15 @@ ENTRY_BYTES = 12
 MIX = 0x9E3779B97F4A7C15
 HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
+
+
+def meeting_columns(dedup: Dedup) -> list[str]:
+    """The columns (UInt64) by which documents meet (`DocumentMethod.meets`); none where one of the methods, or `keep`,
+    looks at all documents at once."""
+    columns = [method.meets(dedup) for method in document_methods(dedup)]
+    if passage_methods(dedup) or keeps_cleanest(dedup) or not all(columns):
+        return []
+    return [name for names in columns for name in names]
 
 
 def keys_by_range(signed: pl.DataFrame, columns: list[str], ranges: int) -> list[bytes]:

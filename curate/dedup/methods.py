@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from curate.dedup.method import DocumentMethod, Method, PassageMethod
-from curate.dedup.ranking import keeps_cleanest
 from curate.errors import UsageError, nearest
 from curate.own_code.modules import find_module
 from curate.plugins import find_plugin, named_object, plugin_names
@@ -112,15 +111,6 @@ def passage_methods(dedup: Dedup) -> tuple[PassageMethod, ...]:
 def columns_needed(dedup: Dedup) -> list[str]:
     """What documents must have besides `id, source, text`."""
     return [name for method in document_methods(dedup) for name in method.needs(dedup)]
-
-
-def meeting_columns(dedup: Dedup) -> list[str]:
-    """The columns (UInt64) by which documents meet (`DocumentMethod.meets`); none where one of the methods, or `keep`,
-    looks at all documents at once."""
-    columns = [method.meets(dedup) for method in document_methods(dedup)]
-    if passage_methods(dedup) or keeps_cleanest(dedup) or not all(columns):
-        return []
-    return [name for names in columns for name in names]
 
 
 def with_room(dedup: Dedup) -> Dedup:

@@ -14,7 +14,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 
-from curate.dedup.methods import meeting_columns
 from curate.engine.plan import Plan
 from curate.engine.records import committed, forget_stage, keys_done
 from curate.engine.store import Store
@@ -75,15 +74,20 @@ def _left(store: Store, stage: str, keys: Iterable[str], function: str, plan: Pl
 
 def _decided(store: Store, recipe: Recipe, plan: Plan) -> int:
     """How many ranges of hashes: as it was decided when the stage began; 0 where one process does it."""
-    assert recipe.dedup is not None, "the stage is only planned for recipes with [dedup]"
-    if recipe.dedup.against or not meeting_columns(recipe.dedup):  # documents of an index have no split
-        return 0
-    if store.stamp(RANGES) is None and (ranges := _ranges(store, plan)):
+    if store.stamp(RANGES) is None and (ranges := _ranges(store, plan)) and _has_parts(recipe):
         store.write(RANGES, f"{ranges}\n".encode())
     return ranges_decided(store)
 
 
+def _has_parts(recipe: Recipe) -> bool:
+    from curate.dedup.meeting import meeting_columns  # what few documents never need
+
+    assert recipe.dedup is not None, "the stage is only planned for recipes with [dedup]"
+    return bool(meeting_columns(recipe.dedup)) and not recipe.dedup.against  # documents of an index have no split
+
+
 def _ranges(store: Store, plan: Plan) -> int:
+    """As many as the documents that `filter` has kept ask for."""
     asked = os.environ.get(ASKED)
     if asked is not None:
         if not asked.isdecimal() or int(asked) > MAX_RANGES:

@@ -24,8 +24,8 @@ from curate.dedup.find import no_cuts
 from curate.dedup.forests import Forest, Members, group_components, members_of
 from curate.dedup.groups import ROW_GROUP, find_in_group, in_order_of_ids, rows_by_group
 from curate.dedup.index import write_index
-from curate.dedup.meeting import forest_of_range, keys_by_range, numbered
-from curate.dedup.methods import meeting_columns, reads_texts
+from curate.dedup.meeting import forest_of_range, keys_by_range, meeting_columns, numbered
+from curate.dedup.methods import reads_texts
 from curate.dedup.signatures import read_columns
 from curate.engine.job import Job, Made
 from curate.engine.records import committed, intact
