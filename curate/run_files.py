@@ -54,6 +54,13 @@ FORGOTTEN = "forgotten"
 EARLIER = "earlier"
 """The records of what an earlier run's `filter` has left, until it is decided on again; and its folder below work/."""
 
+SHUFFLED = "work/dedup"
+"""What deduplication in parts leaves of one part for the next."""
+RANGES = "work/dedup/ranges"
+"""Of how many ranges of hashes deduplication is done, where it is done in parts."""
+MEMBERS = "work/dedup/members"
+"""Which documents may meet others, split by split, and in which group."""
+
 Filtered = Literal["documents", "signatures", "ledger", "dropped"]
 Part = Literal["train", "validation"]
 
@@ -79,6 +86,26 @@ def filtered(key: str, kind: Filtered) -> str:
 def filtered_before(key: str, kind: Filtered) -> str:
     """What an earlier run's `filter` has left of a split, until it is decided on again."""
     return f"{WORK}/{EARLIER}/{key}.{kind}.parquet"
+
+
+def keys_name(key: str) -> str:
+    """By which a split's documents meet others, range by range of their hashes."""
+    return f"work/dedup/keys/{key}"
+
+
+def forest_name(number: int) -> str:
+    """Which documents meet in a range of hashes."""
+    return f"work/dedup/forests/{number:05}"
+
+
+def rows_name(key: str) -> str:
+    """What is compared of a split's documents that may meet others, group by group."""
+    return f"work/dedup/rows/{key}"
+
+
+def found_in_group(number: int, kind: Literal["verdicts", "texts"]) -> str:
+    """Which document of a group repeats which; the texts of those that lose most."""
+    return f"work/dedup/found/{number:05}.{kind}.parquet"
 
 
 def matches(key: str) -> str:

@@ -85,6 +85,9 @@ class Memory:
         self.reads[name] += 1
         return self.files[name]
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        return self.read(name)[start:stop]
+
     def fetch(self, name: str) -> Path:
         content, path = self.read(name), self.scratch / "fetched" / name
         with self.at_work:

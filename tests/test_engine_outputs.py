@@ -55,16 +55,26 @@ def test_what_is_not_written_to_its_end_is_no_output(tmp_path: Path) -> None:
     assert not outputs.entries
 
 
+@pytest.mark.parametrize("rows", [0, 1, 65_536, 140_000])
+def test_rows_that_come_one_after_the_other_are_the_bytes_of_the_whole_table(tmp_path: Path, rows: int) -> None:
+    number = np.arange(rows)
+    table = pl.DataFrame({"id": pl.Series(number).cast(pl.String), "share": pl.Series(number / 7).cast(pl.Float32)})
+    table = table.with_columns(pl.when(pl.Series(number % 3 == 0)).then("id").alias("other"))
+    outputs = Outputs(tmp_path)
+    outputs.table("whole", table)
+    outputs.rows("parts", (table[start : start + 9_000] for start in range(0, max(rows, 1), 9_000)))
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+    assert outputs.entries["parts"] == outputs.entries["whole"]
+
+
 def test_the_index_of_a_run_is_hashed_while_it_is_written(tmp_path: Path) -> None:
     dedup = Dedup(method=("exact",))
     documents = pl.DataFrame({"id": ["a", "b", "c"], "source": "web", "text": ["one text", "two texts", "one text"]})
     sign_documents(documents, dedup).write_parquet(tmp_path / "signed.parquet")
     outputs = Outputs(tmp_path / "workspace")
     folder = outputs.place("dedup/index")
-    assert (
-        write_index(folder, dedup, [tmp_path / "signed.parquet"], pl.Series("id", ["c"]), open_file=outputs.open_at)
-        == 2
-    )
+    files, copies = [tmp_path / "signed.parquet"], pl.Series("id", ["c"])
+    assert write_index(folder, dedup, files, lambda ids: copies, open_file=outputs.open_at) == 2
     there = {path.relative_to(outputs.folder).as_posix(): entry_of(path) for path in folder.iterdir()}
     assert outputs.entries == there
     assert len(there) == 2

@@ -254,3 +254,12 @@ def test_a_file_that_is_gone_or_short_is_named_before_the_end(tmp_path: Path) ->
     (tmp_path / "documents/a.txt").write_text("hell")
     with pytest.raises(RottenFile, match=r"documents/a\.txt"):
         check_there(store, done)
+
+
+def test_a_range_of_a_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    store = PosixStore(tmp_path)
+    store.write("a/b", bytes(range(100)))
+    assert store.read_range("a/b", 10, 13) == bytes([10, 11, 12])
+    assert store.read_range("a/b", 98, 200) == bytes([98, 99])
+    with pytest.raises(FileNotFoundError):
+        store.read_range("a/c", 0, 1)

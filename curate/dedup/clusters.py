@@ -34,7 +34,7 @@ def components(bands: Iterable[Band], count: int) -> npt.NDArray[np.int64]:
     for documents, keys in bands:
         room = room if len(keys) <= len(room.firsts) else FirstsTable.of(len(keys))
         _unite_equal(documents, first_equal(keys, room), parents)
-    _point_at_roots(parents)
+    point_at_roots(parents)
     return parents
 
 
@@ -103,12 +103,12 @@ def _unite_equal(documents, firsts, parents):
     """The smaller root becomes the parent, so that the result does not depend on the order of documents."""
     for at in range(len(documents)):
         if firsts[at] != at:
-            one, other = _root(parents, documents[firsts[at]]), _root(parents, documents[at])
+            one, other = root(parents, documents[firsts[at]]), root(parents, documents[at])
             parents[max(one, other)] = min(one, other)
 
 
 @part
-def _root(parents, document):
+def root(parents, document):
     while parents[document] != document:
         parents[document] = parents[parents[document]]  # path halving
         document = parents[document]
@@ -116,6 +116,6 @@ def _root(parents, document):
 
 
 @kernel
-def _point_at_roots(parents):
+def point_at_roots(parents):
     for document in range(len(parents)):
         parents[document] = parents[parents[document]]  # a parent is smaller, so it points at its root already

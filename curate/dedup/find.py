@@ -78,8 +78,7 @@ def find_duplicates(
     """
     methods = methods_of(dedup)
     _check_texts(methods, dedup, texts)
-    word = keep_word(dedup)
-    account = [*ACCOUNT, *(() if word in ("longest", "first") else (KEEP,))]
+    word, account = keep_word(dedup), _account(dedup)
     columns = _columns(dedup, has_texts=texts is not None, has_index=bool(earlier))
     files = SignatureFiles.open(signature_files, columns=columns, account=account, earlier=earlier)
     known, _ = ids_of_both(signature_files, earlier, dedup)
@@ -109,6 +108,15 @@ def _check_texts(methods: Sequence[Method], dedup: Dedup, texts: Texts | None) -
     for method in methods:
         if isinstance(method, PassageMethod) and texts is None:
             raise UsageError(f'the method "{method.name}" compares texts, and there are none')
+
+
+def columns_read(dedup: Dedup, *, has_texts: bool) -> list[str]:
+    """The columns of signature files that are looked at, where there is no index."""
+    return [*_account(dedup), *_columns(dedup, has_texts=has_texts, has_index=False)]
+
+
+def _account(dedup: Dedup) -> list[str]:
+    return [*ACCOUNT, *(() if keep_word(dedup) in ("longest", "first") else (KEEP,))]
 
 
 def _columns(dedup: Dedup, *, has_texts: bool, has_index: bool) -> list[str]:
@@ -151,6 +159,12 @@ def _known(ids: pl.Series, verdicts: pl.DataFrame) -> pl.DataFrame:
         values.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in verdicts.schema.items() if name != "id"
     ]
     return table.select("id", *columns)
+
+
+def no_cuts() -> pl.DataFrame:
+    """The `cuts` of methods that cut nothing."""
+    nothing = pl.Series("id", [], dtype=pl.String)
+    return _cuts(nothing.to_frame(), Cuts.none(), nothing)
 
 
 def _cuts(documents: pl.DataFrame, cuts: Cuts, names: pl.Series) -> pl.DataFrame:

@@ -9,7 +9,7 @@ A run writes its own under dedup/index/ where its recipe has `[dedup] index = tr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +91,12 @@ def write_index(
     folder: Path,
     dedup: Dedup,
     signature_files: Sequence[str | Path],
-    copies: pl.Series,
+    copies: Callable[[pl.Series], pl.Series],
     *,
     open_file: OpenFile = whole_file,
 ) -> int:
-    """Add the documents of some signature files but for `copies` (ids) and those that are there already; returns how
-    many.
+    """Add the documents of some signature files but for copies and those that are there already; returns how many.
+    `copies` are the ids of copies, given those of a file: all of these, and any others.
 
     With `whole_file`, an index that is read meanwhile is whole; a run hashes what it writes.
     """
@@ -108,7 +108,7 @@ def write_index(
         signed = pl.read_parquet(signatures, glob=False)
         if KEEP not in signed.columns:  # a later run may ask for it, and earlier documents come first in any case
             signed = signed.with_columns(pl.lit(None, pl.Float64).alias(KEEP))
-        stay = signed.join(copies.to_frame("id"), on="id", how="anti", maintain_order="left")
+        stay = signed.join(copies(signed["id"]).to_frame("id"), on="id", how="anti", maintain_order="left")
         with open_file(place) as file:
             stay.write_parquet(file, compression="zstd", compression_level=3)
         count += stay.height
@@ -130,7 +130,7 @@ def append_index(folder: Path, dedup: Dedup, signature_files: Sequence[Path]) ->
     ids = read_columns([str(path) for path in (*there, *signature_files)], ["id"])["id"]
     if twice := ids.filter(ids.is_duplicated()).head(1).to_list():
         raise UsageError(f'the id "{twice[0]}" stands twice: ids in an index must be unique')
-    return write_index(folder, dedup, signature_files, pl.Series("id", [], pl.String))
+    return write_index(folder, dedup, signature_files, lambda ids: ids.clear())
 
 
 def _free_places(folder: Path) -> Iterable[Path]:

@@ -79,6 +79,10 @@ class DocumentMethod:
     """These columns of a batch of documents, which has `id, source, text` and what the method `needs`."""
     find: Callable[[Search], None]
     """Adds the documents that repeat others to `copies`, of those that stay so far."""
+    meets: Callable[[Dedup], tuple[str, ...]] = nothing
+    """Of its columns those (UInt64) by which documents meet: `find` compares two only where they have the value of one
+    in common, directly or through others, so it may be asked of such documents apart from all others. None: it looks
+    at all documents at once."""
     needs: Callable[[Dedup], tuple[str, ...]] = nothing
     """Columns of a document, besides its text, that are signed."""
     too_wide: Callable[[Dedup], tuple[str, ...]] = nothing

@@ -282,6 +282,7 @@ MINHASH = DocumentMethod(
     columns=lambda dedup: dict.fromkeys(band_names(dedup.bands), pl.UInt64) | {SIGNATURE: pl.Binary},
     sign=_sign,
     find=find_similar,
+    meets=lambda dedup: tuple(band_names(dedup.bands)),
     parameters=_parameters,
     keys=lambda dedup: tuple(band_names(dedup.bands)),
     is_of_text=True,

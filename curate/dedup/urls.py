@@ -63,6 +63,7 @@ URL = DocumentMethod(
     columns=lambda dedup: {KEY: pl.UInt64},
     sign=_sign,
     find=_find,
+    meets=lambda dedup: (KEY,),
     needs=lambda dedup: ("url",),
     keys=lambda dedup: (KEY,),
     likeness="the same page",

@@ -5,11 +5,12 @@ read == kept + dropped + quarantined, per source and per split, checked at every
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from curate.engine.sizes import Sizes, sizes
 from curate.errors import CheckFailed
@@ -97,3 +98,18 @@ def write_table(frame: pl.DataFrame, target: Path | BinaryIO) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
     whole = frame.rechunk()  # the writer sees of how many chunks a frame consists, and rows come in any number of them
     whole.write_parquet(target, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP)
+
+
+def write_rows(frames: Iterator[pl.DataFrame], target: BinaryIO) -> None:
+    """What `write_table` writes of these frames, one at least, as one, with a few of them in memory."""
+    first = next(frames)
+
+    def generate(*_: object) -> Iterator[pl.DataFrame]:
+        yield first.rechunk()
+        yield from (frame.rechunk() for frame in frames)
+
+    # The engine by which a frame is written whole, too: it cuts row groups by itself, however the rows come.
+    rows = register_io_source(generate, schema=first.schema)
+    rows.sink_parquet(
+        target, compression="zstd", compression_level=3, statistics=True, row_group_size=ROW_GROUP, engine="streaming"
+    )

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
 
-from curate.engine.ledger import write_table
+from curate.engine.ledger import write_rows, write_table
 
 Entry = Mapping[str, Any]
 """`size` in bytes and `sha256` of a file, as records and manifests have them."""
@@ -57,6 +57,11 @@ class Outputs:
     def table(self, name: str, frame: pl.DataFrame) -> None:
         with self.open(name) as file:
             write_table(frame, file)
+
+    def rows(self, name: str, frames: Iterator[pl.DataFrame]) -> None:
+        """The same of all frames as one, one at least."""
+        with self.open(name) as file:
+            write_rows(frames, file)
 
     def place(self, name: str) -> Path:
         """Where a file is to be written with `open_at`."""

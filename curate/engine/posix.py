@@ -60,6 +60,11 @@ class PosixStore:
     def read(self, name: str) -> bytes:
         return (self.root / name).read_bytes()
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        with (self.root / name).open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
     def fetch(self, name: str) -> Path:
         path = self.root / name
         if not path.is_file():

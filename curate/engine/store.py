@@ -40,6 +40,9 @@ class Store(Hashable, Protocol):
     def read(self, name: str) -> bytes:
         """Raises FileNotFoundError."""
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """Bytes from start to stop; fewer where the content ends before. Raises FileNotFoundError."""
+
     def fetch(self, name: str) -> Path:
         """A file of this machine that holds the content, to be read only; what is fetched from one folder lies in one
         folder, under its own names. Raises FileNotFoundError."""

@@ -66,7 +66,7 @@ def dedup_run(job: Job) -> Made | None:
         outputs.table(LOSSES, losses)
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
         if dedup.index:
-            write_index(outputs.place(INDEX), dedup, files, copies["id"], open_file=outputs.open_at)
+            write_index(outputs.place(INDEX), dedup, files, lambda _: copies["id"], open_file=outputs.open_at)
         return Made(outputs, _counts(found, copies, dedup))
 
 
@@ -83,10 +83,10 @@ def _losses(job: Job, verdicts: pl.DataFrame, keys: Sequence[str]) -> pl.DataFra
         for key in (keys if ids else ())
     ]
     texts = pl.concat(found) if found else pl.DataFrame(schema={"id": pl.String, "text": pl.String})
-    return with_excerpts(losses, texts, job.recipe.dedup.normalize, partial(_scrubbed, job))
+    return with_excerpts(losses, texts, job.recipe.dedup.normalize, partial(scrubbed, job))
 
 
-def _scrubbed(job: Job, documents: pl.DataFrame) -> dict[str, str]:
+def scrubbed(job: Job, documents: pl.DataFrame) -> dict[str, str]:
     """By id, the texts that may be shown: an engine that finds names is the only part of deduplication that a document
     could break, and one that does is not shown."""
     shown: dict[str, str] = {}

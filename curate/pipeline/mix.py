@@ -77,7 +77,7 @@ def mix_run(job: Job) -> Made:
         whole = {pool: portions_of(store, plan, pool, recipe, tokenizer.backend) for pool in pools}
     with clock("mix"):
         mixture = _mixture(recipe, whole)
-        portions = {share.name: up_to_share(whole[share.name], share, recipe.seed) for share in mixture.shares}
+        portions = {share.name: up_to_share(whole[share.name], share, store, recipe.seed) for share in mixture.shares}
         held = {name: portion.held for name, portion in portions.items()}
         record = MixtureRecord(mixture, recipe.seed, vocabulary_of(tokenizer, tokenizer_name(recipe)), held)
     with clock("write"):
@@ -164,7 +164,7 @@ def _places(
     """By part and pool: the number of the shard of each split, int32 by the split's own number. Splits that have
     tokens there are numbered without gaps, in their order; the others are NOWHERE."""
     for pool, taken in portions.items():
-        heads, tails = taken.splits_of("head"), taken.splits_of("tail")
+        heads, tails = taken.splits_with_heads(), taken.splits_with_tails()
         splits = plan.of(source_of(pool))
         # Where the end of a document is held out, it is all of the validation: `tokenize` chose no whole one.
         held_out = tails or {split.key for split in splits if has_tokens(store, split, "validation", pool)}

@@ -7,10 +7,10 @@ A document that is cut has end-of-text at the end of either part; `documents/` k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,137 +32,181 @@ from curate.tokenize.shards import open_shard, write_shard
 from curate.tokenize.view import Tokens, View
 from curate.tokenize.views import PAYLOAD, suffixes
 
-COUNTED = {"id": pl.String, "tokens": pl.Int64}
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Documents:
+    """Those that `tokenize` put into a part of a source, or of a bucket of one, in the order of its `splits`: `tokens`
+    of each (int64[documents]); those of a split begin at one of `starts` (int64[splits + 1]). Their ids are read again
+    where they are asked for: in memory is one number a document."""
+
+    pool: str
+    part: str
+    splits: tuple[Split, ...]
+    starts: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int64]
+
+    def place(self, number: int) -> tuple[Split, int]:
+        """The split of a document, and its row there."""
+        at = int(np.searchsorted(self.starts, number, side="right")) - 1
+        return self.splits[at], number - int(self.starts[at])
+
+    def ids(self, store: Store) -> Iterator[tuple[slice, pl.Series]]:
+        """Split by split: which documents, and their ids."""
+        for split, (start, stop) in zip(self.splits, pairwise(self.starts.tolist()), strict=True):
+            counted = _counted(store, split, self.part, self.pool, "id", is_known=True)
+            assert counted is not None, "it was there when its documents were counted"
+            yield slice(start, stop), counted
+
+    def hashes(self, store: Store, seed: int, purpose: str) -> npt.NDArray[np.uint64]:
+        found = np.empty(len(self.tokens), dtype=np.uint64)
+        for which, ids in self.ids(store):
+            found[which] = hash_ids(ids, seed=seed, purpose=purpose)
+        return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Portions:
-    """`documents` of one source, or of a bucket of one: `id`, its `split` and the `part` and `row` there, `tokens` of
-    the whole document; `head`, how many of them are trained on, and `tail`, how many at its end are held out. `note`
-    says so where the end of one is."""
+    """Of each of the `documents`, `head`: how many of its tokens are trained on (int64). Of one of them, `ending`,
+    `tail` tokens at its end are held out, where no whole one is; `note` says so."""
 
-    documents: pl.DataFrame
+    documents: Documents
+    head: npt.NDArray[np.int64]
     whole_held_out: int = 0
     """Tokens of whole documents that are held out."""
     is_cut: bool = False
     note: str | None = None
+    ending: int = -1
+    tail: int = 0
 
     @property
     def available(self) -> int:
-        return int(self.documents["head"].sum())
+        return int(self.head.sum())
 
     @property
     def held(self) -> Held:
-        return Held(int((self.documents["head"] > 0).sum()), self.available)
-
-    @property
-    def tail(self) -> int:
-        """Tokens at the end of a document that are held out, where no whole one is."""
-        return int(self.documents["tail"].sum())
+        return Held(int(np.count_nonzero(self.head)), self.available)
 
     @property
     def held_out(self) -> int:
         return self.tail or self.whole_held_out
 
-    def splits_of(self, part: str) -> set[str]:
-        """The splits of which a "head" or "tail" is taken."""
-        return set(self.documents.filter(pl.col(part) > 0)["split"])
+    def splits_with_heads(self) -> set[str]:
+        """The splits of which something is trained on."""
+        return {split.key for split, (start, stop) in self._spans() if self.head[start:stop].any()}
+
+    def splits_with_tails(self) -> set[str]:
+        """The split of which the end of a document is held out."""
+        return {self.documents.place(self.ending)[0].key} if self.tail else set()
 
     def parts(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """By split: what is taken of its rows; nothing where all documents stay as they are."""
-        frames = self.documents.partition_by("split", maintain_order=True) if self.is_cut else []
-        yield from ((frame["split"][0], frame.select("head", "tail")) for frame in frames)
+        for split, (start, stop) in self._spans() if self.is_cut else ():
+            if start < stop:
+                tails = np.zeros(stop - start, dtype=np.int64)
+                if start <= self.ending < stop:
+                    tails[self.ending - start] = self.tail
+                yield split.key, pl.DataFrame({"head": self.head[start:stop], "tail": tails})
+
+    def _spans(self) -> Iterator[tuple[Split, tuple[int, int]]]:
+        return zip(self.documents.splits, pairwise(self.documents.starts.tolist()), strict=True)
 
 
 def portions_of(store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Backend) -> Portions:
     """The documents of a pool that are trained on; where validation is asked for, the end of one of them is held out
     if no document is, or if all are."""
-    held_out = Portions(_rows(store, plan, pool, "validation"))
-    whole = Portions(_rows(store, plan, pool, "train"), held_out.available)
-    if not recipe.tokenize.validation or (whole.available and held_out.available):
+    held_out, trained = (_documents(store, plan, pool, part) for part in ("validation", "train"))
+    validation = Portions(held_out, held_out.tokens)
+    whole = Portions(trained, trained.tokens, validation.available)
+    if not recipe.tokenize.validation or (whole.available and validation.available):
         return whole
-    if not held_out.available:
-        return _with_tail(whole, store, plan, pool, recipe, backend)
-    portions = _with_tail(held_out, store, plan, pool, recipe, backend)
+    if not validation.available:
+        return _with_tail(whole, store, recipe, backend)
+    portions = _with_tail(validation, store, recipe, backend)
     return portions if portions.is_cut else whole
 
 
-def _rows(store: Store, plan: Plan, pool: str, part: str) -> pl.DataFrame:
-    """The documents that `tokenize` put into a part, in the order of the splits."""
-    counted = ((split.key, _counted(store, split, part, pool)) for split in plan.of(source_of(pool)))
-    found = [(key, table) for key, table in counted if table is not None]
-    documents = pl.concat([pl.DataFrame(schema=COUNTED), *(table for _, table in found)])
-    keys = pl.Series("split", [key for key, _ in found], dtype=pl.String)
-    heights = np.array([table.height for _, table in found], dtype=np.int64)
-    before = np.repeat(np.cumsum(heights) - heights, heights)  # of each row, those of the splits before its own
-    return documents.with_columns(
-        keys.gather(np.repeat(np.arange(len(found)), heights)),
-        pl.lit(part).alias("part"),
-        pl.Series("row", np.arange(documents.height) - before, dtype=pl.Int64),
-        pl.col("tokens").alias("head"),
-        pl.lit(0, pl.Int64).alias("tail"),
-    )
+def _documents(store: Store, plan: Plan, pool: str, part: str) -> Documents:
+    counted = ((split, _counted(store, split, part, pool, "tokens")) for split in plan.of(source_of(pool)))
+    found = [(split, tokens.to_numpy()) for split, tokens in counted if tokens is not None]
+    sizes = [np.empty(0, np.int64), *(tokens for _, tokens in found)]
+    starts = np.cumsum([*map(len, sizes)], dtype=np.int64)
+    return Documents(pool, part, tuple(split for split, _ in found), starts, np.concatenate(sizes))
 
 
-def _counted(store: Store, split: Split, part: str, pool: str) -> pl.DataFrame | None:
-    """`id` and `tokens` of the documents of a shard; None where there is none."""
+def _counted(
+    store: Store, split: Split, part: str, pool: str, column: str, *, is_known: bool = False
+) -> pl.Series | None:
+    """`id` or `tokens` of the documents of a shard; None where there is none. Of one that `is_known` the files were
+    looked at before."""
     if part == "train" and has_tokens(store, split, part, pool) and is_former(store, split, pool):
-        return counted_documents(store, split, pool)
-    path = open_tokenized(store, split, part, pool)
-    return None if path is None else pl.read_parquet(DOCUMENT_TABLE.beside(path), columns=["id", "tokens"])
+        return counted_documents(store, split, pool)[column]
+    if is_known:
+        path: Path | None = store.fetch(tokenized(part, pool, split.number, DOCUMENT_TABLE.suffix))
+    else:
+        payload = open_tokenized(store, split, part, pool)
+        path = None if payload is None else DOCUMENT_TABLE.beside(payload)
+    return None if path is None else pl.read_parquet(path, columns=[column])[column]
 
 
-def _with_tail(whole: Portions, store: Store, plan: Plan, pool: str, recipe: Recipe, backend: Backend) -> Portions:
+def _with_tail(whole: Portions, store: Store, recipe: Recipe, backend: Backend) -> Portions:
     documents = whole.documents
-    hashes = hash_ids(documents["id"], seed=recipe.seed, purpose="validation")
-    is_in_order = _are_in_order(documents, pool, recipe)
-    chosen = choose_tail(hashes, documents["tokens"].to_numpy(), recipe.tokenize.validation, are_whole=is_in_order)
+    hashes = documents.hashes(store, recipe.seed, "validation")
+    is_in_order = _are_in_order(documents, store, recipe)
+    chosen = choose_tail(hashes, documents.tokens, recipe.tokenize.validation, are_whole=is_in_order)
     if chosen is None:
-        note = f"{pool} has no validation tokens: its documents are too short to hold out the end of one"
+        note = f"{documents.pool} has no validation tokens: its documents are too short to hold out the end of one"
         note += "" if is_in_order is None else ", or rearranged for fill-in-the-middle"
         return replace(whole, note=note if whole.available else None)
     number, wanted = chosen
-    row = documents.row(number, named=True)
-    tail = _tail(store, plan.split(row["split"]), pool, row, wanted, backend)
-    is_same = pl.col("id") == row["id"]  # a document that goes in several times must nowhere keep its end
-    is_it = pl.int_range(pl.len()) == number
-    documents = documents.with_columns(
-        # One more than is left without the tail: the head gets an end-of-text of its own.
-        pl.when(is_same).then(pl.col("tokens") - tail + 1).otherwise("head").alias("head"),
-        pl.when(is_it).then(tail).otherwise(0).cast(pl.Int64).alias("tail"),
-    )
-    note = f"{pool} gives no whole document to validation, but the end of {row['id']}: {tail:,} tokens"
-    return Portions(documents, is_cut=True, note=note)
+    tail = _tail(store, documents, number, wanted, backend)
+    id, same = _with_same_id(store, documents, number)
+    head = documents.tokens.copy()
+    # Also where it goes in several times: nowhere may it keep its end. One more than is left without the tail: the head
+    # gets an end-of-text of its own.
+    head[same] += 1 - tail
+    note = f"{documents.pool} gives no whole document to validation, but the end of {id}: {tail:,} tokens"
+    return Portions(documents, head, is_cut=True, note=note, ending=number, tail=tail)
 
 
-def _are_in_order(documents: pl.DataFrame, pool: str, recipe: Recipe) -> npt.NDArray[np.bool_] | None:
+def _with_same_id(store: Store, documents: Documents, number: int) -> tuple[str, npt.NDArray[np.int64]]:
+    """The id of a document, and all that have it."""
+    split, row = documents.place(number)
+    counted = _counted(store, split, documents.part, documents.pool, "id", is_known=True)
+    assert counted is not None, "it was there when its documents were counted"
+    same = [which.start + np.flatnonzero((ids == counted[row]).to_numpy()) for which, ids in documents.ids(store)]
+    return counted[row], np.concatenate(same)
+
+
+def _are_in_order(documents: Documents, store: Store, recipe: Recipe) -> npt.NDArray[np.bool_] | None:
     """The end of a document that is rearranged is not the end of its text; None where no document is."""
     fim = recipe.tokenize.fim
-    if fim is None or source_of(pool) not in fim.sources:
+    if fim is None or source_of(documents.pool) not in fim.sources:
         return None
-    is_whole = (documents["part"] != "train").to_numpy() | ~are_rearranged(documents["id"], fim, recipe.seed)
-    return np.asarray(is_whole)
+    found = np.ones(len(documents.tokens), dtype=bool)
+    if documents.part == "train":
+        for which, ids in documents.ids(store):
+            found[which] = ~are_rearranged(ids, fim, recipe.seed)
+    return found
 
 
-def _tail(store: Store, split: Split, pool: str, row: Mapping[str, Any], wanted: int, backend: Backend) -> int:
+def _tail(store: Store, documents: Documents, number: int, wanted: int, backend: Backend) -> int:
     """How many tokens are at the end of the document that is held out."""
-    if row["part"] == "train" and is_former(store, split, pool):
+    (split, row), part, pool = documents.place(number), documents.part, documents.pool
+    if part == "train" and is_former(store, split, pool):
         return former_tail(store, split, pool)
-    path = open_tokenized(store, split, row["part"], pool)
+    path = open_tokenized(store, split, part, pool)
     assert path is not None, "the row was read beside it"
-    return cut_tail(open_shard(path).document(row["row"]), wanted, backend.pieces)
+    return cut_tail(open_shard(path).document(row), wanted, backend.pieces)
 
 
-def up_to_share(portions: Portions, share: Share, seed: int) -> Portions:
+def up_to_share(portions: Portions, share: Share, store: Store, seed: int) -> Portions:
     """What a share of less than an epoch needs; all of the others."""
-    documents = portions.documents
     if not share.tokens:
-        return replace(portions, documents=documents.with_columns(head=pl.lit(0, pl.Int64)), is_cut=True)
+        return replace(portions, head=np.zeros_like(portions.head), is_cut=True)
     if share.epochs >= 1:  # all is needed once at least; the draw repeats it
         return portions
-    hashes = hash_ids(documents["id"], seed=seed, purpose="mix")
-    heads = choose_tokens(hashes, documents["head"].to_numpy(), share.tokens)
-    return replace(portions, documents=documents.with_columns(pl.Series("head", heads)), is_cut=True)
+    hashes = portions.documents.hashes(store, seed, "mix")
+    return replace(portions, head=choose_tokens(hashes, portions.head, share.tokens), is_cut=True)
 
 
 def write_portion(

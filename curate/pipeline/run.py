@@ -37,6 +37,7 @@ from curate.pipeline.build_on import Base, base_of
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
+from curate.pipeline.parts import PARTS, forget_parts, parts_left
 from curate.pipeline.reuse import folders_beside
 from curate.pipeline.share import Rank, finish_last
 from curate.recipe import Limits, Recipe, TokenizerChoice
@@ -226,6 +227,7 @@ def _work(
 def finish(store: Store, recipe: Recipe, plan: Plan, *, keep_intermediate: bool) -> None:
     """The manifest of a run of which all is done, by the only process that is at it."""
     asked = stages(recipe)
+    forget_parts(store)
     store.tidy()  # a worker killed in the midst of a record leaves half of it, and the manifest names all that is there
     write_manifest(store, recipe, plan, [stage.name for stage in asked])
     if keep_intermediate:
@@ -264,7 +266,7 @@ def do_and_mend(
             return
         except RottenFile as rotten:
             supervisor.close()  # no worker may go on with what it has read of the damaged file
-            if rotten.stage not in {EARLIER, *(stage.name for stage in asked)}:
+            if rotten.stage not in {EARLIER, *PARTS, *(stage.name for stage in asked)}:
                 raise
             forget(supervisor.store, rotten.stage, rotten.key)
     place = place_of(supervisor.store)
@@ -286,7 +288,9 @@ def _run_stages(
         # Names of records alone: whether what they say is whole is asked by who builds on it, and at the end of all.
         done = keys_done(supervisor.store, stage.name)
         again = keys_done(supervisor.store, EARLIER) if stage.name == "filter" else set()
-        do([_task(stage, plan, key, again) for key in _keys(stage, plan) if key not in done])
+        left = [_task(stage, plan, key, again) for key in _keys(stage, plan) if key not in done]
+        for tasks in parts_left(supervisor.store, recipe, plan) if left and stage.name == "dedup" else [left]:
+            do(tasks)
         if stage.name == "filter":  # before anything costly is built on what a user's broken function has left
             _check_user_errors(supervisor.store, recipe, plan)
             forget_stage(supervisor.store, EARLIER)

@@ -134,7 +134,7 @@ def dedup_files(
             write_rows(Path(kept), _kept(splits, source, found, dedup), schema)
         if index is not None:
             copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())["id"]
-            write_index(Path(index), dedup, files, copies)
+            write_index(Path(index), dedup, files, lambda _: copies)
     return Deduplicated(verdicts, tuple(unread for part in signed for unread in part.unread))
 
 

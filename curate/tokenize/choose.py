@@ -36,13 +36,15 @@ def choose_tokens(hashes: Hashes, token_counts: Int64s, budget: int) -> Int64s:
     two tokens, so a budget of one gets two.
     """
     order = np.argsort(hashes, kind="stable")
-    counts = token_counts[order]
+    counts = token_counts[order].astype(np.int64, copy=False)
     wanted = max(budget, MIN_TOKENS) if budget > 0 else 0
-    taken: Int64s = np.clip(wanted - (np.cumsum(counts) - counts), 0, counts)
+    taken: Int64s = np.cumsum(counts, dtype=np.int64)  # from here on in place: there may be billions of documents
+    taken -= counts
+    np.subtract(wanted, taken, out=taken)
+    np.clip(taken, 0, counts, out=taken)
     _mend_end(taken, counts)
-    kept: Int64s = np.empty_like(taken)
-    kept[order] = taken
-    return kept
+    counts[order] = taken
+    return counts
 
 
 def _mend_end(taken: Int64s, counts: Int64s) -> None:

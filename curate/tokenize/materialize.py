@@ -8,8 +8,9 @@ Documents are whole, but for the one of each source with which its share is met 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ from curate.tokenize.view import ShardDocuments, View
 from curate.tokenize.views import PAYLOAD, VIEWS, write_views
 
 Int64s = npt.NDArray[np.int64]
+Ints = npt.NDArray[Any]
+"""int32, or int64 where that is too narrow: there is a number for each document of the mixture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class Sequence:
     """Documents in the order in which they are written, as arrays of equal length."""
 
     source: npt.NDArray[np.int16]
-    number: npt.NDArray[np.int64]
+    number: Ints
     """Of the document in its source."""
     epoch: npt.NDArray[np.int32]
-    tokens: Int64s
+    tokens: Ints
     """How many are taken of it, with an end-of-text."""
-    begin: Int64s
+    begin: Ints
     """The first of them, 0 but where a document stands in two stages."""
 
     def __getitem__(self, which: slice | npt.NDArray[np.int64]) -> Sequence:
@@ -63,8 +66,8 @@ def materialize(
     A source that gives e epochs has each document floor(e) times, and once more those that a keyed hash chooses, until
     its tokens are met: the last of these is cut there, before its end-of-text. The order is that of a keyed hash of
     (id, epoch), in each stage of the mixture by itself. The table beside a shard has two more columns, `source` and
-    `epoch`; `bytes` of a document that is cut are those of its tokens (`token_bytes`, by id). In memory are some 60
-    bytes a document, never the tokens.
+    `epoch`; `bytes` of a document that is cut are those of its tokens (`token_bytes`, by id). In memory are some 50
+    bytes a document and the table of one shard, never the tokens.
 
     Raises:
         UsageError: sources were tokenized with different widths of a token, or one that is drawn from is missing.
@@ -102,26 +105,35 @@ def _order(names: list[str], arrays: Mapping[str, TokenArray], mixture: Mixture,
         parts.append(part)
         keys.append(key)
         stages.append(stage)
-    whole = Sequence(
-        np.concatenate([part.source for part in parts]),
-        np.concatenate([part.number for part in parts]),
-        np.concatenate([part.epoch for part in parts]),
-        np.concatenate([part.tokens for part in parts]),
-        np.concatenate([part.begin for part in parts]),
-    )
-    return whole[np.lexsort((np.concatenate(keys), np.concatenate(stages)))]
+    order = np.lexsort((_joined(keys), _joined(stages)))
+    columns = [[getattr(part, field.name) for part in parts] for field in fields(Sequence)]
+    parts.clear()
+    # Column by column: what is joined need not be there in parts, too.
+    return Sequence(*(_joined(column)[order] for column in columns))
+
+
+def _joined(parts: list[Any]) -> Any:
+    """All parts as one array; the list is empty then."""
+    whole = np.concatenate(parts)
+    parts.clear()
+    return whole
+
+
+def _narrow(numbers: Ints) -> Ints:
+    """The same as int32, where that holds all of them; none is negative."""
+    return numbers.astype(np.int32) if numbers.max(initial=0) < 1 << 31 else numbers
 
 
 def _cut_in_stages(
     part: Sequence, keys: npt.NDArray[np.uint64], borders: Int64s
-) -> tuple[Sequence, npt.NDArray[np.uint64], Int64s]:
+) -> tuple[Sequence, npt.NDArray[np.uint64], npt.NDArray[np.int16]]:
     """A source's documents, epoch after epoch, with the stage of each: stages end at so many of its tokens. The
     document over which one ends stands in both, cut in two, unless a half would be no text."""
     if not len(borders):
-        return part, keys, np.zeros(len(keys), dtype=np.int64)
+        return part, keys, np.zeros(len(keys), dtype=np.int16)
     order = np.lexsort((keys, part.epoch))
     part, keys = part[order], keys[order]
-    ends = np.cumsum(part.tokens)
+    ends = np.cumsum(part.tokens, dtype=np.int64)
     starts = ends - part.tokens
     over = np.minimum(np.searchsorted(ends, borders, side="right"), len(ends) - 1)
     borders = np.where(borders - starts[over] < MIN_TOKENS, starts[over], borders)
@@ -129,8 +141,9 @@ def _cut_in_stages(
     edges = np.union1d(np.append(starts, ends[-1]), borders)
     document = np.searchsorted(ends, edges[:-1], side="right")
     pieces = part[document]
-    cut = Sequence(pieces.source, pieces.number, pieces.epoch, np.diff(edges), edges[:-1] - starts[document])
-    return cut, keys[document], np.searchsorted(borders, edges[:-1], side="right")
+    begin = _narrow(edges[:-1] - starts[document])
+    cut = Sequence(pieces.source, pieces.number, pieces.epoch, _narrow(np.diff(edges)), begin)
+    return cut, keys[document], np.searchsorted(borders, edges[:-1], side="right").astype(np.int16)
 
 
 def _hashes(array: TokenArray, seed: int) -> npt.NDArray[np.uint64]:
@@ -140,21 +153,23 @@ def _hashes(array: TokenArray, seed: int) -> npt.NDArray[np.uint64]:
 
 def _repeat(source: int, array: TokenArray, hashes: npt.NDArray[np.uint64], target: int) -> Sequence:
     """Every document of a source as often as its share needs it, epoch by epoch."""
-    tokens = np.diff(array.ends, prepend=0)
+    tokens = _narrow(np.concatenate([np.diff(shard.ends.astype(np.int64), prepend=0) for shard in array.shards]))
     epochs, rest = divmod(target, len(array))
     # By another hash than the order is: what is chosen stands anywhere in it.
     taken = choose_tokens(scramble(hashes), tokens, rest)
     extra = np.flatnonzero(taken)
-    number = np.concatenate([np.tile(np.arange(len(tokens)), epochs), extra])
-    epoch = np.repeat(np.arange(epochs + 1), [*[len(tokens)] * epochs, len(extra)])
-    kept = np.concatenate([np.tile(tokens, epochs), taken[extra]])
-    begin = np.zeros(len(number), dtype=np.int64)
-    return Sequence(np.full(len(number), source, np.int16), number, epoch.astype(np.int32), kept, begin)
+    number = np.concatenate([np.tile(_narrow(np.arange(len(tokens))), epochs), _narrow(extra)])
+    epoch = np.repeat(np.arange(epochs + 1, dtype=np.int32), [*[len(tokens)] * epochs, len(extra)])
+    kept = np.concatenate([np.tile(tokens, epochs), _narrow(taken[extra])])
+    begin = np.zeros(len(number), dtype=np.int32)
+    return Sequence(np.full(len(number), source, np.int16), number, epoch, kept, begin)
 
 
 def _cut(sequence: Sequence, max_shard_tokens: int) -> Iterator[Sequence]:
     """Pieces of whole documents of at most `max_shard_tokens`; a longer document is a piece of its own."""
-    return (sequence[first:last] for first, last in whole_runs(np.cumsum(sequence.tokens), max_shard_tokens))
+    return (
+        sequence[first:last] for first, last in whole_runs(np.cumsum(sequence.tokens, dtype=np.int64), max_shard_tokens)
+    )
 
 
 def _write(
@@ -180,7 +195,7 @@ def _write(
             file.write(document.data)
     width, extra = arrays[names[0]].dtype.itemsize, table.select("source", "epoch")
     documents = ShardDocuments(
-        table["id"], piece.tokens, pl.Series(sizes), width, extra, _targets(piece, names, arrays)
+        table["id"], piece.tokens.astype(np.int64), pl.Series(sizes), width, extra, _targets(piece, names, arrays)
     )
     return [payload, *write_views(payload, documents, open_file, views)]
 

@@ -1,0 +1,313 @@
+"""curate.pipeline.shuffle: deduplication in parts comes to the bytes of one process, whatever is asked of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+import curate
+from curate.dedup.find import find_duplicates, no_cuts
+from curate.dedup.forests import Members, forest_of, group_components, members_of
+from curate.dedup.groups import find_in_group, rows_by_group
+from curate.dedup.meeting import ROW_BITS, forest_of_range, keys_by_range, meeting_columns, numbered
+from curate.dedup.methods import reads_texts
+from curate.dedup.sign import sign_documents
+from curate.engine.engine import Answer, Assignment
+from curate.engine.inline import InlineEngine
+from curate.engine.posix import PosixStore
+from curate.engine.records import forget_stage, keys_done
+from curate.engine.slices import read_slice, write_slices
+from curate.errors import RottenFile, UsageError
+from curate.pipeline.parts import ASKED, PARTS
+from curate.pipeline.run import checked, run_on, silent
+from curate.recipe_dedup import Dedup, Verify
+from curate.run_files import MEMBERS, forest_name, keys_name, rows_name
+
+WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
+SOURCES = ("books", "news", "web", "wiki")
+SOURCE = """
+[[source]]
+name = "{name}"
+read = "tables"
+paths = ["{folder}/{name}.jsonl"]
+"""
+RECIPE = """
+name = "shuffled"
+{sources}
+[dedup]
+{dedup}
+[tokenize]
+tokenizer = "bytes"
+validation = 0
+"""
+SETTINGS = [
+    {},
+    {"method": ("url", "exact", "minhash"), "keep": "latest"},
+    {"method": ("minhash",), "verify": 0.0, "prefer": ("wiki", "news")},
+    {"verify": Verify(containment=0.5), "exempt": ("books",), "keep": "first"},
+    {"unit": "characters", "normalize": "ccnet", "bands": 20, "rows": 4},
+    {"method": ("minhash", "exact"), "verify": Verify(0.4, 0.6, ngram=2), "keep": "highest:score"},
+    {"method": ("exact",)},
+    {"method": ("url", "minhash"), "ngram": 2, "normalize": "none", "verify": 0.95},
+]
+
+
+def rows_of(source: str) -> list[dict[str, object]]:
+    """Pages, edited copies of them and equal ones, through all sources; a text without words, and an empty one."""
+    rng = random.Random(source)
+    rows = []
+    for _ in range(40):
+        start = 40 * rng.randrange(24)
+        words = WORDS[start : start + 150]
+        for _ in range(rng.choice([0, 0, 1, 3, 12])):
+            words[rng.randrange(len(words))] = f"word{rng.randrange(1000)}"
+        stamp = f"2024-01-{1 + rng.randrange(28):02}"
+        url = f"https://a.example/{rng.randrange(60)}"
+        rows.append({"text": " ".join(words), "url": url, "timestamp": stamp, "score": rng.random()})
+    return [*rows, {"text": "* * *"}, {"text": " "}]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("inputs")
+    for source in SOURCES:
+        (made / f"{source}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of(source)))
+    return made
+
+
+def recipe_of(folder: Path, dedup: str, inputs: Path | None = None) -> Path:
+    path = folder / "shuffled.toml"
+    sources = "".join(SOURCE.format(name=name, folder=inputs or folder) for name in SOURCES)
+    path.write_text(RECIPE.format(sources=sources, dedup=dedup))
+    return path
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("timing.json", ".lock"))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def stages_timed(run: Path) -> set[str]:
+    return {*json.loads((run / "timing.json").read_text())["stages"]}
+
+
+@pytest.fixture(scope="module")
+def recipe(folder: Path) -> Path:
+    return recipe_of(folder, "index = true")
+
+
+@pytest.fixture(scope="module")
+def alone(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process leaves."""
+    out = tmp_path_factory.mktemp("alone") / "run"
+    curate.run(recipe, out=out, workers=0)
+    assert pl.read_parquet(out / "dedup" / "duplicates.parquet")["duplicate_of"].count() > 10
+    assert not stages_timed(out) & {*PARTS}
+    return files_of(out)
+
+
+@pytest.mark.parametrize("ranges", [1, 7])
+def test_any_number_of_ranges_comes_to_the_bytes_of_one_process(
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranges: int
+) -> None:
+    monkeypatch.setenv(ASKED, str(ranges))
+    curate.run(recipe, out=tmp_path / "run", workers=0)
+    assert stages_timed(tmp_path / "run") >= {*PARTS}
+    assert files_of(tmp_path / "run") == alone
+
+
+@pytest.mark.parametrize("asked", SETTINGS, ids=str)
+def test_groups_find_what_all_documents_at_once_do(asked: dict[str, Any], tmp_path: Path) -> None:
+    dedup = Dedup(**asked)
+    signed, texts = [], []
+    for source in SOURCES:
+        rows = pl.DataFrame(rows_of(source)).with_columns(pl.lit(source).alias("source"))
+        rows = rows.with_columns(pl.format("{}@{}", "source", pl.int_range(pl.len())).alias("id"))
+        signed.append(tmp_path / f"{source}.signatures.parquet")
+        texts.append(tmp_path / f"{source}.documents.parquet")
+        sign_documents(rows, dedup).write_parquet(signed[-1])
+        rows.write_parquet(texts[-1])
+    whole = find_duplicates(
+        signed, dedup, texts=lambda number, rows: pl.read_parquet(texts[number])["text"].gather(rows)
+    )
+    assert whole.cuts.equals(no_cuts())
+    for ranges in (1, 5):
+        found = found_in_parts(signed, texts, dedup, ranges, tmp_path)
+        assert found.equals(whole.verdicts)
+        assert found.schema == whole.verdicts.schema
+
+
+def found_in_parts(
+    signed: Sequence[Path], texts: Sequence[Path], dedup: Dedup, ranges: int, folder: Path
+) -> pl.DataFrame:
+    columns = meeting_columns(dedup)
+    keys = [keys_by_range(pl.read_parquet(file), columns, ranges) for file in signed]
+    starts = np.cumsum([0, *(pl.read_parquet(file).height for file in signed)])
+    forests = [forest_of_range(enumerate(split[number] for split in keys)) for number in range(ranges)]
+    groups = group_components((numbered(forest, starts) for forest in forests), int(starts[-1]), ranges)
+    assert groups.count > 1 or ranges == 1
+    rows = [
+        rows_by_group(file, its_texts if reads_texts(dedup) else None, *members_of(members), groups.count, dedup)
+        for file, its_texts, members in zip(signed, texts, Members(groups, starts), strict=True)
+    ]
+    found = [find_in_group([split[number] for split in rows], dedup, scratch=folder) for number in range(groups.count)]
+    return pl.concat(group.verdicts for group in found).sort("id")
+
+
+@pytest.mark.parametrize("dedup", ['keep = "cleanest"', 'method = ["minhash", "lines"]'])
+def test_what_looks_at_all_documents_at_once_is_one_task(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dedup: str
+) -> None:
+    monkeypatch.setenv(ASKED, "7")
+    recipe = recipe_of(tmp_path, dedup, folder)
+    curate.run(recipe, out=tmp_path / "run", workers=0)
+    assert not stages_timed(tmp_path / "run") & {*PARTS}
+
+
+def test_several_processes_share_the_parts(
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ASKED, "7")
+    program = "import sys, curate; curate.run(sys.argv[1], out=sys.argv[2], workers=0, rank=1, world=2)"
+    with subprocess.Popen([sys.executable, "-c", program, recipe, tmp_path / "run"]) as other:
+        curate.run(recipe, out=tmp_path / "run", workers=0, rank=0, world=2)
+    assert other.returncode == 0
+    assert files_of(tmp_path / "run") == alone
+
+
+@pytest.mark.parametrize("stage", PARTS)
+def test_a_run_that_was_killed_in_any_part_goes_on_to_the_same_bytes(
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setenv(ASKED, "3")
+    store = PosixStore(tmp_path / "killed")
+    with pytest.raises(Killed):
+        run_on(checked(recipe), store, DiesIn(store, stage), keep_intermediate=True, show=silent)
+    assert len(keys_done(store, stage)) == 1
+    assert not keys_done(store, "dedup")
+    monkeypatch.delenv(ASKED)  # what was decided stays
+    run_on(checked(recipe), store, InlineEngine(store), keep_intermediate=True, show=silent)
+    assert files_of(store.root) == alone
+
+
+class Killed(BaseException):
+    pass
+
+
+@dataclass
+class DiesIn:
+    """An engine of this process that is gone once it has done one task of a stage, with another one to do or not."""
+
+    store: PosixStore
+    stage: str
+    workers: int = 0
+    is_over: bool = False
+
+    def __post_init__(self) -> None:
+        self.inner = InlineEngine(self.store)
+
+    def submit(self, assignment: Assignment) -> None:
+        if self.is_over:
+            raise Killed
+        self.inner.submit(assignment)
+        self.is_over = assignment.task.stage == self.stage
+
+    def wait(self) -> Sequence[Answer]:
+        return self.inner.wait()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.mark.parametrize("name", [keys_name("web-00000"), MEMBERS, rows_name("web-00000"), forest_name(1)])
+def test_what_rots_between_two_parts_is_made_anew(
+    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(ASKED, "3")
+    store = PosixStore(tmp_path / "rotten")
+    with pytest.raises(Killed):
+        run_on(checked(recipe), store, DiesIn(store, PARTS[-1]), keep_intermediate=True, show=silent)
+    for stage in PARTS[1:]:  # its readers are at work again
+        if stage != written_by(name):
+            forget_stage(store, stage)
+    content = bytearray(store.read(name))
+    content[-1] ^= 1
+    store.write(name, bytes(content))
+    run_on(checked(recipe), store, InlineEngine(store), keep_intermediate=True, show=silent)
+    assert files_of(store.root) == alone
+
+
+def written_by(name: str) -> str:
+    places = {"keys": PARTS[0], "forests": PARTS[1], "members": PARTS[2], "rows": PARTS[3]}
+    return places[name.split("/")[2]]
+
+
+def test_one_id_for_two_documents_is_refused_in_parts_too() -> None:
+    signed = pl.DataFrame({"id": ["a", "b"], "hash_high": pl.Series([1, 2], dtype=pl.UInt64)})
+    again = pl.DataFrame({"id": ["c", "a"], "hash_high": pl.Series([3, 4], dtype=pl.UInt64)})
+    slices = [keys_by_range(frame, ["hash_high"], 1)[0] for frame in (signed, again)]
+    forest = forest_of_range(enumerate(slices))
+    assert [*zip(*forest, strict=True)] == [((1 << ROW_BITS) + 1, 0)]  # its second document with the first one's first
+
+
+@pytest.mark.parametrize("asked", ["many", "-1", "2000"])
+def test_a_number_of_ranges_that_is_none_is_refused(
+    recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setenv(ASKED, asked)
+    with pytest.raises(UsageError, match=f'is a number up to 1,024, found "{asked}"'):
+        curate.run(recipe, out=tmp_path / "run", workers=0)
+
+
+@given(seed=st.integers(0), pairs=st.integers(0, 80), cuts=st.integers(1, 5), wanted=st.integers(1, 9))
+def test_forests_of_parts_hang_together_as_all_pairs_do(seed: int, pairs: int, cuts: int, wanted: int) -> None:
+    edges = np.random.default_rng(seed).integers(0, 61, (pairs, 2))
+    parts = [edges[number::cuts] for number in range(cuts)]
+    groups = group_components((forest_of(part[:, 0], part[:, 1]) for part in parts), 61, wanted)
+    graph = csr_matrix((np.ones(pairs), (edges[:, 0], edges[:, 1])), shape=(61, 61))
+    _, component = connected_components(graph, directed=False)
+    sizes = np.bincount(component)[component]
+    rows, group = groups.of(0, 61)
+    assert rows.tolist() == np.flatnonzero(sizes > 1).tolist()
+    assert groups.members == len(rows)
+    assert {*group.tolist()} == {*range(groups.count)} or not len(rows)
+    by_component = {(which, number) for which, number in zip(component[rows], group, strict=True)}
+    assert len(by_component) == len({*component[rows]})  # no component in two groups
+    most = -(-len(rows) // wanted)
+    for number in {*group.tolist()}:
+        held = rows[group == number]
+        assert len(held) <= most or len({*component[held]}) == 1
+
+
+@given(contents=st.lists(st.binary(max_size=40), min_size=1), flipped=st.integers(0))
+def test_a_slice_is_read_as_it_was_written_or_not_at_all(contents: list[bytes], flipped: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = PosixStore(Path(folder))
+        with (store.root / "object").open("wb") as file:
+            write_slices(file, contents)
+        assert [read_slice(store, "stage", "key", "object", at) for at in range(len(contents))] == contents
+        data = bytearray((store.root / "object").read_bytes())
+        data[flipped % len(data)] ^= 4
+        (store.root / "object").write_bytes(data)
+        wrong = 0
+        for at, content in enumerate(contents):
+            try:
+                assert read_slice(store, "stage", "key", "object", at) == content
+            except RottenFile:
+                wrong += 1
+        assert wrong == 1
