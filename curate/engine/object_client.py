@@ -2,7 +2,7 @@
 
 Address ─▶ a client of this process, with the environment's credentials ─▶ request
   ─▶ 5xx 408 409 429, reset, timeout ─▶ Again (patience.py)        ─▶ 403, no bucket, no credentials ─▶ UsageError
-  ─▶ no such object ─▶ FileNotFoundError                           ─▶ it is there, it is another ─▶ Taken
+  ─▶ no such object ─▶ FileNotFoundError                           ─▶ it is there, it is another ─▶ Unmet
 
 Source: the environment's variables and files of credentials are those of AWS's and Google's own tools.
 """
@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from curate.batch import Pulse, no_pulse
 from curate.engine.object_address import Address
-from curate.engine.patience import Again, patiently
+from curate.engine.patience import Again, Manners, patiently
 from curate.errors import UsageError
 
 Answer = TypeVar("Answer")
@@ -54,7 +54,7 @@ LACKING = {
 }
 
 
-class Taken(Exception):
+class Unmet(Exception):
     """A condition of a write is not met: the object is there, or is not the one that it was."""
 
 
@@ -64,13 +64,13 @@ def asked(
     pulse: Pulse = no_pulse,
     *,
     seconds: int = SECONDS,
-    max_unreached: int | None = MAX_UNREACHED,
+    manners: Manners | None = None,
 ) -> Answer:
     """What `ask` answers when it is called with the client of an address's bucket, and again while that may help.
 
     Raises:
         FileNotFoundError: no such object.
-        Taken: a condition of the request is not met.
+        Unmet: a condition of the request is not met.
         UsageError: no such bucket or server, no permission, no credentials, or obstore is not installed.
         MachineError: the server was asked as often as manners allow.
     """
@@ -81,7 +81,7 @@ def asked(
         except (obstore_here().exceptions.BaseError, FileNotFoundError) as error:
             raise understood(address, error) from None
 
-    return patiently(str(address), once, pulse, max_unreached=max_unreached)
+    return patiently(str(address), once, pulse, manners=manners, max_unreached=MAX_UNREACHED)
 
 
 def understood(address: Address, error: BaseException) -> Exception:
@@ -92,15 +92,15 @@ def understood(address: Address, error: BaseException) -> Exception:
     said = found if (found := SAID.search(text)) else None
     code, why = (said[1], f"{said[1]}: {said[2] or ''}".strip(": ")) if said else ("", _first_line(text))
     if code == "NoSuchBucket" or (status == 404 and not isinstance(error, FileNotFoundError)):
-        return UsageError(f"{address}: there is no bucket {address.scheme}://{address.bucket}; create it, or name another")
+        return UsageError(f"{address}: there is no such bucket; create it, or name another")
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(2, "no such object", str(address))
     if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError):
-        return Taken(why)
+        return Unmet(why)
     if METADATA.search(_first_line(text)) and (status is None or status < 500):
         return UsageError(f"{address}: no credentials were found; set {LACKING[address.scheme]}")
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
-        told = "the credentials of the environment do not allow that (listing, reading, writing and deleting are needed)"
+        told = "the environment's credentials do not allow that (a run lists, reads, writes and deletes)"
         return UsageError(f"{address}: {told}: {why}")
     if status is None or status in TRIED_AGAIN or code == "RequestTimeout":
         if "redirect" in text and "region" in text:
@@ -111,7 +111,7 @@ def understood(address: Address, error: BaseException) -> Exception:
 
 def client(address: Address, seconds: int = SECONDS) -> Any:
     """obstore's client of the bucket, whose paths are whole keys."""
-    environment = tuple(sorted((key, value) for key, value in os.environ.items() if key.startswith(("AWS_", "GOOGLE_"))))
+    environment = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith(("AWS_", "GOOGLE_"))))
     return _client(os.getpid(), address.scheme, address.bucket, address.options, seconds, environment)
 
 

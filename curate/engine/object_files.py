@@ -51,6 +51,7 @@ def objects_below(address: Address) -> list[FoundObject]:
     """All objects whose keys begin with the address's and a slash, in any order; without those that stand for a folder
     in some tools, which are empty and have others below them."""
     obstore = obstore_here()
+
     def listed(client: Any) -> list[FoundObject]:
         return [_found(meta) for chunk in obstore.list(client, address.key or None) for meta in chunk]
 

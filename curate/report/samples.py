@@ -111,7 +111,7 @@ def _training(run: RunFolder, name: str | None) -> tuple[dict[str, Any] | None, 
         return None, ""
     if len(folders) > 1:
         names = ", ".join(folder.name for folder in folders)
-        raise UsageError(f"{run.folder} has several trainings ({names}); name the one that is meant")
+        raise UsageError(f"{run.place} has several trainings ({names}); name the one that is meant")
     file = max(folders[0].glob("checkpoint-*/state.json"))
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["config"]
@@ -146,7 +146,7 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
     pools = [name for name in tracer.arrays if source_of(name) == source]  # in one of its buckets
     numbers = [(name, number) for name in pools for number in _numbers(run.folder / shards("train", name), id)]
     if not numbers:
-        raise UsageError(f'no training token of {run.folder} is of "{id}": curate why {run.folder} "{id}" says why')
+        raise UsageError(f'no training token of {run.place} is of "{id}": curate why {run.place} "{id}" says why')
     spans = [
         span
         for name, number in numbers
@@ -160,7 +160,7 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
 def _tracer(run: RunFolder, sequence: SequenceOf) -> Tracer:
     if sequence.is_mixed:
         if not (folder := run.folder / shards("train", MIXED)).is_dir():
-            raise UsageError(f"{run.folder} has no materialized mixture: materialize = true in [mix] writes one")
+            raise UsageError(f"{run.place} has no materialized mixture: materialize = true in [mix] writes one")
         mixed = open_shards(folder)
         return Tracer(InOrder(MIXED, len(mixed), sequence.row_length), {MIXED: mixed})
     rows = open_rows(run.folder, row_length=sequence.row_length, seed=sequence.seed)

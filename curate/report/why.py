@@ -120,7 +120,7 @@ def stories(run: RunFolder, key: str) -> list[Story]:
     """
     places = _places(run, key)
     if places.is_empty():
-        raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(run.ledger(), key)}')
+        raise UsageError(f'{run.place} read no record with the id or URL "{key}"{_hint(run.ledger(), key)}')
     return [_story(run, id, Path(file)) for id, file in places.rows()]
 
 

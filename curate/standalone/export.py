@@ -60,10 +60,10 @@ def export(
         UsageError: the run is not done, a name is unknown, the format cannot hold these tokens, or `out` holds
             something already, or lies in the run.
     """
-    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    run = run if isinstance(run, RunFolder) else RunFolder(run)
     format, target = find_format(to), Path(out)
     if not run.is_complete:
-        raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
+        raise UsageError(f'{run.place} is not done: "curate run" has not finished there')
     if mixture and sources:
         raise UsageError("the mixture is of all sources; leave the names of sources out, or leave out the mixture")
     if row_length < 1:

@@ -128,7 +128,7 @@ def open_reference(
     runs = tuple(RunFolder(folder) for folder in folders)
     for run in runs:
         if not run.is_complete:
-            raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
+            raise UsageError(f'{run.place} is not done: "curate run" has not finished there')
     recipes = tuple(_opened(one) for one in inputs if Path(one).suffix == RECIPE_SUFFIX)
     others = [one for one in inputs if Path(one) not in folders and Path(one).suffix != RECIPE_SUFFIX]
     needed = others or not (runs or recipes)

@@ -63,9 +63,9 @@ def subset(
             given, or is an input.
         RunConflict: an input has changed since the run.
     """
-    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    run = run if isinstance(run, RunFolder) else RunFolder(run)
     if not run.is_complete:
-        raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
+        raise UsageError(f'{run.place} is not done: "curate run" has not finished there')
     recipe, plan = run.recipe, run.plan
     target = _target(Path(to), run, plan, force)
     chosen = _choose(run, source, dropped_by, reason, ids)
@@ -123,7 +123,7 @@ def _choose(
         chosen = rows.filter(outcome="kept")
     if chosen.is_empty():
         raise UsageError(
-            f"{run.folder} kept nothing{f' of {source}' if source else ''}; --dropped-by STEP chooses others"
+            f"{run.place} kept nothing{f' of {source}' if source else ''}; --dropped-by STEP chooses others"
         )
     return chosen.select(CHOSEN)
 
