@@ -25,7 +25,7 @@ from curate.errors import UsageError
 
 Answer = TypeVar("Answer")
 
-CONNECT_SECONDS, SECONDS, LONG_SECONDS = 10, 60, 600
+CONNECT_SECONDS, SECONDS, LONG_SECONDS = 10, 60, 1800
 """Of a connection, of a request, and of the upload of a large object."""
 PARTS_TRIED = 8
 """Of an upload in parts each part is tried again by itself so many times."""

@@ -91,7 +91,7 @@ def _ask(address: Address, start: int, *, end: int, pulse: Pulse) -> Fetched:
     fetched = Fetched(b"", 0, "")
     try:
         answer = obstore.get(client(address), address.key, options={"range": (start, end)})
-        fetched = Fetched(b"", answer.meta["size"], answer.meta["e_tag"] or "")
+        fetched = Fetched(b"", answer.meta["size"], _version(answer.meta))
         for piece in answer.stream(min_chunk_size=CHUNK_BYTES):
             pieces.append(bytes(piece))
             pulse()
@@ -103,4 +103,9 @@ def _ask(address: Address, start: int, *, end: int, pulse: Pulse) -> Fetched:
 
 
 def _found(meta: Any) -> FoundObject:
-    return FoundObject(meta["path"], meta["size"], meta["e_tag"] or str(meta["last_modified"]))
+    return FoundObject(meta["path"], meta["size"], _version(meta))
+
+
+def _version(meta: Any) -> str:
+    """Its ETag, which some servers give with quotes in one answer and without in another."""
+    return (meta["e_tag"] or str(meta["last_modified"])).strip('"')

@@ -5,7 +5,7 @@
   no sign for a minute, by the store's own clock, or a process of this machine that is gone ─▶ another takes it over
 
 Not only the work rests on it: who holds a run alone removes things. So a holder that was stopped for long looks first
-whether it still is one (`Held.check`).
+whether it still is one (`ObjectLock.check`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TURN_SECONDS = 0.5
 
 
 @dataclass(slots=True)
-class Held:
+class ObjectLock:
     """One lock of this process. `meta` is what the store says of its sign as it was written last."""
 
     at: Address
@@ -103,13 +103,13 @@ class Held:
 
 
 @contextlib.contextmanager
-def held_alone(place: Address) -> Iterator[Held]:
+def held_alone(place: Address) -> Iterator[ObjectLock]:
     """Hold a run alone.
 
     Raises:
         RunLocked: somebody holds it.
     """
-    held, shared = Held(_below(place, "alone")), _below(place, "shared")
+    held, shared = ObjectLock(_below(place, "alone")), _below(place, "shared")
     _refuse_where_shared(place, shared)
     if not _take(held):
         raise _locked(place, held.at)
@@ -120,13 +120,13 @@ def held_alone(place: Address) -> Iterator[Held]:
 
 
 @contextlib.contextmanager
-def held_with_others(place: Address) -> Iterator[Held]:
+def held_with_others(place: Address) -> Iterator[ObjectLock]:
     """Hold a run with others that share it.
 
     Raises:
         RunLocked: somebody holds it alone.
     """
-    alone, held = _below(place, "alone"), Held(_below(place, "shared"))
+    alone, held = _below(place, "alone"), ObjectLock(_below(place, "shared"))
     held.at = _below(held.at, held.id)
     held.make("create")
     with _given_back(held):
@@ -136,9 +136,9 @@ def held_with_others(place: Address) -> Iterator[Held]:
 
 
 @contextlib.contextmanager
-def held_in_turn(at: Address) -> Iterator[Held]:
+def held_in_turn(at: Address) -> Iterator[ObjectLock]:
     """Wait for one's turn at a work."""
-    held = Held(at)
+    held = ObjectLock(at)
     while not _take(held):
         time.sleep(TURN_SECONDS)
     with _given_back(held), _beating(held):
@@ -153,7 +153,7 @@ def _wait_until_nobody_is_alone(place: Address, alone: Address) -> None:
     raise _locked(place, alone)
 
 
-def _take(held: Held) -> bool:
+def _take(held: ObjectLock) -> bool:
     """Make the sign, or take the place of one that nobody writes any more: of several who see that the first does."""
     if held.make("create"):
         return True
@@ -164,7 +164,7 @@ def _take(held: Held) -> bool:
 
 
 @contextlib.contextmanager
-def _given_back(held: Held) -> Iterator[None]:
+def _given_back(held: ObjectLock) -> Iterator[None]:
     try:
         yield
     finally:
@@ -172,7 +172,7 @@ def _given_back(held: Held) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _beating(held: Held) -> Iterator[None]:
+def _beating(held: ObjectLock) -> Iterator[None]:
     is_over = threading.Event()
 
     def beat() -> None:

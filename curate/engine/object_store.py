@@ -19,12 +19,12 @@ from curate.engine.copies import Copies, copies_of
 from curate.engine.object_address import Address, take_address
 from curate.engine.object_client import LONG_SECONDS, SECONDS, Unmet, asked, obstore_here
 from curate.engine.object_files import FoundObject, fetch_stored, found_object, objects_below
-from curate.engine.object_lock import Held, held_alone, held_in_turn, held_with_others
+from curate.engine.object_lock import ObjectLock, held_alone, held_in_turn, held_with_others
 from curate.engine.store import Stamp
 from curate.errors import UsageError
 from curate.run_files import LOCK
 
-PUT_BYTES = 128 << 20
+PUT_BYTES = 1 << 30
 """Up to so many bytes go in one request: a process that is killed in its midst leaves nothing, where one that uploads
 in parts leaves them to be paid for."""
 SHORT_BYTES = 8 << 20
@@ -40,7 +40,7 @@ class ObjectStore:
     """`place` is "s3://bucket/prefix" or "gs://…"; nothing need be there yet."""
 
     place: Address
-    _held: list[Held] = field(default_factory=list, compare=False, repr=False)
+    _held: list[ObjectLock] = field(default_factory=list, compare=False, repr=False)
     """The locks that this process has."""
 
     @property
@@ -104,10 +104,13 @@ class ObjectStore:
 
     def remove(self, name: str) -> None:
         self._check_held()
-        obstore = obstore_here()
-        keys = [each.key for each in objects_below(self._at(name))] + [self._at(name).key]
-        with contextlib.suppress(FileNotFoundError):
-            asked(self._at(name), lambda client: obstore.delete(client, keys))
+        obstore, at = obstore_here(), self._at(name)
+        while keys := [each.key for each in (found_object(at), *objects_below(at)) if each is not None]:
+            try:
+                asked(at, lambda client: obstore.delete(client, keys))  # noqa: B023
+                break
+            except FileNotFoundError:
+                continue  # somebody has removed one of them meanwhile, where some stores leave the others
         self.copies.forget(name)
 
     def tidy(self) -> None:
