@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, repeat
 from pathlib import Path
 
 import pytest
@@ -224,7 +225,11 @@ def test_an_answer_that_is_lost_does_not_lose_a_claim(far: str, s3: str, ask: Ca
 def test_reads_go_on_in_mid_body_and_writes_are_repeated(far: str, s3: str, ask: Callable[[str], None]) -> None:
     content = os.urandom(9 << 20)
     open_objects(far).write("large", content)
-    proxy = FaultProxy(s3, now_and_then(5, 0.4, "reset", 500, 503, "lost", "cut"))
+    faults = {
+        "GET": cycle(["reset", None, 503, None, "reset", "lost", None]),
+        "PUT": cycle([500, None, "cut", None, "lost", None, 503, None]),
+    }
+    proxy = FaultProxy(s3, lambda method, path: next(faults.get(method, repeat(None))))
     with proxy.listening() as address:
         ask(address)
         store = open_objects(far)
@@ -236,7 +241,7 @@ def test_reads_go_on_in_mid_body_and_writes_are_repeated(far: str, s3: str, ask:
         with open_file(file) as opened:
             opened.seek(1 << 20)
             assert opened.read() == content[1 << 20 :]
-    assert {"GET reset", "GET 503", "PUT 500", "PUT cut"} <= proxy.seen.keys()
+    assert {"GET reset", "GET 503", "GET lost", "PUT 500", "PUT cut", "PUT lost"} <= proxy.seen.keys()
 
 
 def test_a_store_that_fails_for_good_is_one_error_that_says_so(
@@ -363,14 +368,15 @@ def test_a_sign_that_nobody_writes_any_more_is_taken_over_and_its_holder_writes_
     assert other.read("manifest.json") == b"of the other"
 
 
-def test_signs_of_life_keep_a_lock(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signs_of_life_keep_a_lock(far: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(object_lock, "PATIENCE", 2.0)
     monkeypatch.setattr(object_lock, "HEARTBEAT", 0.2)
     monkeypatch.setattr(object_lock, "_is_gone", lambda sign: False)
+    store = open_objects(far)
     with store.lock():
-        end = time.monotonic() + 4.5
+        end = time.monotonic() + 3.5
         while time.monotonic() < end:
-            with pytest.raises(RunLocked), open_objects(store.address).lock():
+            with pytest.raises(RunLocked), open_objects(far).lock():
                 pass
             time.sleep(0.5)
         store.write("a", b"a")
@@ -458,7 +464,7 @@ def test_a_run_through_faults_and_kills_ends_in_the_bytes_of_a_local_one(
     curate.run(recipe, out=tmp_path / "local", workers=0, fresh=True)
     faults, puts = now_and_then(11, 0.05, "reset", 500, 503, "lost", "cut"), iter(range(1_000_000))
     running: list[subprocess.Popen[str]] = []
-    kills = {12, 30}  # in the midst of that many writes, whatever it is that is written
+    kills = {12}  # in the midst of that write, whatever it is
 
     def decide(method: str, path: str) -> str | int | None:
         if method == "PUT" and ".lock" not in path and next(puts) in kills:
@@ -474,7 +480,7 @@ def test_a_run_through_faults_and_kills_ends_in_the_bytes_of_a_local_one(
             running.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
             _, words = running[-1].communicate(timeout=120)
             codes.append(running[-1].returncode)
-        assert codes == [-signal.SIGKILL] * 2 + [0], words
+        assert codes == [-signal.SIGKILL, 0], words
     ask(s3)
     assert sum(count for what, count in proxy.seen.items() if not what.endswith("passed")) > 5, proxy.seen
     assert _objects(far) == _files(tmp_path / "local")
@@ -518,10 +524,10 @@ def test_a_new_mixture_and_what_is_forgotten_change_the_run_that_is_far(recipe: 
 
 def test_ranks_share_a_run_on_a_store(recipe: Path, far: str, tmp_path: Path) -> None:
     curate.run(recipe, out=tmp_path / "local", workers=0, fresh=True)
-    command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", far, "--workers", "0", "--world", "3", "--rank"]
-    ranks = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(3)]
+    command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", far, "--workers", "0", "--world", "2", "--rank"]
+    ranks = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
     said = [rank.communicate(timeout=120)[1] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0, 0], said
+    assert [rank.returncode for rank in ranks] == [0, 0], said
     assert _objects(far) == _files(tmp_path / "local")
     assert list(open_objects(far).names(".lock")) == []
 
