@@ -34,8 +34,8 @@ GRPC = 10_000
 Request = tuple[str, str, dict[str, str], bytes]
 """Method, path with query, headers, body."""
 Fault = str | int | None
-"""A status to answer with; "reset" in the midst of the answer; "cut" in that of the request; "lost": done, but the answer
-is lost; None: no fault."""
+"""A status to answer with; "reset" in the midst of the answer, "cut" in that of the request; "lost": it is done, and its
+answer is lost; None: no fault."""
 
 
 def weed_here() -> str | None:
@@ -59,7 +59,16 @@ def seaweed(folder: Path) -> Iterator[str]:
     names = ("s3.port", "master.port", "volume.port", "filer.port")
     options = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
     limits = ["-master.volumeSizeLimitMB=64", "-volume.max=40", "-filer", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    command = [weed_here() or "", "server", f"-dir={folder}", f"-ip={HOST}", f"-ip.bind={HOST}", "-s3", *limits, *options]
+    command = [
+        weed_here() or "",
+        "server",
+        f"-dir={folder}",
+        f"-ip={HOST}",
+        f"-ip.bind={HOST}",
+        "-s3",
+        *limits,
+        *options,
+    ]
     address = f"http://{HOST}:{ports[0]}"
     with _server(command, folder / "weed.log"):
         _until(lambda: _request(address, "PUT", f"/{BUCKET}")[0] in (200, 409))
@@ -72,7 +81,18 @@ def fake_gcs(folder: Path) -> Iterator[str]:
     """The address of a server of Google's with the bucket `tests`."""
     [port] = _free_ports(1)
     address = f"http://{HOST}:{port}"
-    options = ["-scheme", "http", "-host", HOST, "-port", str(port), "-backend", "memory", "-public-host", f"{HOST}:{port}"]
+    options = [
+        "-scheme",
+        "http",
+        "-host",
+        HOST,
+        "-port",
+        str(port),
+        "-backend",
+        "memory",
+        "-public-host",
+        f"{HOST}:{port}",
+    ]
     with _server([fake_gcs_here() or "", *options, "-external-url", address], folder / "gcs.log"):
         body = json.dumps({"name": BUCKET}).encode()
         _until(lambda: _request(address, "POST", "/storage/v1/b?project=tests", body)[0] == 200)
@@ -126,7 +146,9 @@ class FaultProxy:
         self.seen[f"{handler.command} {fault or 'passed'}"] += 1
         with contextlib.suppress(ConnectionError):
             if isinstance(fault, int):
-                _answer(handler, fault, {}, b"<Error><Code>SlowDown</Code><Message>asked for by the test</Message></Error>")
+                _answer(
+                    handler, fault, {}, b"<Error><Code>SlowDown</Code><Message>asked for by the test</Message></Error>"
+                )
                 return
             if fault == "cut":
                 self._send_half(handler, body)
@@ -158,7 +180,7 @@ class FaultProxy:
             connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
             content, answered = response.read(), dict(response.getheaders())
-            if self.rewrite and method == "POST" and response.status == 200:
+            if method != handler.command and response.status == 200:
                 answered |= _as_google_answers(json.loads(content))
             return response.status, answered, content
         finally:
@@ -177,6 +199,12 @@ def now_and_then(seed: int, share: float, *faults: Fault) -> Callable[[str, str]
     return decide
 
 
+def without_conditions(request: Request) -> Request:
+    """As an old server understands it."""
+    method, path, headers, body = request
+    return method, path, {name: value for name, value in headers.items() if name.lower() != "if-none-match"}, body
+
+
 def as_google_is_asked(request: Request) -> Request:
     """fake-gcs-server reads by Google's XML, and writes by its JSON alone: the same request in that."""
     method, path, headers, body = request
@@ -187,7 +215,9 @@ def as_google_is_asked(request: Request) -> Request:
     if source := given.get("x-goog-copy-source"):
         origin = quote(unquote(source.lstrip("/").partition("/")[2]), safe="")
         return "POST", f"/storage/v1/b/{bucket}/o/{origin}/rewriteTo/b/{bucket}/o/{key}", headers, body
-    marks = {name.removeprefix("x-goog-meta-"): value for name, value in given.items() if name.startswith("x-goog-meta-")}
+    marks = {
+        name.removeprefix("x-goog-meta-"): value for name, value in given.items() if name.startswith("x-goog-meta-")
+    }
     about = json.dumps({"name": unquote(key), "metadata": marks}).encode()
     part = b"--border\r\nContent-Type: %s\r\n\r\n%s\r\n"
     body = part % (b"application/json", about) + part % (b"application/octet-stream", body) + b"--border--\r\n"
@@ -207,7 +237,10 @@ def _answer(
     handler.send_response_only(status)
     kept = {name: value for name, value in headers.items() if name.lower() not in ("connection", "transfer-encoding")}
     length = next((value for name, value in kept.items() if name.lower() == "content-length"), str(len(content)))
-    for name, value in {**{n: v for n, v in kept.items() if n.lower() != "content-length"}, "Content-Length": length}.items():
+    for name, value in {
+        **{n: v for n, v in kept.items() if n.lower() != "content-length"},
+        "Content-Length": length,
+    }.items():
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(content[:cut])

@@ -27,6 +27,7 @@ from object_servers import (
     pending_uploads,
     seaweed,
     weed_here,
+    without_conditions,
 )
 
 import curate
@@ -258,6 +259,15 @@ def test_a_store_that_fails_for_good_is_one_error_that_says_so(
             open_objects(far).write("a", b"a")
 
 
+def test_a_server_that_takes_no_conditions_is_refused(far: str, s3: str, ask: Callable[[str], None]) -> None:
+    with FaultProxy(s3, rewrite=without_conditions).listening() as address:
+        ask(address)
+        with pytest.raises(UsageError, match="takes no conditions"), open_objects(far).lock():
+            pass
+    ask(s3)
+    assert list(open_objects(far).names("")) == []
+
+
 PUT_LARGE = """
 import sys
 from curate.engine import object_store
@@ -307,9 +317,12 @@ def test_a_process_killed_in_mid_upload_leaves_no_object(
 
 
 def test_a_run_is_held_by_one_or_shared_by_several(store: ObjectStore) -> None:
-    with store.lock():
-        with pytest.raises(RunLocked, match=r"another curate run is working in (s3|gs)://.*, process \d+"), store.lock():
-            pass
+    with (
+        store.lock(),
+        pytest.raises(RunLocked, match=r"another curate run is working in (s3|gs)://.*, process \d+"),
+        store.lock(),
+    ):
+        pass
     with store.lock(shared=True):
         with store.lock(shared=True), pytest.raises(RunLocked), store.lock():
             pass
@@ -424,8 +437,8 @@ def test_what_can_not_be_is_one_sentence_without_a_secret(
         open_store(f"s3://key:{SECRET}@{BUCKET}/x")
     with pytest.raises(UsageError, match="no bucket's name"):
         open_store("s3://a b/x")
+    open_objects(far).write("something", b"else")
     with pytest.raises(UsageError, match="not empty and not a run's"):
-        open_objects(far).write("something", b"else")
         curate.run(_local(tmp_path), out=far, workers=0)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
@@ -501,7 +514,9 @@ def test_what_is_asked_of_a_run_is_answered_from_afar(recipe: Path, far: str, tm
     assert run.show() == near.show()
     assert run.tokens(position=0) == near.tokens(position=0)
     assert curate.compare(far, tmp_path / "local").moves == ()
-    assert (folder_of(Path(far)) / "tokens" / "mixture.json").read_bytes() == near.file("tokens/mixture.json").read_bytes()
+    assert (folder_of(Path(far)) / "tokens" / "mixture.json").read_bytes() == near.file(
+        "tokens/mixture.json"
+    ).read_bytes()
     assert str(run.report()) == f"{far}/report.html"
     assert open_objects(far).stamp("report.html") is not None
     # What the store holds is compared, and not what was once copied.
@@ -524,7 +539,20 @@ def test_a_new_mixture_and_what_is_forgotten_change_the_run_that_is_far(recipe: 
 
 def test_ranks_share_a_run_on_a_store(recipe: Path, far: str, tmp_path: Path) -> None:
     curate.run(recipe, out=tmp_path / "local", workers=0, fresh=True)
-    command = [sys.executable, "-m", "curate", "run", str(recipe), "--out", far, "--workers", "0", "--world", "2", "--rank"]
+    command = [
+        sys.executable,
+        "-m",
+        "curate",
+        "run",
+        str(recipe),
+        "--out",
+        far,
+        "--workers",
+        "0",
+        "--world",
+        "2",
+        "--rank",
+    ]
     ranks = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
     said = [rank.communicate(timeout=120)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], said

@@ -33,7 +33,7 @@ MAX_UNREACHED = 3
 """Tries to reach a server that nobody answers at: its name may be a slip of the pen."""
 STATUS = re.compile(r"status code: (\d{3})")
 SAID = re.compile(r"<Code>([^<]*)</Code>\s*(?:<Message>([^<]*)</Message>)?")
-TRIED_AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
+TRIED_AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)}) - {501}
 NOT_FINDING = re.compile(r"ConnectError|dns error|tcp connect", re.IGNORECASE)
 METADATA = re.compile(r"169\.254\.169\.254|metadata\.google|token request")
 """What is asked for credentials where the environment has none."""

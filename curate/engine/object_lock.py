@@ -27,7 +27,7 @@ from typing import Any
 from curate.engine.object_address import Address
 from curate.engine.object_client import Unmet, asked, obstore_here
 from curate.engine.patience import Manners
-from curate.errors import CurateError, RunLocked
+from curate.errors import CurateError, RunLocked, UsageError
 
 HEARTBEAT = 10.0
 """Seconds between two signs of life."""
@@ -114,6 +114,7 @@ def held_alone(place: Address) -> Iterator[ObjectLock]:
     if not _take(held):
         raise _locked(place, held.at)
     with _given_back(held):
+        _require_conditions(held)
         _refuse_where_shared(place, shared)  # once more: who comes to share it looks after its own sign, too
         with _beating(held):
             yield held
@@ -130,6 +131,7 @@ def held_with_others(place: Address) -> Iterator[ObjectLock]:
     held.at = _below(held.at, held.id)
     held.make("create")
     with _given_back(held):
+        _require_conditions(held)
         _wait_until_nobody_is_alone(place, alone)
         with _beating(held):
             yield held
@@ -143,6 +145,19 @@ def held_in_turn(at: Address) -> Iterator[ObjectLock]:
         time.sleep(TURN_SECONDS)
     with _given_back(held), _beating(held):
         yield held
+
+
+def _require_conditions(held: ObjectLock) -> None:
+    """
+    Raises:
+        UsageError: the server makes an object again that is to be made only where there is none.
+    """
+    try:
+        _written(held.at, held.sign(), "create")
+    except Unmet:
+        return
+    told = "the server takes no conditions for writes (If-None-Match), without which two runs could work in one place"
+    raise UsageError(f"{held.at.scheme}://{held.at.bucket}: {told}; use one that does")
 
 
 def _wait_until_nobody_is_alone(place: Address, alone: Address) -> None:

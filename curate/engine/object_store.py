@@ -63,6 +63,10 @@ class ObjectStore:
         top = f"{self.place.key}/" if self.place.key else ""
         return [(each.key.removeprefix(top), _stamp(each)) for each in objects_below(self._at(below))]
 
+    def is_empty(self) -> bool:
+        obstore = obstore_here()
+        return not asked(self.place, lambda client: any(map(len, obstore.list(client, self.place.key or None))))
+
     def read(self, name: str) -> bytes:
         obstore, at = obstore_here(), self._at(name)
         content: bytes = asked(at, lambda client: bytes(obstore.get(client, at.key).bytes()))
@@ -107,7 +111,7 @@ class ObjectStore:
         obstore, at = obstore_here(), self._at(name)
         while keys := [each.key for each in (found_object(at), *objects_below(at)) if each is not None]:
             try:
-                asked(at, lambda client: obstore.delete(client, keys))  # noqa: B023
+                asked(at, lambda client: obstore.delete(client, keys))
                 break
             except FileNotFoundError:
                 continue  # somebody has removed one of them meanwhile, where some stores leave the others
@@ -205,8 +209,8 @@ def open_objects(address: str) -> ObjectStore:
     Raises:
         UsageError: the address is none, or obstore is not installed.
     """
-    obstore_here()
     place = take_address(address)
+    obstore_here()
     if place.options:
         raise UsageError(f'{place} takes no "?{place.options[0][0]}": the region and the server are the environment\'s')
     return ObjectStore(place)

@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 
 from curate.engine.job import open_run
+from curate.engine.object_store import ObjectStore
 from curate.engine.plan import Plan, check_plan
 from curate.engine.plan_file import check_splits, read_plan, write_plan
-from curate.engine.posix import PosixStore
 from curate.engine.store import Store, place_of
 from curate.engine.stores import store_at
 from curate.errors import CheckFailed, RunConflict, UsageError
@@ -29,10 +29,12 @@ def check_place(place: Path | str) -> None:
         UsageError: it is none that a run could use.
     """
     store = store_at(place)
-    if isinstance(store, PosixStore):
+    if isinstance(store, ObjectStore):
+        is_a_runs = any(store.stamp(name) for name in (PLAN, RECIPE)) or any(store.names(LOCK))
+        if not is_a_runs and not store.is_empty():
+            raise UsageError(f"{place} is not empty and not a run's; choose another --out")
+    else:
         _check_folder(Path(place))
-    elif not any(store.stamp(name) for name in (PLAN, RECIPE)) and not any(store.names(LOCK)) and any(store.names("")):
-        raise UsageError(f"{place} is not empty and not a run's; choose another --out")
 
 
 def _check_folder(folder: Path) -> None:
@@ -85,4 +87,4 @@ def _other_recipe(store: Store, recipe: Recipe) -> RunConflict:
 
 def _is_taken(place: str) -> bool:
     store = store_at(place)
-    return Path(place).exists() if isinstance(store, PosixStore) else store.stamp(PLAN) is not None
+    return store.stamp(PLAN) is not None if isinstance(store, ObjectStore) else Path(place).exists()
