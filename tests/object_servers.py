@@ -34,8 +34,8 @@ GRPC = 10_000
 Request = tuple[str, str, dict[str, str], bytes]
 """Method, path with query, headers, body."""
 Fault = str | int | None
-"""A status to answer with; "reset" in the midst of the answer, "cut" in that of the request; "lost": it is done, and its
-answer is lost; None: no fault."""
+"""A status to answer with; "reset" in the midst of the answer, "cut" in that of the request; "lost": it is done, and
+nobody hears of it; None: no fault."""
 
 
 def weed_here() -> str | None:

@@ -188,9 +188,9 @@ def _match_web(pattern: str) -> InputFile:
 
 
 def _match_stored(pattern: str) -> Iterator[InputFile]:
-    """A "?" begins options there, as "?region=eu-west-1"."""
     uri, top = split_at_mark(pattern)
-    address, options = take_address(uri), uri[len(uri.partition("?")[0]) :]
+    address = take_address(uri)
+    options = f"?{address.query}" if address.query else ""
     path = f"{address.bucket}/{address.key}".rstrip("/")
     if not has_wildcard(path):
         folder, own = path, found_object(address) if address.key else None

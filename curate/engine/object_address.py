@@ -14,6 +14,8 @@ from curate.errors import UsageError
 SCHEMES = ("s3", "gs")
 STORED = tuple(f"{scheme}://" for scheme in SCHEMES)
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+OPTIONS = re.compile(r"\?((?:region|endpoint_override|scheme)=[^?]*)\Z")
+"""Any other "?" is a character of a key, or stands for one in a pattern."""
 AS_A_PATH = re.compile(rf"({'|'.join(SCHEMES)}):/+(.*)", re.DOTALL)
 """`pathlib` makes one slash of two."""
 
@@ -23,8 +25,8 @@ class Address(NamedTuple):
     bucket: str
     key: str
     """Without a slash at its begin or end."""
-    options: tuple[tuple[str, str], ...] = ()
-    """What stood behind a "?"."""
+    query: str = ""
+    """Options that stood behind a "?", as "region=eu-west-1"."""
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.bucket}/{self.key}".rstrip("/")
@@ -45,14 +47,13 @@ def take_address(uri: str) -> Address:
     Raises:
         UsageError: it names no bucket, or holds a password, which would go into recipes, plans and logs.
     """
-    from urllib.parse import parse_qsl
-
     scheme, _, rest = uri.partition("://")
-    rest, _, query = rest.partition("?")
+    options = OPTIONS.search(rest)
+    rest, query = (rest[: options.start()], options[1]) if options else (rest, "")
     bucket, _, key = rest.partition("/")
     if "@" in bucket:
         told = "credentials are taken from the environment alone (docs/how-to/object-stores.md), never from an address"
         raise UsageError(f"{scheme}://…@{bucket.rpartition('@')[2]}: {told}")
     if not BUCKET.fullmatch(bucket):
         raise UsageError(f'cannot read "{uri[:200]}": "{bucket[:80]}" is no bucket\'s name')
-    return Address(scheme, bucket, key.strip("/"), tuple(parse_qsl(query)))
+    return Address(scheme, bucket, key.strip("/"), query)

@@ -17,6 +17,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from curate.batch import Pulse, no_pulse
 from curate.engine.object_address import Address
@@ -112,7 +113,7 @@ def understood(address: Address, error: BaseException) -> Exception:
 def client(address: Address, seconds: int = SECONDS) -> Any:
     """obstore's client of the bucket, whose paths are whole keys."""
     environment = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith(("AWS_", "GOOGLE_"))))
-    return _client(os.getpid(), address.scheme, address.bucket, address.options, seconds, environment)
+    return _client(os.getpid(), address.scheme, address.bucket, address.query, seconds, environment)
 
 
 @lru_cache(maxsize=64)
@@ -120,14 +121,14 @@ def _client(
     process: int,
     scheme: str,
     bucket: str,
-    options: tuple[tuple[str, str], ...],
+    query: str,
     seconds: int,
     environment: tuple[tuple[str, str], ...],
 ) -> Any:
     """Of one process, as a fork must not share connections, and of one environment."""
     store = obstore_here().store
     given = dict(environment)
-    config = _s3_config(bucket, dict(options), given) if scheme == "s3" else {}
+    config = _s3_config(bucket, dict(parse_qsl(query)), given) if scheme == "s3" else {}
     endpoint = config.get("endpoint") or next((given[name] for name in ENDPOINTS if given.get(name)), "")
     tries = PARTS_TRIED if seconds > SECONDS else 0
     backoff = {"init_backoff": timedelta(seconds=1), "max_backoff": timedelta(seconds=30), "base": 2}

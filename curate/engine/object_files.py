@@ -67,17 +67,21 @@ def _above(key: str) -> Iterator[str]:
 
 
 def fetch_stored(uri: str, start: int, end: int, pulse: Pulse = no_pulse) -> Fetched:
+    """As `fetch_object` does, of an input."""
+    return fetch_object(take_address(uri), start, end, pulse)
+
+
+def fetch_object(address: Address, start: int, end: int, pulse: Pulse = no_pulse) -> Fetched:
     """The bytes [start, end) of an object, fewer only where it ends before; pulses while it waits.
 
     Raises:
         UsageError, MachineError: as `object_client.asked` does, and where there is no such object.
     """
-    address = take_address(uri)
     ask = partial(_ask, address, end=end, pulse=pulse)
     try:
-        return fetch_range(uri, start, ask, pulse, max_unreached=MAX_UNREACHED)
+        return fetch_range(str(address), start, ask, pulse, max_unreached=MAX_UNREACHED)
     except FileNotFoundError:
-        raise UsageError(f"there is no {uri} any more") from None
+        raise UsageError(f"there is no {address} any more") from None
 
 
 def _ask(address: Address, start: int, *, end: int, pulse: Pulse) -> Fetched:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from curate.engine.copies import Copies, copies_of
 from curate.engine.object_address import Address, take_address
 from curate.engine.object_client import LONG_SECONDS, SECONDS, Unmet, asked, obstore_here
-from curate.engine.object_files import FoundObject, fetch_stored, found_object, objects_below
+from curate.engine.object_files import FoundObject, fetch_object, found_object, objects_below
 from curate.engine.object_lock import ObjectLock, held_alone, held_in_turn, held_with_others
 from curate.engine.store import Stamp
 from curate.errors import UsageError
@@ -183,11 +183,11 @@ class ObjectStore:
         Raises:
             FileNotFoundError: it is another one by now.
         """
-        at = str(self._at(name))
+        at = self._at(name)
         for start in range(0, stamp.size, FETCH_BYTES):
-            fetched = fetch_stored(at, start, min(start + FETCH_BYTES, stamp.size))
+            fetched = fetch_object(at, start, min(start + FETCH_BYTES, stamp.size))
             if (fetched.size, fetched.version) != stamp:
-                raise FileNotFoundError(2, "another object has taken the place of the one that was asked for", at)
+                raise FileNotFoundError(2, "another object has taken the place of the one that was asked for", str(at))
             file.write(fetched.data)
 
     def _claim_of(self, at: Address) -> str | None:
@@ -211,6 +211,6 @@ def open_objects(address: str) -> ObjectStore:
     """
     place = take_address(address)
     obstore_here()
-    if place.options:
-        raise UsageError(f'{place} takes no "?{place.options[0][0]}": the region and the server are the environment\'s')
+    if place.query:
+        raise UsageError(f'{place} takes no "?{place.query}": the region and the server are the environment\'s')
     return ObjectStore(place)

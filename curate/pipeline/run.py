@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from curate.engine.at_once import asked_of_each
 from curate.engine.engine import Engine, Said
 from curate.engine.inline import InlineEngine
 from curate.engine.job import open_run
@@ -298,9 +299,9 @@ def _run_stages(
 def _check_records(store: Store, plan: Plan, asked: Sequence[Stage]) -> None:
     """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since, and all
     that they name is there."""
-    for stage in asked:
-        for key in _keys(stage, plan):
-            check_there(store, committed(store, stage.name, key))
+    tasks = ((stage.name, key) for stage in asked for key in _keys(stage, plan))
+    for _ in asked_of_each(store, lambda task: check_there(store, committed(store, *task)), tasks):
+        pass
 
 
 def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
