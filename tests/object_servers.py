@@ -129,8 +129,13 @@ class FaultProxy:
             def log_message(self, *words: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer((HOST, 0), Handler)
-        server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Of a process that was killed, or of a connection that was reset: that is what it is for."""
+
+        server = Server((HOST, 0), Handler)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:

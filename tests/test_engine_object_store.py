@@ -333,6 +333,22 @@ def test_a_run_is_held_by_one_or_shared_by_several(store: ObjectStore) -> None:
     assert list(store.names(".lock")) == []
 
 
+def test_of_many_who_come_at_once_one_holds_the_run(store: ObjectStore) -> None:
+    are_done = threading.Barrier(6)
+
+    def try_it(number: int) -> bool:
+        try:
+            with open_objects(store.address).lock():
+                are_done.wait(30)
+                return True
+        except RunLocked:
+            are_done.wait(30)
+            return False
+
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(try_it, range(6))).count(True) == 1
+
+
 HOLD = """
 import sys, time
 from curate.engine.object_store import open_objects
