@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run(RunFolder):
-    """The folder of a run, finished or not, and what can be asked of it.
+    """A run, finished or not, in a folder or at an address ("s3://bucket/runs/mini"), and what can be asked of it.
 
         run = curate.Run("runs/mini")
         run.documents("web").collect()
@@ -285,7 +285,8 @@ def run(
     """Do everything of a recipe that is not done yet, and return the run.
 
     `recipe` is the path of a file, the name of a recipe that ships, a dict (`curate.load` says which) or a `Recipe`.
-    `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
+    `out` is the run's folder, or an address of an object store, "s3://bucket/runs/mini" or "gs://…" (default:
+    runs/<name of the recipe>); `workers` the number of processes (default: the
     cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
     notebook. What earlier runs beside the folder have done already is taken over, to the same bytes, unless `fresh`
     (default: whether the environment has CURATE_FRESH). For that a run keeps what it wrote in between, with texts as

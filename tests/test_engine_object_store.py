@@ -31,7 +31,7 @@ from object_servers import (
 )
 
 import curate
-from curate.engine import object_lock
+from curate.engine import object_lock, object_sign
 from curate.engine.files import find_inputs, open_file, open_input
 from curate.engine.object_address import stored_place, take_address
 from curate.engine.object_client import client
@@ -378,7 +378,7 @@ def test_a_sign_that_nobody_writes_any_more_is_taken_over_and_its_holder_writes_
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As of a machine that was stopped, and goes on when another has taken its place."""
-    monkeypatch.setattr(object_lock, "PATIENCE", 1.5)
+    monkeypatch.setattr(object_sign, "PATIENCE", 1.5)
     monkeypatch.setattr(object_lock, "HEARTBEAT", 60.0)
     with store.lock():
         sign = json.loads(store.read(".lock/alone"))
@@ -398,9 +398,9 @@ def test_a_sign_that_nobody_writes_any_more_is_taken_over_and_its_holder_writes_
 
 
 def test_signs_of_life_keep_a_lock(far: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(object_lock, "PATIENCE", 2.0)
+    monkeypatch.setattr(object_sign, "PATIENCE", 2.0)
     monkeypatch.setattr(object_lock, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(object_lock, "_is_gone", lambda sign: False)
+    monkeypatch.setattr(object_sign, "_is_gone", lambda sign: False)
     store = open_objects(far)
     with store.lock():
         end = time.monotonic() + 3.5

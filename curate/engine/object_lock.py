@@ -12,31 +12,34 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import platform
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
+from curate.engine import object_sign
 from curate.engine.object_address import Address
-from curate.engine.object_client import Unmet, asked, obstore_here
+from curate.engine.object_client import Unmet
+from curate.engine.object_sign import (
+    PutMode,
+    is_alive,
+    is_over,
+    only_if,
+    read_sign,
+    remove_sign,
+    signs_below,
+    this_process,
+    write_sign,
+)
 from curate.engine.patience import Manners
 from curate.errors import CurateError, RunLocked, UsageError
 
 HEARTBEAT = 10.0
 """Seconds between two signs of life."""
-PATIENCE = 60.0
-"""Seconds without one after which a lock is anyone's."""
 ONCE = Manners(tries=1)
-PutMode = str | Mapping[str, str]
-"""The condition of a write, as obstore has it."""
-REQUEST_SECONDS = 20
 LOOKS = 5
 """Of who comes to share a run at one that is alone with it, a second apart: ranks that are done look so whether they
 are the last."""
@@ -58,7 +61,7 @@ class ObjectLock:
     def make(self, how: PutMode) -> bool:
         """Write the first sign, or say that the condition was not met."""
         try:
-            self.meta = _written(self.at, self.sign(), how)
+            self.meta = write_sign(self.at, self.sign(), how)
         except (Unmet, FileNotFoundError):  # some stores say so of one that is to be as it was
             return self._is_mine()
         self.seen = time.monotonic()
@@ -70,10 +73,12 @@ class ObjectLock:
         Raises:
             RunLocked: the lock is another's by now.
         """
-        if time.monotonic() - self.seen > PATIENCE / 2:
+        if time.monotonic() - self.seen > object_sign.PATIENCE / 2:
             self.beat()
         if self.is_lost:
-            raise RunLocked(f"{self.at} is another's: this process gave no sign of life for {PATIENCE:.0f} s")
+            raise RunLocked(
+                f"{self.at} is another's: this process gave no sign of life for {object_sign.PATIENCE:.0f} s"
+            )
 
     def beat(self, manners: Manners | None = None) -> None:
         """Give a sign of life, or learn that the lock is lost; a store that does not answer says neither."""
@@ -81,23 +86,24 @@ class ObjectLock:
             if self.is_lost:
                 return
             try:
-                self.meta = _written(self.at, self.sign(), _only_if(self.meta), manners)
+                self.meta = write_sign(self.at, self.sign(), only_if(self.meta), manners)
             except (Unmet, FileNotFoundError):
                 self.is_lost = not self._is_mine()
             self.seen = time.monotonic()
 
     def give_back(self) -> None:
-        with self._lock, contextlib.suppress(CurateError, FileNotFoundError):
-            if not self.is_lost:
-                _remove(self.at)
+        with contextlib.suppress(CurateError, FileNotFoundError):
+            self.check()  # else the sign may be another's
+            with self._lock:
+                remove_sign(self.at)
 
     def sign(self) -> bytes:
         """Another each time, so that each is another version."""
-        return json.dumps(_this_process() | {"id": self.id, "beat": next(self._beats)}).encode()
+        return json.dumps(this_process() | {"id": self.id, "beat": next(self._beats)}).encode()
 
     def _is_mine(self) -> bool:
         """A write whose answer was lost was done, and its repetition has met another version."""
-        sign, meta = _read_sign(self.at)
+        sign, meta = read_sign(self.at)
         self.meta = meta or self.meta
         return sign.get("id") == self.id
 
@@ -153,7 +159,7 @@ def _require_conditions(held: ObjectLock) -> None:
         UsageError: the server makes an object again that is to be made only where there is none.
     """
     try:
-        _written(held.at, held.sign(), "create")
+        write_sign(held.at, held.sign(), "create")
     except Unmet:
         return
     told = "the server takes no conditions for writes (If-None-Match), without which two runs could work in one place"
@@ -163,7 +169,7 @@ def _require_conditions(held: ObjectLock) -> None:
 def _wait_until_nobody_is_alone(place: Address, alone: Address) -> None:
     for look in range(LOOKS):
         time.sleep(1.0 if look else 0.0)
-        if not _is_alive(alone):
+        if not is_alive(alone):
             return
     raise _locked(place, alone)
 
@@ -172,10 +178,10 @@ def _take(held: ObjectLock) -> bool:
     """Make the sign, or take the place of one that nobody writes any more: of several who see that the first does."""
     if held.make("create"):
         return True
-    sign, meta = _read_sign(held.at)
+    sign, meta = read_sign(held.at)
     if not meta:
         return _take(held)  # it was given back meanwhile
-    return _is_over(held.at, sign, meta) and held.make(_only_if(meta))
+    return is_over(held.at, sign, meta) and held.make(only_if(meta))
 
 
 @contextlib.contextmanager
@@ -205,28 +211,15 @@ def _beating(held: ObjectLock) -> Iterator[None]:
 
 
 def _refuse_where_shared(place: Address, shared: Address) -> None:
-    for at in _listed(shared):
-        if _is_alive(at):
+    for at in signs_below(shared):
+        if is_alive(at):
             raise _locked(place, at)
         with contextlib.suppress(FileNotFoundError):
-            _remove(at)  # one that lives all the same learns by its next sign that it is lost
-
-
-def _is_alive(at: Address) -> bool:
-    sign, meta = _read_sign(at)
-    return bool(meta) and not _is_over(at, sign, meta)
-
-
-def _is_over(at: Address, sign: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
-    """Whether the holder of a sign is known to be gone, or has given none for long, by the clock of the store."""
-    if _is_gone(sign):
-        return True
-    age: timedelta = _now_at(at) - meta["last_modified"]
-    return age > timedelta(seconds=PATIENCE)
+            remove_sign(at)  # one that lives all the same learns by its next sign that it is lost
 
 
 def _is_gone(sign: Mapping[str, Any]) -> bool:
-    here = _this_process()
+    here = this_process()
     if not here["system"] or sign.get("system") != here["system"]:
         return False
     import psutil
@@ -239,80 +232,14 @@ def _is_gone(sign: Mapping[str, Any]) -> bool:
         return False
 
 
-def _this_process() -> dict[str, Any]:
-    """`system` is this start of this machine, as far as it sees the same processes."""
-    import psutil
-
-    system = ""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        system = f"{boot} {os.readlink('/proc/self/ns/pid')}"
-    began = psutil.Process().create_time()
-    return {"machine": platform.node(), "system": system, "process": os.getpid(), "began": began}
-
-
-def _now_at(at: Address) -> datetime:
-    """By the store's clock, which has written all times that are compared with it."""
-    probe = at._replace(key=f"{at.key}.{uuid.uuid4().hex}.now")
-    _written(probe, b"", "create")
-    now: datetime = asked(probe, lambda client: obstore_here().head(client, probe.key))["last_modified"]
-    _remove(probe)
-    return now
-
-
 def _locked(place: Address, at: Address) -> RunLocked:
-    sign, _ = _read_sign(at)
+    sign, _ = read_sign(at)
     run = str(place).rpartition("/")[0]
     who = f" ({sign['machine']}, process {sign['process']})" if {"machine", "process"} <= sign.keys() else ""
-    told = f"one that was killed on another machine is forgotten {PATIENCE:.0f} s after its last sign of life"
+    told = (
+        f"one that was killed on another machine is forgotten {object_sign.PATIENCE:.0f} s after its last sign of life"
+    )
     return RunLocked(f"another curate run is working in {run}{who}; {told}")
-
-
-def _written(at: Address, content: bytes, how: PutMode, manners: Manners | None = None) -> Mapping[str, Any]:
-    """What tells the object that was written from those before and after.
-
-    Raises:
-        Unmet, FileNotFoundError: it is not as `how` says.
-    """
-    obstore = obstore_here()
-
-    def write(client: Any) -> Mapping[str, Any]:
-        return {**obstore.put(client, at.key, content, mode=how, use_multipart=False)}
-
-    return asked(at, write, seconds=REQUEST_SECONDS, manners=manners)
-
-
-def _read_sign(at: Address) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """What a sign says, and what the store says of it; nothing where there is none."""
-    obstore = obstore_here()
-
-    def read(client: Any) -> tuple[bytes, Mapping[str, Any]]:
-        answer = obstore.get(client, at.key)
-        return bytes(answer.bytes()), answer.meta
-
-    try:
-        content, meta = asked(at, read, seconds=REQUEST_SECONDS)
-        return json.loads(content), meta
-    except FileNotFoundError:
-        return {}, {}
-    except ValueError:
-        return {}, meta
-
-
-def _listed(place: Address) -> list[Address]:
-    obstore = obstore_here()
-    keys = asked(place, lambda client: [meta["path"] for chunk in obstore.list(client, place.key) for meta in chunk])
-    return [place._replace(key=key) for key in keys if not key.endswith(".now")]
-
-
-def _remove(at: Address) -> None:
-    obstore = obstore_here()
-    asked(at, lambda client: obstore.delete(client, at.key), seconds=REQUEST_SECONDS)
-
-
-def _only_if(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """On the condition that the object is still this version."""
-    return {key: meta[key] for key in ("e_tag", "version") if meta.get(key)}
 
 
 def _below(place: Address, name: str) -> Address:
