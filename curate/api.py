@@ -430,7 +430,7 @@ def train(
     place = run.place if isinstance(run, RunFolder) else run
     if out is None and stored_place(place):
         raise UsageError(f"a training needs a folder of this machine, as {place} is none: say which as out (--out DIR)")
-    folder = run.folder if isinstance(run, RunFolder) else home_of_tokens(folder_of(run))
+    folder = home_of_tokens(folder_of(place))
     if not (folder / MIXTURE).is_file():
         RunFolder(folder)  # says what it is not; a run without tokens is told of below
     wanted = load(folder / RECIPE).train if (folder / RECIPE).is_file() else Train()
@@ -492,7 +492,7 @@ def tune(
         lora = Lora(lora_rank, 2.0 * lora_rank if lora_alpha is None else lora_alpha, tuple(lora_matrices))
     return tune_checkpoint(
         Path(checkpoint),
-        data.folder if isinstance(data, RunFolder) else folder_of(data),
+        folder_of(data.place if isinstance(data, RunFolder) else data),
         out=Path(out),
         method=method,
         lora=lora,

@@ -19,7 +19,20 @@ from curate.engine.store import Store
 from curate.engine.stores import store_at
 from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
-from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, NEXT_FORGET, PLAN, TIMING
+from curate.run_files import (
+    DOCUMENTS,
+    LEDGER,
+    MANIFEST,
+    MIXTURE,
+    NEXT_FORGET,
+    PLAN,
+    RECIPE,
+    SPLIT_ENDS,
+    SPLITS,
+    TIMING,
+    TOKENIZER,
+    TOKENS,
+)
 
 MAX_HINTS = 5
 """Runs that are named where one is not there."""
@@ -170,9 +183,15 @@ class RunFolder:
 
 
 def folder_of(place: Path | str) -> Path:
-    """A folder of this machine with all of a run, or with its `tokens/` alone, which somebody has carried here."""
+    """A folder of this machine with what a trainer needs of a run, or with its `tokens/` alone, which somebody has
+    carried here."""
     address = stored_place(place)
-    return Path(place) if address is None else RunFolder(address).folder
+    if address is None:
+        return Path(place)
+    run = RunFolder(address)
+    for name in (RECIPE, PLAN, SPLITS, SPLIT_ENDS, TOKENIZER):
+        run.file(name)
+    return run.room(TOKENS).parent
 
 
 def _what_is_wrong(folder: Path) -> str:

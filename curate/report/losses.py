@@ -39,7 +39,7 @@ def losses(run: RunFolder) -> tuple[Loss, ...]:
         raise UsageError(f'{run.place} has no near-duplicates: its recipe has no [dedup] with the method "minhash"')
     if not dedup.is_verified:
         raise UsageError(f"{run.place} compared no texts (verify = 0), so nobody knows what its near-duplicates lose")
-    path = run.folder / LOSSES
+    path = run.file(LOSSES)
     if not path.is_file():
         raise UsageError(f"{run.place} has no {LOSSES} yet: deduplication has not finished there")
     return tuple(Loss(**row) for row in pl.read_parquet(path).iter_rows(named=True))

@@ -69,7 +69,7 @@ def export(
     if row_length < 1:
         raise UsageError(f"the length of a row is {row_length}; it has at least one token")
     _check_target(target, run.folder)
-    record = read_mixture(run.folder / MIXTURE)
+    record = read_mixture(run.file(MIXTURE))
     with whole_folder(target) as part, _units(run, record, sources, mixture, part) as units:
         wanted = Wanted(record.vocabulary, row_length, lambda unit, which: _texts(run.folder, unit, which))
         return _write_all(format, units, wanted, part, target)
@@ -134,14 +134,14 @@ def _pools(name: str, record: MixtureRecord) -> list[str]:
 
 def _materialize(run: RunFolder, record: MixtureRecord, folder: Path) -> None:
     drawn = [share.name for share in record.mixture.shares if share.tokens]
-    arrays: dict[str, TokenArray] = {name: open_shards(run.folder / shards("train", name)) for name in drawn}
+    arrays: dict[str, TokenArray] = {name: open_shards(run.room(shards("train", name))) for name in drawn}
     materialize(
         arrays,
         record.mixture,
         seed=record.seed,
         folder=folder,
         max_shard_tokens=run.recipe.mix.max_shard_tokens,
-        token_bytes=read_token_bytes(run.folder / TOKEN_BYTES, record.vocabulary.size),
+        token_bytes=read_token_bytes(run.file(TOKEN_BYTES), record.vocabulary.size),
     )
 
 
