@@ -553,27 +553,20 @@ def test_a_new_mixture_and_what_is_forgotten_change_the_run_that_is_far(recipe: 
     assert curate.verify(far).is_sound
 
 
-def test_ranks_share_a_run_on_a_store(recipe: Path, far: str, tmp_path: Path) -> None:
+def test_ranks_share_a_run_on_a_store_that_fails_now_and_then(
+    recipe: Path, far: str, s3: str, ask: Callable[[str], None], tmp_path: Path
+) -> None:
     curate.run(recipe, out=tmp_path / "local", workers=0, fresh=True)
-    command = [
-        sys.executable,
-        "-m",
-        "curate",
-        "run",
-        str(recipe),
-        "--out",
-        far,
-        "--workers",
-        "0",
-        "--world",
-        "2",
-        "--rank",
-    ]
-    ranks = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
-    said = [rank.communicate(timeout=120)[1] for rank in ranks]
+    proxy = FaultProxy(s3, now_and_then(5, 0.05, "reset", 500, 503, "lost", "cut"))
+    with proxy.listening() as address:
+        ask(address)
+        words = ["run", str(recipe), "--out", far, "--workers", "0", "--world", "2", "--rank"]
+        command = [sys.executable, "-m", "curate", *words]
+        ranks = [subprocess.Popen([*command, str(rank)], stderr=subprocess.PIPE, text=True) for rank in range(2)]
+        said = [rank.communicate(timeout=120)[1] for rank in ranks]
     assert [rank.returncode for rank in ranks] == [0, 0], said
+    ask(s3)
     assert _objects(far) == _files(tmp_path / "local")
-    assert list(open_objects(far).names(".lock")) == []
 
 
 def test_a_run_on_googles_store_is_the_same(store: ObjectStore, tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ anew: the folder may be deleted whenever no curate is at work.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from curate.engine.kept import cache_folder
 from curate.engine.store import Stamp
 
 WORKSPACES = "tmp"
+UNNAMED_SECONDS = 3600.0
+"""A file that is fetched has no name yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,13 @@ class Copies:
         return folder
 
     def tidy(self) -> None:
-        """Workspaces of killed processes, and what no name stands for any more."""
+        """Workspaces of killed processes, and what no name stands for any more, nor will in a moment."""
         shutil.rmtree(self.scratch / WORKSPACES, ignore_errors=True)
         named = {os.path.realpath(link) for link in self.links()}
-        for blob in (self.root / "blobs").glob("*"):
-            if os.path.realpath(blob) not in named:
-                blob.unlink(missing_ok=True)
+        for blob in (self.root / "blobs").iterdir() if (self.root / "blobs").is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.realpath(blob) not in named and time.time() - blob.stat().st_mtime > UNNAMED_SECONDS:
+                    blob.unlink()
 
     def _made(self, name: str) -> Path:
         """A folder of it; documents are nobody else's business."""

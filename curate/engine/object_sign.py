@@ -22,8 +22,10 @@ from curate.engine.patience import Manners
 PATIENCE = 60.0
 """Seconds without a sign after which its holder counts as gone."""
 REQUEST_SECONDS = 20
+PROBE = ".now"
+"""How the names of objects end that are written to learn what time it is."""
 PutMode = str | Mapping[str, str]
-"""The condition of a write, as obstore has it: "create", or `only_if`."""
+"""The condition of a write, as obstore has it: "create", `only_if`, or "overwrite" for none."""
 Sign = Mapping[str, Any]
 
 
@@ -106,8 +108,8 @@ def this_process() -> dict[str, Any]:
 
 def _now_at(at: Address) -> datetime:
     """By the store's clock, which has written all times that are compared with it."""
-    probe = at._replace(key=f"{at.key}.{uuid.uuid4().hex}.now")
-    write_sign(probe, b"", "create")
+    probe = at._replace(key=f"{at.key}.{uuid.uuid4().hex}{PROBE}")
+    write_sign(probe, b"", "overwrite")
     now: datetime = asked(probe, lambda client: obstore_here().head(client, probe.key))["last_modified"]
     remove_sign(probe)
     return now
@@ -116,7 +118,7 @@ def _now_at(at: Address) -> datetime:
 def signs_below(place: Address) -> list[Address]:
     obstore = obstore_here()
     keys = asked(place, lambda client: [meta["path"] for chunk in obstore.list(client, place.key) for meta in chunk])
-    return [place._replace(key=key) for key in keys if not key.endswith(".now")]
+    return [place._replace(key=key) for key in keys if not key.endswith(PROBE)]
 
 
 def remove_sign(at: Address) -> None:

@@ -20,6 +20,7 @@ from curate.engine.object_address import Address, take_address
 from curate.engine.object_client import LONG_SECONDS, SECONDS, Unmet, asked, obstore_here
 from curate.engine.object_files import FoundObject, fetch_object, found_object, objects_below
 from curate.engine.object_lock import ObjectLock, held_alone, held_in_turn, held_with_others
+from curate.engine.object_sign import PROBE
 from curate.engine.store import Stamp
 from curate.errors import UsageError
 from curate.run_files import LOCK
@@ -119,6 +120,9 @@ class ObjectStore:
 
     def tidy(self) -> None:
         self.copies.tidy()
+        for name in self.names(LOCK):
+            if name.endswith(PROBE):
+                self.remove(name)
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool = False) -> Iterator[None]:

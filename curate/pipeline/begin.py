@@ -30,8 +30,8 @@ def check_place(place: Path | str) -> None:
     """
     store = store_at(place)
     if isinstance(store, ObjectStore):
-        is_a_runs = any(store.stamp(name) for name in (PLAN, RECIPE)) or any(store.names(LOCK))
-        if not is_a_runs and not store.is_empty():
+        # In this order, as another that shares the run may just write its first sign.
+        if not store.is_empty() and not any(store.names(LOCK)) and not any(map(store.stamp, (PLAN, RECIPE))):
             raise UsageError(f"{place} is not empty and not a run's; choose another --out")
     else:
         _check_folder(Path(place))

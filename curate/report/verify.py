@@ -50,7 +50,7 @@ def verified(run: RunFolder, *, inputs: bool = False) -> Verified:
     Raises:
         UsageError: the run is not complete.
     """
-    if isinstance(run.place, str):
+    if isinstance(run.place, str) and run.is_complete:
         forget_copies(run.place)  # of what lies there now, not of what was once copied
         run.look_again()
     found = tuple(differences(run))
