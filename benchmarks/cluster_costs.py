@@ -70,6 +70,27 @@ def costs_of(run: Path) -> Costs:
     return Costs(tuple(stages), start, sum(count["read"] for count in counts), inputs, kept)
 
 
+def marginal(costs: Costs, less: Costs) -> Costs:
+    """What the input costs that a run has more of than another: what every run costs once is in neither.
+
+    Raises:
+        ValueError: the other run has more of it, or other stages.
+    """
+    if less.input_bytes >= costs.input_bytes or [of.name for of in less.stages] != [of.name for of in costs.stages]:
+        raise ValueError("the smaller run has less of the same input, and the same stages")
+    stages = tuple(
+        replace(
+            of,
+            seconds=max(of.seconds - other.seconds, 0.0),
+            reads=max(of.reads - other.reads, 0),
+            writes=max(of.writes - other.writes, 0),
+        )
+        for of, other in zip(costs.stages, less.stages, strict=True)
+    )
+    records, size = costs.records - less.records, costs.input_bytes - less.input_bytes
+    return Costs(stages, costs.start, records, size, costs.kept_bytes - less.kept_bytes)
+
+
 def scaled(costs: Costs, input_bytes: int, tasks: int) -> Costs:
     """Of so many bytes of the same kind, cut into so many tasks."""
     times = input_bytes / costs.input_bytes

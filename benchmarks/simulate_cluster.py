@@ -2,7 +2,7 @@
 
 run ─▶ costs by stage ─▶ × input ─▶ tasks on nodes × cores, with failures and laggards ─▶ hours, TB, memory, money
 
-    python benchmarks/simulate_cluster.py RUN --input-tb 90 --nodes 100 --cores 16
+    python benchmarks/simulate_cluster.py RUN --less SMALLER_RUN --input-tb 90 --nodes 100 --cores 16
     python benchmarks/simulate_cluster.py --check recipe.toml       # predicted and real: two processes here, one killed
 
 `--check` runs the recipe with as many workers as there are cores, plans from that run alone how long two processes take
@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cluster_costs import Costs, Stage, costs_of, scaled
+from cluster_costs import Costs, Stage, costs_of, marginal, scaled
 from cluster_schedule import FOREVER, Cluster, Nodes, run_stage
 
 TB, GB, HOUR = 1e12, 1e9, 3600.0
@@ -43,7 +43,10 @@ def main() -> None:
     if options.check:
         check(options.check, options.kill_at, options.repeats)
         return
-    costs = scaled(costs_of(options.run), int(options.input_tb * TB), options.tasks)
+    costs = costs_of(options.run)
+    if options.less:
+        costs = marginal(costs, costs_of(options.less))
+    costs = scaled(costs, int(options.input_tb * TB), options.tasks)
     cluster = Cluster(
         nodes=options.nodes,
         cores=options.cores,
@@ -62,6 +65,7 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="?", help="a finished run of the recipe over a part of the input")
+    parser.add_argument("--less", type=Path, metavar="RUN", help="one over less of it: what all runs cost once cancels")
     parser.add_argument("--input-tb", type=float, default=90.0, help="a snapshot's WARCs: 90,000 of about 1 GB")
     parser.add_argument("--tasks", type=int, default=700_000, help="the parts that the input is cut into")
     parser.add_argument("--nodes", type=int, default=100)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from curate.engine.object_address import stored_place
 from curate.errors import UsageError
 from curate.recipe import Train
-from curate.run_folder import RunFolder
+from curate.run_folder import RunFolder, folder_of
 
 if TYPE_CHECKING:
     from curate.browse.server import BrowseServer
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run(RunFolder):
-    """The folder of a run, finished or not, and what can be asked of it.
+    """A run, finished or not, in a folder or at an address ("s3://bucket/runs/mini"), and what can be asked of it.
 
         run = curate.Run("runs/mini")
         run.documents("web").collect()
@@ -84,7 +85,7 @@ class Run(RunFolder):
 
         return shown(self)
 
-    def report(self, out: str | Path | None = None, *, timing: bool = True) -> Path:
+    def report(self, out: str | Path | None = None, *, timing: bool = True) -> Path | str:
         """Write one HTML page that shows all of a finished run, to `out` (default: RUN/report.html), and say where.
 
         Without `timing` the date and the part about wall and CPU time are left out: the same run gives the same bytes
@@ -109,7 +110,7 @@ class Run(RunFolder):
         from curate.browse.browser import Browser
         from curate.browse.server import BrowseServer
 
-        second = other if other is None or isinstance(other, RunFolder) else RunFolder(Path(other))
+        second = other if other is None or isinstance(other, RunFolder) else RunFolder(other)
         return BrowseServer(Browser(self, second), port=port)
 
     def losses(self) -> tuple[Loss, ...]:
@@ -284,7 +285,8 @@ def run(
     """Do everything of a recipe that is not done yet, and return the run.
 
     `recipe` is the path of a file, the name of a recipe that ships, a dict (`curate.load` says which) or a `Recipe`.
-    `out` is the run's folder (default: runs/<name of the recipe>); `workers` the number of processes (default: the
+    `out` is the run's folder, or an address of an object store, "s3://bucket/runs/mini" or "gs://…" (default:
+    runs/<name of the recipe>); `workers` the number of processes (default: the
     cores this process may use), which changes nothing in the output; 0 does all in this one, for a debugger or a
     notebook. What earlier runs beside the folder have done already is taken over, to the same bytes, unless `fresh`
     (default: whether the environment has CURATE_FRESH). For that a run keeps what it wrote in between, with texts as
@@ -316,7 +318,7 @@ def run(
             rank=rank,
             world=world,
         )
-    return Run(made.folder)
+    return Run(made.place)
 
 
 def _shown_progress() -> AbstractContextManager[Show]:
@@ -368,7 +370,7 @@ def verify(run: RunFolder | str | Path, *, inputs: bool = False) -> Verified:
     """
     from curate.report.verify import verified
 
-    return verified(run if isinstance(run, RunFolder) else RunFolder(Path(run)), inputs=inputs)
+    return verified(run if isinstance(run, RunFolder) else RunFolder(run), inputs=inputs)
 
 
 def compare(
@@ -386,7 +388,7 @@ def compare(
     """
     from curate.report.compare import compared
 
-    runs = [run if isinstance(run, RunFolder) else RunFolder(Path(run)) for run in (first, second)]
+    runs = [run if isinstance(run, RunFolder) else RunFolder(run) for run in (first, second)]
     return compared(*runs, by=by, examples=examples)
 
 
@@ -425,7 +427,10 @@ def train(
     from curate.train_min.loader import home_of_tokens
     from curate.train_min.train import train as train_tokens
 
-    folder = run.folder if isinstance(run, RunFolder) else home_of_tokens(Path(run))
+    place = run.place if isinstance(run, RunFolder) else run
+    if out is None and stored_place(place):
+        raise UsageError(f"a training needs a folder of this machine, as {place} is none: say which as out (--out DIR)")
+    folder = home_of_tokens(folder_of(place))
     if not (folder / MIXTURE).is_file():
         RunFolder(folder)  # says what it is not; a run without tokens is told of below
     wanted = load(folder / RECIPE).train if (folder / RECIPE).is_file() else Train()
@@ -487,7 +492,7 @@ def tune(
         lora = Lora(lora_rank, 2.0 * lora_rank if lora_alpha is None else lora_alpha, tuple(lora_matrices))
     return tune_checkpoint(
         Path(checkpoint),
-        data.folder if isinstance(data, RunFolder) else Path(data),
+        folder_of(data.place if isinstance(data, RunFolder) else data),
         out=Path(out),
         method=method,
         lora=lora,

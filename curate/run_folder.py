@@ -1,4 +1,4 @@
-"""A run on disk, opened for reading: manifest, account, documents, ledger.
+"""A run opened for reading, from a folder or an object store: manifest, account, documents, ledger.
 
 run = RunFolder("runs/mini");  run.documents("web").collect();  run.ledger().filter(pl.col("step") == "dedup")
 """
@@ -6,18 +6,33 @@ run = RunFolder("runs/mini");  run.documents("web").collect();  run.ledger().fil
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.engine.object_address import stored_place
 from curate.engine.plan import Plan, Split
 from curate.engine.posix import PosixStore
 from curate.engine.sealed import read_sealed
 from curate.engine.store import Store
+from curate.engine.stores import store_at
 from curate.errors import CheckFailed, UsageError
 from curate.recipe import Recipe
-from curate.run_files import DOCUMENTS, LEDGER, MANIFEST, MIXTURE, NEXT_FORGET, PLAN, TIMING
+from curate.run_files import (
+    DOCUMENTS,
+    LEDGER,
+    MANIFEST,
+    MIXTURE,
+    NEXT_FORGET,
+    PLAN,
+    RECIPE,
+    SPLIT_ENDS,
+    SPLITS,
+    TIMING,
+    TOKENIZER,
+    TOKENS,
+)
 
 MAX_HINTS = 5
 """Runs that are named where one is not there."""
@@ -28,19 +43,48 @@ if TYPE_CHECKING:  # who trains on tokens that were carried elsewhere has no pol
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of a run, finished or not."""
+    """The folder of a run, finished or not, or its address on an object store ("s3://bucket/runs/mini"), of which what
+    is looked at is copied to this machine."""
 
-    folder: Path
+    place: Path | str
+    _copied: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Names below which all was copied already."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))
-        if not (self.folder / PLAN).is_file():
-            raise UsageError(f"{self.folder} is not a run's folder: {_what_is_wrong(self.folder)}")
+        object.__setattr__(self, "place", stored_place(self.place) or Path(self.place))
+        if self.store.stamp(PLAN) is None:
+            what = _what_is_wrong(self.place) if isinstance(self.place, Path) else f"it has no {PLAN}"
+            raise UsageError(f"{self.place} is not a run's folder: {what}")
 
     @property
     def store(self) -> Store:
         """The folder as those see it who work in it."""
-        return PosixStore(self.folder)
+        return PosixStore(self.place) if isinstance(self.place, Path) else store_at(self.place)
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this machine with all of the run, but for what an object store has of `work/`."""
+        return self.room("")
+
+    def room(self, name: str) -> Path:
+        """One of its folders, on this machine."""
+        if isinstance(self.place, Path):
+            return self.place / name
+        from curate.engine.run_copies import copied_folder
+
+        return copied_folder(self.place, name, self._copied)
+
+    def file(self, name: str) -> Path:
+        """One of its files, on this machine, which need not be there."""
+        if isinstance(self.place, Path):
+            return self.place / name
+        from curate.engine.run_copies import copied_file
+
+        return copied_file(self.place, name)
+
+    def look_again(self) -> None:
+        """It was changed."""
+        self._copied.clear()
 
     @property
     def recipe(self) -> Recipe:
@@ -57,7 +101,7 @@ class RunFolder:
 
     @property
     def is_complete(self) -> bool:
-        return (self.folder / MANIFEST).is_file()
+        return self.file(MANIFEST).is_file()
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -68,7 +112,7 @@ class RunFolder:
             CheckFailed: the file is damaged.
         """
         self._look_for(MANIFEST)
-        return read_sealed(self.folder / MANIFEST)
+        return read_sealed(self.file(MANIFEST))
 
     @property
     def mixture(self) -> dict[str, Any]:
@@ -96,7 +140,7 @@ class RunFolder:
         import polars as pl
 
         source = id.partition("/")[0]
-        files = sorted((self.folder / LEDGER).glob(f"{escape(source)}/*.parquet"))
+        files = sorted(self.room(LEDGER).glob(f"{escape(source)}/*.parquet"))
         rows = (
             pl.scan_parquet(files, glob=False, include_file_paths="file")
             if files
@@ -104,7 +148,7 @@ class RunFolder:
         )
         found = rows.filter(pl.col("id") == id).select("file").collect()["file"]
         if found.is_empty():
-            raise UsageError(f"{self.folder} read no record with the id {id}")
+            raise UsageError(f"{self.place} read no record with the id {id}")
         return self.plan.split(f"{source}-{Path(found[0]).stem}")
 
     def _open(self) -> tuple[Recipe, Plan]:
@@ -115,27 +159,39 @@ class RunFolder:
     def _json(self, name: str) -> dict[str, Any]:
         self._look_for(name)
         try:
-            table: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+            table: dict[str, Any] = json.loads(self.file(name).read_text(encoding="utf-8"))
         except ValueError as error:
-            raise CheckFailed(f"{self.folder / name} is damaged: {error}") from error
+            raise CheckFailed(f"{self.file(name)} is damaged: {error}") from error
         return table
 
     def _look_for(self, name: str) -> None:
-        if not (self.folder / name).is_file():
-            if (self.folder / NEXT_FORGET).is_file():
-                raise UsageError(f"documents of {self.folder} are being forgotten: curate forget {self.folder} goes on")
+        if not self.file(name).is_file():
+            if self.file(NEXT_FORGET).is_file():
+                raise UsageError(f"documents of {self.place} are being forgotten: curate forget {self.place} goes on")
             raise UsageError(
-                f'{self.folder} has no {name} yet: "curate run" has not finished there; '
-                f"curate run RECIPE --out {self.folder} goes on"
+                f'{self.place} has no {name} yet: "curate run" has not finished there; '
+                f"curate run RECIPE --out {self.place} goes on"
             )
 
     def _scan(self, room: str, source: str | None) -> pl.LazyFrame:
         import polars as pl
 
-        files = sorted((self.folder / room).glob(f"{source or '*'}/*.parquet"))
+        files = sorted(self.room(room).glob(f"{source or '*'}/*.parquet"))
         if not files:
-            raise UsageError(f"{self.folder / room} holds no files{f' of source {source!r}' if source else ''}")
+            raise UsageError(f"{self.place}/{room} holds no files{f' of source {source!r}' if source else ''}")
         return pl.scan_parquet(files, glob=False)
+
+
+def folder_of(place: Path | str) -> Path:
+    """A folder of this machine with what a trainer needs of a run, or with its `tokens/` alone, which somebody has
+    carried here."""
+    address = stored_place(place)
+    if address is None:
+        return Path(place)
+    run = RunFolder(address)
+    for name in (RECIPE, PLAN, SPLITS, SPLIT_ENDS, TOKENIZER):
+        run.file(name)
+    return run.room(TOKENS).parent
 
 
 def _what_is_wrong(folder: Path) -> str:

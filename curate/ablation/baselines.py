@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.ablation.ngrams import TokenNgrams, train_ngrams
+from curate.run_folder import folder_of
 from curate.tokenize.run_rows import RunRows
 from curate.train_min.evaluate import bits
 from curate.train_min.loader import TokenData, open_tokens
@@ -34,7 +35,7 @@ def ngram_baselines(
     Raises:
         UsageError: the run holds no tokens.
     """
-    data = open_tokens(Path(run))
+    data = open_tokens(folder_of(run))
     found: dict[int, dict[str, float]] = {}
     for order in orders:
         plan = data.record.mixture.tokens

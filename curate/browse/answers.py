@@ -206,7 +206,7 @@ def _row_number(parameters: Parameters, table: LedgerTable) -> int:
     id = parameters["id"][-1]
     number = table.number_of(id)
     if number is None:
-        raise UsageError(f'{table.run.folder} read no record with the id "{id}"')
+        raise UsageError(f'{table.run.place} read no record with the id "{id}"')
     return number
 
 

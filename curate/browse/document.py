@@ -92,7 +92,7 @@ def blocks_of(run: RunFolder, id: str) -> list[JudgedBlock]:
 
 def _final_text(run: RunFolder, facts: Mapping[str, Any], number: int) -> str | None:
     """As it stands in documents/."""
-    path = run.folder / documents(facts["source"], number)
+    path = run.file(documents(facts["source"], number))
     if facts["outcome"] != "kept" or not path.is_file():
         return None
     found = pl.scan_parquet(path, glob=False).filter(pl.col("id") == facts["id"]).select("text").collect()

@@ -35,10 +35,10 @@ class LedgerTable:
         """
         self.run = run
         order = {source.name: number for number, source in enumerate(run.recipe.sources)}
-        found = (run.folder / LEDGER).glob("*/*.parquet")
+        found = run.room(LEDGER).glob("*/*.parquet")
         self.files = sorted(found, key=lambda file: (order.get(file.parent.name, len(order)), file))
         if not self.files:
-            raise UsageError(f"{run.folder / LEDGER} holds no files")
+            raise UsageError(f"{run.place}/{LEDGER} holds no files")
         self._scan = pl.scan_parquet(self.files, glob=False)
         self.schema = self._scan.collect_schema()
         self._held = pl.DataFrame()
@@ -75,7 +75,7 @@ class LedgerTable:
         """
         wanted = list(dict.fromkeys(names))
         if unknown := next((name for name in wanted if not self.has(name)), None):
-            raise UsageError(f'the ledger of {self.run.folder} has no column "{unknown}"')
+            raise UsageError(f'the ledger of {self.run.place} has no column "{unknown}"')
         with self._lock:
             lacking = [name for name in wanted if name not in self._held.columns]
             if lacking:
@@ -96,7 +96,7 @@ class LedgerTable:
             UsageError: there is none with this number.
         """
         if not 0 <= number < self.height:
-            raise UsageError(f"{self.run.folder} read {self.height:,} records; there is none with the number {number}")
+            raise UsageError(f"{self.run.place} read {self.height:,} records; there is none with the number {number}")
         file = self.file_of(number)
         begin, _ = self.rows_of_file(file)
         return pl.scan_parquet(file, glob=False).slice(number - begin, 1).collect()

@@ -79,6 +79,6 @@ class TextSearch:
 def _files(table: LedgerTable) -> Iterator[tuple[Path, Path]]:
     """Each file of the ledger with that of its kept documents, if it has any."""
     for file in table.files:
-        path = table.run.folder / documents(file.parent.name, int(file.stem))
+        path = table.run.file(documents(file.parent.name, int(file.stem)))
         if path.is_file():
             yield file, path

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from curate.engine.object_address import stored_place
 from curate.engine.whole import target_of
 from curate.errors import UsageError, nearest
 
@@ -72,8 +73,8 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
-    words = "the folder of a run that is done, such as runs/quickstart"
-    command.add_argument("run", type=Path, metavar="RUN", help=words)
+    words = "the folder of a run that is done, such as runs/quickstart, or its address on an object store"
+    command.add_argument("run", type=place, metavar="RUN", help=words)
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
@@ -87,6 +88,11 @@ def add_device(command: argparse.ArgumentParser) -> None:
 
 def add_force(command: argparse.ArgumentParser) -> None:
     command.add_argument("--force", action="store_true", help="write over FILE if it exists")
+
+
+def place(text: str) -> Path | str:
+    """A folder of this machine, or an address of an object store."""
+    return stored_place(text) or Path(text)
 
 
 def new_file(text: str) -> Path:

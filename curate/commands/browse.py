@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from curate.commands.arguments import add_command, add_run, count
+from curate.commands.arguments import add_command, add_run, count, place
 from curate.terminal import say, warn
 
 
@@ -23,7 +22,7 @@ def add(commands: Any) -> None:
     )
     add_run(command)
     words = "the folder of another run that is done, to see which documents changed sides"
-    command.add_argument("other", type=Path, nargs="?", metavar="OTHER_RUN", help=words)
+    command.add_argument("other", type=place, nargs="?", metavar="OTHER_RUN", help=words)
     words = "where it listens, on the loopback (default: any port that is free)"
     command.add_argument("--port", type=count, default=0, metavar="N", help=words)
     words = "print the address and open no browser"

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_json, count, new_file
+from curate.commands.arguments import add_command, add_json, count, new_file, place
 from curate.terminal import say, say_json, show, warn
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def add(commands: Any) -> None:
         ],
     )
     words = "the folder of a run that is done"
-    command.add_argument("run", type=Path, metavar="RUN_A", help=words)
-    command.add_argument("other", type=Path, metavar="RUN_B", help="that of another one")
+    command.add_argument("run", type=place, metavar="RUN_A", help=words)
+    command.add_argument("other", type=place, metavar="RUN_B", help="that of another one")
     words = "match documents by this, and not by what the runs have in common"
     command.add_argument("--by", choices=("id", "url"), help=words)
     words = "documents shown of each move (default: 3)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from curate.commands.arguments import add_command, add_json, add_run, count
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from curate.report.terminal.progress import progress_on
     from curate.settings import parse_settings
 
-    made = Run(Path(options.run))
+    made = Run(options.run)
     with progress_on(ERR) as progress:
         found = made.mix(
             parse_settings(options.set) if options.set else None,
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
             workers=options.workers,
             show=progress,
         )
-    if found.is_applied and (made.folder / REPORT).is_file():
+    if found.is_applied and made.file(REPORT).is_file():
         write_beside(made, is_quiet=options.json)  # that of the former mixture would tell of what is not there any more
     if options.json:
         say_json(asdict(found))

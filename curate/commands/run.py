@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_json, add_recipe, count, positive
+from curate.commands.arguments import add_command, add_json, add_recipe, count, place, positive
 from curate.commands.report import write_beside
 from curate.commands.show import print_run
 from curate.commands.train import show_training
+from curate.errors import UsageError
 from curate.run_files import MANIFEST, REPORT, WORK
 from curate.terminal import ERR, say, warn
 
@@ -30,7 +31,8 @@ def add(commands: Any) -> None:
         examples=["curate run quickstart", "curate run recipe.toml --out runs/mini --workers 8"],
     )
     add_recipe(command)
-    command.add_argument("--out", type=Path, metavar="DIR", help="the run's folder (default: runs/ and its name)")
+    words = "the run's folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX (default: runs/ and its name)"
+    command.add_argument("--out", type=place, metavar="DIR", help=words)
     words = "worker processes (default: one for each core; 0: all in this process, for a debugger); they never change "
     command.add_argument("--workers", type=count, metavar="N", help=f"{words}the output")
     words = "take nothing over from the runs beside this one, which by default saves what they have done already"
@@ -53,28 +55,33 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from curate.api import train
+    from curate.engine.stores import is_here, store_at
     from curate.train_min.needs import require_torch
 
     if options.train:
         require_torch()
-    was_complete = (_folder(options) / MANIFEST).is_file()
+    out = _place(options)
+    if options.train and isinstance(out, str):
+        raise UsageError(f"a training needs a folder of this machine: afterwards, curate train {out} --out DIR")
+    was_complete = store_at(out).stamp(MANIFEST) is not None
     made = _run(options)
     if was_complete:
-        warn(f"{made.folder} is complete already; nothing to do.")
+        warn(f"{out} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
     # Of several that share the run the first to see it complete draws it.
-    is_drawn = was_complete or (options.world > 1 and (made.folder / REPORT).is_file())
-    if options.report and not is_drawn:
+    is_drawn = was_complete or (options.world > 1 and made.file(REPORT).is_file())
+    # It shows documents, and those of an object store would all have to be fetched.
+    if options.report and not is_drawn and is_here(out):
         write_beside(made, is_quiet=options.json)
     if options.train:
-        show_training(partial(train, made), made.folder)
+        show_training(partial(train, made), out)
         if options.report:
             write_beside(made, is_quiet=True)  # once more, with the curves
     elif not options.json and made.mixture["mixture"]["tokens"]:
         say()
-        say(f"Next: curate train {made.folder}")
+        say(f"Next: curate train {out}" + ("" if is_here(out) else " --out DIR"))
     if options.keep and not was_complete and made.recipe.scrub is not None:
-        work = made.folder / WORK
+        work = f"{out}/{WORK}"
         warn(f"{work} has texts with personal data, for later runs to build on; --discard-intermediate keeps none.")
     for concern in made.concerns:
         warn(f"curate: {concern.sentence}", style="bold red" if concern.about == "tokens" else "bold yellow")
@@ -99,7 +106,8 @@ def _run(options: argparse.Namespace) -> Run:
         )
 
 
-def _folder(options: argparse.Namespace) -> Path:
+def _place(options: argparse.Namespace) -> Path | str:
     from curate.recipe_file import load
 
-    return Path(options.out) if options.out else Path("runs") / load(options.recipe).name
+    out: Path | str | None = options.out
+    return out if out is not None else Path("runs") / load(options.recipe).name

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def show_training(train: Callable[..., TrainResult], run: Path) -> None:
+def show_training(train: Callable[..., TrainResult], run: Path | str) -> None:
     """Show how a training goes on, and the table at its end; all that it still needs is where to `report`."""
     from curate.train_min.spread import is_first_process
 
@@ -110,7 +110,7 @@ def _show_curves(out: Path) -> None:
         say(f"The curves are drawn in {picture}.")
 
 
-def _ngrams(result: TrainResult, run: Path) -> Mapping[int, Mapping[str, float]]:
+def _ngrams(result: TrainResult, run: Path | str) -> Mapping[int, Mapping[str, float]]:
     """What bigrams and trigrams make of the same validation tokens; where there is no more than torch, nobody asks."""
     from curate.ablation.baselines import ngram_baselines
     from curate.train_min.checkpoint import read_state

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.commands.arguments import add_command, add_device, count, positive
+from curate.commands.arguments import add_command, add_device, count, place, positive
 from curate.settings import parse_settings
 from curate.terminal import ERR, say, show, warn
 
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     words = "the folder of a training, whose newest checkpoint is taken, or a checkpoint"
     command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=words)
     words = "a run with conversations, or a file of them; of pairs for reward and dpo"
-    command.add_argument("data", type=Path, metavar="RUN_OR_FILE", help=words)
+    command.add_argument("data", type=place, metavar="RUN_OR_FILE", help=words)
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder of the tuning")
     words = "sft learns answers, reward to judge them, dpo to prefer the better ones (default: sft)"
     command.add_argument("--method", choices=("sft", "reward", "dpo"), default="sft", help=words)

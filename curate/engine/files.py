@@ -1,4 +1,4 @@
-"""Input files wherever they lie: found by glob, opened for reading and seeking, through `pyarrow.fs` or by HTTP.
+"""Input files wherever they lie: found by glob, opened for reading and seeking, from a disk, an object store, a server.
 
 "crawl/*.warc.gz"  "s3://bucket/crawl/*.gz"  "https://…"  "@paths.txt"  ─▶  InputFile(name, uri, size, version), sorted
 
@@ -10,16 +10,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from pyarrow import fs as arrow_fs
 
 from curate.batch import Pulse, no_pulse
 from curate.engine.folders import local_files
+from curate.engine.object_address import is_stored, take_address
+from curate.engine.object_files import found_object, objects_below
 from curate.engine.patterns import (
     glob_to_regex,
     has_wildcard,
@@ -31,14 +31,9 @@ from curate.engine.patterns import (
 )
 from curate.engine.plan import InputFile
 from curate.engine.web import is_web, look
-from curate.engine.web_file import WebFile, open_web
+from curate.engine.web_file import WebFile, is_on_server, look_at, open_web
 from curate.errors import UsageError
 from curate.recipe import COMMON_CRAWL
-
-BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
-CONNECT_SECONDS, REQUEST_SECONDS, TRIES = 5, 60, 5
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
 def open_input(uri: str) -> Any:
@@ -48,7 +43,7 @@ def open_input(uri: str) -> Any:
         UsageError: the scheme is not one that this installation can read, or a server has no such file.
         MachineError: a server does not answer.
     """
-    if is_web(uri):
+    if is_on_server(uri):
         return open_web(uri)
     filesystem, path = _resolve(uri)
     return filesystem.open_input_file(path)
@@ -59,9 +54,9 @@ Opener = Callable[[InputFile], Any]
 
 
 def open_file(file: InputFile, pulse: Pulse = no_pulse, *, until: int | None = None) -> Any:
-    """As `open_input` does; a file of the web stays the one that was planned, pulses while it is waited for, and brings
-    little from behind `until` in advance."""
-    if is_web(file.uri):
+    """As `open_input` does; a file on a server stays the one that was planned, pulses while it is waited for, and
+    brings little from behind `until` in advance."""
+    if is_on_server(file.uri):
         return WebFile(file.uri, file.size, file.version, pulse, until=until)
     return open_input(file.uri)
 
@@ -121,8 +116,8 @@ def would_match(patterns: Sequence[str], path: Path, *, base: Path) -> bool:
 
 def read_version(uri: str) -> tuple[int, str]:
     """Size in bytes and version of one input as it is now."""
-    if is_web(uri):
-        return look(uri)
+    if is_on_server(uri):
+        return look_at(uri)
     filesystem, path = _resolve(uri)
     info = filesystem.get_file_info(path)
     return int(info.size or 0), _version(info)
@@ -153,8 +148,10 @@ def _match(pattern: str, base: Path) -> Iterable[InputFile]:
         return _match_local(pattern, base)
     if is_web(pattern):
         return [_match_web(pattern)]
+    if is_stored(pattern):
+        return _match_stored(pattern)
     try:
-        return list(_match_stored(pattern))
+        return list(_match_elsewhere(pattern))
     except OSError as error:
         raise UsageError(f'cannot look for "{shown(pattern)}": {str(error).splitlines()[0]}') from None
 
@@ -192,20 +189,38 @@ def _match_web(pattern: str) -> InputFile:
 
 def _match_stored(pattern: str) -> Iterator[InputFile]:
     uri, top = split_at_mark(pattern)
+    address = take_address(uri)
+    options = f"?{address.query}" if address.query else ""
+    path = f"{address.bucket}/{address.key}".rstrip("/")
+    if not has_wildcard(path):
+        folder, own = path, found_object(address) if address.key else None
+        found = [own] if own is not None else objects_below(address)
+    else:
+        folder, _, matcher = take_apart(path)
+        below = objects_below(address._replace(key=folder.partition("/")[2]))
+        found = [each for each in below if matcher.fullmatch(f"{address.bucket}/{each.key}")]
+    top_of_bucket = f"{address.scheme}://{address.bucket}/"
+    for each in found:
+        name = name_below(top_of_bucket + each.key, f"{address.scheme}://{folder}", top)
+        yield InputFile(name, f"{top_of_bucket}{each.key}{options}", each.size, each.version)
+
+
+def _match_elsewhere(pattern: str) -> Iterator[InputFile]:
+    """Of what `pyarrow.fs` reads besides."""
+    uri, top = split_at_mark(pattern)
     filesystem, path = _resolve(uri)
     scheme = uri[: uri.index("://") + 3]
     if not has_wildcard(path):
-        folder, files = path, _stored_files(filesystem, path)
+        folder, files = path, _files_of(filesystem, path)
     else:
         folder, _, matcher = take_apart(path)
-        files = (info for info in _stored_files(filesystem, folder) if matcher.fullmatch(info.path))
-    options = "?" + uri.partition("?")[2] if "?" in uri and not has_wildcard(path) else ""
+        files = (info for info in _files_of(filesystem, folder) if matcher.fullmatch(info.path))
     for info in files:
         name = name_below(scheme + info.path, scheme + folder, top)
-        yield InputFile(name, scheme + info.path + options, int(info.size), _version(info))
+        yield InputFile(name, scheme + info.path, int(info.size), _version(info))
 
 
-def _stored_files(filesystem: Any, path: str) -> Iterator[arrow_fs.FileInfo]:
+def _files_of(filesystem: Any, path: str) -> Iterator[arrow_fs.FileInfo]:
     info = filesystem.get_file_info(path)
     if info.type == arrow_fs.FileType.File:
         yield info
@@ -218,41 +233,10 @@ def _resolve(uri: str) -> tuple[Any, str]:
     if "://" not in uri:
         return arrow_fs.LocalFileSystem(), os.path.abspath(uri)
     try:
-        if uri.startswith("s3://"):
-            parts = urlsplit(uri)
-            path = uri.removeprefix("s3://").partition("?")[0].rpartition("@")[2]
-            return _s3(path.partition("/")[0], parts.username, parts.password, parts.query), path
-        filesystem, path = arrow_fs.FileSystem.from_uri(_with_limit(uri))
+        filesystem, path = arrow_fs.FileSystem.from_uri(uri)
     except Exception as error:
         raise UsageError(f'cannot read "{shown(uri)}": {str(error).splitlines()[0]}') from error
     return filesystem, path
-
-
-@lru_cache(maxsize=64)
-def _s3(bucket: str, key: str | None, secret: str | None, query: str) -> Any:
-    """A bucket's file system, which gives up within seconds where there is no network."""
-    if not BUCKET.fullmatch(bucket):
-        raise ValueError(f'"{bucket}" is no bucket\'s name')
-    options = dict(parse_qsl(query))
-    given = {name: options[name] for name in ("scheme", "endpoint_override") if name in options}
-    has_endpoint = "endpoint_override" in given or any(os.environ.get(name) for name in ENDPOINTS)
-    region = options.get("region") or next((os.environ[name] for name in REGIONS if os.environ.get(name)), None)
-    return arrow_fs.S3FileSystem(
-        access_key=key,
-        secret_key=secret,
-        region=region or (None if has_endpoint else arrow_fs.resolve_s3_region(bucket)),
-        connect_timeout=CONNECT_SECONDS,
-        request_timeout=REQUEST_SECONDS,
-        retry_strategy=arrow_fs.AwsStandardS3RetryStrategy(max_attempts=TRIES),
-        **given,
-    )
-
-
-def _with_limit(uri: str) -> str:
-    """Google's store would be tried for a quarter of an hour."""
-    if not uri.startswith(("gs://", "gcs://")) or "retry_limit_seconds" in uri:
-        return uri
-    return f"{uri}{'&' if '?' in uri else '?'}retry_limit_seconds={REQUEST_SECONDS}"
 
 
 def _version(info: arrow_fs.FileInfo) -> str:

@@ -7,7 +7,7 @@ Job (store, stage, key, walk, clock) ─▶ function ─▶ Made (outputs, count
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +41,7 @@ class Job:
     key: str
     walk: Walk
     clock: Clock
+    _opened: list[tuple[Recipe, Plan]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def cores(self) -> int:
@@ -49,11 +50,11 @@ class Job:
 
     @property
     def recipe(self) -> Recipe:
-        return open_run(self.store)[0]
+        return self._open()[0]
 
     @property
     def plan(self) -> Plan:
-        return open_run(self.store)[1]
+        return self._open()[1]
 
     @property
     def split(self) -> Split:
@@ -62,6 +63,12 @@ class Job:
     def outputs(self) -> Outputs:
         """Where this attempt writes its files."""
         return Outputs(self.store.workspace(f"{self.stage}.{self.key}"))
+
+    def _open(self) -> tuple[Recipe, Plan]:
+        """Looked at once: whether they are still the same costs requests where the store is far away."""
+        if not self._opened:
+            self._opened.append(open_run(self.store))
+        return self._opened[0]
 
 
 TaskFunction = Callable[[Job], Made | None]

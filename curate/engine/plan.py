@@ -213,14 +213,14 @@ def _pieces(file: InputFile, split_file: SplitFile, target: int) -> Iterator[tup
             yield FileRange(bare, start, end), file.size // len(pieces)  # about: the unit of ranges is the reader's
 
 
-def check_plan(old: Plan, new: Plan, run: Path) -> None:
+def check_plan(old: Plan, new: Plan, run: Path | str) -> None:
     """A folder goes on only with the recipe, version, files and inputs that it began with.
 
     Raises:
         RunConflict: one of them is another now; says which.
     """
     if old.recipe != new.recipe:
-        raise RunConflict(f"{run} was begun with another recipe (see {run / RECIPE}); choose another --out")
+        raise RunConflict(f"{run} was begun with another recipe (see {run}/{RECIPE}); choose another --out")
     if old.version != new.version:
         raise RunConflict(f"{run} was begun with curate {old.version}, this is {new.version}; choose another --out")
     if old.files != new.files:

@@ -72,7 +72,7 @@ def check_splits(store: Store) -> None:
     digests = opened(store.read(PLAN), store.fetch(PLAN))["splits"]
     for name, expected in ((SPLITS, digests["sha256"]), (SPLIT_ENDS, digests["ends_sha256"])):
         if store.stamp(name) is None or _sha256(store.read(name)) != expected:
-            raise CheckFailed(f"{place_of(store) / name} is damaged: it is not as it was written")
+            raise CheckFailed(f"{place_of(store)}/{name} is damaged: it is not as it was written")
 
 
 def _sha256(content: bytes) -> str:

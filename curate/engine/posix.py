@@ -135,6 +135,6 @@ class PosixStore:
             yield
 
 
-def open_folder(place: str) -> PosixStore:
+def open_folder(address: str) -> PosixStore:
     """The store at an address of the scheme "file"."""
-    return PosixStore(Path(place))
+    return PosixStore(Path(address.partition(":")[2]))

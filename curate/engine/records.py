@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.engine.at_once import asked_of_each
 from curate.engine.outputs import Entry, Outputs
 from curate.engine.sealed import opened, sealed_bytes
 from curate.engine.store import Store
@@ -77,9 +78,8 @@ def stages_done(store: Store) -> list[str]:
 
 def read_done(store: Store, stage: str) -> Iterator[Done]:
     """The committed tasks of a stage, in the order of their keys; damaged records are none."""
-    for key in sorted(keys_done(store, stage)):
-        if (done := read_one(store, stage, key)) is not None:
-            yield done
+    found = asked_of_each(store, lambda key: read_one(store, stage, key), sorted(keys_done(store, stage)))
+    return (done for done in found if done is not None)
 
 
 def read_one(store: Store, stage: str, key: str) -> Done | None:

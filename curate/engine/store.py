@@ -1,6 +1,6 @@
 """What a run needs of the place where its files are kept: a few verbs, which one file for each kind of place answers.
 
-    posix.py: a folder of this machine               an object store: one more file, and one more row in `stores.py`
+    posix.py: a folder of this machine               object_store.py: a bucket of S3 or Google Cloud Storage
 
 Names are paths below the run ("done/filter/web-00003.json"). What only one machine can know, as locks of its kernel,
 process numbers, hard links and syncs of its disks, is nobody's business but that file's.
@@ -25,7 +25,7 @@ class Stamp(NamedTuple):
 class Store(Hashable, Protocol):
     @property
     def address(self) -> str:
-        """What `open_store` opens it by in another process, or on another machine: "file:/data/runs/mini"."""
+        """What `open_store` opens it by in another process, or on another machine: "file:/data/runs/mini", "s3://b/mini"."""
 
     @property
     def scratch(self) -> Path:
@@ -74,6 +74,6 @@ class Store(Hashable, Protocol):
         """Wait until no other process that the lock would know of is at this work."""
 
 
-def place_of(store: Store) -> Path:
+def place_of(store: Store) -> str:
     """What a message calls the place of a run."""
-    return Path(store.address.partition(":")[2])
+    return store.address.removeprefix("file:")

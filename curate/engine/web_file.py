@@ -1,8 +1,8 @@
-"""A file on a web server as a binary file that is read and sought in: a jump is a request for just what is read there,
+"""A file on a server as a binary file that is read and sought in: a jump is a request for just what is read there,
 reading on a request for much.
 
-WebFile.read(n) ─▶ web.fetch ─▶ size and ETag as planned? ─▶ bytes
-                                      └ no ─▶ RunConflict
+WebFile.read(n) ─▶ web.fetch, object_files.fetch_stored ─▶ size and ETag as planned? ─▶ bytes
+                                                                     └ no ─▶ RunConflict
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Any
 
 from curate.batch import Pulse, no_pulse
 from curate.engine import kept
+from curate.engine.object_address import is_stored
+from curate.engine.object_files import fetch_stored, look_stored
 from curate.engine.plan import changed_since_planned
-from curate.engine.web import fetch, look
+from curate.engine.web import fetch, is_web, look
 
 AHEAD_BYTES = 32 << 20
 """A read that goes on where the last one ended brings so many: a busy store turns requests away, not bytes."""
@@ -52,7 +54,7 @@ class WebFile(io.RawIOBase):
         """
         Raises:
             RunConflict: the file is another one than was planned.
-            MachineError, UsageError: as `web.fetch` does.
+            MachineError, UsageError: as `web.fetch` and `fetch_stored` do.
         """
         wanted = self._size if size is None or size < 0 else size
         end = min(self._position + wanted, self._size)
@@ -82,7 +84,8 @@ class WebFile(io.RawIOBase):
         return min(position + self._step, self._size)
 
     def _fetch(self, start: int, end: int) -> bytes:
-        answer = fetch(self._uri, start, end, self._pulse)
+        fetch_bytes = fetch_stored if is_stored(self._uri) else fetch
+        answer = fetch_bytes(self._uri, start, end, self._pulse)
         if (answer.size, answer.version) != (self._size, self._version):
             kept.forget(self._uri)
             raise changed_since_planned(self._uri)
@@ -91,4 +94,18 @@ class WebFile(io.RawIOBase):
 
 def open_web(uri: str) -> WebFile:
     """The file as it is now."""
-    return WebFile(uri, *look(uri))
+    return WebFile(uri, *look_at(uri))
+
+
+def look_at(uri: str) -> tuple[int, str]:
+    """Size and version of a file on a server.
+
+    Raises:
+        MachineError, UsageError: as `WebFile.read` does.
+    """
+    return look_stored(uri) if is_stored(uri) else look(uri)
+
+
+def is_on_server(uri: str) -> bool:
+    """Whether each answer tells what file it is of: a web server's and an object store's do."""
+    return is_web(uri) or is_stored(uri)

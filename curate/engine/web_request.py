@@ -11,12 +11,13 @@ import http
 import os
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from curate.batch import Pulse
+from curate.engine.patience import Again, Fetched
 from curate.errors import UsageError
 from curate.version import __version__
 
@@ -32,28 +33,6 @@ CHUNK_BYTES = 1 << 20
 POOLED = 16
 """Connections that stay open."""
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Bytes of a file, and what the file is."""
-
-    data: bytes
-    size: int
-    """Of the whole file."""
-    version: str
-    """Its ETag, else its Last-Modified, else ""."""
-
-
-class Again(Exception):
-    """This try failed; another one may not. `seconds` are those that the server asks for; `came` is what did
-    come, from the first byte on, or of another version than what came before."""
-
-    def __init__(
-        self, told: str, seconds: float | None = None, came: Fetched | None = None, *, is_unreached: bool = False
-    ) -> None:
-        super().__init__(told)
-        self.seconds, self.came, self.is_unreached = seconds, came, is_unreached
 
 
 def ask(uri: str, start: int, end: int, pulse: Pulse) -> Fetched:

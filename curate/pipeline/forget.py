@@ -23,10 +23,10 @@ from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan, Split
 from curate.engine.plan_file import check_splits
-from curate.engine.posix import PosixStore
 from curate.engine.records import Done, committed, forget_stage, intact, read_one, write_done
 from curate.engine.sealed import opened
 from curate.engine.store import Store
+from curate.engine.stores import store_at
 from curate.engine.supervisor import Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.whole import file_digest
@@ -96,14 +96,15 @@ def forget_documents(
         RunLocked: another process works in the folder.
         MachineError, Interrupted: stopped; the same call goes on.
     """
-    with machine_errors(run.folder):
-        store = PosixStore(run.folder.absolute())
+    with machine_errors(run.place):
+        store = store_at(run.place)
         recipe = run.recipe
         supervisor = Supervisor(store, engine_of(store, workers, recipe.limits), recipe.limits, show or silent)
         with store.lock():
             _begin(store, recipe, run.plan, asked)
             gone = begun(store)
             _go_on(supervisor, recipe, run.plan, gone)
+    run.look_again()
     return gone
 
 

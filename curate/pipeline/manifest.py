@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+from curate.engine.at_once import asked_of_each
 from curate.engine.ledger import add_counts, check_account
 from curate.engine.plan import Plan
 from curate.engine.records import read_done
@@ -110,5 +111,6 @@ def _models(recipe: Recipe) -> Models:
 
 def _records(store: Store) -> dict[str, dict[str, Any]]:
     """The run's own papers: what it was asked, its plan, and what each task has done."""
-    contents = ((name, store.read(name)) for name in (RECIPE, PLAN, SPLITS, SPLIT_ENDS, *sorted(store.names(DONE))))
+    names = (RECIPE, PLAN, SPLITS, SPLIT_ENDS, *sorted(store.names(DONE)))
+    contents = zip(names, asked_of_each(store, store.read, names), strict=True)
     return {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()} for name, content in contents}

@@ -20,10 +20,10 @@ from curate.engine.job import open_run
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
 from curate.engine.plan_file import check_splits, read_plan, write_plan
-from curate.engine.posix import PosixStore
 from curate.engine.records import committed, forget_stage
 from curate.engine.sealed import opened
 from curate.engine.store import Store
+from curate.engine.stores import store_at
 from curate.engine.supervisor import Show, Supervisor
 from curate.errors import CheckFailed, RottenFile, RunConflict, UsageError
 from curate.pipeline.former import is_enough
@@ -111,7 +111,7 @@ def remix(run: RunFolder, mix: Mix) -> Remix:
     """
     _check_buckets(run.recipe.mix, mix)
     recipe = _with_tokenizer(run.store, run.recipe, mix)
-    before = read_mixture(run.folder / MIXTURE).mixture
+    before = read_mixture(run.file(MIXTURE)).mixture
     available = {share.name: share.available for share in before.shares}
     _check_held(run.recipe.mix, mix, available)
     mixture, old = plan_mix(available, mix), plan_mix(available, run.recipe.mix)
@@ -173,12 +173,13 @@ def apply_mix(
         RunLocked: another process works in the folder.
         MachineError, Interrupted: stopped; the same call goes on.
     """
-    with machine_errors(run.folder):
-        store = PosixStore(run.folder.absolute())
+    with machine_errors(run.place):
+        store = store_at(run.place)
         supervisor = Supervisor(store, engine_of(store, workers, recipe.limits), recipe.limits, show or silent)
         with store.lock():
             _begin(store, recipe, encode)
             _go_on(supervisor)
+    run.look_again()
 
 
 def _begin(store: Store, recipe: Recipe, encode: bool) -> None:

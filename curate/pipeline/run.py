@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from curate.engine.at_once import asked_of_each
 from curate.engine.engine import Engine, Said
 from curate.engine.inline import InlineEngine
 from curate.engine.job import open_run
@@ -22,17 +23,17 @@ from curate.engine.leases import Leases
 from curate.engine.local import LocalEngine
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
-from curate.engine.posix import PosixStore
 from curate.engine.profile import write_profile
 from curate.engine.records import check_there, committed, forget, forget_stage, keys_done, read_done
 from curate.engine.sampler import Sampler
 from curate.engine.store import Store, place_of
+from curate.engine.stores import is_here, store_at
 from curate.engine.supervisor import Progress, Show, Supervisor
 from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
 from curate.errors import MachineError, RottenFile, UsageError
 from curate.given.recipe import GivenRecipe, load
-from curate.pipeline.begin import begin, check_folder
+from curate.pipeline.begin import begin, check_place
 from curate.pipeline.build_on import Base, base_of
 from curate.pipeline.check import check_recipe
 from curate.pipeline.filtered import open_filtered
@@ -110,19 +111,19 @@ def run(
     """
     _check_rank(rank, world, profile=profile)
     resolved = checked(recipe)
-    folder = Path(out) if out is not None else Path("runs") / resolved.name
-    with machine_errors(folder):
-        check_folder(folder)
-        store = PosixStore(folder.absolute())  # a user's function may go to another folder
+    place = out if out is not None else Path("runs") / resolved.name
+    with machine_errors(place):
+        check_place(place)
+        store = store_at(place)
         engine, told = engine_of(store, workers, resolved.limits), show or silent
         if world > 1:
             run_share(resolved, store, engine, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)
-            return RunFolder(folder)
-        earlier = () if _is_fresh(fresh) else folders_beside(folder)
+            return RunFolder(place)
+        earlier = folders_beside(Path(place)) if is_here(place) and not _is_fresh(fresh) else ()
         run_on(
             resolved, store, engine, keep_intermediate=keep_intermediate, show=told, profile=profile, earlier=earlier
         )
-    return RunFolder(folder)
+    return RunFolder(place)
 
 
 def _check_rank(rank: int, world: int, *, profile: bool) -> None:
@@ -302,9 +303,9 @@ def _run_stages(
 def _check_records(store: Store, plan: Plan, asked: Sequence[Stage]) -> None:
     """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since, and all
     that they name is there."""
-    for stage in asked:
-        for key in _keys(stage, plan):
-            check_there(store, committed(store, stage.name, key))
+    tasks = ((stage.name, key) for stage in asked for key in _keys(stage, plan))
+    for _ in asked_of_each(store, lambda task: check_there(store, committed(store, *task)), tasks):
+        pass
 
 
 def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:

@@ -20,7 +20,7 @@ from curate.engine.plan import (
     make_splits,
     target_bytes,
 )
-from curate.engine.web import is_web
+from curate.engine.web_file import is_on_server
 from curate.errors import UsageError
 from curate.readers.common_crawl.find import find_crawls, is_of_crawl
 from curate.readers.custom import resolve_reader
@@ -101,8 +101,8 @@ def read_range(
 
 
 def check_unchanged(file: InputFile) -> None:
-    """A file of the web is not asked for twice: each of its answers tells what it is of (engine/web_file.py)."""
-    if is_web(file.uri):
+    """A file on a server is not asked for twice: each of its answers tells what it is of (engine/web_file.py)."""
+    if is_on_server(file.uri):
         return
     size, version = read_version(file.uri)
     if (size, version) != (file.size, file.version):

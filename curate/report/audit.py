@@ -85,7 +85,7 @@ def _audit_source(run: RunFolder, source: str, recipe: Recipe) -> Iterator[Lefto
     assert recipe.scrub is not None
     asked, model = entities_of(recipe), model_folder(recipe)
     findings, documents, excerpts = Counter[str](), Counter[str](), dict[str, list[str]]()
-    for texts in _texts(run.folder / DOCUMENTS / source):
+    for texts in _texts(run.room(DOCUMENTS) / source):
         found = find_personal(texts, asked, model=model)
         for place, hits in sorted(found.hits.items()):
             left = [hit for hit in hits if not _is_ours(found, place, hit, recipe.scrub)]

@@ -168,9 +168,9 @@ def _sides(run: RunFolder) -> pl.DataFrame:
         "id", "url", "step", "reason", "value", pl.col("byte_count").fill_null(0).alias("bytes"),
         pl.when(is_copy).then(pl.lit("duplicate")).otherwise(pl.col("outcome")).alias("side"),
     )  # fmt: skip
-    if not (run.folder / CUTS).is_file():
+    if not run.file(CUTS).is_file():
         return rows.collect()
-    cut = pl.scan_parquet(run.folder / CUTS).select("id", was_cut=pl.lit(True)).unique()
+    cut = pl.scan_parquet(run.file(CUTS)).select("id", was_cut=pl.lit(True)).unique()
     is_cut = (pl.col("side") == "kept") & pl.col("was_cut").fill_null(False)
     side = pl.when(is_cut).then(pl.lit("cut")).otherwise(pl.col("side")).alias("side")
     return rows.join(cut, on="id", how="left").with_columns(side).drop("was_cut").collect()
@@ -221,7 +221,7 @@ def _shares(first: RunFolder, second: RunFolder, column: str) -> Iterator[dict[s
 def _kept_by(run: RunFolder, column: str) -> pl.DataFrame:
     """The run's final documents; a run that kept none has none."""
     schema = {column: pl.String, "documents": pl.Int64, "tokens": pl.Int64}
-    if not any((run.folder / DOCUMENTS).glob("*/*.parquet")):
+    if not any(run.room(DOCUMENTS).glob("*/*.parquet")):
         return pl.DataFrame(schema=schema)
     documents = run.documents()
     group = pl.col(column) if column in documents.collect_schema() else pl.lit(None, pl.String).alias(column)

@@ -49,7 +49,7 @@ def _quarantine(run: RunFolder) -> Iterator[Concern]:
     if quarantined > budget * read:
         told = (
             f"{quarantined:,} of {read:,} records were quarantined, more than max_quarantined = {budget} allows; "
-            f'the ledger in {run.folder / LEDGER} has a row for each (outcome = "quarantined")'
+            f'the ledger in {run.place}/{LEDGER} has a row for each (outcome = "quarantined")'
         )
         yield Concern("quarantine", told, QUARANTINE_EXCEEDED)
 
@@ -75,5 +75,5 @@ def _files(run: RunFolder) -> Iterator[Concern]:
 def _tokens(run: RunFolder) -> Iterator[Concern]:
     """There is nothing to train on."""
     if not run.mixture["mixture"]["tokens"]:
-        told = f"the run ended without a token; curate show {run.folder} --reasons says what took them"
+        told = f"the run ended without a token; curate show {run.place} --reasons says what took them"
         yield Concern("tokens", told, LOOKS_WRONG)

@@ -54,8 +54,8 @@ def fertility(run: RunFolder, others: Sequence[str | Path] = (), *, sample_bytes
     """
     if sample_bytes < 1:
         raise UsageError(f"a sample of {sample_bytes} bytes holds no text; take 1 or more")
-    vocabulary = read_mixture(run.folder / MIXTURE).vocabulary
-    own = vocabulary.tokenizer if vocabulary.tokenizer == "bytes" else run.folder / vocabulary.tokenizer
+    vocabulary = read_mixture(run.file(MIXTURE)).vocabulary
+    own = vocabulary.tokenizer if vocabulary.tokenizer == "bytes" else run.file(vocabulary.tokenizer)
     tokenizers = [load_tokenizer(own, end_of_text=vocabulary.end_of_text_token)]
     tokenizers += [load_tokenizer(other) for other in others]
     rows = [

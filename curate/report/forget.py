@@ -55,7 +55,7 @@ def forgotten(
     except pl.exceptions.ComputeError as error:
         raise UsageError(f"a pattern is no regular expression: {str(error).splitlines()[0]}") from None
     if rows.is_empty():
-        raise UsageError(f"{run.folder} has read no record that is meant: {_asked(urls, domains, ids, patterns)}")
+        raise UsageError(f"{run.place} has read no record that is meant: {_asked(urls, domains, ids, patterns)}")
     forget_documents(run, rows, workers=workers, show=show)
     return Forgotten(rows.height, int((rows["outcome"] == "kept").sum()), went_on)
 

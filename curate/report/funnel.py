@@ -46,7 +46,7 @@ def funnel(run: RunFolder) -> list[FunnelRow]:
         UsageError: the run is not complete.
     """
     counts = run.manifest["counts"]
-    recipe = load(run.folder / RECIPE)
+    recipe = load(run.file(RECIPE))
     return [
         row
         for source in recipe.sources

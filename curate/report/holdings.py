@@ -173,7 +173,7 @@ def _licenses(columns: Sequence[str]) -> Iterator[pl.Expr]:
 
 def _documents(run: RunFolder, source: str | None = None) -> pl.LazyFrame:
     """Of a source that kept nothing none."""
-    if any((run.folder / DOCUMENTS).glob(f"{source or '*'}/*.parquet")):
+    if any(run.room(DOCUMENTS).glob(f"{source or '*'}/*.parquet")):
         return run.documents(source)
     names = ("url", "timestamp", "language", "license")
     return pl.LazyFrame(schema={**dict.fromkeys(names, pl.String), "byte_count": pl.Int64})

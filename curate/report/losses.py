@@ -36,10 +36,10 @@ def losses(run: RunFolder) -> tuple[Loss, ...]:
     """
     dedup = run.recipe.dedup
     if dedup is None or not any(method.verifies for method in document_methods(dedup)):
-        raise UsageError(f'{run.folder} has no near-duplicates: its recipe has no [dedup] with the method "minhash"')
+        raise UsageError(f'{run.place} has no near-duplicates: its recipe has no [dedup] with the method "minhash"')
     if not dedup.is_verified:
-        raise UsageError(f"{run.folder} compared no texts (verify = 0), so nobody knows what its near-duplicates lose")
-    path = run.folder / LOSSES
+        raise UsageError(f"{run.place} compared no texts (verify = 0), so nobody knows what its near-duplicates lose")
+    path = run.file(LOSSES)
     if not path.is_file():
-        raise UsageError(f"{run.folder} has no {LOSSES} yet: deduplication has not finished there")
+        raise UsageError(f"{run.place} has no {LOSSES} yet: deduplication has not finished there")
     return tuple(Loss(**row) for row in pl.read_parquet(path).iter_rows(named=True))

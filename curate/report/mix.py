@@ -55,7 +55,7 @@ def mixing(
     if is_pending(run):
         return _finished(run, changes, recipe=recipe, apply=apply, workers=workers, show=show)
     manifest = run.manifest  # the run is complete
-    mixture = read_mixture(run.folder / MIXTURE).mixture
+    mixture = read_mixture(run.file(MIXTURE)).mixture
     if changes is None and recipe is None:
         return Mixing(mixture, notes=mixture.notes)
     own = run.recipe
@@ -77,11 +77,11 @@ def _finished(
 ) -> Mixing:
     """A mixture that was begun, once it is done."""
     if not apply:
-        raise RunConflict(f"a new mixture of {run.folder} was begun and is not done: --apply goes on with it")
+        raise RunConflict(f"a new mixture of {run.place} was begun and is not done: --apply goes on with it")
     begun = asked_recipe(run)
     mix = changed_mix(load(recipe).mix if recipe is not None else begun.mix, changes or {}, begun)
     apply_mix(run, replace(begun, mix=mix), workers=workers, show=show)
-    mixture = read_mixture(run.folder / MIXTURE).mixture
+    mixture = read_mixture(run.file(MIXTURE)).mixture
     return Mixing(mixture, mixture, True, mixture.notes)
 
 

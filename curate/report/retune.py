@@ -108,7 +108,7 @@ def _side(rows: pl.DataFrame, side: str) -> pl.DataFrame:
 
 def _tokens_per_byte(run: RunFolder) -> dict[str, float]:
     """By source; a run that has kept nothing of it cannot tell."""
-    if not any((run.folder / DOCUMENTS).glob("*/*.parquet")):
+    if not any(run.room(DOCUMENTS).glob("*/*.parquet")):
         return {}
     totals = run.documents().group_by("source").agg(pl.col("token_count").sum(), pl.col("byte_count").sum()).collect()
     return {source: tokens / size for source, tokens, size in totals.iter_rows() if size}

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from curate.errors import CheckFailed, UsageError
-from curate.run_files import CHECKPOINTS, MIXED, MIXTURE, shards, source_of
+from curate.run_files import CHECKPOINTS, MIXED, MIXTURE, TOKENS, shards, source_of
 from curate.run_folder import RunFolder
 from curate.tokenize.document_table import DOCUMENT_TABLE
 from curate.tokenize.encode import Tokenizer, load_tokenizer
@@ -80,7 +80,7 @@ def sequence_of(
     Raises:
         UsageError: there is no such training, or there are several and none is named.
     """
-    record = read_mixture(run.folder / MIXTURE)
+    record = read_mixture(run.file(MIXTURE))
     config, told_by = _training(run, training)
     if config is None:
         preset = configure(run.recipe.train.preset, vocab_size=record.vocabulary.size)
@@ -102,16 +102,16 @@ def sequence_of(
 
 def _training(run: RunFolder, name: str | None) -> tuple[dict[str, Any] | None, str]:
     """The settings of a training, from its newest checkpoint."""
-    folders = sorted({path.parents[1] for path in (run.folder / CHECKPOINTS).glob("*/checkpoint-*/state.json")})
+    folders = sorted({path.parents[1] for path in run.room(CHECKPOINTS).glob("*/checkpoint-*/state.json")})
     if name is not None:
         folders = [folder for folder in folders if folder.name == name]
         if not folders:
-            raise UsageError(f"{run.folder / CHECKPOINTS / name} holds no checkpoint of a training")
+            raise UsageError(f"{run.place}/{CHECKPOINTS}/{name} holds no checkpoint of a training")
     if not folders:
         return None, ""
     if len(folders) > 1:
         names = ", ".join(folder.name for folder in folders)
-        raise UsageError(f"{run.folder} has several trainings ({names}); name the one that is meant")
+        raise UsageError(f"{run.place} has several trainings ({names}); name the one that is meant")
     file = max(folders[0].glob("checkpoint-*/state.json"))
     try:
         config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["config"]
@@ -128,7 +128,7 @@ def samples_at(run: RunFolder, positions: Sequence[int], sequence: SequenceOf) -
     """
     if min(positions, default=0) < 0:
         raise UsageError(f"there is no position {min(positions)}; the first is 0")
-    record = read_mixture(run.folder / MIXTURE)
+    record = read_mixture(run.file(MIXTURE))
     tracer, tokenizer = _tracer(run, sequence), _tokenizer(run, record)
     spans = [span for position in positions for span in tracer.spans(position)]
     return Samples(sequence, tracer.rows.rows, tuple(_parts(tracer, tokenizer, spans)))
@@ -140,13 +140,13 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
     Raises:
         UsageError: no training tokens of the run are of this document.
     """
-    record = read_mixture(run.folder / MIXTURE)
+    record = read_mixture(run.file(MIXTURE))
     tracer, tokenizer = _tracer(run, sequence), _tokenizer(run, record)
     source = MIXED if sequence.is_mixed else id.partition("/")[0]
     pools = [name for name in tracer.arrays if source_of(name) == source]  # in one of its buckets
-    numbers = [(name, number) for name in pools for number in _numbers(run.folder / shards("train", name), id)]
+    numbers = [(name, number) for name in pools for number in _numbers(run.room(shards("train", name)), id)]
     if not numbers:
-        raise UsageError(f'no training token of {run.folder} is of "{id}": curate why {run.folder} "{id}" says why')
+        raise UsageError(f'no training token of {run.place} is of "{id}": curate why {run.place} "{id}" says why')
     spans = [
         span
         for name, number in numbers
@@ -159,11 +159,11 @@ def samples_of(run: RunFolder, id: str, sequence: SequenceOf) -> Samples:
 
 def _tracer(run: RunFolder, sequence: SequenceOf) -> Tracer:
     if sequence.is_mixed:
-        if not (folder := run.folder / shards("train", MIXED)).is_dir():
-            raise UsageError(f"{run.folder} has no materialized mixture: materialize = true in [mix] writes one")
+        if not (folder := run.room(shards("train", MIXED))).is_dir():
+            raise UsageError(f"{run.place} has no materialized mixture: materialize = true in [mix] writes one")
         mixed = open_shards(folder)
         return Tracer(InOrder(MIXED, len(mixed), sequence.row_length), {MIXED: mixed})
-    rows = open_rows(run.folder, row_length=sequence.row_length, seed=sequence.seed)
+    rows = open_rows(run.room(TOKENS).parent, row_length=sequence.row_length, seed=sequence.seed)
     return Tracer(rows, rows.arrays)
 
 
@@ -171,7 +171,7 @@ def _tokenizer(run: RunFolder, record: MixtureRecord) -> Tokenizer:
     vocabulary = record.vocabulary
     if vocabulary.tokenizer == "bytes":
         return load_tokenizer("bytes")
-    return load_tokenizer(run.folder / vocabulary.tokenizer, end_of_text=vocabulary.end_of_text_token)
+    return load_tokenizer(run.file(vocabulary.tokenizer), end_of_text=vocabulary.end_of_text_token)
 
 
 def _numbers(folder: Path, id: str) -> list[int]:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from curate.engine.records import read_done, stages_done
+from curate.engine.run_copies import forget_copies
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed, UsageError
 from curate.report.verify_inputs import input_differences
@@ -49,6 +50,9 @@ def verified(run: RunFolder, *, inputs: bool = False) -> Verified:
     Raises:
         UsageError: the run is not complete.
     """
+    if isinstance(run.place, str) and run.is_complete:
+        forget_copies(run.place)  # of what lies there now, not of what was once copied
+        run.look_again()
     found = tuple(differences(run))
     files = _count_files(run)
     if inputs and files:  # of a damaged manifest all is said
@@ -120,13 +124,14 @@ def _view_differences(run: RunFolder, sound: Set[str]) -> Iterator[str]:
 
 def _intermediate(run: RunFolder) -> Iterator[str]:
     """What lies in work/, where it was kept, against the records of the tasks that wrote it."""
-    if not (run.folder / WORK).is_dir():
+    work = run.room(WORK)
+    if not work.is_dir():
         return
     for stage in stages_done(run.store):
         for done in read_done(run.store, stage):
             for name, entry in done.outputs.items():
                 if name.startswith(f"{WORK}/"):
-                    yield from _file_differences(run.folder / name, name, dict(entry))
+                    yield from _file_differences(work.parent / name, name, dict(entry))
 
 
 def _strange(folder: Path, known: dict[str, Any]) -> Iterator[str]:

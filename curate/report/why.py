@@ -120,7 +120,7 @@ def stories(run: RunFolder, key: str) -> list[Story]:
     """
     places = _places(run, key)
     if places.is_empty():
-        raise UsageError(f'{run.folder} read no record with the id or URL "{key}"{_hint(run.ledger(), key)}')
+        raise UsageError(f'{run.place} read no record with the id or URL "{key}"{_hint(run.ledger(), key)}')
     return [_story(run, id, Path(file)) for id, file in places.rows()]
 
 
@@ -129,7 +129,7 @@ def _places(run: RunFolder, key: str) -> pl.DataFrame:
     a document can be called, and only those of its own source where the key is an id."""
     ledger = run.ledger()
     source = key.partition("/")[0]
-    if source in {each.name for each in run.recipe.sources} and any((run.folder / LEDGER / source).glob("*.parquet")):
+    if source in {each.name for each in run.recipe.sources} and any((run.room(LEDGER) / source).glob("*.parquet")):
         found = _having(run, source, pl.col("id") == key)
         if found.height:
             return found
@@ -141,7 +141,7 @@ def _places(run: RunFolder, key: str) -> pl.DataFrame:
 
 
 def _having(run: RunFolder, source: str | None, is_it: pl.Expr) -> pl.DataFrame:
-    files = sorted((run.folder / LEDGER).glob(f"{escape(source) if source else '*'}/*.parquet"))
+    files = sorted(run.room(LEDGER).glob(f"{escape(source) if source else '*'}/*.parquet"))
     rows = pl.scan_parquet(files, glob=False, include_file_paths="file").filter(is_it).select("id", "file")
     return rows.collect().sort("id").head(MAX_STORIES)
 
@@ -166,10 +166,16 @@ def _story(run: RunFolder, id: str, file: Path) -> Story:
     return story_of(run, row, table=file.name)
 
 
+def _tables(run: RunFolder, room: str, table: str) -> list[Path]:
+    if "*" in table:
+        return sorted(run.room(room).glob(table))
+    return [path] if (path := run.file(f"{room}/{table}")).is_file() else []
+
+
 def story_of(run: RunFolder, row: pl.DataFrame, *, table: str = "*.parquet") -> Story:
     """Of one row of the ledger with all of its columns; `table` is the file in which it stands, where that is known."""
     facts = row.row(0, named=True)
-    documents = sorted((run.folder / DOCUMENTS / facts["source"]).glob(table))  # a split's tables have one name
+    documents = _tables(run, f"{DOCUMENTS}/{facts['source']}", table)  # a split's tables have one name
     duplicate, findings = _verdict_on(run, facts["id"]), _findings(run, facts, documents)
     return Story(
         id=facts["id"],
@@ -245,7 +251,7 @@ def _lacks_a_value(rule: Rule, row: pl.DataFrame, always: set[str]) -> bool:
 
 def _verdict_on(run: RunFolder, id: str) -> dict[str, Any]:
     """The row of dedup/duplicates.parquet with this id, or {}."""
-    path = run.folder / DUPLICATES
+    path = run.file(DUPLICATES)
     found = pl.scan_parquet(path).filter(pl.col("id") == id).head(1).collect() if path.is_file() else pl.DataFrame()
     return found.row(0, named=True) if found.height else {}
 
@@ -259,14 +265,14 @@ def _likeness(run: RunFolder, name: str | None) -> str | None:
 
 
 def _count_copies(run: RunFolder, id: str) -> int:
-    path = run.folder / DUPLICATES
+    path = run.file(DUPLICATES)
     copies = pl.scan_parquet(path).filter(pl.col("duplicate_of") == id).select(pl.len()) if path.is_file() else None
     return int(copies.collect().item()) if copies is not None else 0
 
 
 def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
     """What `dedup` took out of its text, by method and by the document that keeps it."""
-    if not (run.folder / CUTS).is_file():
+    if not run.file(CUTS).is_file():
         return
     from curate.pipeline.dedup import cuts_among  # a tenth of a call's time, for runs that have some
 
@@ -278,7 +284,7 @@ def _cuts(run: RunFolder, id: str) -> Iterator[Cut]:
 
 
 def _items(run: RunFolder, id: str) -> Iterator[str]:
-    if not (run.folder / CONTAMINATION).is_file():
+    if not run.file(CONTAMINATION).is_file():
         return
     from curate.decontaminate.judge import REPORT
     from curate.pipeline.dedup import rows_among
@@ -317,7 +323,7 @@ def _tokens(run: RunFolder, source: str, id: str) -> dict[str, int] | None:
     """How many tokens it has, by the parts that it is in: the end of a document may be for validation."""
     counts: dict[str, int] = {}
     for part in ("train", "validation"):
-        pools = (run.folder / shards(part, pool) for pool in pools_of(source, run.recipe.mix))
+        pools = (run.room(shards(part, pool)) for pool in pools_of(source, run.recipe.mix))
         files = [file for folder in pools for file in sorted(folder.glob(f"*{DOCUMENT_TABLE.suffix}"))]
         if files:
             found = pl.scan_parquet(files, glob=False).filter(pl.col("id") == id).select("tokens").collect()

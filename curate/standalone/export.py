@@ -60,16 +60,16 @@ def export(
         UsageError: the run is not done, a name is unknown, the format cannot hold these tokens, or `out` holds
             something already, or lies in the run.
     """
-    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    run = run if isinstance(run, RunFolder) else RunFolder(run)
     format, target = find_format(to), Path(out)
     if not run.is_complete:
-        raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
+        raise UsageError(f'{run.place} is not done: "curate run" has not finished there')
     if mixture and sources:
         raise UsageError("the mixture is of all sources; leave the names of sources out, or leave out the mixture")
     if row_length < 1:
         raise UsageError(f"the length of a row is {row_length}; it has at least one token")
     _check_target(target, run.folder)
-    record = read_mixture(run.folder / MIXTURE)
+    record = read_mixture(run.file(MIXTURE))
     with whole_folder(target) as part, _units(run, record, sources, mixture, part) as units:
         wanted = Wanted(record.vocabulary, row_length, lambda unit, which: _texts(run.folder, unit, which))
         return _write_all(format, units, wanted, part, target)
@@ -134,14 +134,14 @@ def _pools(name: str, record: MixtureRecord) -> list[str]:
 
 def _materialize(run: RunFolder, record: MixtureRecord, folder: Path) -> None:
     drawn = [share.name for share in record.mixture.shares if share.tokens]
-    arrays: dict[str, TokenArray] = {name: open_shards(run.folder / shards("train", name)) for name in drawn}
+    arrays: dict[str, TokenArray] = {name: open_shards(run.room(shards("train", name))) for name in drawn}
     materialize(
         arrays,
         record.mixture,
         seed=record.seed,
         folder=folder,
         max_shard_tokens=run.recipe.mix.max_shard_tokens,
-        token_bytes=read_token_bytes(run.folder / TOKEN_BYTES, record.vocabulary.size),
+        token_bytes=read_token_bytes(run.file(TOKEN_BYTES), record.vocabulary.size),
     )
 
 

@@ -82,8 +82,8 @@ class Reference:
         """What is read, by content."""
         runs = [
             {
-                "run": run.folder.resolve().name,
-                "manifest_sha256": file_sha256(str(run.folder / MANIFEST), what="manifest"),
+                "run": Path(run.place).resolve().name,
+                "manifest_sha256": file_sha256(str(run.file(MANIFEST)), what="manifest"),
             }
             for run in self.runs
         ]
@@ -110,7 +110,7 @@ class Reference:
         for run in self.runs:
             for name in (part,) if part else ("train", "validation"):
                 for source in run.recipe.sources:
-                    for path in sorted((run.folder / shards(name, source.name)).glob(SHARD_FILES)):
+                    for path in sorted(run.room(shards(name, source.name)).glob(SHARD_FILES)):
                         yield _tokens_of(open_shard(path))
 
 
@@ -128,7 +128,7 @@ def open_reference(
     runs = tuple(RunFolder(folder) for folder in folders)
     for run in runs:
         if not run.is_complete:
-            raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
+            raise UsageError(f'{run.place} is not done: "curate run" has not finished there')
     recipes = tuple(_opened(one) for one in inputs if Path(one).suffix == RECIPE_SUFFIX)
     others = [one for one in inputs if Path(one) not in folders and Path(one).suffix != RECIPE_SUFFIX]
     needed = others or not (runs or recipes)
@@ -145,7 +145,7 @@ def _opened(path: str | Path) -> tuple[Recipe, Plan]:
 def _documents(run: RunFolder, part: Part | None) -> Iterator[pl.DataFrame]:
     """The final documents, divided as `curate.pipeline.tokenize` does: by a keyed hash of the id."""
     recipe = run.recipe
-    for path in sorted((run.folder / DOCUMENTS).glob("*/*.parquet")):
+    for path in sorted(run.room(DOCUMENTS).glob("*/*.parquet")):
         rows = pl.read_parquet(path, columns=COLUMNS)
         is_validation = keyed_share(rows["id"], seed=recipe.seed, purpose="validation") < recipe.tokenize.validation
         yield rows if part is None else rows.filter(is_validation if part == "validation" else ~is_validation)

@@ -63,9 +63,9 @@ def subset(
             given, or is an input.
         RunConflict: an input has changed since the run.
     """
-    run = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    run = run if isinstance(run, RunFolder) else RunFolder(run)
     if not run.is_complete:
-        raise UsageError(f'{run.folder} is not done: "curate run" has not finished there')
+        raise UsageError(f'{run.place} is not done: "curate run" has not finished there')
     recipe, plan = run.recipe, run.plan
     target = _target(Path(to), run, plan, force)
     chosen = _choose(run, source, dropped_by, reason, ids)
@@ -91,7 +91,7 @@ def _target(path: Path, run: RunFolder, plan: Plan, force: bool) -> Path:
     inputs = {Path(file.uri).resolve() for files in plan.inputs().values() for file in files if "://" not in file.uri}
     if path.resolve() in inputs:
         raise UsageError(f"{path} is an input of this run; choose another --to")
-    if run.folder.resolve() in path.resolve().parents:
+    if isinstance(run.place, Path) and run.place.resolve() in path.resolve().parents:
         raise UsageError(f"{path} lies inside the run, whose files are its own; choose another --to")
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"{path} is a folder" if path.is_dir() else f"there is no folder {path.parent}")
@@ -123,13 +123,13 @@ def _choose(
         chosen = rows.filter(outcome="kept")
     if chosen.is_empty():
         raise UsageError(
-            f"{run.folder} kept nothing{f' of {source}' if source else ''}; --dropped-by STEP chooses others"
+            f"{run.place} kept nothing{f' of {source}' if source else ''}; --dropped-by STEP chooses others"
         )
     return chosen.select(CHOSEN)
 
 
 def _ledger(run: RunFolder, source: str | None) -> pl.DataFrame:
-    names = [folder.name for folder in sorted((run.folder / LEDGER).glob("*")) if folder.is_dir()]
+    names = [folder.name for folder in sorted(run.room(LEDGER).glob("*")) if folder.is_dir()]
     if source is not None and source not in names:
         raise UsageError(f'the run has no source "{source}"{nearest(source, names)}')
     wanted = ["id", "source", "url", "outcome", "step", "reason"]
@@ -137,7 +137,7 @@ def _ledger(run: RunFolder, source: str | None) -> pl.DataFrame:
     found = pl.concat(
         pl.read_parquet(file, columns=named).with_columns(pl.lit(f"{name}-{file.stem}").alias("split"))
         for name in ([source] if source else names)
-        for file in sorted((run.folder / LEDGER / name).glob("*.parquet"))
+        for file in sorted((run.room(LEDGER) / name).glob("*.parquet"))
     )
     return found if named != wanted else found.with_columns(pl.lit(None, pl.String).alias("extractor"))
 

@@ -92,7 +92,7 @@ def retune(run: RunFolder, changes: Sequence[Change]) -> Retuned:
     parts = [pl.DataFrame(schema=EMPTY)]
     for source in new.sources:
         pairs, types = paired_steps(source, old, new), source_tables(source, new).ledger
-        for file in sorted((run.folder / LEDGER / source.name).glob("*.parquet")):
+        for file in sorted((run.room(LEDGER) / source.name).glob("*.parquet")):
             rows = needed_of(pl.scan_parquet(file, glob=False), pairs).collect()
             ledger = as_measured(rows, types).with_columns(pl.lit(f"{source.name}-{file.stem}").alias("split"))
             found = both_decisions(reached(ledger, pairs), pairs, source)

@@ -103,7 +103,7 @@ class Retuner:
         return held
 
     def _read(self, source: Source, pairs: Sequence[StepPair]) -> _Held:
-        files = sorted((self._run.folder / LEDGER / source.name).glob("*.parquet"))
+        files = sorted((self._run.room(LEDGER) / source.name).glob("*.parquet"))
         types = source_tables(source, self._recipe).ledger | {NUMBER: pl.UInt32()}
         scanned = pl.scan_parquet(files, glob=False).with_row_index(NUMBER, self._offsets[source.name])
         first = next(number for number, pair in enumerate(pairs) if pair.is_changed)

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from curate.errors import UsageError
 from curate.run_files import MIXTURE
+from curate.run_folder import folder_of
 from curate.tokenize.run_rows import RunRows, open_rows
 
 IGNORED = -100
@@ -104,7 +105,7 @@ def torch_dataset(
         UsageError: the folder holds no tokens, or a number makes no sense.
         CheckFailed: a shard is damaged.
     """
-    folder = Path(run)
+    folder = folder_of(run)
     if not (folder / MIXTURE).is_file():
         raise UsageError(f"{folder} holds no tokens: there is no {MIXTURE}; let curate run finish there first")
     if row_length < 1 or batch_rows < 1 or start < 0 or not 0 <= rank < world:

@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from curate.engine.files import open_file
+from curate.engine.patience import manners_here
 from curate.engine.plan import InputFile
-from curate.engine.web import manners_here
 from curate.errors import CheckFailed, UsageError
 from curate.readers.common_crawl.capture import WARC_PART, Capture
 from curate.readers.common_crawl.crawl import NAMES, Crawl

@@ -16,8 +16,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from curate.engine import kept
+from curate.engine.patience import manners_here
 from curate.engine.plan import IndexedPart, InputFile
-from curate.engine.web import is_web, manners_here
+from curate.engine.web import is_web
 from curate.errors import UsageError
 from curate.readers.common_crawl.capture import Capture, hash_of
 from curate.readers.common_crawl.cdx import indexed_captures

@@ -11,7 +11,7 @@ from typing import Any
 from curate.engine import kept
 from curate.engine.files import read_version
 from curate.engine.plan import InputFile
-from curate.engine.web import is_web
+from curate.engine.web_file import is_on_server
 from curate.errors import MachineError, UsageError
 
 
@@ -35,7 +35,7 @@ def read_range(file: Any, planned: InputFile, start: int, end: int) -> bytes:
     """
     uri = planned.uri
     key = f"{uri} {planned.version} {start}-{end}"
-    data = kept.take(key) if is_web(uri) else None
+    data = kept.take(key) if is_on_server(uri) else None
     if data is None:
         try:
             file.seek(start)
@@ -44,6 +44,6 @@ def read_range(file: Any, planned: InputFile, start: int, end: int) -> bytes:
             raise MachineError(f"{uri} can't be read at byte {start:,}: {error}") from error
         if len(data) != end - start:
             raise MachineError(f"{uri} has {len(data):,} bytes at {start:,} where its index tells of {end - start:,}")
-        if is_web(uri):
+        if is_on_server(uri):
             kept.keep(key, data)
     return data

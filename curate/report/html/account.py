@@ -65,7 +65,7 @@ def open_account(run: RunFolder) -> Account:
         UsageError: the run is not complete.
         CheckFailed: a file of it is damaged.
     """
-    has_documents = any((run.folder / DOCUMENTS).glob("*/*.parquet"))
+    has_documents = any(run.room(DOCUMENTS).glob("*/*.parquet"))
     return Account(
         run,
         run.manifest,

@@ -36,7 +36,7 @@ def card(account: Account, *, timing: bool) -> PageSection:
 
 def finished(account: Account) -> str:
     """By the date of the manifest, the last file of a run."""
-    date = datetime.fromtimestamp((account.run.folder / MANIFEST).stat().st_mtime, tz=UTC)
+    date = datetime.fromtimestamp(account.run.file(MANIFEST).stat().st_mtime, tz=UTC)
     return f"{date:%Y-%m-%d %H:%M} UTC"
 
 

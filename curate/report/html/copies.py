@@ -36,7 +36,7 @@ class Cluster:
 
 def greatest_clusters(account: Account) -> list[Cluster]:
     """With the first of their copies that are no exact ones, by id; none where nothing was deduplicated."""
-    path = account.run.folder / DUPLICATES
+    path = account.run.file(DUPLICATES)
     if not path.is_file():
         return []
     rows = pl.scan_parquet(path)
@@ -66,7 +66,7 @@ def copies(account: Account, clusters: list[Cluster], excerpts: Mapping[str, Exc
 
 
 def _sizes(account: Account) -> Content:
-    sizes = pl.scan_parquet(account.run.folder / DUPLICATES).filter(pl.col("duplicate_of").is_null()).select("size")
+    sizes = pl.scan_parquet(account.run.file(DUPLICATES)).filter(pl.col("duplicate_of").is_null()).select("size")
     counts = dict(sizes.group_by("size").len().collect().iter_rows())
     classes = []
     for begin, end in zip(EDGES, (*EDGES[1:], None), strict=True):
@@ -92,7 +92,7 @@ def _cluster(cluster: Cluster, excerpts: Mapping[str, Excerpt]) -> Html:
 
 def _losses(account: Account) -> Content:
     """Near-duplicates by the words that only they had."""
-    path = account.run.folder / LOSSES
+    path = account.run.file(LOSSES)
     rows = pl.read_parquet(path).head(SHOWN_LOSSES) if path.is_file() else pl.DataFrame()
     if rows.is_empty():
         return None

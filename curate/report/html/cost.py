@@ -16,7 +16,7 @@ from curate.run_files import TIMING
 
 def cost(account: Account) -> PageSection:
     """None where the account of time is lost."""
-    path = account.run.folder / TIMING
+    path = account.run.file(TIMING)
     try:
         timing = json.loads(path.read_text(encoding="utf-8"))
         steps = [

@@ -33,16 +33,19 @@ CODE = ("uplot.min.js", "script.js")
 STYLES = ("uplot.min.css", "palette.css", "style.css")
 
 
-def write_report(run: RunFolder, out: Path | None = None, *, timing: bool = True) -> Path:
+def write_report(run: RunFolder, out: Path | None = None, *, timing: bool = True) -> Path | str:
     """Write the page to `out` (default: RUN/report.html) and say where.
 
     Raises:
         UsageError: the run is not complete.
         CheckFailed: a file of it is damaged.
     """
-    path = out if out is not None else run.folder / REPORT
-    write_file(path, report_page(run, timing=timing).encode())
-    return path
+    page = report_page(run, timing=timing).encode()
+    if out is None:
+        run.store.write(REPORT, page)
+        return run.place / REPORT if isinstance(run.place, Path) else f"{run.place}/{REPORT}"
+    write_file(out, page)
+    return out
 
 
 def report_page(run: RunFolder, *, timing: bool = True) -> str:

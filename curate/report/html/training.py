@@ -20,7 +20,7 @@ MAX_POINTS = 500
 
 
 def training(account: Account) -> PageSection:
-    logs = sorted((account.run.folder / CHECKPOINTS).glob("*/log.jsonl"))
+    logs = sorted(account.run.room(CHECKPOINTS).glob("*/log.jsonl"))
     parts = [_curves(log) for log in logs]
     return PageSection("training", "Training", [each for each in parts if each] or None)
 

@@ -24,7 +24,7 @@ TOKENS = ("source", "documents", "text", "train", "validation", "requested", "dr
 
 def run_html(run: RunFolder) -> str:
     """What the terminal shows of a run, as HTML that needs no style and no script."""
-    place = _inside("p", [_inside("b", [_text(str(run.folder))])])
+    place = _inside("p", [_inside("b", [_text(str(run.place))])])
     if not run.is_complete:
         return place + _inside("p", [_text("This run is not finished: curate.run with the same recipe goes on.")])
     found = shown(run)
