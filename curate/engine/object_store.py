@@ -73,6 +73,16 @@ class ObjectStore:
         content: bytes = asked(at, lambda client: bytes(obstore.get(client, at.key).bytes()))
         return content
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        obstore, at = obstore_here(), self._at(name)
+        try:
+            content: bytes = asked(
+                at, lambda client: bytes(obstore.get_range(client, at.key, start=start, end=stop)), seconds=LONG_SECONDS
+            )
+        except Unmet:  # it ends before
+            return b""
+        return content
+
     def fetch(self, name: str) -> Path:
         stamp = self.stamp(name)
         if stamp is None:
