@@ -71,7 +71,9 @@ def _gather(path: Path, columns: list[str], rows: npt.NDArray[np.int64]) -> pl.D
             # Taken by arrow, which copies: rows of a frame would hold on to all that was read.
             found.append(pa.Table.from_batches([batch.take(pa.array(rows[first:last] - start))]))
             start += batch.num_rows
-    return pl.DataFrame(pa.concat_tables(found))
+    frame = pl.DataFrame(pa.concat_tables(found))
+    pa.default_memory_pool().release_unused()  # else it keeps what the batches took for the next file
+    return frame
 
 
 def _packed(frame: pl.DataFrame) -> bytes:

@@ -26,8 +26,8 @@ ASKED = "CURATE_DEDUP_RANGES"
 """A variable of the environment: how many ranges, whatever the documents' number; 0: one process."""
 MIN_DOCUMENTS = 1 << 22
 """Of fewer, one process is done sooner, and has memory for them."""
-RANGE_DOCUMENTS = 1 << 17
-"""So many documents for each range: its keys take some 200 MB."""
+RANGE_DOCUMENTS = 1 << 16
+"""So many documents for each range: its keys take some 100 MB."""
 MAX_RANGES = 1 << 10
 """As many slices has each split's object; ranges of more documents are larger instead."""
 KEYS, MEETINGS, COMPONENTS, ROWS, GROUPS = PARTS = (
