@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -47,10 +48,6 @@ class Host:
         version = self.told["facts"]["curate"]
         if __version__ != version:
             return self._refused(f"it has curate {__version__}, and the run has {version}")
-        if os.environ.get("RAY_AUTH_MODE") != "token" and not self.told["is_insecure"]:
-            return self._refused(
-                "it lets in whoever comes; start the cluster with RAY_AUTH_MODE=token, or say --insecure-cluster"
-            )
         try:
             from curate.engine.ray.agent import open_agent
 
@@ -176,15 +173,14 @@ class Bridge:
         except Exception as error:
             self._lost(hosted, _first_line(error))
             return
-        if "refused" in told:
+        if is_opening and "refused" in told:
             self._refused(hosted, told["refused"])
         elif is_opening:
             self._hosted[hosted.number] = hosted
-            self._say({"joined": hosted.number, "host": hosted.node.host, "workers": told["workers"]})
-        elif told:
-            self._say({"heard": hosted.number, "answers": told})
+            node = {"host": hosted.node.host, "node": hosted.node.id}
+            self._say({"joined": hosted.number, **node, "workers": told["workers"]})
         else:
-            self._say({"heard": hosted.number, "answers": []})
+            self._say({"heard": hosted.number, "answers": told})
         if hosted.number in self._hosted:
             self._listening[hosted.actor.listen.remote()] = hosted
 
@@ -192,6 +188,8 @@ class Bridge:
         self._hosted.pop(hosted.number, None)
         self._free(hosted)
         self._say({"lost": hosted.number, "host": hosted.node.host, "why": why})
+        if hosted.node.lost >= MAX_LOST:
+            self._say({"refused": hosted.node.host, "why": f"its agent was lost {MAX_LOST} times; the last: {why}"})
 
     def _refused(self, hosted: Hosted, why: str) -> None:
         import ray
@@ -230,6 +228,8 @@ def _connect(settings: Told) -> None:
     quiet = {"log_to_driver": False, "logging_level": "warning"}
     if settings["address"]:
         ray.init(address=settings["address"], **quiet)
+        if not settings["is_insecure"]:
+            _check_closed(ray.get_runtime_context().gcs_address)
     else:
         ray.init(
             address="local",
@@ -237,6 +237,20 @@ def _connect(settings: Told) -> None:
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             **quiet,
+        )
+
+
+def _check_closed(address: str) -> None:
+    """
+    Raises:
+        PermissionError: who has no token gets in, too.
+    """
+    # A process of its own: a process of Ray's has a token once and for all.
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    asked = subprocess.run(command, env=os.environ | {"RAY_AUTH_MODE": "disabled"}, capture_output=True, check=False)
+    if asked.returncode == 0:
+        raise PermissionError(
+            "it lets in whoever comes, without a token; start it with RAY_AUTH_MODE=token, or say --insecure-cluster"
         )
 
 

@@ -59,6 +59,8 @@ class SeenAgent:
     """An agent as it is seen from here."""
 
     host: str
+    node: str
+    """As Ray calls it."""
     workers: int
     heard: float
     at_work: dict[str, Assignment] = field(default_factory=dict)
@@ -143,7 +145,7 @@ class RayEngine:
         settings = {
             "address": self.choice.ray_address,
             "workers": self.choice.workers,
-            "is_insecure": self.choice.is_insecure or self.choice.ray_address is None,
+            "is_insecure": self.choice.is_insecure,
             "store": self.store.address,
             "limits": dataclasses.asdict(self.limits),
             "facts_from": self.choice.facts,
@@ -175,7 +177,8 @@ class RayEngine:
         """What the bridge says."""
         if "failed" in message:
             kind = UsageError if self.choice.ray_address else MachineError
-            raise kind(f"no way into {self._name}: {message['failed']} (more in {link.log})")
+            hint = "; is its token in RAY_AUTH_TOKEN?" if "connect" in message["failed"] else ""
+            raise kind(f"no way into {self._name}: {message['failed']}{hint} (more in {link.log})")
         if "alive" in message:
             self._opening = message["opening"]
         elif "joined" in message:
@@ -192,7 +195,7 @@ class RayEngine:
         now, workers = time.perf_counter(), message["workers"]
         if not self._agents:
             self._spent.append(Spent("cluster", (now - self._opened) * workers))
-        self._agents[message["joined"]] = SeenAgent(message["host"], workers, time.monotonic())
+        self._agents[message["joined"]] = SeenAgent(message["host"], message["node"], workers, time.monotonic())
 
     def _hear(self, number: int, messages: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
         agent = self._agents[number]

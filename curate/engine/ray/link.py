@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import selectors
 import subprocess
 import sys
@@ -35,7 +36,6 @@ class Link:
         """Raises nothing of Ray's: what fails there is heard."""
         log = store.scratch / "workers" / "ray.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        token = {} if settings["is_insecure"] else {"RAY_AUTH_MODE": "token"}
         command = [sys.executable, "-m", "curate.engine.ray.bridge", str(os.getpid()), json.dumps(settings)]
         with log.open("ab") as errors:
             process = subprocess.Popen(
@@ -43,7 +43,7 @@ class Link:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=QUIET | os.environ | token,
+                env=QUIET | os.environ | _authentication(settings),
             )
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
@@ -80,3 +80,11 @@ class Link:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+
+
+def _authentication(settings: Mapping[str, Any]) -> dict[str, str]:
+    """A cluster of our own has a token that nobody else knows; for another one the user has put it where Ray looks."""
+    if settings["is_insecure"]:
+        return {"RAY_AUTH_MODE": "disabled"}
+    own = {} if settings["address"] else {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    return {"RAY_AUTH_MODE": "token", **own}
