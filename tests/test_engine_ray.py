@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import threading
 import time
@@ -130,7 +131,8 @@ def test_a_node_with_another_curate_is_refused_with_both_named(
     (other / "version.py").write_text('__version__ = "9.9"\n')
     with ray_cluster.started(nodes=0) as cluster:
         monkeypatch.setenv("RAY_AUTH_TOKEN", cluster.token)
-        cluster.add({"PYTHONPATH": str(other.parent)})
+        path = os.pathsep.join([str(other.parent), os.environ.get("PYTHONPATH", "")])
+        cluster.add({"PYTHONPATH": path})
         with pytest.raises(UsageError, match=rf"it has curate 9\.9, and the run has {curate.__version__}"):
             curate.run("quickstart", out=tmp_path / "run", engine="ray", ray_address=cluster.address)
 

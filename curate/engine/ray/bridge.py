@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -212,6 +213,8 @@ def main() -> None:
     die_with_parent(parent)
     lines, answers = private_pipes()
     bridge = Bridge(settings, answers)
+    # Ray puts a driver's folder before all others of a node's own path: in a checkout its curate would hide theirs.
+    os.chdir(tempfile.gettempdir())
     try:
         _connect(settings)
     except Exception as error:

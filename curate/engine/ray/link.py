@@ -43,7 +43,7 @@ class Link:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=QUIET | os.environ | _authentication(settings),
+                env=QUIET | os.environ | _own(settings) | _authentication(settings),
             )
         assert process.stdout is not None
         os.set_blocking(process.stdout.fileno(), False)
@@ -80,6 +80,12 @@ class Link:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+
+
+def _own(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What a cluster of our own is to know: where this curate is."""
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]))
+    return {} if settings["address"] else {"PYTHONPATH": path}
 
 
 def _authentication(settings: Mapping[str, Any]) -> dict[str, str]:
