@@ -20,7 +20,6 @@ from typing import Any
 from curate.engine.engine import Answer, Assignment, Spent
 from curate.engine.local import LocalEngine
 from curate.engine.messages import answer_to_json, assignment_from_json
-from curate.engine.store import Store
 from curate.engine.stores import open_store
 from curate.errors import CurateError, UsageError
 from curate.plugins import named_object
@@ -45,7 +44,7 @@ def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
     store = open_store(told["store"])
     check_facts(told["facts"], named_object(told["facts_from"])(store))
     place = f"{platform.node()}.{os.getpid()}."
-    return Agent(store, LocalEngine(store, workers, Limits(**told["limits"]), place=place))
+    return Agent(LocalEngine(store, workers, Limits(**told["limits"]), place=place))
 
 
 def check_facts(there: Mapping[str, str], here: Mapping[str, str]) -> None:
@@ -57,7 +56,11 @@ def check_facts(there: Mapping[str, str], here: Mapping[str, str]) -> None:
     if differing:
         name = differing[0]
         more = f" (and {len(differing) - 1} more that differ)" if len(differing) > 1 else ""
-        raise UsageError(f"it has {name} {here.get(name, 'not')}, and the run has {there.get(name, 'not')}{more}")
+        raise UsageError(f"it has {_named(name, here)}, and the run has {there.get(name, 'none')}{more}")
+
+
+def _named(name: str, facts: Mapping[str, str]) -> str:
+    return f"{name} {facts[name]}" if name in facts else f"no {name}"
 
 
 @dataclass(slots=True)
@@ -65,7 +68,6 @@ class Agent:
     """The local engine of a node, and the thread that has it to itself: a worker process dies with the thread that has
     started it."""
 
-    store: Store
     engine: LocalEngine
     silence: float = SILENCE_SECONDS
     _given: queue.SimpleQueue[Assignment] = field(default_factory=queue.SimpleQueue)

@@ -23,10 +23,12 @@ from typing import Any, TextIO
 
 from curate.engine.worker import die_with_parent, private_pipes
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 """How often nodes are looked at, and the driver is told that the cluster is there."""
 MAX_LOST = 3
 """Agents of one node that are lost before it gets no other."""
+FORGIVEN_SECONDS = 600.0
+"""That an agent has lived, after which those that were lost before it count no more."""
 OBJECT_STORE_BYTES = 80 << 20
 """The least that Ray takes: only words pass through it."""
 
@@ -86,6 +88,7 @@ class Hosted:
     number: int
     node: Node
     actor: Any
+    since: float
 
 
 @dataclass(slots=True)
@@ -113,7 +116,8 @@ class Bridge:
             if not calls:
                 time.sleep(LOOK_SECONDS)
                 continue
-            for call in ray.wait(calls, timeout=LOOK_SECONDS)[0]:
+            ray.wait(calls, timeout=LOOK_SECONDS)
+            for call in ray.wait(calls, num_returns=len(calls), timeout=0)[0]:
                 self._returned(call)
 
     def obey(self, line: str) -> None:
@@ -160,7 +164,7 @@ class Bridge:
         }
         actor = ray.remote(Host).options(**options).remote(json.dumps(self.settings), workers)
         self._count += 1
-        self._opening[actor.open.remote()] = Hosted(self._count, node, actor)
+        self._opening[actor.open.remote()] = Hosted(self._count, node, actor, time.monotonic())
 
     def _returned(self, call: Any) -> None:
         import ray
@@ -200,7 +204,8 @@ class Bridge:
         ray.kill(hosted.actor)
 
     def _free(self, hosted: Hosted) -> None:
-        hosted.node.has_agent, hosted.node.lost = False, hosted.node.lost + 1
+        before = 0 if time.monotonic() - hosted.since > FORGIVEN_SECONDS else hosted.node.lost
+        hosted.node.has_agent, hosted.node.lost = False, before + 1
 
     def _say(self, message: Told) -> None:
         with self._speaking:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import secrets
-import selectors
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ QUIET = {
 class Link:
     process: subprocess.Popen[bytes]
     log: Path
-    _unread: bytes = b""
+    _lines: queue.SimpleQueue[bytes] = field(default_factory=queue.SimpleQueue)
 
     @classmethod
     def start(cls, store: Store, settings: Mapping[str, Any]) -> Link:
@@ -45,9 +46,11 @@ class Link:
                 stderr=errors,
                 env=QUIET | os.environ | _own(settings) | _authentication(settings),
             )
-        assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        return cls(process, log)
+        link = cls(process, log)
+        # A thread reads, as a driver may have other things to do for minutes, and a bridge that cannot speak lets go of
+        # its agents.
+        threading.Thread(target=link._hear, daemon=True).start()
+        return link
 
     @property
     def is_gone(self) -> bool:
@@ -61,17 +64,21 @@ class Link:
             self.process.stdin.flush()
 
     def read(self, seconds: float) -> Iterator[dict[str, Any]]:
-        """The messages that come, for which it waits so long at most."""
+        """The messages that have come; it waits so long for the first one at most."""
+        with contextlib.suppress(queue.Empty):
+            yield json.loads(self._lines.get(timeout=seconds))
+            while True:
+                yield json.loads(self._lines.get_nowait())
+
+    def _hear(self) -> None:
+        """The thread: until the bridge has ended."""
         assert self.process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            selector.select(seconds)
-        *lines, self._unread = (self._unread + (self.process.stdout.read() or b"")).split(b"\n")
-        yield from map(json.loads, lines)
+        with self.process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
 
     def close(self) -> None:
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         try:
@@ -79,7 +86,6 @@ class Link:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
 
 
 def _own(settings: Mapping[str, Any]) -> dict[str, str]:
