@@ -143,7 +143,7 @@ def test_a_machine_with_other_facts_is_told_of_both() -> None:
     check_facts(there, dict(there))
     with pytest.raises(UsageError, match=r"it has numpy 2\.2, and the run has 2\.1 \(and 1 more"):
         check_facts(there, {"curate": "0.1.0", "numpy": "2.2"})
-    with pytest.raises(UsageError, match="it has mine.py def, and the run has none"):
+    with pytest.raises(UsageError, match=r"it has mine\.py def, and the run has none"):
         check_facts(there, {**there, "mine.py": "def"})
 
 

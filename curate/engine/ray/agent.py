@@ -20,10 +20,12 @@ from typing import Any
 from curate.engine.engine import Answer, Assignment, Spent
 from curate.engine.local import LocalEngine
 from curate.engine.messages import answer_to_json, assignment_from_json
+from curate.engine.store import place_of
 from curate.engine.stores import open_store
 from curate.errors import CurateError, UsageError
 from curate.plugins import named_object
 from curate.recipe import Limits
+from curate.run_files import PLAN
 
 SILENCE_SECONDS = 30.0
 """Without a word from the other side, after which a driver gives an agent up, and an agent its driver."""
@@ -38,10 +40,12 @@ def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
     that must hold here as they do there, as the function `facts_from` says them.
 
     Raises:
-        UsageError: something here is another one.
-        CurateError: the run's folder or store cannot be seen from here, or one of the recipe's files.
+        UsageError: something here is another one, or the run is not seen from here.
+        CurateError: it is damaged, or one of the recipe's files is not here.
     """
     store = open_store(told["store"])
+    if store.stamp(PLAN) is None:
+        raise UsageError(f"it does not see {place_of(store)}, where the run is")
     check_facts(told["facts"], named_object(told["facts_from"])(store))
     place = f"{platform.node()}.{os.getpid()}."
     return Agent(LocalEngine(store, workers, Limits(**told["limits"]), place=place))

@@ -71,7 +71,7 @@ class Host:
 
 
 @dataclass(slots=True)
-class Node:
+class ClusterNode:
     """A node of the cluster as it is seen from here."""
 
     id: str
@@ -86,7 +86,7 @@ class Hosted:
     """An actor that lives, or is about to, on a node."""
 
     number: int
-    node: Node
+    node: ClusterNode
     actor: Any
     since: float
 
@@ -97,7 +97,7 @@ class Bridge:
 
     settings: Told
     answers: TextIO
-    _nodes: dict[str, Node] = field(default_factory=dict)
+    _nodes: dict[str, ClusterNode] = field(default_factory=dict)
     _hosted: dict[int, Hosted] = field(default_factory=dict)
     _opening: dict[Any, Hosted] = field(default_factory=dict)
     _listening: dict[Any, Hosted] = field(default_factory=dict)
@@ -143,13 +143,13 @@ class Bridge:
         alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
         for name, node in alive.items():
             cores = int(node["Resources"].get("CPU", 0))
-            known = self._nodes.setdefault(name, Node(name, node["NodeManagerAddress"], cores))
+            known = self._nodes.setdefault(name, ClusterNode(name, node["NodeManagerAddress"], cores))
             if known.cores and not known.has_agent and known.lost < MAX_LOST:
                 self._open(known)
         self._looked = time.monotonic()
         self._say({"alive": len(alive), "opening": len(self._opening)})
 
-    def _open(self, node: Node) -> None:
+    def _open(self, node: ClusterNode) -> None:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
