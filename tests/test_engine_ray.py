@@ -3,6 +3,7 @@ late, or have another curate. The cluster is on this machine: a head without cor
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -98,28 +99,47 @@ def test_a_node_that_is_killed_over_a_task_costs_no_byte(
     stage: str, cluster: Any, expected: dict[str, str], tmp_path: Path
 ) -> None:
     engine = engine_on(cluster, tmp_path / "run")
-    killed: list[str] = []
-    killer = threading.Thread(target=kill_one_at, args=(stage, engine, cluster, killed))
-    killer.start()
-    said: list[Progress | Said] = []
-    files = run_by(engine, said.append)
-    killer.join()
+    with signalled_at(stage, "kill", engine, cluster) as killed:
+        files = run_by(engine)
     assert files == expected
     assert killed
-    assert any(isinstance(line, Said) and "is lost" in line.line for line in said) or stage == "dedup"
+    cluster.add()  # in its place
 
 
-def kill_one_at(stage: str, engine: RayEngine, cluster: Any, killed: list[str]) -> None:
-    """The first node that is seen at a task of a stage; another one joins the cluster in its place."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        for agent in [*engine._agents.values()]:
-            if any(assignment.task.stage == stage for assignment in [*agent.at_work.values()]):
-                cluster.tell(f"kill {cluster.nodes.index(agent.node)}")
-                killed.append(agent.node)
-                cluster.add()
-                return
-        time.sleep(0.001)
+def test_a_node_that_stands_still_loses_its_task_and_comes_back_to_nothing(
+    cluster: Any, expected: dict[str, str], tmp_path: Path
+) -> None:
+    engine, said = engine_on(cluster, tmp_path / "run"), list[Progress | Said]()
+    engine.silence = 5.0
+    with signalled_at("filter", "stop", engine, cluster) as stopped:
+        files = run_by(engine, said.append)
+    assert files == expected
+    assert any(isinstance(line, Said) and "no sign of life for 5 s" in line.line for line in said)
+    cluster.tell(f"go on {cluster.nodes.index(stopped[0])}")
+    time.sleep(2)
+    assert files_of(tmp_path / "run") == expected, "what it still does changes nothing"
+    cluster.tell(f"kill {cluster.nodes.index(stopped[0])}")
+    cluster.add()
+
+
+@contextlib.contextmanager
+def signalled_at(stage: str, verb: str, engine: RayEngine, cluster: Any) -> Iterator[list[str]]:
+    """The first node that is seen at a task of a stage gets a signal."""
+    over, met = threading.Event(), list[str]()
+
+    def watch() -> None:
+        while not met and not over.wait(0.001):
+            for agent in [*engine._agents.values()]:
+                if any(assignment.task.stage == stage for assignment in [*agent.at_work.values()]):
+                    cluster.tell(f"{verb} {cluster.nodes.index(agent.node)}")
+                    met.append(agent.node)
+                    break
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    yield met
+    over.set()
+    watching.join()
 
 
 def test_a_node_with_another_curate_is_refused_with_both_named(
