@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -78,7 +78,7 @@ method = "exact"
 [tokenize]
 tokenizer = "bytes"
 """
-BRIDGE = "10.77.0.1"
+HEAD = "10.77.0.1"
 
 
 def main() -> None:
@@ -220,9 +220,11 @@ def attacked(
     over = threading.Event()
     attacker = threading.Thread(target=watch, args=(engine, stage, over, lambda *at: attack(cluster, *at)))
     attacker.start()
-    run_on(checked(recipe), engine.store, engine, keep_intermediate=False, show=show)
-    over.set()
-    attacker.join()
+    try:
+        run_on(checked(recipe), engine.store, engine, keep_intermediate=False, show=show)
+    finally:
+        over.set()
+        attacker.join()
     return files_of(out), said
 
 
@@ -249,41 +251,45 @@ def stop_for_a_minute(cluster: LocalCluster, host: str, node: str) -> None:
 @contextlib.contextmanager
 def namespaces(nodes: int) -> Iterator[tuple[LocalCluster, dict[str, str]]]:
     """A head here and each node in a network namespace of its own; and by their addresses the links to them."""
-    names = [f"curate-ray-{number}" for number in range(nodes)]
-    processes = []
-    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(32).hex()}
+    token = os.urandom(32).hex()
+    environment = os.environ | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
     environment |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0"}
-    links = {}
+    links = {f"10.77.0.{number + 2}": f"curate-ray{number}" for number in range(nodes)}
+    processes = []
     try:
         shell(
-            "ip link add curate-ray type bridge", f"ip addr add {BRIDGE}/24 dev curate-ray", "ip link set curate-ray up"
+            "ip link add curate-ray type bridge", f"ip addr add {HEAD}/24 dev curate-ray", "ip link set curate-ray up"
         )
-        head = ray_start(BRIDGE, "--head", "--port=6390", "--num-cpus=0", "--include-dashboard=false")
-        processes.append(subprocess.Popen(head, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        time.sleep(8)
-        for number, name in enumerate(names):
-            host, links[f"10.77.0.{number + 2}"] = f"10.77.0.{number + 2}", f"curate-ray{number}"
+        head = ray_start(HEAD, "--head", "--port=6390", "--num-cpus=0", "--include-dashboard=false")
+        processes.append(ray_started(head, environment))
+        for host, link in links.items():
             shell(
-                f"ip netns add {name}",
-                f"ip link add curate-ray{number} type veth peer name eth0 netns {name}",
-                f"ip link set curate-ray{number} master curate-ray up",
-                f"ip -n {name} addr add {host}/24 dev eth0",
-                f"ip -n {name} link set eth0 up",
-                f"ip -n {name} link set lo up",
+                f"ip netns add {link}",
+                f"ip link add {link} type veth peer name eth0 netns {link}",
+                f"ip link set {link} master curate-ray up",
+                f"ip -n {link} addr add {host}/24 dev eth0",
+                f"ip -n {link} link set eth0 up",
+                f"ip -n {link} link set lo up",
             )
-            inside = ["ip", "netns", "exec", name, *ray_start(host, f"--address={BRIDGE}:6390", "--num-cpus=1")]
-            processes.append(
-                subprocess.Popen(inside, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            )
-        time.sleep(8)
-        cluster = LocalCluster(processes[0], f"{BRIDGE}:6390", environment["RAY_AUTH_TOKEN"])  # type: ignore[arg-type]
-        yield cluster, links
+            inside = ["ip", "netns", "exec", link, *ray_start(host, f"--address={HEAD}:6390", "--num-cpus=1")]
+            processes.append(ray_started(inside, environment))
+        yield LocalCluster(processes[0], f"{HEAD}:6390", token), links
     finally:
         for process in processes:
             end(process)
-        for name in names:
-            subprocess.run(["ip", "netns", "del", name], check=False)
-        subprocess.run(["ip", "link", "del", "curate-ray"], check=False)
+        for link in links.values():
+            subprocess.run(["ip", "link", "del", link], check=False, capture_output=True)
+            subprocess.run(["ip", "netns", "del", link], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "del", "curate-ray"], check=False, capture_output=True)
+
+
+def ray_started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """One after the other: they write into the same folder of the session."""
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    if not any("Ray runtime started" in line for line in process.stdout):
+        raise SystemExit("a node did not start")
+    return process
 
 
 def ray_start(host: str, *more: str) -> list[str]:
@@ -291,7 +297,7 @@ def ray_start(host: str, *more: str) -> list[str]:
     return [sys.executable, "-m", "ray.scripts.scripts", "start", *quiet, *more]
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[str]) -> None:
     for child in [*psutil.Process(process.pid).children(recursive=True), process]:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()

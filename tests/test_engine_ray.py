@@ -137,9 +137,11 @@ def signalled_at(stage: str, verb: str, engine: RayEngine, cluster: Any) -> Iter
 
     watching = threading.Thread(target=watch)
     watching.start()
-    yield met
-    over.set()
-    watching.join()
+    try:
+        yield met
+    finally:
+        over.set()
+        watching.join()
 
 
 def test_a_node_with_another_curate_is_refused_with_both_named(

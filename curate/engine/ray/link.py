@@ -30,6 +30,7 @@ class Link:
     process: subprocess.Popen[bytes]
     log: Path
     _lines: queue.SimpleQueue[bytes] = field(default_factory=queue.SimpleQueue)
+    _reader: threading.Thread = field(init=False)
 
     @classmethod
     def start(cls, store: Store, settings: Mapping[str, Any]) -> Link:
@@ -48,12 +49,14 @@ class Link:
         link = cls(process, log)
         # A thread reads, as a driver may have other things to do for minutes, and a bridge that cannot speak lets go of
         # its agents.
-        threading.Thread(target=link._hear, daemon=True).start()
+        link._reader = threading.Thread(target=link._hear, daemon=True)
+        link._reader.start()
         return link
 
     @property
     def is_gone(self) -> bool:
-        return self.process.poll() is not None
+        """And all that it has said is read: its last words say why."""
+        return self.process.poll() is not None and not self._reader.is_alive() and self._lines.empty()
 
     def send(self, message: Mapping[str, Any]) -> None:
         """To one that is gone, too: that is found by who listens."""
