@@ -123,6 +123,7 @@ def stop(options: argparse.Namespace, place: Path) -> bool:
         files, said = attacked(recipe, place / "stopped", cluster, "filter", stop_for_a_minute)
         ended = time.perf_counter()
     print(f"quiet {began - quiet:.1f} s, with a node stopped {ended - began:.1f} s; the same: {files == expected}")
+    print(f"files that differ: {sorted(name for name, _ in files.items() ^ expected.items())}")
     print(*said, sep="\n")
     return files == expected
 
