@@ -20,6 +20,7 @@ from curate.errors import RunLocked
 from curate.run_files import FENCES
 
 OPEN = "open"
+TOO_LATE = "this attempt came too late: its task was given to another worker"
 
 
 @dataclass(slots=True)
@@ -50,6 +51,15 @@ class Fences:
             self.store.remove(FENCES)
 
 
+def check_open(store: Store, fence: str) -> None:
+    """
+    Raises:
+        RunLocked: the session of an attempt is over. Of one without a fence there is none.
+    """
+    if fence and store.stamp(f"{fence.rpartition('/')[0]}/{OPEN}") is None:
+        raise RunLocked(TOO_LATE)
+
+
 @contextlib.contextmanager
 def commits(store: Store, fence: str) -> Iterator[None]:
     """While an attempt commits. An empty fence: nobody else can be at its task.
@@ -60,9 +70,9 @@ def commits(store: Store, fence: str) -> Iterator[None]:
     if not fence:
         yield
         return
-    session = fence.rpartition("/")[0]
-    if store.stamp(f"{session}/{OPEN}") is None or not store.claim(fence, b"commits\n"):
-        raise RunLocked("this attempt came too late: its task was given to another worker")
+    check_open(store, fence)
+    if not store.claim(fence, b"commits\n"):
+        raise RunLocked(TOO_LATE)
     try:
         yield
     finally:

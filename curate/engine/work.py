@@ -45,7 +45,7 @@ def work(
     """Run one task and commit what it made; its exceptions become answers, with the position where they were raised."""
     cursor.reset()
     walk = Walk(attempt_from_json(command["attempt"]), cursor, check_files)
-    job = Job(store, command["stage"], command["key"], walk, clock)
+    job = Job(store, command["stage"], command["key"], walk, clock, command["fence"])
     sampler = Sampler() if command["sample"] else None
     try:
         with clock("other"), sampler or nullcontext():
