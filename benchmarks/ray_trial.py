@@ -158,16 +158,17 @@ def overhead(options: argparse.Namespace, place: Path) -> bool:
         for number in range(options.trials):
             for name, more in (("local", ["--workers", "2"]), ("ray", how)):
                 out = place / f"{name}-{number}"
-                began, before = time.perf_counter(), cpu_of_machine()
+                began = time.perf_counter()
                 subprocess.run(command(recipe, out, *more), env=environment, check=True, capture_output=True)
                 seconds[name].append(time.perf_counter() - began)
-                cpu[name].append(cpu_of_machine() - before)
                 files.add(hashlib.sha256(json.dumps(files_of(out), sort_keys=True).encode()).hexdigest())
                 timing = json.loads((out / "timing.json").read_text())
-                print(f"{name:6} {seconds[name][-1]:6.1f} s, explained {timing['explained']:.3f}", flush=True)
+                cpu[name].append(timing["cpu"])
+                told = f"CPU s {timing['cpu']:.1f}, explained {timing['explained']:.3f}"
+                print(f"{name:6} wall s {seconds[name][-1]:6.1f}, {told}", flush=True)
     local, ray = (statistics.median(seconds[name]) for name in ("local", "ray"))
     print(f"median wall s: local {local:.1f}, ray {ray:.1f} ({ray / local - 1:+.1%}); the same: {len(files) == 1}")
-    print(f"busy core-s of the machine: {statistics.median(cpu['local']):.1f}, {statistics.median(cpu['ray']):.1f}")
+    print(f"median CPU s of workers: {statistics.median(cpu['local']):.1f}, {statistics.median(cpu['ray']):.1f}")
     return len(files) == 1
 
 
@@ -350,11 +351,6 @@ def high_water(number: int) -> int:
 def files_of(folder: Path) -> dict[str, str]:
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in NOT_COMPARED]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def cpu_of_machine() -> float:
-    times = psutil.cpu_times()
-    return float(times.user + times.system)
 
 
 if __name__ == "__main__":

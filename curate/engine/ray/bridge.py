@@ -111,7 +111,7 @@ class Bridge:
 
         while True:
             if time.monotonic() - self._looked >= LOOK_SECONDS:
-                self._look()
+                self.look()
             calls = [*self._opening, *self._listening]
             if not calls:
                 time.sleep(LOOK_SECONDS)
@@ -136,7 +136,7 @@ class Bridge:
             with contextlib.suppress(Exception):
                 ray.kill(hosted.actor)
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """New nodes get an agent, and those that have lost theirs another."""
         import ray
 
@@ -147,7 +147,7 @@ class Bridge:
             if known.cores and not known.has_agent and known.lost < MAX_LOST:
                 self._open(known)
         self._looked = time.monotonic()
-        self._say({"alive": len(alive), "opening": len(self._opening)})
+        self.say({"alive": len(alive), "opening": len(self._opening)})
 
     def _open(self, node: ClusterNode) -> None:
         import ray
@@ -183,31 +183,31 @@ class Bridge:
         elif is_opening:
             self._hosted[hosted.number] = hosted
             node = {"host": hosted.node.host, "node": hosted.node.id}
-            self._say({"joined": hosted.number, **node, "workers": told["workers"]})
+            self.say({"joined": hosted.number, **node, "workers": told["workers"]})
         else:
-            self._say({"heard": hosted.number, "answers": told})
+            self.say({"heard": hosted.number, "answers": told})
         if hosted.number in self._hosted:
             self._listening[hosted.actor.listen.remote()] = hosted
 
     def _lost(self, hosted: Hosted, why: str) -> None:
         self._hosted.pop(hosted.number, None)
         self._free(hosted)
-        self._say({"lost": hosted.number, "host": hosted.node.host, "why": why})
+        self.say({"lost": hosted.number, "host": hosted.node.host, "why": why})
         if hosted.node.lost >= MAX_LOST:
-            self._say({"refused": hosted.node.host, "why": f"its agent was lost {MAX_LOST} times; the last: {why}"})
+            self.say({"refused": hosted.node.host, "why": f"its agent was lost {MAX_LOST} times; the last: {why}"})
 
     def _refused(self, hosted: Hosted, why: str) -> None:
         import ray
 
         hosted.node.lost = MAX_LOST  # and it keeps its "agent": what is wrong there stays wrong
-        self._say({"refused": hosted.node.host, "why": why})
+        self.say({"refused": hosted.node.host, "why": why})
         ray.kill(hosted.actor)
 
     def _free(self, hosted: Hosted) -> None:
         before = 0 if time.monotonic() - hosted.since > FORGIVEN_SECONDS else hosted.node.lost
         hosted.node.has_agent, hosted.node.lost = False, before + 1
 
-    def _say(self, message: Told) -> None:
+    def say(self, message: Told) -> None:
         with self._speaking:
             self.answers.write(json.dumps(message) + "\n")
             self.answers.flush()
@@ -221,42 +221,48 @@ def main() -> None:
     # Ray puts a driver's folder before all others of a node's own path: in a checkout its curate would hide theirs.
     os.chdir(tempfile.gettempdir())
     try:
-        _connect(settings)
+        asked = _connect(settings)
+        bridge.look()
+        _check_closed(asked)
     except Exception as error:
-        bridge._say({"failed": _first_line(error)})
+        bridge.say({"failed": _first_line(error)})
         os._exit(1)
     threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
     bridge.serve()
 
 
-def _connect(settings: Told) -> None:
-    """To the cluster at an address, or to one of this machine's own."""
+def _connect(settings: Told) -> subprocess.Popen[bytes] | None:
+    """To the cluster at an address, or to one of this machine's own. Returns who asks whether the former lets in
+    others, which takes seconds."""
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": "warning"}
     if settings["address"]:
         ray.init(address=settings["address"], **quiet)
-        if not settings["is_insecure"]:
-            _check_closed(ray.get_runtime_context().gcs_address)
-    else:
-        ray.init(
-            address="local",
-            num_cpus=settings["workers"],
-            include_dashboard=False,
-            object_store_memory=OBJECT_STORE_BYTES,
-            **quiet,
-        )
+        return None if settings["is_insecure"] else _stranger(ray.get_runtime_context().gcs_address)
+    ray.init(
+        address="local",
+        num_cpus=settings["workers"],
+        include_dashboard=False,
+        object_store_memory=OBJECT_STORE_BYTES,
+        **quiet,
+    )
+    return None
 
 
-def _check_closed(address: str) -> None:
+def _stranger(address: str) -> subprocess.Popen[bytes]:
+    """One without a token, who asks a cluster how it is: a process of its own, as Ray has a token once and for all."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    environment = os.environ | {"RAY_AUTH_MODE": "disabled"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _check_closed(stranger: subprocess.Popen[bytes] | None) -> None:
     """
     Raises:
         PermissionError: who has no token gets in, too.
     """
-    # A process of its own: a process of Ray's has a token once and for all.
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    asked = subprocess.run(command, env=os.environ | {"RAY_AUTH_MODE": "disabled"}, capture_output=True, check=False)
-    if asked.returncode == 0:
+    if stranger is not None and stranger.wait() == 0:
         raise PermissionError(
             "it lets in whoever comes, without a token; start it with RAY_AUTH_MODE=token, or say --insecure-cluster"
         )
@@ -268,7 +274,8 @@ def _obey_all(bridge: Bridge, lines: TextIO) -> None:
 
     for line in lines:
         bridge.obey(line)
-    ray.shutdown()
+    if not bridge.settings["address"]:
+        ray.shutdown()  # the cluster, too; another one ends a job whose driver is gone
     os._exit(0)
 
 

@@ -78,7 +78,8 @@ class RayEngine:
     limits: Limits
     silence: float = SILENCE_SECONDS
     _link: Link | None = None
-    _opened: float = 0.0
+    _began: float = 0.0
+    """When the first of the tasks at work came."""
     _heard: float = 0.0
     """When the bridge has said anything last."""
     _had_agents: float = 0.0
@@ -103,7 +104,7 @@ class RayEngine:
 
     def submit(self, assignment: Assignment) -> None:
         if not self._is_at_work():  # the time between two stages is nobody's
-            self._counted = time.perf_counter()
+            self._counted = self._began = time.perf_counter()
             self._had_agents = time.monotonic()
         self._pending.append(assignment)
         self._hand_out()
@@ -152,7 +153,7 @@ class RayEngine:
             "facts": named_object(self.choice.facts)(self.store),
         }
         self._link, self._opening = Link.start(self.store, settings), 1
-        self._opened, self._had_agents = time.perf_counter(), time.monotonic()
+        self._had_agents = time.monotonic()
         # One that is being started has nothing to say for a while.
         self._heard = time.monotonic() + START_SECONDS - self.silence
         return self._link
@@ -193,8 +194,8 @@ class RayEngine:
 
     def _join(self, message: Mapping[str, Any]) -> None:
         now, workers = time.perf_counter(), message["workers"]
-        if not self._agents:
-            self._spent.append(Spent("cluster", (now - self._opened) * workers))
+        # Of a stage's time what it was not there for: the stage counts it as a worker from its begin on.
+        self._spent.append(Spent("cluster", (now - self._began) * workers))
         self._agents[message["joined"]] = SeenAgent(message["host"], message["node"], workers, time.monotonic())
 
     def _hear(self, number: int, messages: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
