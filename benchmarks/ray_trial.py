@@ -38,7 +38,7 @@ from curate.engine.ray.engine import RayEngine, ray_engine
 from curate.engine.supervisor import Progress, Said
 from curate.pipeline.run import FACTS, checked, run_on, stages
 
-WARC = Path(__file__).resolve().parents[2] / "shared" / "data" / "neardup" / "web.warc.gz"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOT_COMPARED = ("timing.json", ".lock")
 EVERY_STAGE = """
 extends = "quickstart.toml"
@@ -53,13 +53,24 @@ QUIZ = [
     {"question": "She had been a beauty in her youth, and at four and fifty was still", "answer": "a very fine woman"}
 ]
 CRAWL = """
-name = "crawl"
+name = "shared-data"
 seed = 17
 [[source]]
 name = "web"
 read = "warc"
-paths = ["{warc}"]
-steps = [{{ use = "language", keep = ["en", "de"], min_score = 0.65 }}, "gopher_repetition", "gopher_quality"]
+paths = ["{data}/web/prose.warc.gz", "{data}/neardup/web.warc.gz"]
+extract = "trafilatura"
+steps = [
+  {{ use = "language", keep = ["en", "de", "fr", "es"], min_score = 0.65 }},
+  "gopher_repetition",
+  {{ use = "gopher_quality", min_stop_words = 0 }},
+  "toxicity",
+]
+[[source]]
+name = "code"
+read = "code"
+paths = ["{data}/code.tar.gz"]
+steps = []
 [dedup]
 [scrub]
 entities = ["EMAIL_ADDRESS", "IP_ADDRESS"]
@@ -87,7 +98,7 @@ def main() -> None:
     parser.add_argument("documents", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--stages", nargs="*", help="for `kills` (default: all)")
-    parser.add_argument("--warc", type=Path, default=WARC, help="for `overhead`")
+    parser.add_argument("--data", type=Path, default=DATA, help="the shared data, for `overhead`")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="curate-ray-") as place:
         trial: Callable[[argparse.Namespace, Path], bool] = globals()[options.what]
@@ -148,7 +159,7 @@ def cut(options: argparse.Namespace, place: Path) -> bool:
 def overhead(options: argparse.Namespace, place: Path) -> bool:
     """In turns, with the same two cores."""
     recipe = place / "crawl.toml"
-    recipe.write_text(CRAWL.format(warc=options.warc.resolve()))
+    recipe.write_text(CRAWL.format(data=options.data.resolve()))
     seconds: dict[str, list[float]] = {"local": [], "ray": []}
     cpu: dict[str, list[float]] = {"local": [], "ray": []}
     files = set()
