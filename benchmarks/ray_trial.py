@@ -59,7 +59,6 @@ seed = 17
 name = "web"
 read = "warc"
 paths = ["{data}/web/prose.warc.gz", "{data}/neardup/web.warc.gz"]
-extract = "trafilatura"
 steps = [
   {{ use = "language", keep = ["en", "de", "fr", "es"], min_score = 0.65 }},
   "gopher_repetition",
