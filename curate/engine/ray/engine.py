@@ -86,6 +86,9 @@ class RayEngine:
     _agents: dict[int, SeenAgent] = field(default_factory=dict)
     _refused: dict[str, str] = field(default_factory=dict)
     _opening: int = 1
+    """Agents that are being started."""
+    _has_worked: bool = False
+    """Whether there has been one."""
     _pending: deque[Assignment] = field(default_factory=deque)
     _settling: dict[str, tuple[Broke, float]] = field(default_factory=dict)
     """Lost attempts that may be committing, by their fences, and until when they are waited for."""
@@ -142,7 +145,6 @@ class RayEngine:
         return bool(self._pending or self._settling) or any(agent.at_work for agent in self._agents.values())
 
     def _open(self) -> Link:
-        self._fences.open()
         settings = {
             "address": self.choice.ray_address,
             "workers": self.choice.workers,
@@ -152,7 +154,8 @@ class RayEngine:
             "facts_from": self.choice.facts,
             "facts": named_object(self.choice.facts)(self.store),
         }
-        self._link, self._opening = Link.start(self.store, settings), 1
+        self._fences.open()
+        self._link, self._opening, self._has_worked = Link.start(self.store, settings), 1, False
         self._had_agents = time.monotonic()
         # One that is being started has nothing to say for a while.
         self._heard = time.monotonic() + START_SECONDS - self.silence
@@ -196,6 +199,7 @@ class RayEngine:
         now, workers = time.perf_counter(), message["workers"]
         # Of a stage's time what it was not there for: the stage counts it as a worker from its begin on.
         self._spent.append(Spent("cluster", (now - self._began) * workers))
+        self._has_worked = True
         self._agents[message["joined"]] = SeenAgent(message["host"], message["node"], workers, time.monotonic())
 
     def _hear(self, number: int, messages: Sequence[Mapping[str, Any]]) -> Iterator[Answer]:
@@ -209,7 +213,8 @@ class RayEngine:
             if isinstance(answer, AtWork):
                 agent.documents = answer.documents
             elif answer is not None:
-                agent.at_work.pop(told.get("fence", ""), None)
+                for known in (agent.at_work, agent.began):
+                    known.pop(told.get("fence", ""), None)
                 yield answer
 
     def _watch(self, link: Link) -> Iterator[Answer]:
@@ -237,7 +242,7 @@ class RayEngine:
             raise MachineError(f"{self._name} {why} (its last words are in {link.log}); {GOES_ON}")
         if self._agents:
             self._had_agents = now
-        elif self._refused and not self._opening:
+        elif self._refused and not self._opening and not self._has_worked:
             told = "; ".join(f"{host}: {why}" for host, why in self._refused.items())
             raise UsageError(f"no node of {self._name} can work on this run: {told}")
         elif now - self._had_agents > NO_NODES_SECONDS:
