@@ -281,6 +281,9 @@ def run(
     profile: bool = False,
     rank: int = 0,
     world: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
+    insecure_cluster: bool = False,
 ) -> Run:
     """Do everything of a recipe that is not done yet, and return the run.
 
@@ -294,7 +297,9 @@ def run(
     on the standard error, in a terminal as a bar and elsewhere as a line now and then; or `show` is called with it.
     `profile` writes a flame graph of the CPU time to RUN/profile (in the main thread only). With a `world` of several,
     this is the process number `rank` of as many that do the run together over one folder, on one machine or on many;
-    each returns when all is done. `Run.concerns` says what looks wrong in the result.
+    each returns when all is done. With the `engine` "ray" the nodes of a Ray cluster do it, with so many `workers`
+    each: of the one at `ray_address`, which must ask for a token unless `insecure_cluster`, or of one of this machine's
+    own. `Run.concerns` says what looks wrong in the result.
 
     Raises:
         RecipeError, UsageError: the recipe cannot run as it is written.
@@ -317,6 +322,9 @@ def run(
             profile=profile,
             rank=rank,
             world=world,
+            engine=engine,
+            ray_address=ray_address,
+            insecure_cluster=insecure_cluster,
         )
     return Run(made.place)
 

@@ -27,6 +27,8 @@ LOCK = ".lock"
 
 WORK, DONE, LEDGER, DOCUMENTS, TOKENS = "work", "done", "ledger", "documents", "tokens"
 LEASES = "work/leases"
+FENCES = "work/fences"
+"""Names that an attempt at a task must claim to commit, where another may be at it."""
 CHECKPOINTS = "train"
 """Where `curate train` writes: a run knows nothing of it."""
 

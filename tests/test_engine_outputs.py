@@ -71,6 +71,7 @@ def test_the_index_of_a_run_is_hashed_while_it_is_written(tmp_path: Path) -> Non
     dedup = Dedup(method=("exact",))
     documents = pl.DataFrame({"id": ["a", "b", "c"], "source": "web", "text": ["one text", "two texts", "one text"]})
     sign_documents(documents, dedup).write_parquet(tmp_path / "signed.parquet")
+    (tmp_path / "workspace").mkdir()
     outputs = Outputs(tmp_path / "workspace")
     folder = outputs.place("dedup/index")
     files, copies = [tmp_path / "signed.parquet"], pl.Series("id", ["c"])

@@ -71,7 +71,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from curate.pipeline.run import available_cores
+    from curate.engine.local import available_cores
     from curate.report.terminal.dedup import account_lines
     from curate.standalone.dedup import dedup_files
 

@@ -49,6 +49,15 @@ def add(commands: Any) -> None:
     words = "this is one of N processes, on as many machines as you like, that do the run together over one folder"
     command.add_argument("--world", type=positive, metavar="N", default=1, help=words)
     command.add_argument("--rank", type=count, metavar="I", default=0, help="which of them, counted from 0")
+    words = (
+        "what does the work: local, worker processes of this machine, or ray, the nodes of a Ray cluster, which must "
+    )
+    words += "see the run's folder and the inputs under the same paths"
+    command.add_argument("--engine", metavar="NAME", default="local", help=f"{words} (default: local)")
+    words = "a Ray cluster that is there, of which this machine is a node: HOST:PORT or auto (default: one of this "
+    command.add_argument("--ray-address", metavar="ADDRESS", help=f"{words}machine's own, for this run)")
+    words = "take part in a Ray cluster that asks for no token: whoever reaches it can run what he likes on it"
+    command.add_argument("--insecure-cluster", action="store_true", help=words)
     command.add_argument("--train", action="store_true", help="train a small model on the tokens afterwards")
     add_json(command)
 
@@ -103,6 +112,9 @@ def _run(options: argparse.Namespace) -> Run:
             profile=options.profile,
             rank=options.rank,
             world=options.world,
+            engine=options.engine,
+            ray_address=options.ray_address,
+            insecure_cluster=options.insecure_cluster,
         )
 
 

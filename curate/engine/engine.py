@@ -25,6 +25,8 @@ class Assignment:
     deaths: int = 0
     is_sampled: bool = False
     """Whether its worker is to tell where its CPU time goes."""
+    fence: str = ""
+    """The name that it must claim to commit (fences.py), where another may be at the same task; empty: nobody can."""
 
     def __str__(self) -> str:
         return f"{self.task.stage} of {self.task.key}"
@@ -89,7 +91,8 @@ Answer = Finished | Broke | Refused | Said | Spent | AtWork
 class Engine(Protocol):
     @property
     def workers(self) -> int:
-        """How many tasks it can be at, at once; 0: one, in this process, and nobody watches over it."""
+        """How many tasks it can be at, at once, which may be more or fewer later; 0: one, in this process, and nobody
+        watches over it."""
 
     def submit(self, assignment: Assignment) -> None:
         """Take one more, of at most `workers` at once."""

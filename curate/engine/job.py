@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from curate.engine.clock import Clock
+from curate.engine.fences import check_open
 from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan, Split
 from curate.engine.plan_file import read_plan
@@ -41,6 +42,8 @@ class Job:
     key: str
     walk: Walk
     clock: Clock
+    fence: str = ""
+    """What its commit must claim (fences.py)."""
     _opened: list[tuple[Recipe, Plan]] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -61,7 +64,12 @@ class Job:
         return self.plan.split(self.key)
 
     def outputs(self) -> Outputs:
-        """Where this attempt writes its files."""
+        """Where this attempt writes its files.
+
+        Raises:
+            RunLocked: it is fenced off, and may leave nothing behind in a run that others have finished.
+        """
+        check_open(self.store, self.fence)
         return Outputs(self.store.workspace(f"{self.stage}.{self.key}"))
 
     def _open(self) -> tuple[Recipe, Plan]:

@@ -9,6 +9,7 @@ No pool of the standard library: one hangs and the other breaks when a worker di
 
 from __future__ import annotations
 
+import os
 import selectors
 import time
 from collections import deque
@@ -16,17 +17,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from curate.engine.choice import EngineChoice
 from curate.engine.engine import Answer, Assignment, AtWork, Broke, Said, Spent
+from curate.engine.inline import InlineEngine
 from curate.engine.process import Death, WorkerProcess
 from curate.engine.store import Store
 from curate.engine.work import answer_of
-from curate.errors import MachineError
+from curate.errors import MachineError, UsageError
 from curate.recipe import Limits
 
 WATCH_SECONDS = 1.0
 """How often limits and progress are looked at; answers are dealt with at once."""
 MAX_LOST = 8
 """Workers that die before they take work, before the machine is blamed."""
+
+
+def local_engine(store: Store, limits: Limits, choice: EngineChoice) -> LocalEngine | InlineEngine:
+    """Of this machine alone; with 0 workers all is done in this process.
+
+    Raises:
+        UsageError: a cluster was named.
+    """
+    if choice.ray_address or choice.is_insecure:
+        raise UsageError("--ray-address and --insecure-cluster are for --engine ray")
+    count = available_cores() if choice.workers is None else choice.workers
+    return LocalEngine(store, count, limits) if count else InlineEngine(store)
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(slots=True)
@@ -36,6 +56,10 @@ class LocalEngine:
     store: Store
     workers: int
     limits: Limits
+    place: str = ""
+    """What the logs of its workers begin with, where several machines write into one folder."""
+    wake: int | None = None
+    """A file that ends a wait at once when it can be read: whoever owns the engine has something for it."""
     _pool: list[WorkerProcess] = field(default_factory=list)
     _pending: deque[Assignment] = field(default_factory=deque)
     _spent: list[Spent] = field(default_factory=list)
@@ -85,11 +109,11 @@ class LocalEngine:
                 starting = sum(not worker.ready for worker in self._pool)
                 # No more that start than there are tasks for.
                 if len(self._pool) < self.workers and starting < len(self._pending):
-                    self._pool.append(WorkerProcess.start(self.store, len(self._pool)))
+                    self._pool.append(WorkerProcess.start(self.store, f"{self.place}{len(self._pool)}"))
                     continue
                 return
             self._book_time(idle[0])
-            idle[0].assign(self._pending.popleft())
+            idle[0].assign(self._pending.popleft(), self.workers)
 
     def _book_time(self, worker: WorkerProcess) -> None:
         """The time since a worker got its task or gave its answer: "waiting", or "unfinished" where it has a task that
@@ -104,9 +128,11 @@ class LocalEngine:
         with selectors.DefaultSelector() as selector:
             for worker in self._pool:
                 selector.register(worker.answers, selectors.EVENT_READ, worker)
-            for key, _ in selector.select(WATCH_SECONDS):
-                for answer in key.data.read():
-                    yield from self._heard(key.data, answer)
+            if self.wake is not None:
+                selector.register(self.wake, selectors.EVENT_READ)
+            for worker in (key.data for key, _ in selector.select(WATCH_SECONDS) if key.data):
+                for answer in worker.read():
+                    yield from self._heard(worker, answer)
 
     def _heard(self, worker: WorkerProcess, answer: Mapping[str, Any]) -> Iterator[Answer]:
         if "ready" in answer:

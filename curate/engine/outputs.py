@@ -64,7 +64,12 @@ class Outputs:
             write_rows(frames, file)
 
     def place(self, name: str) -> Path:
-        """Where a file is to be written with `open_at`."""
+        """Where a file is to be written with `open_at`.
+
+        Raises:
+            FileNotFoundError: the workspace was taken away from an attempt that nobody waits for any more.
+        """
+        self.folder.stat()  # else it would be made anew, in a run that may be finished
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -84,12 +84,12 @@ class WorkerProcess:
     """Seconds for which the process has slept over the same work."""
 
     @classmethod
-    def start(cls, store: Store, number: int) -> WorkerProcess:
+    def start(cls, store: Store, name: str) -> WorkerProcess:
         folder = store.scratch / "workers"
         folder.mkdir(parents=True, exist_ok=True)
         # A cursor of its own for each: one that is being killed may still write to the one before.
         cursor = folder / f"{os.getpid()}.{time.monotonic_ns()}.cursor"
-        log = folder / f"{number}.log"
+        log = folder / f"{name}.log"
         command = [sys.executable, "-m", "curate.engine.worker", store.address, str(cursor), str(os.getpid())]
         shared = Cursor.shared(cursor)
         with log.open("ab") as errors:
@@ -110,15 +110,15 @@ class WorkerProcess:
         assert self.process.stdout is not None
         return self.process.stdout  # type: ignore[return-value]
 
-    def assign(self, assignment: Assignment) -> None:
-        """Send a task; a worker that died meanwhile is found by the next look."""
+    def assign(self, assignment: Assignment, cores: int) -> None:
+        """Send a task; a worker that died meanwhile is found by the next look. `cores`: as `command_for` has them."""
         self.assignment = assignment
         self.since = time.perf_counter()
         self._seen, self._seen_at = NOWHERE, time.monotonic()
         self.cursor.reset()  # before the task is sent: the place of the task before must not be blamed on this one
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(command_for(assignment)).encode() + b"\n")
+            self.process.stdin.write(json.dumps(command_for(assignment, cores)).encode() + b"\n")
             self.process.stdin.flush()
 
     def read(self) -> Iterator[Mapping[str, Any]]:

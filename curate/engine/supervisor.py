@@ -22,7 +22,7 @@ from curate.engine.engine import Answer, Assignment, AtWork, Broke, Engine, Fini
 from curate.engine.records import read_one
 from curate.engine.sampler import add_samples
 from curate.engine.store import Store
-from curate.engine.task import READ, Attempt, Position, Task
+from curate.engine.task import ALL_CORES, READ, Attempt, Position, Task
 from curate.errors import MachineError, UsageError
 from curate.interrupts import Note, noted
 from curate.recipe import Limits
@@ -115,8 +115,7 @@ class _Stage:
         self.tasks = tasks
         # The largest first, so that none of them begins when all others are done; then by key, so that runs are alike.
         by_size = sorted(tasks, key=lambda task: (-task.size, task.key))
-        self.most = max(self.engine.workers, 1)
-        cores = self.most if len(tasks) == 1 else 1  # a task that is alone in its stage has all of the run's
+        cores = ALL_CORES if len(tasks) == 1 else 1
         # A task in this process is seen by whoever looks at this process.
         is_sampled = supervisor.is_profiled and bool(self.engine.workers)
         self.pending = deque(Assignment(task, Attempt(cores=cores), is_sampled=is_sampled) for task in by_size)
@@ -130,7 +129,7 @@ class _Stage:
         while self.tasks_done < len(self.tasks):
             note.check()
             # No more than the engine can be at: what is to be tried next must not wait behind others.
-            while self.pending and self.at_work < self.most:
+            while self.pending and self.at_work < max(self.engine.workers, 1):
                 self.engine.submit(self.pending.popleft())
                 self.at_work += 1
             self.most_at_once = max(self.most_at_once, self.at_work)

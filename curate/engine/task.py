@@ -13,6 +13,8 @@ from typing import Any
 
 NOBODY = -1
 """The number of no document: nothing is at work that could be blamed."""
+ALL_CORES = 0
+"""Of an attempt that is to have all cores of the machine that it comes to."""
 READ = "read"
 """The step in which a reader looks for the next record: what breaks there costs the rest of its file."""
 
@@ -69,8 +71,8 @@ class Attempt:
     being worked on. `given_up` names files by their number in the split that cannot be read to their end, and after
     how many records of the split. `confirm` asks for one document alone, to make sure that it is the culprit; nothing
     is committed then. Documents first…last of each span of `one_at_a_time` go through each step by themselves, to find
-    which one breaks it. `cores` are how many threads the task may use: all of the run's, where it is alone in its
-    stage.
+    which one breaks it. `cores` are how many threads the task may use: `ALL_CORES` that its machine has for the run,
+    where it is alone in its stage.
     """
 
     quarantined: Mapping[int, Culprit] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from curate import errors
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, Broke, Finished, Refused
+from curate.engine.fences import commits
 from curate.engine.job import Job, Made, TaskFunction
 from curate.engine.machine import machine_error
 from curate.engine.records import commit
@@ -29,12 +31,12 @@ from curate.errors import CurateError, DocumentError, described
 from curate.plugins import named_object
 
 
-def command_for(assignment: Assignment) -> dict[str, Any]:
-    """What a worker is told: the task, and how to go through its split."""
+def command_for(assignment: Assignment, cores: int = 1) -> dict[str, Any]:
+    """What a worker is told: the task, and how to go through its split. One that is to have all cores gets `cores`."""
     task = assignment.task
-    attempt = attempt_to_json(assignment.attempt)
+    attempt = attempt_to_json(replace(assignment.attempt, cores=assignment.attempt.cores or cores))
     told = {"function": task.function, "stage": task.stage, "key": task.key, "attempt": attempt}
-    return told | {"sample": assignment.is_sampled}
+    return told | {"sample": assignment.is_sampled, "fence": assignment.fence}
 
 
 def work(
@@ -43,13 +45,13 @@ def work(
     """Run one task and commit what it made; its exceptions become answers, with the position where they were raised."""
     cursor.reset()
     walk = Walk(attempt_from_json(command["attempt"]), cursor, check_files)
-    job = Job(store, command["stage"], command["key"], walk, clock)
+    job = Job(store, command["stage"], command["key"], walk, clock, command["fence"])
     sampler = Sampler() if command["sample"] else None
     try:
         with clock("other"), sampler or nullcontext():
             with clock("load"):
                 function: TaskFunction = named_object(command["function"])
-            _commit(job, function(job))
+            _commit(job, function(job), command["fence"])
     except DocumentError as error:
         return _broke("exception", error, cursor)
     except CurateError as error:
@@ -60,10 +62,10 @@ def work(
     return done | {"samples": sampler.folded()} if sampler else done
 
 
-def _commit(job: Job, made: Made | None) -> None:
+def _commit(job: Job, made: Made | None, fence: str) -> None:
     job.walk.idle()  # what is committed belongs to no document, and has no limit of time
     if made is not None and not job.walk.is_confirming:
-        with job.clock("write"):
+        with job.clock("write"), commits(job.store, fence):
             commit(job.store, job.stage, job.key, made.outputs, made.counts)
 
 

@@ -37,8 +37,8 @@ MAX_LINE = 10_000
 
 def main() -> None:
     store, cursor_path, parent = open_store(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    _die_with_parent(parent)  # first of all: an orphan must not even open its store
-    tasks, answers = _private_pipes()
+    die_with_parent(parent)  # first of all: an orphan must not even open its store
+    tasks, answers = private_pipes()
     cursor, check_files = Cursor.shared(cursor_path), _file_check(tasks, answers)
     WHILE_COMPILING.set(cursor.without_limit)
     said = TaskOutput(answers, cursor)
@@ -121,7 +121,7 @@ def _answer(answers: TextIO, message: Mapping[str, Any]) -> None:
     answers.flush()
 
 
-def _private_pipes() -> tuple[TextIO, TextIO]:
+def private_pipes() -> tuple[TextIO, TextIO]:
     """Keep the pipes for tasks and answers: who reads from stdin, as many a program that is started does, finds nothing
     there, and whatever else prints goes to the log."""
     # Numbers 0 and 1 are what others read and print to; the duplicates have numbers that nobody knows.
@@ -134,7 +134,7 @@ def _private_pipes() -> tuple[TextIO, TextIO]:
     return tasks, answers
 
 
-def _die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """No orphan goes on writing after its supervisor was killed; Ctrl-C is the supervisor's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -16,11 +16,11 @@ from pathlib import Path
 import polars as pl
 
 from curate.engine.at_once import asked_of_each
+from curate.engine.choice import EngineChoice
 from curate.engine.engine import Engine, Said
-from curate.engine.inline import InlineEngine
+from curate.engine.engines import make_engine
 from curate.engine.job import open_run
 from curate.engine.leases import Leases
-from curate.engine.local import LocalEngine
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
 from curate.engine.profile import write_profile
@@ -63,6 +63,8 @@ FRESH = "CURATE_FRESH"
 MAX_ROTTEN = 100
 """Damaged files that are made anew before the disk is blamed."""
 
+FACTS = "curate.pipeline.facts:facts_of"
+"""What must be the same on all machines of a cluster."""
 REDECIDE = "curate.pipeline.redecide:redecide_split"
 """What `filter` does of a split whose last step alone is another one than in an earlier run."""
 
@@ -103,30 +105,32 @@ def run(
     profile: bool = False,
     rank: int = 0,
     world: int = 1,
+    engine: str = "local",
+    ray_address: str | None = None,
+    insecure_cluster: bool = False,
 ) -> RunFolder:
     """What `curate.run` does, which says what all of this means, but for the face of what it returns.
 
     A finished run is returned as it is, but for `work/` where that is not to be kept. With `workers` = 0 nobody watches
     over documents that crash or hang.
     """
-    _check_rank(rank, world, profile=profile)
+    _check_rank(rank, world, profile=profile, engine=engine)
     resolved = checked(recipe)
     place = out if out is not None else Path("runs") / resolved.name
     with machine_errors(place):
         check_place(place)
         store = store_at(place)
-        engine, told = engine_of(store, workers, resolved.limits), show or silent
+        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS)
+        does, told = make_engine(store, resolved.limits, choice), show or silent
         if world > 1:
-            run_share(resolved, store, engine, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)
+            run_share(resolved, store, does, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)
             return RunFolder(place)
         earlier = folders_beside(Path(place)) if is_here(place) and not _is_fresh(fresh) else ()
-        run_on(
-            resolved, store, engine, keep_intermediate=keep_intermediate, show=told, profile=profile, earlier=earlier
-        )
+        run_on(resolved, store, does, keep_intermediate=keep_intermediate, show=told, profile=profile, earlier=earlier)
     return RunFolder(place)
 
 
-def _check_rank(rank: int, world: int, *, profile: bool) -> None:
+def _check_rank(rank: int, world: int, *, profile: bool, engine: str) -> None:
     """
     Raises:
         UsageError
@@ -135,6 +139,8 @@ def _check_rank(rank: int, world: int, *, profile: bool) -> None:
         raise UsageError(f"rank {rank} of {world}: ranks are counted from 0 and are fewer than the world")
     if world > 1 and profile:
         raise UsageError("a process that shares its run with others draws no profile of it")
+    if world > 1 and engine != "local":
+        raise UsageError("--world shares a run out without an engine for clusters; leave one of both out")
 
 
 def _is_fresh(asked: bool | None) -> bool:
@@ -198,15 +204,9 @@ def run_share(
     finish_last(store, lambda: finish(store, recipe, plan, keep_intermediate=keep_intermediate))
 
 
-def available_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def engine_of(store: Store, workers: int | None, limits: Limits) -> Engine:
     """As many worker processes as there are cores, or as are asked for; with 0 all is done in this one."""
-    count = available_cores() if workers is None else workers
-    return LocalEngine(store, count, limits) if count else InlineEngine(store)
+    return make_engine(store, limits, EngineChoice(workers=workers))
 
 
 def silent(progress: Progress | Said) -> None:

@@ -1,0 +1,136 @@
+"""What a node of a cluster does for a run: it has a local engine, gives it what the driver sends, and keeps answers.
+
+driver ── give(assignment) ──▶ agent ─▶ local engine ─▶ workers              their limits and memory are watched here
+       ◀── listen() ────────── answers ◀──────┘
+       ── nothing for half a minute ──▶ its workers are let go: the driver has given their tasks to others
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import queue
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from curate.engine.engine import Answer, Assignment, Spent
+from curate.engine.local import LocalEngine
+from curate.engine.messages import answer_to_json, assignment_from_json
+from curate.engine.store import place_of
+from curate.engine.stores import open_store
+from curate.errors import CurateError, UsageError
+from curate.plugins import named_object
+from curate.recipe import Limits
+from curate.run_files import PLAN
+
+SILENCE_SECONDS = 30.0
+"""Without a word from the other side, after which a driver gives an agent up, and an agent its driver."""
+LISTEN_SECONDS = 1.0
+"""How long a call waits for an answer: each is a sign of life, too."""
+
+Told = dict[str, Any]
+
+
+def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
+    """The agent of this machine for the run that a driver tells of: `store` (an address), `limits`, and the `facts`
+    that must hold here as they do there, as the function `facts_from` says them.
+
+    Raises:
+        UsageError: something here is another one, or the run is not seen from here.
+        CurateError: it is damaged, or one of the recipe's files is not here.
+    """
+    store = open_store(told["store"])
+    if store.stamp(PLAN) is None:
+        raise UsageError(f"it does not see {place_of(store)}, where the run is")
+    check_facts(told["facts"], named_object(told["facts_from"])(store))
+    place = f"{platform.node()}.{os.getpid()}."
+    return Agent(LocalEngine(store, workers, Limits(**told["limits"]), place=place))
+
+
+def check_facts(there: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """
+    Raises:
+        UsageError: one of them is another one; names both.
+    """
+    differing = [name for name in {**there, **here} if there.get(name) != here.get(name)]
+    if differing:
+        name = differing[0]
+        more = f" (and {len(differing) - 1} more that differ)" if len(differing) > 1 else ""
+        raise UsageError(f"it has {_named(name, here)}, and the run has {there.get(name, 'none')}{more}")
+
+
+def _named(name: str, facts: Mapping[str, str]) -> str:
+    return f"{name} {facts[name]}" if name in facts else f"no {name}"
+
+
+@dataclass(slots=True)
+class Agent:
+    """The local engine of a node, and the thread that has it to itself: a worker process dies with the thread that has
+    started it."""
+
+    engine: LocalEngine
+    silence: float = SILENCE_SECONDS
+    _given: queue.SimpleQueue[Assignment] = field(default_factory=queue.SimpleQueue)
+    _answers: queue.SimpleQueue[Told] = field(default_factory=queue.SimpleQueue)
+    _called: float = field(default_factory=time.monotonic)
+    _at_work: int = 0
+    _wake: int = -1
+
+    def start(self) -> None:
+        self.engine.wake, self._wake = os.pipe()
+        os.set_blocking(self.engine.wake, False)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def give(self, told: Mapping[str, Any]) -> None:
+        """One more assignment, from any thread."""
+        self._called = time.monotonic()
+        self._given.put(assignment_from_json(told))
+        os.write(self._wake, b"!")
+
+    def listen(self) -> list[Told]:
+        """What has happened since, after a second at the latest; at last `ended`, and why."""
+        self._called = time.monotonic()
+        heard = []
+        with contextlib.suppress(queue.Empty):
+            heard.append(self._answers.get(timeout=LISTEN_SECONDS))
+            while True:
+                heard.append(self._answers.get_nowait())
+        return heard
+
+    def _serve(self) -> None:
+        """The thread: until nobody has called for too long, or this machine fails."""
+        try:
+            while time.monotonic() - self._called < self.silence:
+                self._take()
+                for answer in self.engine.wait():
+                    self._keep(answer)
+            self._answers.put({"ended": f"it heard nothing of its driver for {self.silence:.0f} s"})
+        except CurateError as error:
+            self._answers.put({"ended": str(error)})
+        finally:
+            self.engine.close()
+
+    def _take(self) -> None:
+        """What was given, for which an agent that has nothing to do waits a second."""
+        with contextlib.suppress(queue.Empty):
+            self._submit(self._given.get(block=not self._at_work, timeout=LISTEN_SECONDS))
+            while True:
+                self._submit(self._given.get_nowait())
+        with contextlib.suppress(BlockingIOError):
+            assert self.engine.wake is not None
+            os.read(self.engine.wake, 1 << 16)
+
+    def _submit(self, assignment: Assignment) -> None:
+        self._at_work += 1
+        self.engine.submit(assignment)
+
+    def _keep(self, answer: Answer) -> None:
+        told = answer_to_json(answer)
+        self._at_work -= "fence" in told
+        # The driver knows better how long it has let a worker wait.
+        if not (isinstance(answer, Spent) and answer.step == "waiting"):
+            self._answers.put(told)
