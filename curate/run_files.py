@@ -55,6 +55,8 @@ EARLIER = "earlier"
 """The records of what an earlier run's `filter` has left, until it is decided on again; and its folder below work/."""
 
 Filtered = Literal["documents", "signatures", "ledger", "dropped"]
+CHOSEN: tuple[Filtered, ...] = ("ledger", "documents", "signatures")
+"""What of it is decided on anew, where a step keeps a share of the documents."""
 Part = Literal["train", "validation"]
 
 
@@ -79,6 +81,16 @@ def filtered(key: str, kind: Filtered) -> str:
 def filtered_before(key: str, kind: Filtered) -> str:
     """What an earlier run's `filter` has left of a split, until it is decided on again."""
     return f"{WORK}/{EARLIER}/{key}.{kind}.parquet"
+
+
+def ranks(key: str) -> str:
+    """The ranks of a split's documents among all of their source, a row for each of its ledger."""
+    return f"{WORK}/rank/{key}.parquet"
+
+
+def chosen(key: str, kind: Filtered) -> str:
+    """What is left of a split once ranks have decided."""
+    return f"{WORK}/choose/{key}.{kind}.parquet"
 
 
 def matches(key: str) -> str:

@@ -19,6 +19,7 @@ from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
 from curate.steps.own_columns import own_columns
+from curate.steps.ranks import check_ranks
 from curate.steps.schema import measured
 from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
@@ -39,6 +40,7 @@ def check_recipe(recipe: Recipe) -> None:
     recipe = replace(recipe, sources=tuple(_with_columns(source, recipe) for source in recipe.sources))
     for source in recipe.sources:
         _check_expressions(source, recipe, bind(source, recipe))
+        check_ranks(source, recipe)
     _check_dedup(recipe)
     _check_decontaminate(recipe)
     _check_scrub(recipe)
