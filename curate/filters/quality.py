@@ -16,9 +16,10 @@ import polars as pl
 
 from curate.batch import Filter, Ranking, Rule
 from curate.errors import UsageError
-from curate.filters.classifiers import Classifier, label_scores, load_classifier
+from curate.filters.classifiers import Classifier, files_of, label_scores, load_classifier, wanted_label
 from curate.filters.fasttext_model import load_model
-from curate.filters.linear_model import LinearModel
+from curate.filters.onnx_model import is_onnx, load_onnx
+from curate.filters.onnx_session import Scale
 from curate.filters.pareto import draws, pareto_rule
 from curate.filters.shipped_models import shipped_model
 from curate.recipe_path import RecipePath
@@ -61,12 +62,19 @@ def classifier(
     pareto: Amount | None = None,
     top: Share | None = None,
     top_by: By = "source",
+    output: str = "",
+    scale: Scale = "auto",
 ) -> Filter:
-    """Score documents by a classifier of one's own, linear or fastText, and decide on the probability of `label`.
+    """Score documents by a classifier of one's own, linear, fastText or ONNX, and decide on the probability of `label`.
 
     Signal: `<name>_score` (Float32, 0–1; null for an empty text, which stays). `label` may be left out for a linear
-    model: then it is the one that the model was trained to find. With no threshold the step only measures, for a later
-    `where`. `curate classifier train` makes such models.
+    model, where it is the one that the model was trained to find, and for an ONNX model with one number. With no
+    threshold the step only measures, for a later `where`. `curate classifier train` makes linear and fastText models.
+
+    `output` and `scale` are for ONNX models (`.onnx`, with the extra `onnx`), which take texts, or ids of tokens with
+    their `tokenizer.json` beside them: which output counts, where several could, and whether it is made a probability
+    (`softmax` over labels, `sigmoid` of each) or taken `as_is`; `auto` does so with outputs that are called logits, but
+    for those of a regression. Of a text its first 512 tokens count. docs/classifier.md says more.
 
     `pareto`: instead of, or beside, a threshold, the choice that GPT-3 made with 9: a document of the score s stays
     with a probability of (2 − s) ** −`pareto`, by a hash of its id (signal `<name>_draw`, Float64, 0–1), so that the
@@ -81,11 +89,8 @@ def classifier(
     Raises:
         UsageError: the model cannot be loaded, has no such label, or needs one; `name` cannot be a column's.
     """
-    found = load_classifier(model)
-    if not label and not isinstance(found, LinearModel):
-        raise UsageError(f"{model} is a fastText model: say which label counts, one of {', '.join(found.labels)}")
-    target = found.find_label(label) if label else found.labels[1]
-    return _scoring(found, target, name, ScoreLimits(min_score, max_score, top, top_by, pareto))
+    found = load_onnx(model, output=output, scale=scale) if is_onnx(model) else load_classifier(model)
+    return _scoring(found, wanted_label(found, label), name, ScoreLimits(min_score, max_score, top, top_by, pareto))
 
 
 def quality(
@@ -134,7 +139,9 @@ def _scoring(classifier: Classifier, label: str, name: str, limits: ScoreLimits)
         return batch if limits.top is None else batch.with_columns(pl.lit(None, pl.Float64).alias(rank))
 
     ranking = None if limits.top is None else Ranking(signal, rank, "language" if limits.top_by == "language" else "")
-    return Filter(tuple(_rules(limits, signal, draw, rank)), measure=measure, files=(classifier.file,), ranking=ranking)
+    return Filter(
+        tuple(_rules(limits, signal, draw, rank)), measure=measure, files=files_of(classifier), ranking=ranking
+    )
 
 
 def _rules(limits: ScoreLimits, signal: str, draw: str, rank: str) -> Iterator[Rule]:
