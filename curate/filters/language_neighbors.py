@@ -27,7 +27,7 @@ LEAST = 1e-4
 """The chance that each of a group has at least, before its words are looked at."""
 
 
-class Telling(NamedTuple):
+class OwnWords(NamedTuple):
     """Words that these languages have alone; "+" is where more letters stand."""
 
     languages: tuple[str, ...]
@@ -35,7 +35,7 @@ class Telling(NamedTuple):
 
 
 SERBO_CROATIAN = (
-    Telling(
+    OwnWords(
         ("hr",),
         "tisuć+ tjedan tjedn+ povijes+ sustav+ europ+ kazališ+ glazb+ izvješ+ zrakoplov+ siječ+ veljač+ ožuj+ travanj"
         " travnj+ svibanj svibnj+ lipanj lipnj+ srpanj srpnj+ kolovoz+ rujan rujn+ listopad+ studen+ prosin+ tijekom"
@@ -45,7 +45,7 @@ SERBO_CROATIAN = (
         " natječaj+ nogometaš+ gospodarst+ gospodarsk+ zemljopis+ računal+ mirovin+ vlastit+ utjecaj+ kisik+ vodik+"
         " natrag poput čimbeni+ promidžb+ putovni+ skrb+ odgoj+",
     ),
-    Telling(
+    OwnWords(
         ("bs", "sr"),
         "hiljad+ sedmic+ evrop+ pozoriš+ muzik+ izveštaj+ izvještaj+ januar+ februar+ mart marta martu april+ maj maja"
         " juni juna jula juli avgust+ august+ septemb+ oktob+ novemb+ decemb+ tokom upotreb+ ko neko niko hemij+"
@@ -55,7 +55,7 @@ SERBO_CROATIAN = (
         " voza ostrv+ hleb+ hljeb+ oficir+ učestv+ preduzeć+ organizuj+ organizova+ +isati +isana +isano +ovati +uje"
         " +uju",
     ),
-    Telling(
+    OwnWords(
         ("sr",),
         "uopšt+ opšt+ saopšt+ hrišćan+ istorij+ lako meko kafa kafu kafe uvo takođe obaveštenj+ železni+ srećan srećn+"
         " odbran+ sveštenik+ opštin+ bezbedn+ sused+ dešav+ staništ+ sledeć+ posle pre gde ovde uvek svet svetu deo"
@@ -63,8 +63,8 @@ SERBO_CROATIAN = (
         " celo celu bela belo lepo lepa pesm+ pevač+ nedelj+ ponedelj+ reš+ primer+ zahtev+ delov+ promen+ izmen+"
         " zamen+ namen+ menja+",
     ),
-    Telling(("bs",), "historij+ lahk+ mehk+ kahv+ sabah+ akšam+ halal+"),
-    Telling(
+    OwnWords(("bs",), "historij+ lahk+ mehk+ kahv+ sabah+ akšam+ halal+"),
+    OwnWords(
         ("bs", "hr"),
         "gdje ovdje nigdje prije poslije dvije lijep+ uvijek svijet+ dio djelo djela dijete djeca djecu djece riječ+"
         " mjesto mjesta vrijeme vjera vjere mjera mjere posljednj+ uspješ+ uspje+ cijel+ bijel+ pjesm+ pjevač+"
@@ -73,7 +73,7 @@ SERBO_CROATIAN = (
     ),
 )
 MALAY = (
-    Telling(
+    OwnWords(
         ("id",),
         "bahwa karena bisa kantor+ mobil perusahaan+ kualitas universitas+ aktivitas+ identitas+ komunitas+ televisi"
         " polisi kepolisian resmi pemerintah+ pengadilan+ istri pribadi kepribadian berbeda perbedaan khusus+ delapan"
@@ -81,7 +81,7 @@ MALAY = (
         " diperbudak serikat+ berserikat kewajiban+ kebijakan rusak ongkos pria senin kamis jumat uang silakan sepeda"
         " listrik dokter apotek kabupaten provinsi lowongan situs kebutuhan",
     ),
-    Telling(
+    OwnWords(
         ("ms",),
         "bahawa kerana ialah hendaklah sahaja daripada mahkamah kerajaan sebarang mana-mana berbeza perbezaan khas"
         " rasmi polis televisyen syarikat+ kereta pejabat+ isteri peribadi keperibadian kualiti universiti+ aktiviti+"
@@ -112,18 +112,18 @@ def tell_apart(texts: pl.Series, chances: Chances, names: Sequence[str]) -> Chan
     found = chances.copy()
     for group in GROUPS:
         languages = languages_of(group)
-        columns = [names.index(language) for language in languages]
+        columns = np.array([names.index(language) for language in languages])
         rows = np.flatnonzero(np.isin(chances.argmax(axis=1), columns) & (chances.max(axis=1, initial=0) > 0))
         if len(rows):
             found[np.ix_(rows, columns)] = _weighed(texts.gather(rows), chances[np.ix_(rows, columns)], group)
     return found
 
 
-def languages_of(group: Sequence[Telling]) -> list[str]:
+def languages_of(group: Sequence[OwnWords]) -> list[str]:
     return sorted({language for telling in group for language in telling.languages})
 
 
-def _weighed(texts: pl.Series, chances: Chances, group: Sequence[Telling]) -> Chances:
+def _weighed(texts: pl.Series, chances: Chances, group: Sequence[OwnWords]) -> Chances:
     """The same sum of chances for each text."""
     logs, languages = np.log(np.maximum(chances, LEAST)), languages_of(group)
     for telling, counts in zip(group, _counts(texts, group).T, strict=True):
@@ -134,7 +134,7 @@ def _weighed(texts: pl.Series, chances: Chances, group: Sequence[Telling]) -> Ch
     return weighed
 
 
-def _counts(texts: pl.Series, group: Sequence[Telling]) -> npt.NDArray[np.int64]:
+def _counts(texts: pl.Series, group: Sequence[OwnWords]) -> npt.NDArray[np.int64]:
     """int64[texts, rows of words]: how many words of each row a text has, all sought at once."""
     rows = {_written(word): row for row, telling in enumerate(group) for word in telling.words.split()}
     spaced = pl.select(pl.format(" {} ", texts.str.to_lowercase().str.replace_all(r"\PL+", " "))).to_series()
