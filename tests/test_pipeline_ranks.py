@@ -240,6 +240,15 @@ def test_forgotten_documents_leave_the_ranks_of_others(copy: curate.Run) -> None
     assert kept.join(ledger(after), on=["id", "quality_rank", "outcome"], how="anti").height == 1  # the one of no rank
 
 
+def test_a_run_without_its_intermediate_files_is_whole_and_can_be_mixed_anew(folder: Path, tmp_path: Path) -> None:
+    run = curate.run(folder / "one.toml", out=tmp_path / "bare", workers=0, fresh=True, keep_intermediate=False)
+    ranked = run.manifest["ranks"]
+    assert curate.verify(run).is_sound
+    run.mix({"tokens": 5_000}, apply=True, encode=True, workers=0)
+    assert curate.verify(run).is_sound
+    assert run.manifest["ranks"] == ranked
+
+
 @pytest.mark.parametrize(
     ("steps", "told"),
     [
