@@ -253,6 +253,7 @@ def test_a_run_without_its_intermediate_files_is_whole_and_can_be_mixed_anew(fol
     ("steps", "told"),
     [
         ('{ use = "quality", top = 0.1 }, "c4"', 'the step "c4" behind it changes texts'),
+        ('{ use = "quality", top = 0.1 }, { where = "quality_rank < 0.05" }', 'no column "quality_rank"'),
         ('{ use = "quality", top = 0.0 }', "top is 0"),
         ('{ use = "quality", top = 1.5 }', "lie between 0 and 1"),
         ('{ use = "quality", top = 0.1, top_by = "host" }', "host"),

@@ -71,6 +71,11 @@ def _check(source: Source, steps: Sequence[BoundStep], number: int, columns: Seq
         raise UsageError(f'{GROUP}: no step before this one, and no column of the source, gives "{ranking.by}"')
 
 
+def without_ranks(batch: pl.DataFrame, steps: Sequence[BoundStep]) -> pl.DataFrame:
+    """What steps and signatures can go by: ranks are known when all of them have been."""
+    return batch.drop([each.filter.ranking.rank for each in steps if each.filter.ranking is not None], strict=False)
+
+
 def columns_of_ranks(steps: Sequence[BoundStep]) -> set[str]:
     """What of a ledger `rank_source` asks for."""
     rankings = [step.filter.ranking for step in steps if step.filter.ranking is not None]
