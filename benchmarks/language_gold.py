@@ -61,7 +61,7 @@ def main() -> None:
     contestants: dict[str, Ask] = {
         "lid.176, fastText": lambda texts: [ask_library(library, text) for text in texts],
         "lid.176": asker(load_lid("lid.176")),
-        "curate": asker(load_lid(options.model or "curate")),
+        "curate": asker(load_lid(options.model or "curate"), neighbors=True),
     }
     if options.py3langid:
         contestants["py3langid"] = lambda texts: ask_other(options.py3langid, texts)
@@ -70,9 +70,11 @@ def main() -> None:
     rejection(contestants, options.data)
 
 
-def asker(lid: FastTextModel) -> Ask:
+def asker(lid: FastTextModel, *, neighbors: bool = False) -> Ask:
+    asked = Asked(top=1, neighbors=neighbors)
+
     def ask(texts: Sequence[str]) -> list[str]:
-        measured = measure_language(pl.DataFrame({"text": texts}), lid, Asked(top=1))
+        measured = measure_language(pl.DataFrame({"text": texts}), lid, asked)
         return measured["language"].fill_null("").to_list()
 
     return ask

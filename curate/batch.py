@@ -109,6 +109,16 @@ class Rule:
     published: PublishedRate | None = None
 
 
+class Ranking(NamedTuple):
+    """What only all documents of a source together can tell: the column `rank` has of each the share of them that
+    stand above it by the column `score`, among all or among those with its `by` (a column, "" for none). A step
+    measures it as null, and a rule on it keeps all until the stage `choose` has filled it in."""
+
+    score: str
+    rank: str
+    by: str = ""
+
+
 Measure = Callable[[pl.DataFrame], pl.DataFrame]
 Visit = Callable[[int], None]
 """What a measure that takes one document after the other calls before each, with the number of its row."""
@@ -147,6 +157,8 @@ class Filter:
     judge: str = ""
     """The String column that says what judged each document, null where nothing could: `curate check` counts them by
     language."""
+    ranking: Ranking | None = None
+    """Where a rule keeps a share of the documents: by what they are ranked."""
     hope: pl.Expr | None = None
     """The greatest chance that another extractor's text of a page passes where this one is dropped, by the signals
     measured on this one: 0 where the rules ask nothing of the text. None: nobody knows."""

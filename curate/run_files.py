@@ -64,6 +64,8 @@ MEMBERS = "work/dedup/members"
 """Which documents may meet others, split by split, and in which group."""
 
 Filtered = Literal["documents", "signatures", "ledger", "dropped"]
+CHOSEN: tuple[Filtered, ...] = ("ledger", "documents", "signatures")
+"""What of it is decided on anew, where a step keeps a share of the documents."""
 Part = Literal["train", "validation"]
 
 
@@ -108,6 +110,16 @@ def rows_name(key: str) -> str:
 def found_in_group(number: int, kind: Literal["verdicts", "texts"]) -> str:
     """Which document of a group repeats which; the texts of those that lose most."""
     return f"work/dedup/found/{number:05}.{kind}.parquet"
+
+
+def ranks(key: str) -> str:
+    """The ranks of a split's documents among all of their source, a row for each of its ledger."""
+    return f"{WORK}/rank/{key}.parquet"
+
+
+def chosen(key: str, kind: Filtered) -> str:
+    """What is left of a split once ranks have decided."""
+    return f"{WORK}/choose/{key}.{kind}.parquet"
 
 
 def matches(key: str) -> str:

@@ -12,6 +12,7 @@ import zipfile
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -21,6 +22,8 @@ from curate.filters.fasttext_model import load_model
 from curate.filters.language import CURATE_SHA256, LID_176, LID_176_SHA256, language, load_lid
 from curate.filters.language_codes import iso_639_3, labels_of
 from curate.filters.language_lines import cut_blocks
+from curate.filters.language_measure import language_names
+from curate.filters.language_neighbors import GROUPS, languages_of, tell_apart, without_other_scripts
 from curate.pipeline.run import run
 from curate.text.buffers import text_buffers
 
@@ -299,3 +302,45 @@ def test_the_declaration_of_human_rights_is_recognized() -> None:
         texts = [files.read(paths[code]).decode("utf-8")[1000:4000] for code in codes]
     assert len(codes) >= 6
     assert measured(*texts)["language"].to_list() == [UDHR[code] for code in codes]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Prije tisuću godina ovdje je bilo sveučilište, a netko je tijekom tjedna čitao o povijesti Europe.", "hr"),
+        ("Pre hiljadu godina ovde je bio univerzitet, a neko je tokom sedmice uvek čitao o istoriji Evrope.", "sr"),
+        (
+            "Prije hiljadu godina ovdje je bio univerzitet, a neko je tokom sedmice uvijek čitao o historiji Evrope.",
+            "bs",
+        ),
+        ("Mobil itu rusak karena tabrakan, bahwa polisi datang pada bulan Agustus.", "id"),
+        ("Kereta itu rosak kerana pelanggaran, bahawa polis datang pada bulan Ogos.", "ms"),
+        ("Пре хиљаду година овде је био универзитет, а неко је током седмице читао о историји Европе.", "sr"),
+    ],
+)
+def test_close_languages_are_told_apart_by_their_words(text: str, expected: str) -> None:
+    measure = language(model="curate").measure
+    assert measure is not None
+    assert measure(pl.DataFrame({"text": [text]}))["language"].to_list() == [expected]
+
+
+def test_what_is_said_of_other_languages_stays_and_a_text_is_judged_by_itself() -> None:
+    texts = pl.Series([ENGLISH, GERMAN, "Ovdje je bilo lijepo vrijeme.", "Ovde je bilo lepo vreme.", "12345", ""])
+    lid = load_lid("curate")
+    names, before = language_names(lid), lid.probabilities(texts)
+    after = tell_apart(texts, before, names)
+    groups = [[names.index(name) for name in languages_of(group)] for group in GROUPS]
+    others = [at for at in range(len(names)) if not any(at in group for group in groups)]
+    assert np.array_equal(after[:, others], before[:, others])
+    for group in groups:
+        assert np.allclose(after[:, group].sum(axis=1), before[:, group].sum(axis=1))
+    alone = [tell_apart(texts[at : at + 1], before[at : at + 1], names)[0] for at in range(len(texts))]
+    assert np.array_equal(np.array(alone), after)
+
+
+def test_what_is_written_in_han_is_in_no_language_that_is_not() -> None:
+    names, scripts = ["zh", "ms", "und"], pl.Series(["Hani", "Latn", "Hani", None])
+    chances = np.array([[0.2, 0.7, 0.1], [0.2, 0.7, 0.1], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    found = without_other_scripts(chances, names, scripts)
+    assert found[0] == pytest.approx([2 / 3, 0, 1 / 3])
+    assert np.array_equal(found[1:], chances[1:])

@@ -259,3 +259,10 @@ def test_a_number_ends_where_a_word_begins_with_digits() -> None:
     assert scrub("phone 5551234abc") == "phone 5551234abc"
     assert scrub("Tel. +33 (0)1 40 20 50 50Fax") == "Tel. <PHONE_NUMBER>Fax"
     assert scrub("Phone: +43-1-514 44Email:") == "Phone: <PHONE_NUMBER>Email:"
+
+
+def test_numbers_that_stand_in_a_row_are_found_each() -> None:
+    assert scrub("Specialists at (800) 995-5003 (866) 761-6071") == "Specialists at <PHONE_NUMBER> <PHONE_NUMBER>"
+    assert scrub("602-272-9781 602-272-9782 602-272-9783") == "<PHONE_NUMBER> <PHONE_NUMBER> <PHONE_NUMBER>"
+    assert scrub("1-602-272-9781 (602) 272-9782") == "<PHONE_NUMBER> <PHONE_NUMBER>"
+    assert scrub("+44 (0)20 7946 0018 or 0049 (0)89 63648018") == "<PHONE_NUMBER> or 0049 (0)89 63648018"

@@ -86,8 +86,9 @@ def test_a_check_that_fails_names_the_text_and_lets_none_pass() -> None:
 
 
 PARTS = [
-    *"ab@@..-_\\1234567890/:'+é中כД\n (),<>",
+    *"ab@@..-_=$\\1234567890/:'+é中כД\n (),<>",
     "com",
+    "owner-a=b.com",
     ".py",
     "Mail ",
     "2001:db8",

@@ -40,6 +40,11 @@ def scrub(text: str) -> tuple[str, int, int]:
         ("用户@例子.广告", "<EMAIL_ADDRESS>"),
         ("mailto:a@example.com?subject=x", "mailto:<EMAIL_ADDRESS>?subject=x"),
         ("see...bob@example.com", "see...<EMAIL_ADDRESS>"),
+        ("To: e$@example.com, <00003e20$00002f2f@mx.example.com>", "To: <EMAIL_ADDRESS>, <<EMAIL_ADDRESS>>"),
+        ("<sentto-2242-zzzz=jane.example.org@returns.example.net>", "<<EMAIL_ADDRESS>>"),
+        ("Return-Path: <news-zzzz=jane.example.org@example.net>", "Return-Path: <<EMAIL_ADDRESS>>"),
+        ("email=jane.me@example.org, dev-mail=joe@example.org", "email=<EMAIL_ADDRESS>, dev-mail=<EMAIL_ADDRESS>"),
+        ("$USER@example.org ${host}$x@example.org", "$<EMAIL_ADDRESS> ${host}$<EMAIL_ADDRESS>"),
         ("a@x.com,b@y.org;c@z.net", "<EMAIL_ADDRESS>,<EMAIL_ADDRESS>;<EMAIL_ADDRESS>"),
     ],
 )
@@ -61,6 +66,7 @@ def test_other_uses_of_the_sign_stay(text: str) -> None:
         ("from 8.8.8.8.", "from <IP_ADDRESS>."),
         ("8.8.8.8:443, 1.1.1.1/24", "<IP_ADDRESS>:443, <IP_ADDRESS>/24"),
         ("src:9.9.9.9:53", "src:<IP_ADDRESS>:53"),
+        ("from tux (tux.example.org [18.29.0.27]) by", "from tux (tux.example.org [<IP_ADDRESS>]) by"),
         ("服务器8.8.4.4。", "服务器<IP_ADDRESS>。"),
         ("[2001:4860:4860::8888]:53", "[<IP_ADDRESS>]:53"),
         ("at 2606:4700:4700::1111: ok", "at <IP_ADDRESS>: ok"),
@@ -78,6 +84,7 @@ def test_a_public_ip_address_is_found(text: str, expected: str) -> None:
     [
         "192.168.1.1 10.0.0.1 127.0.0.1 0.0.0.0 255.255.255.255 172.16.3.4",
         "fe80::1 ::1 fd00::8 2001:db8::1 ::ffff:10.0.0.1",
+        "[18.29.0.27] and see chapter [3.1.4.2], lib.so [1.2.3.4",
         "v4.10.2.1 and 1.2.3.4.5 and 300.1.2.3 and 08.8.8.8",
         "std::add(a::b) at 12:30:45 on 2024:01:02, ab:cd:ef:01:23:45",
         "sections 3.1.4 and 2.10",

@@ -59,9 +59,9 @@ def language(
 
     The whole text is read, as CCNet, RefinedWeb and FineWeb do, line breaks as spaces; cost grows with the length,
     at some 50 MB/s. `model` is "lid.176", fastText's own, which is the default; "curate", ours, which is better among
-    close languages and answers `und` and `zxx` to what is no language (docs/language-card.md); or the path of another
-    supervised fastText model. The threshold 0.65 is CCNet's and FineWeb's, for lid.176; thresholds by language are
-    FineWeb-2's idea.
+    close languages (some are told apart by their words, too) and answers `und` and `zxx` to what is no
+    language (docs/language-card.md); or the path of another supervised fastText model. The threshold 0.65 is CCNet's
+    and FineWeb's, for lid.176; thresholds by language are FineWeb-2's idea.
 
     Raises:
         UsageError: `keep` or `min_scores` names a language that the model does not know; `min_line_share` has no `keep`
@@ -72,7 +72,8 @@ def language(
     if min_line_share is not None and not keep:
         raise UsageError('min_line_share is a share of the languages in "keep", which names none')
     lid = load_lid(model)
-    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None)
+    has_neighbors = shipped_name(model) == "curate"
+    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None, has_neighbors)
     kept = kept_labels(keep, lid)
     return Filter(
         _rules(keep, kept, min_score, _by_label(min_scores or {}, lid), min_line_share),

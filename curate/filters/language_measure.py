@@ -1,6 +1,6 @@
 """What a step "language" measures of each text of a batch.
 
-texts ─┬▶ the model ────────────────────────┬▶ the better answer ─▶ language, language_score, language_top, language_iso
+texts ─┬▶ the model, neighbors told apart ──┬▶ the better answer ─▶ language, language_score, language_top, language_iso
        ├▶ mostly capitals? in lower case ───┘
        ├▶ letters by script ───────────────────────────────────────▶ language_script
        └▶ blocks of lines ─▶ the model ─▶ bytes by language ───────▶ language_line_shares
@@ -22,6 +22,7 @@ from curate.batch import HAS_TEXT
 from curate.filters.fasttext_model import PREFIX, FastTextModel, best_labels, without_end_marks
 from curate.filters.language_codes import iso_639_3, script_of_label
 from curate.filters.language_lines import cut_blocks
+from curate.filters.language_neighbors import tell_apart, without_other_scripts
 from curate.filters.language_scripts import count_letters, main_scripts
 from curate.text.buffers import text_buffers
 
@@ -45,6 +46,8 @@ class Asked:
     top: int = 3
     lower_capitals: bool = True
     line_shares: bool = False
+    neighbors: bool = False
+    """Whether the words of close languages are looked at, where the model has these among its labels."""
 
 
 def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> pl.DataFrame:
@@ -59,6 +62,8 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> p
         chances, lowered = _with_lowered(texts, chances, letters.mostly_capitals() & is_text, lid)
     chances[~is_text] = 0
     names = language_names(lid)
+    if asked.neighbors:
+        chances = tell_apart(texts, without_other_scripts(chances, names, main_scripts(letters)), names)
     best, scores = best_labels(chances, asked.top)
     language = pl.Series(names, dtype=pl.String).gather(best[:, 0]).zip_with(pl.Series(scores[:, 0] > 0), _NONE)
     columns: dict[str, Any] = {

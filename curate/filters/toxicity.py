@@ -19,7 +19,7 @@ import polars as pl
 
 from curate.batch import Filter, Rule
 from curate.errors import UsageError, nearest
-from curate.filters.classifiers import Classifier, load_classifier, scores_of
+from curate.filters.classifiers import Classifier, files_of, load_classifier, scores_of
 from curate.filters.expressions import Expressions, compile_expressions, count_expressions
 from curate.filters.fasttext_model import file_sha256
 from curate.filters.shipped_models import shipped_model, shipped_names
@@ -61,8 +61,8 @@ def toxicity(
     By `model` it is the probability, passage by passage, that people would call a text offensive: the mean over the
     text's passages of some 500 bytes. Arabic, English, French, German, Korean and Portuguese have a model
     (docs/toxicity-card.md says how good each is, and what it is bad at); documents in other languages are judged by
-    their word lists. `model` names a linear or fastText classifier of one's own for all documents instead; then the
-    score is its probability of `label`.
+    their word lists. `model` names a linear, fastText or ONNX classifier of one's own for all documents instead; then
+    the score is its probability of `label`.
 
     `toxicity_by` (String) says what judged a document: "words", "model", or null where its language has neither; then
     the score is null, and the document stays. `curate check` counts them by language.
@@ -145,7 +145,7 @@ def _by_classifier(rule: Rule, model: str, label: str, disguises: bool) -> Filte
         scores = scores_of(chances, is_empty=is_empty).alias("toxicity_score")
         return batch.with_columns(scores, pl.lit("model").alias(JUDGE))
 
-    return Filter((rule,), measure=measure, files=(classifier.file,), judge=JUDGE)
+    return Filter((rule,), measure=measure, files=files_of(classifier), judge=JUDGE)
 
 
 def _highest(

@@ -19,6 +19,7 @@ from curate.steps.bind import BUILT_IN, BoundStep, at_line, bind, has_own_steps
 from curate.steps.columns import empty_batch
 from curate.steps.extract import page_extractor
 from curate.steps.own_columns import own_columns
+from curate.steps.ranks import check_ranks, without_ranks
 from curate.steps.schema import measured
 from curate.steps.scrub import scrub_as_asked
 from curate.tokenize.backends import END_OF_TEXT
@@ -39,6 +40,7 @@ def check_recipe(recipe: Recipe) -> None:
     recipe = replace(recipe, sources=tuple(_with_columns(source, recipe) for source in recipe.sources))
     for source in recipe.sources:
         _check_expressions(source, recipe, bind(source, recipe))
+        check_ranks(source, recipe)
     _check_dedup(recipe)
     _check_decontaminate(recipe)
     _check_scrub(recipe)
@@ -56,7 +58,7 @@ def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, .
         elif step.use not in BUILT_IN:
             own.add(step.use.rpartition(":")[2])
         elif bound.filter.measure is not None:
-            batch = bound.filter.measure(batch)  # of no rows: what it adds is what later steps may name
+            batch = without_ranks(bound.filter.measure(batch), steps)  # of no rows: what later steps may name
 
 
 def _with_columns(source: Source, recipe: Recipe) -> Source:
@@ -87,7 +89,7 @@ def _check_dedup(recipe: Recipe) -> None:
     for source in recipe.sources:
         if has_own_steps(source):
             continue
-        columns = [*measured(source, recipe).columns, *source.columns]
+        columns = [*without_ranks(measured(source, recipe), bind(source, recipe)).columns, *source.columns]
         for key, check in (("keep", check_keep), ("method", check_columns)):
             try:
                 check(recipe.dedup, columns)

@@ -19,9 +19,11 @@ from typing import Any
 from curate.dedup.methods import METHODS
 from curate.engine.plan import Plan, Split
 from curate.pipeline.tokenizer import asked_weights
-from curate.recipe import MixBy, Recipe, Source, TokenizerChoice
+from curate.recipe import MixBy, Recipe, Source, Step, TokenizerChoice
 from curate.recipe_dedup import Dedup
 from curate.recipe_form import plain_value
+from curate.steps.bind import step_names
+from curate.steps.ranks import GROUP, RANKING, SHARE, ranks
 
 AFTER_SIGNING = frozenset(
     {"verify", "prefer", "exempt", "lines", "substring", "ngrams", "min_words_left", "max_memory", "against", "index"}
@@ -85,7 +87,26 @@ def _of_signing(dedup: Dedup | None) -> dict[str, Any]:
 def _of_steps(source: Source, plan: Plan) -> tuple[Ingredients, ...]:
     """Of each step: `use`, its parameters, and `files`, what decides besides."""
     files, each = dict(plan.parts), enumerate(source.steps)
-    return tuple({**plain_value(step), "files": files.get(f"step {source.name} {number}")} for number, step in each)
+    return tuple({**_of_step(step), "files": files.get(f"step {source.name} {number}")} for number, step in each)
+
+
+def _of_step(step: Step) -> dict[str, Any]:
+    """Which share of the documents it keeps is decided later; here counts whether it ranks them."""
+    plain: dict[str, Any] = plain_value(step)
+    if step.use not in RANKING:
+        return plain
+    return {key: value for key, value in plain.items() if key not in (SHARE, GROUP)} | {"ranks": ranks(step)}
+
+
+def _of_ranks(recipe: Recipe) -> dict[str, Any]:
+    """By source and step, the share that it keeps, and among which documents."""
+    return {
+        f"{source.name}: {name}.{key}": step.parameters.get(key)
+        for source in recipe.sources
+        for name, step in zip(step_names(source), source.steps, strict=True)
+        if ranks(step)
+        for key in (SHARE, GROUP)
+    }
 
 
 def _of_stages(recipe: Recipe, plan: Plan) -> dict[str, Ingredients]:
@@ -94,7 +115,9 @@ def _of_stages(recipe: Recipe, plan: Plan) -> dict[str, Ingredients]:
     scrub = {**_table("scrub", recipe.scrub), "[scrub] files": files.get("scrub"), **seed, **limits}
     dedup = _table("dedup", recipe.dedup) | {"[dedup] files": [files.get("method"), files.get("index")]}
     clean = _table("decontaminate", recipe.decontaminate) | {"[decontaminate] files": files.get("decontaminate")}
-    found: dict[str, Ingredients] = {"dedup": {**dedup, **scrub}} if recipe.dedup else {}
+    shares = _of_ranks(recipe)
+    found: dict[str, Ingredients] = {"rank": shares, "choose": shares} if shares else {}
+    found |= {"dedup": {**dedup, **scrub}} if recipe.dedup else {}
     if recipe.decontaminate:
         found |= {"decontaminate": {**clean, **limits}, "contamination": clean}
     if isinstance(recipe.tokenize.tokenizer, TokenizerChoice):

@@ -56,6 +56,7 @@ def write_manifest(
         "inputs": _inputs(plan, done["filter"]),
         "outputs": {name: entry for name, entry in outputs.items() if not name.startswith(f"{WORK}/")},
         "counts": counts,
+        "ranks": done["rank"]["all"].counts if "rank" in done else {},
         "dedup": done["dedup"]["all"].counts if "dedup" in done else {},
         "contamination": done["contamination"]["all"].counts if "contamination" in done else {},
         "tokenizer": {**done["tokenizer"]["all"].counts, "encoder": _encoder(done["tokenize"])},

@@ -1,7 +1,7 @@
 """A whole run: all stages in their order, each stage's tasks that are not done yet, and the manifest at the end.
 
-recipe ─▶ plan ─▶ filter ─▶ dedup (─▶ decontaminate) (─▶ sizes ─▶ sample) ─▶ tokenizer ─▶ tokenize ─▶ mix ─▶ shards
-  (─▶ materialize) ─▶ manifest.json
+recipe ─▶ plan ─▶ filter (─▶ rank ─▶ choose) ─▶ dedup (─▶ decontaminate) (─▶ sizes ─▶ sample) ─▶ tokenizer ─▶ tokenize
+  ─▶ mix ─▶ shards (─▶ materialize) ─▶ manifest.json
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from curate.engine.leases import Leases
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
 from curate.engine.profile import write_profile
-from curate.engine.records import check_there, committed, forget, forget_stage, keys_done, read_done
+from curate.engine.records import check_there, committed, forget, forget_stage, intact, keys_done, read_done
 from curate.engine.sampler import Sampler
 from curate.engine.store import Store, place_of
 from curate.engine.stores import is_here, store_at
@@ -36,15 +36,15 @@ from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.begin import begin, check_place
 from curate.pipeline.build_on import Base, base_of
 from curate.pipeline.check import check_recipe
-from curate.pipeline.filtered import open_filtered
 from curate.pipeline.manifest import write_manifest
 from curate.pipeline.parts import PARTS, forget_parts, parts_left
 from curate.pipeline.reuse import folders_beside
 from curate.pipeline.share import Rank, finish_last
 from curate.recipe import Limits, Recipe, TokenizerChoice
-from curate.run_files import EARLIER, MANIFEST, PLAN, WORK
+from curate.run_files import EARLIER, MANIFEST, PLAN, WORK, filtered
 from curate.run_folder import RunFolder
 from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
+from curate.steps.ranks import ranked_sources
 from curate.steps.source_reader import has_own_reader
 from curate.steps.user_errors import ROWS, check_reader_errors, check_user_errors
 
@@ -68,6 +68,10 @@ FACTS = "curate.pipeline.facts:facts_of"
 REDECIDE = "curate.pipeline.redecide:redecide_split"
 """What `filter` does of a split whose last step alone is another one than in an earlier run."""
 
+RANKS = (
+    Stage("rank", "curate.pipeline.rank:rank_run", False),
+    Stage("choose", "curate.pipeline.rank:choose_split", True),
+)
 SAMPLE = (
     Stage("sizes", "curate.pipeline.tokenizer:sizes_run", False),
     Stage("sample", "curate.pipeline.tokenizer:sample_split", True),
@@ -78,6 +82,7 @@ def stages(recipe: Recipe) -> tuple[Stage, ...]:
     """What this recipe's run consists of."""
     return (
         Stage("filter", "curate.pipeline.filter:filter_split", True),
+        *(RANKS if ranked_sources(recipe) else ()),
         *((Stage("dedup", "curate.pipeline.dedup:dedup_run", False),) if recipe.dedup else ()),
         *(_decontamination() if recipe.decontaminate else ()),
         *(SAMPLE if isinstance(recipe.tokenize.tokenizer, TokenizerChoice) else ()),
@@ -313,7 +318,7 @@ def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
     for source in recipe.sources:
         if not (has_own_steps(source) or has_own_reader(source)):
             continue
-        files = [open_filtered(store, split.key, "ledger") for split in plan.of(source.name)]
+        files = [intact(store, "filter", split.key, filtered(split.key, "ledger")) for split in plan.of(source.name)]
         rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files])
         check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
         if has_own_reader(source):

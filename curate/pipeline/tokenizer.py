@@ -19,7 +19,7 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
-from curate.pipeline.filtered import open_filtered
+from curate.pipeline.filtered import filtered_record, open_filtered
 from curate.pipeline.survivors import what_is_left
 from curate.readers.reader import traits_of
 from curate.readers.turns import MARK
@@ -42,7 +42,7 @@ def sizes_run(job: Job) -> Made:
     held = {source.name: 0 for source in job.recipe.sources}
     with job.clock("read"):
         for split in job.plan.splits:
-            held[split.source] += committed(job.store, "filter", split.key).counts["kept_bytes"]
+            held[split.source] += filtered_record(job.store, split.key).counts["kept_bytes"]
     return Made(job.outputs(), {"kept_bytes": held})
 
 

@@ -2,8 +2,8 @@
 
 ledger ─▶ scores of the documents that reached the step, by source (and language) ─▶ the k-th highest ─▶ ScoreThreshold
 
-A recipe asks twice: a first run whose step only measures, then the second with the thresholds that this finds. As
-classifiers are asked of each document once, `curate retune RUN --apply` writes that recipe without reading it again.
+For a run whose step only measures; one with `top` in its recipe has ranks, and its manifest these scores. As models
+are asked of each document once, `curate retune RUN --apply` writes the recipe with them without reading it again.
 """
 
 from __future__ import annotations

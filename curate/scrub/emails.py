@@ -25,11 +25,12 @@ SPACED = (
 )
 UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々0-9"
 CANDIDATE = (
-    rf"(?:[{SPACED}_%+~-]+(?:[.'][{SPACED}_%+~-]+)*|[{UNSPACED}]+)\\?@"
+    rf"(?:[{SPACED}_%+~-][{SPACED}_%+~$-]*(?:[.'][{SPACED}_%+~$-]+)*|[{UNSPACED}]+)\\?@"
     rf"(?:(?:[{SPACED}][{SPACED}-]*\.)+[{SPACED}-]*\p{{L}}[{SPACED}]+"
     rf"|(?:[{SPACED}{UNSPACED}][{SPACED}{UNSPACED}-]*\.)+(?:[a-zA-Z]{{2,}}|[{UNSPACED}]{{2,}}))"
 )
-"""Local part and domain in letters of any script, after RFC 6531 without its rare characters; `\\@` is Perl's.
+"""Local part and domain in letters of any script, after RFC 6531 without its rare characters; `\\@` is Perl's. A `$`
+begins a variable, so no address does.
 
 Scripts that put no spaces between words stand apart: an address in Latin letters ends where Chinese, Japanese, Korean
 or Thai text is glued to it.
@@ -68,6 +69,12 @@ FILE_WORDS = _names(
     " readme run script setup src test tests utils"
 )
 
+RETURN_PATH = re.compile(
+    rb"(?<![\w.+%~=@$-])(?:(?<=<)|(?=[^=]*(?:\d|bounce|errors|owner|prvs|request|return)))[\w.+%~-]*[+-][\w.+%~-]*=$"
+)
+"""What stands before `jane=example.org` in the address that a list sends from, to learn whom it cannot reach."""
+MAX_RETURN_PATH = 100
+
 MAX_LINE = 60
 """How many bytes before and after a candidate are looked at."""
 SPOKEN_OF = re.compile(
@@ -95,9 +102,19 @@ def emails_within(data: bytes, first: int, last: int) -> Iterator[Span]:
         domain = _domain(data[sign + 1 : end].decode())
         at = sign + 1 + len(domain.encode())
         if domain and _is_address(data, start, sign, at, domain):
-            yield start, at
+            yield _whole_start(data, start, sign), at
         else:
             at = sign + 1 if data[end : end + 1] == b"@" else end
+
+
+def _whole_start(data: bytes, start: int, sign: int) -> int:
+    """Where an address begins that has another in it: `list-bounce-7-jane=example.org@lists.example.net`."""
+    local = data[start:sign].decode()
+    if data[start - 1 : start] != b"=" or "." not in local or _domain(local) != local:
+        return start
+    low = max(0, start - MAX_RETURN_PATH)
+    found = RETURN_PATH.search(data[low:start])
+    return low + found.start() if found else start
 
 
 @cache

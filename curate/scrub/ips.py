@@ -63,6 +63,8 @@ ADDRESSED = (
     r"|broadcast|subnet|net|network|peer|client|remote|listen\w*|bind|connect\w*|from|src|dst|source|proxy|logged|allow|deny"
     r"|mapped)(?:[^a-z]|$)|://|адрес|сервер|хост|服务器|伺服器|主机|地址|位址|サーバ|アドレス|서버|주소"
 )
+SENDER = r"(?i)[a-z\d-]\.[a-z]{2,} \(?\[$"
+"""A host's name and the bracket before its address, as mails say who brought them: `(mx.example.org [18.29.0.27])`."""
 PORT_OR_MASK = r":\d|/\d{1,2}\b|,? - - \["
 REVERSE = b".in-addr.arpa"
 
@@ -131,6 +133,8 @@ def _is_address(data: bytes, start: int, end: int, address: ipaddress.IPv4Addres
         return True
     if _has(NAME_BEFORE, before) or _begins(NAME_AFTER, after):
         return False
+    if _has(SENDER, before) and after.startswith(b"]"):
+        return True
     return str(address) in RESOLVERS or _has(ADDRESSED, before[-MAX_SPOKEN:]) or _begins(PORT_OR_MASK, after)
 
 

@@ -13,9 +13,11 @@ import polars as pl
 
 from curate.batch import Record
 from curate.engine.plan import Plan
+from curate.errors import UsageError
 from curate.recipe import Recipe, Source
 from curate.steps.bind import bind
 from curate.steps.chapters import read_split
+from curate.steps.ranks import has_ranks
 from curate.steps.reach import ALIVE
 from curate.steps.rows import frame_rows
 from curate.steps.sample import apply_steps
@@ -27,7 +29,15 @@ RECORDS = 500
 
 def kept_documents(recipe: Recipe, source: Source, plan: Plan) -> Iterator[pl.DataFrame]:
     """Batches of the documents that stay, in the order of the inputs. Nobody watches over single documents: one that
-    hangs an extractor hangs this, where a run would quarantine it."""
+    hangs an extractor hangs this, where a run would quarantine it.
+
+    Raises:
+        UsageError: a step keeps a share of all documents, which are never all here.
+    """
+    if has_ranks(source):
+        raise UsageError(
+            f"source {source.name}: a step keeps its top share, which a run alone can tell: name a run of it"
+        )
     source = replace(source, own=dict(plan.columns).get(source.name))
     sieve, steps = sieve_of(source, recipe), bind(source, recipe)
     for split in plan.of(source.name):

@@ -17,6 +17,7 @@ from curate.recipe import Recipe
 from curate.run_folder import RunFolder
 from curate.steps.chapters import read_split
 from curate.steps.deciding_files import check_as_planned, files_of_sources
+from curate.steps.ranks import is_unranked
 from curate.steps.retune import Retuned
 from curate.steps.retune_versions import DECISION
 from curate.steps.versions import decide_records, sieve_of
@@ -26,7 +27,8 @@ FOUND = (*DECISION, "bytes")
 
 
 def measure_unknown(run: RunFolder, retuned: Retuned) -> Retuned:
-    """`retuned` with the true decision of each document that was "unknown"; nothing is written.
+    """`retuned` with the true decision of each document that was "unknown"; nothing is written. Whose rank is asked for
+    stays so: it is one among all that a new run would bring to the step.
 
     Raises:
         RunConflict: an input, a list or own code is not the one of the run.
@@ -53,4 +55,5 @@ def _decided_anew(recipe: Recipe, split: Split, ids: set[str]) -> Iterator[pl.Da
     records = (each for each in read_split(split, sieve.source, recipe) if each.id in ids)
     while some := list(islice(records, MAX_BATCH_DOCUMENTS)):
         batch = decide_records(some, sieve)
+        batch = batch.filter(~is_unranked(batch, sieve.steps))
         yield batch.with_columns(bytes=sizes(batch.columns, sieve.step_names).left)

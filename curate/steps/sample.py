@@ -18,6 +18,7 @@ from curate.recipe import Recipe, Source
 from curate.steps.bind import BoundStep
 from curate.steps.chapters import read_split
 from curate.steps.decide import apply_rules, drop_emptied, measure_step
+from curate.steps.ranks import with_sample_ranks
 from curate.steps.reach import ALIVE
 from curate.steps.rows import frame_rows, record_size
 from curate.steps.versions import sieve_of, staying_rows
@@ -65,7 +66,8 @@ def try_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> Iterator[Tri
 def apply_steps(batch: pl.DataFrame, steps: tuple[BoundStep, ...]) -> pl.DataFrame:
     """The batch with the outcomes that they give; nothing is measured on what they drop."""
     for step in steps:
-        batch = drop_emptied(apply_rules(measure_step(batch, step), step.name, step.filter.rules), step)
+        measured = with_sample_ranks(measure_step(batch, step), step)
+        batch = drop_emptied(apply_rules(measured, step.name, step.filter.rules), step)
     return batch
 
 

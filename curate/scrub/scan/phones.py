@@ -27,6 +27,8 @@ from curate.text.compiled import inner, part
 
 MIN_PHONE, MAX_PHONE, MAX_ZEROS = 7, 15, 2
 """Digits of a telephone number (E.164), and those of an international call before it."""
+WHOLE = 10
+"""Digits of a number of North America: behind so many another one may begin."""
 
 
 @part
@@ -49,7 +51,7 @@ def phone(data, low, high, first, rows, count):
         skip = _separator(data, high, at)
         # Before the first digit a parenthesis and a space: "(/0", "((0" are a sign and a number by itself.
         is_opening = data[at] == OPEN and (skip == 1 or (skip == 2 and data[at + 1] == SPACE))
-        if skip == 0 or (digits == 0 and not is_opening):
+        if skip == 0 or (digits == 0 and not is_opening) or (digits >= WHOLE and _is_another(data, at, skip, end)):
             break
         fewer, earlier = digits, end
         at += skip
@@ -62,6 +64,16 @@ def phone(data, low, high, first, rows, count):
     if digits < MIN_PHONE or digits > most or is_inside:
         return max(end, first + 1), count
     return end, put(rows, count, PHONE, digits, first, end)
+
+
+@inner
+def _is_another(data, at, skip, end):
+    """Whether a number is over where a group begins: with a parenthesis, or by a space behind "-9781"."""
+    for place in range(at, at + skip):
+        if data[place] == OPEN:
+            return True
+    sign = data[end - 5]
+    return skip == 1 and data[at] == SPACE and (sign == DASH or sign == DOT)
 
 
 @inner

@@ -28,7 +28,7 @@ def _classes() -> npt.NDArray[np.uint8]:
             WORD * is_word
             | DIGIT * (char in "0123456789")
             | HEX * is_hex
-            | AT_HOME * (is_word or byte >= 128 or char in "%+~-.'\\@")
+            | AT_HOME * (is_word or byte >= 128 or char in "%+~$-.'\\@")
             | OF_HOST * (is_hex or char in ".:")
             | LETTER * (byte < 128 and char.isalpha())
         )
