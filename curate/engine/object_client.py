@@ -34,6 +34,7 @@ MAX_UNREACHED = 3
 """Tries to reach a server that nobody answers at: its name may be a slip of the pen."""
 STATUS = re.compile(r"status code: (\d{3})")
 SAID = re.compile(r"<Code>([^<]*)</Code>\s*(?:<Message>([^<]*)</Message>)?")
+NO_SUCH_RANGE = 416
 TRIED_AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)}) - {501}
 NOT_FINDING = re.compile(r"ConnectError|dns error|tcp connect", re.IGNORECASE)
 METADATA = re.compile(r"169\.254\.169\.254|metadata\.google|token request")
@@ -56,7 +57,7 @@ LACKING = {
 
 
 class Unmet(Exception):
-    """A condition of a write is not met: the object is there, or is not the one that it was."""
+    """A condition of a request is not met: the object is there, or is not the one that it was, or ends before."""
 
 
 def asked(
@@ -96,7 +97,7 @@ def understood(address: Address, error: BaseException) -> Exception:
         return UsageError(f"{address}: there is no such bucket; create it, or name another")
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(2, "no such object", str(address))
-    if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError):
+    if isinstance(error, exceptions.AlreadyExistsError | exceptions.PreconditionError) or status == NO_SUCH_RANGE:
         return Unmet(why)
     if METADATA.search(_first_line(text)) and (status is None or status < 500):
         return UsageError(f"{address}: no credentials were found; set {LACKING[address.scheme]}")
