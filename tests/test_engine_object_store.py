@@ -441,9 +441,12 @@ def test_an_object_that_changed_since_it_was_planned_is_refused(far: str) -> Non
     store = open_objects(far)
     store.write("in.jsonl", b"one")
     planned = find_inputs([f"{far}/in.jsonl"], base=Path("/"))[0]
-    store.write("in.jsonl", b"two")
-    with open_file(planned) as file, pytest.raises(RunConflict, match="changed"):
-        file.read()
+    for content in (b"two", b"", b"o"):
+        store.write("in.jsonl", content)
+        with open_file(planned) as file:
+            file.seek(2)
+            with pytest.raises(RunConflict, match="changed"):
+                file.read()
 
 
 def test_what_can_not_be_is_one_sentence_without_a_secret(

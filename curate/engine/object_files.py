@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from curate.batch import Pulse, no_pulse
 from curate.engine.object_address import Address, take_address
-from curate.engine.object_client import MAX_UNREACHED, asked, client, obstore_here, understood
+from curate.engine.object_client import MAX_UNREACHED, Unmet, asked, client, obstore_here, understood
 from curate.engine.patience import Again, Fetched, fetch_range
 from curate.errors import UsageError
 
@@ -101,9 +101,18 @@ def _ask(address: Address, start: int, *, end: int, pulse: Pulse) -> Fetched:
             pulse()
     except (obstore.exceptions.BaseError, FileNotFoundError) as error:
         told = understood(address, error)
+        if isinstance(told, Unmet):  # it ends before `start`: it is not what it was, which its size says
+            return _as_it_is(address)
         came = Fetched(b"".join(pieces), fetched.size, fetched.version) if pieces else None
         raise Again(str(told), came=came, is_unreached=told.is_unreached) if isinstance(told, Again) else told from None
     return Fetched(b"".join(pieces), fetched.size, fetched.version)
+
+
+def _as_it_is(address: Address) -> Fetched:
+    found = found_object(address)
+    if found is None:
+        raise FileNotFoundError(2, "no such object", str(address))
+    return Fetched(b"", found.size, found.version)
 
 
 def _found(meta: Any) -> FoundObject:
