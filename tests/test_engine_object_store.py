@@ -41,6 +41,7 @@ from curate.engine.outputs import Origin, Outputs
 from curate.engine.records import commit, committed, intact, keys_done
 from curate.engine.stores import open_store, store_at
 from curate.errors import MachineError, RunConflict, RunLocked, UsageError
+from curate.pipeline.parts import ASKED
 from curate.run_folder import folder_of
 
 obstore = pytest.importorskip("obstore", reason="needs the extra [stores]")
@@ -155,6 +156,13 @@ def test_an_object_is_written_whole_listed_read_and_removed(store: ObjectStore) 
         store.read("done/filter/é.json")
     with pytest.raises(FileNotFoundError):
         store.fetch("done/filter/é.json")
+
+
+def test_a_range_of_an_object_is_read_by_itself(store: ObjectStore) -> None:
+    store.write("slices", b"0123456789")
+    assert [store.read_range("slices", *each) for each in ((2, 5), (8, 20), (20, 30))] == [b"234", b"89", b""]
+    with pytest.raises(FileNotFoundError):
+        store.read_range("nowhere", 0, 1)
 
 
 def test_of_many_who_claim_at_once_one_gets_it(store: ObjectStore) -> None:
@@ -561,10 +569,18 @@ def test_a_new_mixture_and_what_is_forgotten_change_the_run_that_is_far(recipe: 
     assert curate.verify(far).is_sound
 
 
+@pytest.mark.parametrize("ranges", [0, 3])
 def test_ranks_share_a_run_on_a_store_that_fails_now_and_then(
-    recipe: Path, far: str, s3: str, ask: Callable[[str], None], tmp_path: Path
+    ranges: int,
+    recipe: Path,
+    far: str,
+    s3: str,
+    ask: Callable[[str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     curate.run(recipe, out=tmp_path / "local", workers=0, fresh=True)
+    monkeypatch.setenv(ASKED, str(ranges))  # of hashes, by which documents are deduplicated in parts
     proxy = FaultProxy(s3, now_and_then(5, 0.05, "reset", 500, 503, "lost", "cut"))
     with proxy.listening() as address:
         ask(address)
