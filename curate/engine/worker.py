@@ -37,7 +37,7 @@ MAX_LINE = 10_000
 
 def main() -> None:
     store, cursor_path, parent = open_store(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    die_with_parent(parent)  # first of all: an orphan must not even open its store
+    _die_with_parent(parent)  # first of all: an orphan must not even open its store
     tasks, answers = private_pipes()
     cursor, check_files = Cursor.shared(cursor_path), _file_check(tasks, answers)
     WHILE_COMPILING.set(cursor.without_limit)
@@ -134,7 +134,7 @@ def private_pipes() -> tuple[TextIO, TextIO]:
     return tasks, answers
 
 
-def die_with_parent(parent: int) -> None:
+def _die_with_parent(parent: int) -> None:
     """No orphan goes on writing after its supervisor was killed; Ctrl-C is the supervisor's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

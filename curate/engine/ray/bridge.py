@@ -5,7 +5,7 @@ driver ── {"to": 3, "give": {…}}, {"drop": 3} ──▶ bridge ── Ray 
        ◀── joined, heard, lost, refused, alive ──┘
 
 Ray ends the process of a driver whose cluster is gone, sets its signals and starts its threads; this one may be ended.
-Started as `python -m curate.engine.ray.bridge PARENT SETTINGS` (JSON). No retry and no restart of Ray's is used.
+Started as `python -m curate.engine.ray.bridge SETTINGS` (JSON). No retry and no restart of Ray's is used.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from curate.engine.worker import die_with_parent, private_pipes
+from curate.engine.worker import private_pipes
 
 LOOK_SECONDS = 1.0
 """How often nodes are looked at, and the driver is told that the cluster is there."""
@@ -214,12 +215,13 @@ class Bridge:
 
 
 def main() -> None:
-    parent, settings = int(sys.argv[1]), json.loads(sys.argv[2])
-    die_with_parent(parent)
+    settings = json.loads(sys.argv[1])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
     lines, answers = private_pipes()
     bridge = Bridge(settings, answers)
     # Ray puts a driver's folder before all others of a node's own path: in a checkout its curate would hide theirs.
     os.chdir(tempfile.gettempdir())
+    threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
     try:
         asked = _connect(settings)
         bridge.look()
@@ -227,7 +229,6 @@ def main() -> None:
     except Exception as error:
         bridge.say({"failed": _first_line(error)})
         os._exit(1)
-    threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
     bridge.serve()
 
 
@@ -269,7 +270,7 @@ def _check_closed(stranger: subprocess.Popen[bytes] | None) -> None:
 
 
 def _obey_all(bridge: Bridge, lines: TextIO) -> None:
-    """Until the driver closes its side: then the agents end with this job, and a cluster of this machine's own."""
+    """Until the driver closes its side, or dies: then the agents end with this job, and a cluster of our own does."""
     import ray
 
     for line in lines:

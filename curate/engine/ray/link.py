@@ -37,7 +37,7 @@ class Link:
         """Raises nothing of Ray's: what fails there is heard."""
         log = store.scratch / "workers" / "ray.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "curate.engine.ray.bridge", str(os.getpid()), json.dumps(settings)]
+        command = [sys.executable, "-m", "curate.engine.ray.bridge", json.dumps(settings)]
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 command,
