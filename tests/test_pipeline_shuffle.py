@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
@@ -274,6 +274,7 @@ def test_a_number_of_ranges_that_is_none_is_refused(
         curate.run(recipe, out=tmp_path / "run", workers=0)
 
 
+@settings(deadline=None)  # the first example compiles
 @given(seed=st.integers(0), pairs=st.integers(0, 80), cuts=st.integers(1, 5), wanted=st.integers(1, 9))
 def test_forests_of_parts_hang_together_as_all_pairs_do(seed: int, pairs: int, cuts: int, wanted: int) -> None:
     edges = np.random.default_rng(seed).integers(0, 61, (pairs, 2))
@@ -294,6 +295,7 @@ def test_forests_of_parts_hang_together_as_all_pairs_do(seed: int, pairs: int, c
         assert len(held) <= most or len({*component[held]}) == 1
 
 
+@settings(deadline=None)  # a disk may be slow
 @given(contents=st.lists(st.binary(max_size=40), min_size=1), flipped=st.integers(0))
 def test_a_slice_is_read_as_it_was_written_or_not_at_all(contents: list[bytes], flipped: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
