@@ -32,8 +32,10 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import commit, committed, forget
 from curate.engine.supervisor import Supervisor
 from curate.pipeline.begin import begin
+from curate.pipeline.mend import do_and_mend
 from curate.pipeline.parts import ASKED, RANGE_DOCUMENTS, forget_parts
-from curate.pipeline.run import checked, do_and_mend, engine_of, silent, stages
+from curate.pipeline.run import checked, engine_of, silent
+from curate.pipeline.stages import stages
 from curate.run_files import DUPLICATES, filtered
 
 SPLIT_DOCUMENTS = 50_000

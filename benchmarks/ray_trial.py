@@ -36,7 +36,8 @@ from curate.engine.choice import EngineChoice
 from curate.engine.posix import PosixStore
 from curate.engine.ray.engine import RayEngine, ray_engine
 from curate.engine.supervisor import Progress, Said
-from curate.pipeline.run import FACTS, checked, run_on, stages
+from curate.pipeline.run import FACTS, checked, run_on
+from curate.pipeline.stages import stages
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOT_COMPARED = ("timing.json", ".lock")

@@ -34,8 +34,10 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import commit
 from curate.engine.supervisor import Supervisor
 from curate.pipeline.begin import begin
+from curate.pipeline.mend import do_and_mend
 from curate.pipeline.portions import write_tokens
-from curate.pipeline.run import checked, do_and_mend, engine_of, silent, stages
+from curate.pipeline.run import checked, engine_of, silent
+from curate.pipeline.stages import stages
 from curate.run_files import tokenized
 from curate.tokenize.own_views import views_of
 

@@ -33,8 +33,10 @@ from curate.engine.whole import file_digest
 from curate.errors import CheckFailed, RottenFile, RunConflict, UsageError
 from curate.pipeline.encoding import encoder_of
 from curate.pipeline.manifest import write_manifest
+from curate.pipeline.mend import do_and_mend
 from curate.pipeline.retokenized import bring_back, encoded
-from curate.pipeline.run import do_and_mend, engine_of, silent, stages, timed
+from curate.pipeline.run import engine_of, silent, timed
+from curate.pipeline.stages import stages
 from curate.pipeline.tokenize import MAX_BATCH_DOCUMENTS, PARTS, write_part
 from curate.pipeline.tokenizer import run_tokenizer
 from curate.readers.reader import traits_of

@@ -28,8 +28,10 @@ from curate.engine.supervisor import Show, Supervisor
 from curate.errors import CheckFailed, RottenFile, RunConflict, UsageError
 from curate.pipeline.former import is_enough
 from curate.pipeline.manifest import write_manifest
+from curate.pipeline.mend import do_and_mend
 from curate.pipeline.retokenized import bring_back, lacking_shards
-from curate.pipeline.run import do_and_mend, engine_of, silent, stages, timed
+from curate.pipeline.run import engine_of, silent, timed
+from curate.pipeline.stages import stages
 from curate.pipeline.tokenizer import sample_weights
 from curate.readers.reader import traits_of
 from curate.recipe import Mix, MixBy, Recipe, TokenizerChoice

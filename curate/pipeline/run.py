@@ -1,21 +1,16 @@
 """A whole run: all stages in their order, each stage's tasks that are not done yet, and the manifest at the end.
 
-recipe ─▶ plan ─▶ filter (─▶ rank ─▶ choose) ─▶ dedup (─▶ decontaminate) (─▶ sizes ─▶ sample) ─▶ tokenizer ─▶ tokenize
-  ─▶ mix ─▶ shards (─▶ materialize) ─▶ manifest.json
+recipe ─▶ plan ─▶ stages (stages.py) ─▶ all their tasks are done (mend.py) ─▶ manifest.json
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
-from curate.engine.at_once import asked_of_each
 from curate.engine.choice import EngineChoice
 from curate.engine.engine import Engine, Said
 from curate.engine.engines import make_engine
@@ -24,79 +19,32 @@ from curate.engine.leases import Leases
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
 from curate.engine.profile import write_profile
-from curate.engine.records import check_there, committed, forget, forget_stage, intact, keys_done, read_done
+from curate.engine.records import read_done
 from curate.engine.sampler import Sampler
-from curate.engine.store import Store, place_of
+from curate.engine.store import Store
 from curate.engine.stores import is_here, store_at
 from curate.engine.supervisor import Progress, Show, Supervisor
-from curate.engine.task import Task
 from curate.engine.timing import merge_timing, write_timing
-from curate.errors import MachineError, RottenFile, UsageError
+from curate.errors import UsageError
 from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.begin import begin, check_place
-from curate.pipeline.build_on import Base, base_of
+from curate.pipeline.build_on import base_of
 from curate.pipeline.check import check_recipe
 from curate.pipeline.manifest import write_manifest
-from curate.pipeline.parts import PARTS, forget_parts, parts_left
+from curate.pipeline.mend import do_and_mend
+from curate.pipeline.parts import forget_parts
 from curate.pipeline.reuse import folders_beside
 from curate.pipeline.share import Rank, finish_last
-from curate.recipe import Limits, Recipe, TokenizerChoice
-from curate.run_files import EARLIER, MANIFEST, PLAN, WORK, filtered
+from curate.pipeline.stages import Stage, stages
+from curate.recipe import Limits, Recipe
+from curate.run_files import MANIFEST, PLAN, WORK
 from curate.run_folder import RunFolder
-from curate.steps.bind import bind, has_own_steps, own_step_names, resolve
-from curate.steps.ranks import ranked_sources
-from curate.steps.source_reader import has_own_reader
-from curate.steps.user_errors import ROWS, check_reader_errors, check_user_errors
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A stage of the run: its tasks depend on the stages before it, never on one another."""
-
-    name: str
-    function: str
-    per_split: bool
-
+from curate.steps.bind import own_step_names, resolve
 
 FRESH = "CURATE_FRESH"
 """A variable of the environment: where it is set, nothing of earlier runs is taken over unless that is asked for."""
-MAX_ROTTEN = 100
-"""Damaged files that are made anew before the disk is blamed."""
-
 FACTS = "curate.pipeline.facts:facts_of"
 """What must be the same on all machines of a cluster."""
-REDECIDE = "curate.pipeline.redecide:redecide_split"
-"""What `filter` does of a split whose last step alone is another one than in an earlier run."""
-
-RANKS = (
-    Stage("rank", "curate.pipeline.rank:rank_run", False),
-    Stage("choose", "curate.pipeline.rank:choose_split", True),
-)
-SAMPLE = (
-    Stage("sizes", "curate.pipeline.tokenizer:sizes_run", False),
-    Stage("sample", "curate.pipeline.tokenizer:sample_split", True),
-)
-
-
-def stages(recipe: Recipe) -> tuple[Stage, ...]:
-    """What this recipe's run consists of."""
-    return (
-        Stage("filter", "curate.pipeline.filter:filter_split", True),
-        *(RANKS if ranked_sources(recipe) else ()),
-        *((Stage("dedup", "curate.pipeline.dedup:dedup_run", False),) if recipe.dedup else ()),
-        *(_decontamination() if recipe.decontaminate else ()),
-        *(SAMPLE if isinstance(recipe.tokenize.tokenizer, TokenizerChoice) else ()),
-        Stage("tokenizer", "curate.pipeline.tokenizer:tokenizer_run", False),
-        Stage("tokenize", "curate.pipeline.tokenize:tokenize_split", True),
-        Stage("mix", "curate.pipeline.mix:mix_run", False),
-        Stage("shards", "curate.pipeline.mix:shards_of_split", True),
-        *((Stage("materialize", "curate.pipeline.mix:materialize_run", False),) if recipe.mix.materialize else ()),
-    )
-
-
-def _decontamination() -> Iterator[Stage]:
-    yield Stage("decontaminate", "curate.pipeline.decontaminate:decontaminate_split", True)
-    yield Stage("contamination", "curate.pipeline.decontaminate:contamination_run", False)
 
 
 def run(
@@ -248,91 +196,6 @@ def _clear(store: Store, asked: Sequence[Stage]) -> None:
     for name in [*store.names(WORK)]:
         if name not in named:
             store.remove(name)
-
-
-def do_and_mend(
-    supervisor: Supervisor,
-    recipe: Recipe,
-    plan: Plan,
-    asked: Sequence[Stage],
-    base: Base | None = None,
-    do: Callable[[Sequence[Task]], None] | None = None,
-) -> None:
-    """Some stages, or all, as far as `base` has not done them already. Where a task finds a file damaged that another
-    one of them wrote, that one is done again before. `do` sees to it that all tasks of a stage get done (default: the
-    supervisor itself).
-
-    Raises:
-        RottenFile: the file is of a stage that was not asked for.
-    """
-    for _ in range(MAX_ROTTEN):
-        try:
-            _run_stages(supervisor, recipe, plan, asked, base, do or supervisor.run_stage)
-            _check_records(supervisor.store, plan, asked)
-            return
-        except RottenFile as rotten:
-            supervisor.close()  # no worker may go on with what it has read of the damaged file
-            if rotten.stage not in {EARLIER, *PARTS, *(stage.name for stage in asked)}:
-                raise
-            forget(supervisor.store, rotten.stage, rotten.key)
-    place = place_of(supervisor.store)
-    raise MachineError(f"files in {place} keep changing between stages; is its disk failing?")
-
-
-def _run_stages(
-    supervisor: Supervisor,
-    recipe: Recipe,
-    plan: Plan,
-    asked: Sequence[Stage],
-    base: Base | None,
-    do: Callable[[Sequence[Task]], None],
-) -> None:
-    """All tasks that are not done, stage by stage."""
-    for stage in asked:
-        if base is not None:
-            base.before(stage.name, [*_keys(stage, plan)])
-        # Names of records alone: whether what they say is whole is asked by who builds on it, and at the end of all.
-        done = keys_done(supervisor.store, stage.name)
-        again = keys_done(supervisor.store, EARLIER) if stage.name == "filter" else set()
-        left = [_task(stage, plan, key, again) for key in _keys(stage, plan) if key not in done]
-        for tasks in parts_left(supervisor.store, recipe, plan) if left and stage.name == "dedup" else [left]:
-            do(tasks)
-        if stage.name == "filter":  # before anything costly is built on what a user's broken function has left
-            _check_user_errors(supervisor.store, recipe, plan)
-            forget_stage(supervisor.store, EARLIER)
-            supervisor.store.remove(f"{WORK}/{EARLIER}")
-        if base is not None:
-            base.after(stage.name, [*_keys(stage, plan)])
-
-
-def _check_records(store: Store, plan: Plan, asked: Sequence[Stage]) -> None:
-    """Before the manifest is made of them: no record of a stage that was done long ago has been damaged since, and all
-    that they name is there."""
-    tasks = ((stage.name, key) for stage in asked for key in _keys(stage, plan))
-    for _ in asked_of_each(store, lambda task: check_there(store, committed(store, *task)), tasks):
-        pass
-
-
-def _check_user_errors(store: Store, recipe: Recipe, plan: Plan) -> None:
-    """Of each source as a whole; a part of it was watched as it was read."""
-    for source in recipe.sources:
-        if not (has_own_steps(source) or has_own_reader(source)):
-            continue
-        files = [intact(store, "filter", split.key, filtered(split.key, "ledger")) for split in plan.of(source.name)]
-        rows = pl.concat([pl.read_parquet(file, columns=list(ROWS)) for file in files])
-        check_user_errors(rows, [step.name for step in bind(source, recipe)], recipe.limits.max_errors)
-        if has_own_reader(source):
-            check_reader_errors(rows, source.read, recipe.limits.max_errors)
-
-
-def _keys(stage: Stage, plan: Plan) -> Iterable[str]:
-    return plan.splits.keys() if stage.per_split else ("all",)
-
-
-def _task(stage: Stage, plan: Plan, key: str, again: Set[str]) -> Task:
-    """`again`: splits whose files of an earlier run are there, to be decided on again."""
-    size = plan.split(key).size if stage.per_split else 0
-    return Task(stage.name, key, REDECIDE if key in again else stage.function, size)
 
 
 @contextmanager
