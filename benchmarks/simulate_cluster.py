@@ -1,9 +1,11 @@
 """How long a recipe takes over a whole crawl on a cluster, what it moves and what that costs, planned from a small run.
 
-run ─▶ costs by stage ─▶ × input ─▶ tasks on nodes × cores, with failures and laggards ─▶ hours, TB, memory, money
+recipe ─▶ small run ─▶ costs by stage ─▶ × input ─▶ tasks on nodes × cores, with failures and laggards ─▶ hours, money
 
-    python benchmarks/simulate_cluster.py RUN --less SMALLER_RUN --input-tb 90 --nodes 100 --cores 16
-    python benchmarks/simulate_cluster.py --check recipe.toml       # predicted and real: two processes here, one killed
+    python benchmarks/simulate_cluster.py recipe.toml --less smaller.toml --input-tb 90 --nodes 100 --cores 16
+    python benchmarks/simulate_cluster.py recipe.toml --check       # predicted and real: two processes here, one killed
+
+Both recipes read files of one kind, the smaller one fewer of them: what every run costs once cancels.
 
 `--check` runs the recipe with as many workers as there are cores, plans from that run alone how long two processes take
 that share it, and with one of them killed half-way, does both, and prints both.
@@ -23,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cluster_costs import Costs, Stage, costs_of, marginal, scaled
+from cluster_costs import Costs, Stage, costs_of, marginal, measured, scaled
 from cluster_schedule import FOREVER, Cluster, Nodes, run_stage
 
 TB, GB, HOUR = 1e12, 1e9, 3600.0
@@ -41,12 +43,15 @@ class Simulated(NamedTuple):
 def main() -> None:
     options = parse_options()
     if options.check:
-        check(options.check, options.kill_at, options.repeats)
+        check(options.recipe, options.kill_at, options.repeats)
         return
-    costs = costs_of(options.run)
-    if options.less:
-        costs = marginal(costs, costs_of(options.less))
-    costs = scaled(costs, int(options.input_tb * TB), options.tasks)
+    with tempfile.TemporaryDirectory(prefix="curate-costs-") as place:
+        costs = measured(options.recipe, Path(place) / "whole")
+        if options.less:
+            costs = marginal(costs, measured(options.less, Path(place) / "less"))
+    print(f"measured: {costs.cpu:.1f} CPU s for {costs.pages:,} pages, {costs.input_bytes / 1e6:.1f} MB")
+    size = int(options.input_tb * TB)
+    costs = scaled(costs, input_bytes=size, pages=int(options.billion_pages * 1e9), splits=options.splits)
     cluster = Cluster(
         nodes=options.nodes,
         cores=options.cores,
@@ -64,10 +69,11 @@ def main() -> None:
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path, nargs="?", help="a finished run of the recipe over a part of the input")
-    parser.add_argument("--less", type=Path, metavar="RUN", help="one over less of it: what all runs cost once cancels")
+    parser.add_argument("recipe", type=Path, help="the recipe, over a part of the input")
+    parser.add_argument("--less", type=Path, metavar="RECIPE", help="the same over a smaller part")
     parser.add_argument("--input-tb", type=float, default=90.0, help="a snapshot's WARCs: 90,000 of about 1 GB")
-    parser.add_argument("--tasks", type=int, default=700_000, help="the parts that the input is cut into")
+    parser.add_argument("--billion-pages", type=float, default=3.0)
+    parser.add_argument("--splits", type=int, default=700_000, help="the parts that the input is cut into")
     parser.add_argument("--nodes", type=int, default=100)
     parser.add_argument("--cores", type=int, default=16)
     parser.add_argument("--network-gbit", type=float, default=10.0, help="a node's, of which half is taken for granted")
@@ -79,13 +85,10 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--core-hour", type=float, default=0.02, help="what one costs")
     parser.add_argument("--tb-month", type=float, default=23.0, help="what keeping a TB for a month costs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--check", type=Path, metavar="RECIPE")
+    parser.add_argument("--check", action="store_true", help="compare with two real processes here")
     parser.add_argument("--kill-at", type=float, default=0.5, help="share of the predicted time, for --check")
     parser.add_argument("--repeats", type=int, default=3, help="for --check; medians")
-    options = parser.parse_args()
-    if not (options.run or options.check):
-        parser.error("give a RUN, or --check RECIPE")
-    return options
+    return parser.parse_args()
 
 
 def simulate(costs: Costs, cluster: Cluster, seed: int) -> tuple[list[Simulated], int]:
@@ -127,8 +130,9 @@ def format_whole(
     kept = costs.kept_bytes / TB
     money = rented * options.core_hour + written * options.tb_month * wall / HOUR / 730
     return (
-        f"\n{costs.records:,} records; {wall / HOUR:,.1f} hours on {cluster.nodes} nodes of {cluster.cores} cores; "
-        f"{failed} times one failed\n{rented:,.0f} core hours rented, {busy / rented:.0%} of them at work\n"
+        f"\n{costs.pages:,} pages, of which filter keeps {costs.kept:,}\n"
+        f"{wall / HOUR:,.1f} hours on {cluster.nodes} nodes of {cluster.cores} cores; {failed} times one failed\n"
+        f"{rented:,.0f} core hours rented, {busy / rented:.0%} of them at work\n"
         f"{written:,.1f} TB written on the way, {kept:,.1f} TB kept\n"
         f"{money:,.0f} for cores at {options.core_hour} an hour and storage at {options.tb_month} a TB and month; "
         f"what is kept {kept * options.tb_month:,.0f} a month"

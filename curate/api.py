@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from curate.train_min.tune import TuneResult
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Run(RunFolder):
     """A run, finished or not, in a folder or at an address ("s3://bucket/runs/mini"), and what can be asked of it.
 

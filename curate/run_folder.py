@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # who trains on tokens that were carried elsewhere has no pol
     import polars as pl
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunFolder:
     """The folder of a run, finished or not, or its address on an object store ("s3://bucket/runs/mini"), of which what
     is looked at is copied to this machine."""
@@ -55,6 +55,9 @@ class RunFolder:
         if self.store.stamp(PLAN) is None:
             what = _what_is_wrong(self.place) if isinstance(self.place, Path) else f"it has no {PLAN}"
             raise UsageError(f"{self.place} is not a run's folder: {what}")
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}("{self.place}")'
 
     @property
     def store(self) -> Store:
