@@ -223,15 +223,18 @@ def _write_pool(
     pieces, masks, lengths, documents = [], [], [], []
     for batch in batches:
         chosen = _is_in(batch.documents, part, bucket_of(pool))
+        if not chosen.any():
+            continue  # as of validation mostly
         counts = np.diff(batch.offsets)
         is_chosen = np.repeat(chosen.to_numpy(), counts)
         pieces.append(batch.tokens[is_chosen])
         masks.append(batch.targets[is_chosen])
         lengths.append(counts[chosen.to_numpy()])
-        documents.append(batch.documents.filter(chosen).select("id", "byte_count", "^times$"))
-    table = pl.concat(documents)
-    if table.is_empty():
+        # Columns before rows: else the texts would be copied, too.
+        documents.append(batch.documents.select("id", "byte_count", "^times$").filter(chosen))
+    if not documents:
         return 0
+    table = pl.concat(documents)
     tokens, mask = np.concatenate(pieces).astype(tokenizer.dtype), np.concatenate(masks)
     # n + 1 borders for n documents; from lengths, as the batches' own offsets each begin at 0.
     offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
