@@ -58,9 +58,9 @@ EARLIER = "earlier"
 
 SHUFFLED = "work/dedup"
 """What deduplication in parts leaves of one part for the next."""
-RANGES = "work/dedup/ranges"
+RANGES = f"{SHUFFLED}/ranges"
 """Of how many ranges of hashes deduplication is done, where it is done in parts."""
-MEMBERS = "work/dedup/members"
+MEMBERS = f"{SHUFFLED}/members"
 """Which documents may meet others, split by split, and in which group."""
 
 Filtered = Literal["documents", "signatures", "ledger", "dropped"]
@@ -94,22 +94,22 @@ def filtered_before(key: str, kind: Filtered) -> str:
 
 def keys_name(key: str) -> str:
     """By which a split's documents meet others, range by range of their hashes."""
-    return f"work/dedup/keys/{key}"
+    return f"{SHUFFLED}/keys/{key}"
 
 
 def forest_name(number: int) -> str:
     """Which documents meet in a range of hashes."""
-    return f"work/dedup/forests/{number:05}"
+    return f"{SHUFFLED}/forests/{number:05}"
 
 
 def rows_name(key: str) -> str:
     """What is compared of a split's documents that may meet others, group by group."""
-    return f"work/dedup/rows/{key}"
+    return f"{SHUFFLED}/rows/{key}"
 
 
 def found_in_group(number: int, kind: Literal["verdicts", "texts"]) -> str:
     """Which document of a group repeats which; the texts of those that lose most."""
-    return f"work/dedup/found/{number:05}.{kind}.parquet"
+    return f"{SHUFFLED}/found/{number:05}.{kind}.parquet"
 
 
 def ranks(key: str) -> str:
