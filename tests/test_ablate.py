@@ -24,7 +24,8 @@ from curate.ablation.mixture_runs import mixture_runs
 from curate.ablation.ngrams import train_ngrams
 from curate.ablation.verdict import ALL, PassageNats, judge_arms
 from curate.errors import UsageError
-from curate.tokenize.encode import cut_text, load_tokenizer, token_bytes_file, vocabulary_of
+from curate.tokenize.described_vocabulary import token_bytes_file, vocabulary_of
+from curate.tokenize.encode import cut_text, load_tokenizer
 from curate.tokenize.mix import Held, MixtureRecord, mixture_json, plan_mixture
 from curate.tokenize.shards import write_shard
 

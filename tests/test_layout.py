@@ -44,7 +44,17 @@ KERNELS = {"kernel", "part", "inner"}
 
 TRAINER_MAY_USE = {
     f"curate.tokenize.{name}"
-    for name in ("shards", "mix", "run_rows", "encode", "trace", "arranged", "conversation", "templates")
+    for name in (
+        "shards",
+        "mix",
+        "run_rows",
+        "encode",
+        "described_vocabulary",
+        "trace",
+        "arranged",
+        "conversation",
+        "templates",
+    )
 }
 
 

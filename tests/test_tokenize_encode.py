@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from curate.errors import UsageError
 from curate.tokenize import encode
-from curate.tokenize.encode import Tokenizer, cut_text, load_tokenizer, token_bytes_file
+from curate.tokenize.described_vocabulary import token_bytes_file
+from curate.tokenize.encode import Tokenizer, cut_text, load_tokenizer
 from curate.tokenize.json_file import JsonFile
 from curate.tokenize.train import train_bpe
 from curate.tokenize.vocabulary import byte_alphabet

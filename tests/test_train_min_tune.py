@@ -20,7 +20,8 @@ import curate  # noqa: E402
 from curate.cli import main  # noqa: E402
 from curate.errors import RunConflict, UsageError  # noqa: E402
 from curate.readers.turns import Turn  # noqa: E402
-from curate.tokenize.encode import load_tokenizer, vocabulary_of  # noqa: E402
+from curate.tokenize.described_vocabulary import vocabulary_of  # noqa: E402
+from curate.tokenize.encode import load_tokenizer  # noqa: E402
 from curate.tokenize.shards import open_shards  # noqa: E402
 from curate.tokenize.templates import TEMPLATES, Template  # noqa: E402
 from curate.tokenize.train import train_bpe  # noqa: E402

@@ -23,7 +23,7 @@ LOST = {"id": pl.String, "step": pl.String, "reason": pl.String, "value": pl.Str
 
 
 class EncodedBatch(NamedTuple):
-    """`documents` with `byte_count` and `token_count`, their tokens, and those that are lost (columns `LOST`)."""
+    """`documents` with `byte_count`, their tokens, and those that are lost (columns `LOST`)."""
 
     documents: pl.DataFrame
     found: ArrangedTokens
@@ -56,7 +56,7 @@ def _with_holes(batch: pl.DataFrame, *, tokenizer: Tokenizer, fim: Fim, seed: in
 
 def _of_texts(batch: pl.DataFrame, found: ArrangedTokens) -> EncodedBatch:
     size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
-    return EncodedBatch(batch.with_columns(size, found.counts()), found, pl.DataFrame(schema=LOST))
+    return EncodedBatch(batch.with_columns(size), found, pl.DataFrame(schema=LOST))
 
 
 def _conversations(batch: pl.DataFrame, *, tokenizer: Tokenizer, writer: TemplateWriter) -> EncodedBatch:
@@ -70,4 +70,4 @@ def _conversations(batch: pl.DataFrame, *, tokenizer: Tokenizer, writer: Templat
     size = pl.Series("byte_count", [each.bytes for each in there], dtype=pl.Int64)
     why = (pl.lit("encode").alias("step"), reason, pl.lit(None, pl.String).alias("value"))
     lost = batch.select("id", *why).filter(pl.col("reason").is_not_null())
-    return EncodedBatch(batch.filter(reason.is_null()).with_columns(text, size, found.counts()), found, lost)
+    return EncodedBatch(batch.filter(reason.is_null()).with_columns(text, size), found, lost)

@@ -49,7 +49,7 @@ from curate.run_files import (
     tokenized,
 )
 from curate.tokenize.buckets import pools_of
-from curate.tokenize.encode import token_bytes_file, vocabulary_of
+from curate.tokenize.described_vocabulary import token_bytes_file, vocabulary_of
 from curate.tokenize.materialize import materialize
 from curate.tokenize.mix import (
     Mixture,

@@ -142,7 +142,7 @@ def _process(batch: pl.DataFrame, recipe: Recipe, encode: Encoder, stretch: Stre
     with clock("encode"):
         stretch.at("encode", size=size)
         batch, found, lost = encode(batch)
-    return _without_emptied(batch, found, pl.concat([*dropped, lost]))
+    return _without_emptied(batch.with_columns(found.counts()), found, pl.concat([*dropped, lost]))
 
 
 def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:

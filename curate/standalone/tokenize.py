@@ -28,7 +28,8 @@ from curate.standalone.tables import (
     require_columns,
     require_rows,
 )
-from curate.tokenize.encode import Tokenizer, load_tokenizer, vocabulary_of
+from curate.tokenize.described_vocabulary import vocabulary_of
+from curate.tokenize.encode import Tokenizer, load_tokenizer
 from curate.tokenize.end_of_text import CONFIG
 from curate.tokenize.mix import Vocabulary
 from curate.tokenize.shards import write_shard

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from curate.errors import DocumentError, UsageError
 from curate.tokenize.backends import Backend, Bytes, library_errors
 from curate.tokenize.json_file import JsonFile, declared_end_of_text
-from curate.tokenize.mix import Vocabulary
 from curate.tokenize.rank_file import RankFile, is_rank_file
 from curate.tokenize.sentencepiece_file import SentencePieceFile, is_sentencepiece
 
@@ -170,20 +169,3 @@ def _backend(content: bytes, path: Path, end_of_text: str | None, control: Colle
 
 def _is_json(content: bytes) -> bool:
     return content.lstrip()[:1] == b"{"
-
-
-def vocabulary_of(tokenizer: Tokenizer, name: str) -> Vocabulary:
-    """What a trainer must know of it; `name` is how its file is called beside the tokens."""
-    return Vocabulary(
-        size=tokenizer.vocab_size,
-        end_of_text=tokenizer.end_of_text,
-        end_of_text_token=tokenizer.end_of_text_token,
-        dtype="uint16" if tokenizer.dtype == np.uint16 else "uint32",
-        fingerprint=tokenizer.fingerprint,
-        tokenizer=name,
-    )
-
-
-def token_bytes_file(tokenizer: Tokenizer) -> bytes:
-    """The content of `tokens/token_bytes.bin`: `token_bytes` as little-endian uint32."""
-    return tokenizer.token_bytes().astype("<u4").tobytes()

@@ -9,11 +9,10 @@ import functools
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import tokenizers
 
 from curate.errors import UsageError
 from curate.tokenize.backends import Encoded, bounds, flat, library_errors, printable
@@ -22,6 +21,9 @@ from curate.tokenize.end_of_text import choose_end_of_text, ordinary_tokens, rea
 from curate.tokenize.inside import without_first_space
 from curate.tokenize.probe import PROBE
 from curate.tokenize.vocabulary import SPELLING, ids_of, read_table, spell_ids
+
+if TYPE_CHECKING:
+    import tokenizers
 
 LIBRARY_BATCH_CHARACTERS = 1 << 20
 """The reference library takes about 100 bytes of memory a byte of text; it gets no more at a time."""
@@ -134,6 +136,8 @@ def _encode_by(library: tokenizers.Tokenizer, texts: list[str]) -> Encoded:
 
 def _open(content: str, place: Path) -> tokenizers.Tokenizer:
     """Truncation and padding are settings of a model's caller, never of a corpus."""
+    import tokenizers  # a run asks most files only what ends a text, which their table says
+
     with library_errors(f"{place} is no tokenizer.json"):
         library = tokenizers.Tokenizer.from_str(content)
         library.encode_special_tokens = True

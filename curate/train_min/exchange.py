@@ -163,7 +163,8 @@ def _give_tokenizer(folder: Path, target: Path, vocabulary: Mapping[str, Any]) -
 
 def _take_tokenizer(origin: Path, checkpoint: Path, described: Mapping[str, Any]) -> dict[str, Any]:
     """What a checkpoint says of its vocabulary; without a tokenizer.json beside the weights it is that of bytes."""
-    from curate.tokenize.encode import load_tokenizer, vocabulary_of
+    from curate.tokenize.described_vocabulary import vocabulary_of
+    from curate.tokenize.encode import load_tokenizer
 
     file = origin / TOKENIZER
     if not file.is_file():
