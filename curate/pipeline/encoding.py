@@ -1,6 +1,6 @@
 """How the documents of a source become tokens: as they are, with holes to fill in, or as conversations.
 
-source, recipe, tokenizer ─▶ encoder_of ─▶ a function: final documents ─▶ documents with their bytes, tokens │ lost
+source, recipe, tokenizer ─▶ encoder_of ─▶ a function: final documents ─▶ documents, their bytes, tokens │ lost
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ LOST = {"id": pl.String, "step": pl.String, "reason": pl.String, "value": pl.Str
 
 
 class EncodedBatch(NamedTuple):
-    """`documents` with `byte_count`, their tokens, and those that are lost (columns `LOST`)."""
+    """`documents`, their `byte_count`, their tokens, and where some are lost, which (columns `LOST`)."""
 
     documents: pl.DataFrame
+    sizes: pl.Expr | pl.Series
     found: ArrangedTokens
-    lost: pl.DataFrame
+    lost: pl.DataFrame | None = None
 
 
 Encoder = Callable[[pl.DataFrame], EncodedBatch]
@@ -55,8 +56,7 @@ def _with_holes(batch: pl.DataFrame, *, tokenizer: Tokenizer, fim: Fim, seed: in
 
 
 def _of_texts(batch: pl.DataFrame, found: ArrangedTokens) -> EncodedBatch:
-    size = pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count")
-    return EncodedBatch(batch.with_columns(size), found, pl.DataFrame(schema=LOST))
+    return EncodedBatch(batch, pl.col("text").str.len_bytes().cast(pl.Int64).alias("byte_count"), found)
 
 
 def _conversations(batch: pl.DataFrame, *, tokenizer: Tokenizer, writer: TemplateWriter) -> EncodedBatch:
@@ -70,4 +70,4 @@ def _conversations(batch: pl.DataFrame, *, tokenizer: Tokenizer, writer: Templat
     size = pl.Series("byte_count", [each.bytes for each in there], dtype=pl.Int64)
     why = (pl.lit("encode").alias("step"), reason, pl.lit(None, pl.String).alias("value"))
     lost = batch.select("id", *why).filter(pl.col("reason").is_not_null())
-    return EncodedBatch(batch.filter(reason.is_null()).with_columns(text, size), found, lost)
+    return EncodedBatch(batch.filter(reason.is_null()).with_columns(text), size, found, lost)

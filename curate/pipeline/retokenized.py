@@ -94,7 +94,7 @@ def encode_split(job: Job) -> Made:
 
 def encoded(documents: pl.DataFrame, encode: Encoder) -> Encoded:
     """Final documents with their tokens, as `tokenize` made them."""
-    _, found, _ = encode(documents)
+    found = encode(documents).found
     return Encoded(documents, found.tokens, found.offsets, found.targets, documents.clear())
 
 

@@ -22,7 +22,7 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Split
 from curate.engine.sizes import AFTER
 from curate.engine.walk import Stretch
-from curate.pipeline.encoding import Encoder, encoder_of
+from curate.pipeline.encoding import LOST, Encoder, encoder_of
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.portions import write_tokens
 from curate.pipeline.survivors import Left, as_gone, what_is_left
@@ -141,8 +141,9 @@ def _process(batch: pl.DataFrame, recipe: Recipe, encode: Encoder, stretch: Stre
         dropped, batch = [as_dropped(batch.filter(is_too_many))], batch.filter(~is_too_many)
     with clock("encode"):
         stretch.at("encode", size=size)
-        batch, found, lost = encode(batch)
-    return _without_emptied(batch.with_columns(found.counts()), found, pl.concat([*dropped, lost]))
+        batch, sizes, found, lost = encode(batch)
+    dropped += [pl.DataFrame(schema=LOST) if lost is None else lost]
+    return _without_emptied(batch.with_columns(sizes, found.counts()), found, pl.concat(dropped))
 
 
 def _without_emptied(batch: pl.DataFrame, found: ArrangedTokens, dropped: pl.DataFrame) -> Encoded:
