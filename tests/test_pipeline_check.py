@@ -65,3 +65,12 @@ def test_a_file_that_cannot_be_what_it_should_be_is_one_line(base: Path, what: s
     assert told.startswith(f"{base / 'recipe.toml'}:")
     assert "\n" not in told
     assert len(told) < 2500
+
+
+def test_a_step_that_misses_a_column_is_named_by_its_line(base: Path) -> None:
+    (base / "tale.txt").write_text("It was.\n")
+    source = '[[source]]\nname = "tales"\nread = "books"\npaths = ["tale.txt"]\nsteps = [\n  "c4",\n  "fineweb2",\n]\n'
+    (base / "recipe.toml").write_text(f'name = "tales"\n{source}{BYTES}')
+    with pytest.raises(RecipeError, match='needs the column "language"') as error:
+        check_recipe(resolve(load(base / "recipe.toml")))
+    assert str(error.value).startswith(f"{base / 'recipe.toml'}:8: ")

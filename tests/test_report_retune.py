@@ -180,7 +180,7 @@ def test_what_a_step_never_saw_is_unknown_and_not_kept(inputs: Path, tmp_path: P
     freed = rows.filter((pl.col("old_step") == "gopher_quality") & (pl.col("new_step") != "gopher_quality"))
     assert freed.height > 0
     assert set(freed["new_outcome"]) == {"unknown"}
-    with pytest.raises(UsageError, match="changes what is measured, not a threshold"):
+    with pytest.raises(UsageError, match="words is no threshold here"):
         retune(done, [Change("mine:no_teapots", "words", ["kettle"])])
 
 

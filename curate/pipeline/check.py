@@ -58,7 +58,8 @@ def _check_expressions(source: Source, recipe: Recipe, steps: tuple[BoundStep, .
         elif step.use not in BUILT_IN:
             own.add(step.use.rpartition(":")[2])
         elif bound.filter.measure is not None:
-            batch = without_ranks(bound.filter.measure(batch), steps)  # of no rows: what later steps may name
+            # Of no rows: what later steps may name. One that misses a column says so here, at its line.
+            batch = without_ranks(at_line(step, recipe, partial(bound.filter.measure, batch)), steps)
 
 
 def _with_columns(source: Source, recipe: Recipe) -> Source:

@@ -19,7 +19,7 @@ from polars import selectors as cs
 from curate.batch import Filter
 from curate.engine.sizes import AFTER, BEFORE, sizes
 from curate.errors import UsageError
-from curate.recipe import Recipe, Source
+from curate.recipe import Recipe, Source, Step
 from curate.steps.bind import BoundStep, bind
 from curate.steps.columns import BEFORE_STEPS
 from curate.steps.decide import apply_rules
@@ -43,7 +43,7 @@ def paired_steps(source: Source, old: Recipe, new: Recipe) -> tuple[StepPair, ..
     """The steps of a source of both recipes, which differ in parameters alone.
 
     Raises:
-        UsageError: a parameter differs that changes what is measured.
+        UsageError: a parameter differs that no rule depends on, so it may change what is measured.
     """
     before = old.source(source.name)
     pairs = []
@@ -52,9 +52,16 @@ def paired_steps(source: Source, old: Recipe, new: Recipe) -> tuple[StepPair, ..
     ):
         is_changed = not _same_rules(was.filter, step.filter)
         if not is_changed and dict(old_step.parameters) != dict(new_step.parameters):
-            raise UsageError(f"{step.name}: this changes what is measured, not a threshold; it takes a new run")
+            changed = _changed(old_step, new_step)
+            told = "is no threshold here; what it changes, if anything, takes a new run"
+            raise UsageError(f"{step.name}: {changed} {told}")
         pairs.append(StepPair(step, is_changed))
     return tuple(pairs)
+
+
+def _changed(old: Step, new: Step) -> str:
+    names = sorted({*old.parameters, *new.parameters})
+    return ", ".join(name for name in names if old.parameters.get(name) != new.parameters.get(name))
 
 
 def _same_rules(one: Filter, other: Filter) -> bool:
