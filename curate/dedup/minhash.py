@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import UsageError
+from curate.text.buffers import series_of
 from curate.text.compiled import inner, is_compiled, kernel, part
 from curate.text.folding import Normalize
 from curate.text.shingles import Shingles, Unit, shingles
@@ -59,7 +60,7 @@ def pack_signatures(signatures: npt.NDArray[np.uint32]) -> pl.Series:
     rows = np.ascontiguousarray(signatures, dtype="<u4")
     kind = pa.binary(4 * rows.shape[1])
     packed = pa.FixedSizeBinaryArray.from_buffers(kind, len(rows), [None, pa.py_buffer(rows)])
-    return pl.Series("signature", packed)
+    return series_of(packed).alias("signature")
 
 
 def unpack_signatures(column: pa.ChunkedArray, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:

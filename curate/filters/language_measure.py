@@ -24,7 +24,7 @@ from curate.filters.language_codes import iso_639_3, script_of_label
 from curate.filters.language_lines import cut_blocks
 from curate.filters.language_neighbors import tell_apart, without_other_scripts
 from curate.filters.language_scripts import count_letters, main_scripts
-from curate.text.buffers import text_buffers
+from curate.text.buffers import series_of, text_buffers
 
 SCHEMA: Mapping[str, PolarsDataType] = {
     "language": pl.String,
@@ -120,7 +120,7 @@ def _lists(names: list[str], field: str, labels: npt.NDArray[np.int64], numbers:
     offsets = pa.array(np.concatenate([[0], np.cumsum(is_some.sum(axis=1))]).astype(np.int64))
     languages = pl.Series(names, dtype=pl.String).gather(labels[is_some]).to_arrow()
     fields = pa.StructArray.from_arrays([languages, pa.array(numbers[is_some], pa.float32())], ["language", field])
-    return pl.Series(pa.LargeListArray.from_arrays(offsets, fields))
+    return series_of(pa.LargeListArray.from_arrays(offsets, fields))
 
 
 def _of_label(languages: pl.Series, values: Mapping[str, str | None]) -> pl.Series:
