@@ -10,7 +10,7 @@ their id, as one id stands for one document. More may meet than a method then co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,8 @@ import polars as pl
 
 from curate.dedup.clusters import first_equal
 from curate.dedup.forests import Forest, forest_of
-from curate.dedup.methods import document_methods, passage_methods
-from curate.dedup.ranking import keeps_cleanest
+from curate.dedup.method import Method, PassageMethod
+from curate.dedup.methods import document_methods, methods_of
 from curate.recipe_dedup import Dedup
 
 ROW_BITS = 32
@@ -31,13 +31,23 @@ HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 
 
+def has_parts(dedup: Dedup) -> bool:
+    """Whether documents can be compared in groups, and what is cut found by ranges: not where a method looks at all
+    documents at once, is asked twice, or compares documents after parts of them were cut."""
+    methods = methods_of(dedup)
+    cuts = [isinstance(method, PassageMethod) for method in methods]
+    return all(map(_has_parts, methods, repeat(dedup))) and cuts == sorted(cuts) and len({*dedup.method}) == len(cuts)
+
+
+def _has_parts(method: Method, dedup: Dedup) -> bool:
+    if isinstance(method, PassageMethod):
+        return method.span is not None or method.in_order is not None
+    return bool(method.meets(dedup))
+
+
 def meeting_columns(dedup: Dedup) -> list[str]:
-    """The columns (UInt64) by which documents meet (`DocumentMethod.meets`); none where one of the methods, or `keep`,
-    looks at all documents at once."""
-    columns = [method.meets(dedup) for method in document_methods(dedup)]
-    if passage_methods(dedup) or keeps_cleanest(dedup) or not all(columns):
-        return []
-    return [name for names in columns for name in names]
+    """The columns (UInt64) by which documents meet (`DocumentMethod.meets`)."""
+    return [name for method in document_methods(dedup) for name in method.meets(dedup)]
 
 
 def keys_by_range(signed: pl.DataFrame, columns: list[str], ranges: int) -> list[bytes]:
@@ -48,7 +58,7 @@ def keys_by_range(signed: pl.DataFrame, columns: list[str], ranges: int) -> list
     values = [column.drop_nulls().to_numpy() for column in hashed]
     keys = np.concatenate([_mixed(column, number) for number, column in enumerate(values)])
     rows = np.concatenate(has_value)
-    which = _ranges_of(keys, ranges)
+    which = ranges_of(keys, ranges)
     order = np.argsort(which, kind="stable")  # of 16 bits: numpy counts, and does not compare
     bounds = np.searchsorted(which[order], np.arange(ranges + 1)).tolist()
     keys, rows = keys[order], rows[order]
@@ -62,7 +72,7 @@ def _mixed(values: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.uint64
     return np.asarray(mixed ^ (mixed >> HALF))
 
 
-def _ranges_of(keys: npt.NDArray[np.uint64], ranges: int) -> npt.NDArray[np.uint16]:
+def ranges_of(keys: npt.NDArray[np.uint64], ranges: int) -> npt.NDArray[np.uint16]:
     """By the low half of the bits, so that the keys of one range still differ in their high bits."""
     return (((keys & LOW) * np.uint64(ranges)) >> HALF).astype(np.uint16)
 
