@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def bits_of_groups(
     rows, group = rows_and_groups(job, key)
     order, found = np.argsort(group, kind="stable"), np.zeros(len(rows), dtype=bool)
     numbers, starts = np.unique(group[order], return_index=True)
-    for number, first, last in zip(numbers.tolist(), starts, [*starts[1:], len(rows)], strict=True):
+    for number, (first, last) in zip(numbers.tolist(), pairwise([*starts, len(rows)]), strict=True):
         content = read_slice(job.store, stage, key_of(number), name_of(number), split_number(job, key))
         found[order[first:last]] = np.unpackbits(np.frombuffer(content, np.uint8), count=last - first)
     return rows, found
