@@ -1,7 +1,7 @@
 """What each method of deduplication keeps in memory, where one process does all of it and in parts, at two sizes.
 
     drawn pages ─▶ files of a run whose `filter` is done ─┬▶ dedup, one task ─▶ peak of the worker
-                                                          └▶ dedup, in parts ─▶ peak of the largest worker, the same bytes?
+                                                          └▶ dedup, in parts ─▶ peak of the worker, the same bytes?
     (the larger size's peak - the smaller one's) / more documents ─▶ bytes a document
 
     python benchmarks/dedup_methods.py --documents 40000,160000
@@ -130,8 +130,9 @@ def prepare(work: Path, name: str) -> None:
     (place / "index").symlink_to(work / "index")
     signed = sorted(work.glob("*.signatures"))[:-1]
     for number in range(len(signed)):
-        (place / f"{number:04}.jsonl").write_text('{"text": "a line"}\n')
-    sources = "".join(SOURCE.format(number=number) for number in range(len(signed)))
+        (place / f"{number:04}.jsonl").write_text('{"text": "a line", "vector": [1.0]}\n')
+    columns = 'columns = { embedding = "vector" }\n'
+    sources = "".join(SOURCE.format(number=number) + columns for number in range(len(signed)))
     recipe = f'name = "parts"\n{sources}[dedup]\n{METHODS[name]}\n[tokenize]\ntokenizer = "bytes"\n'
     (place / "recipe.toml").write_text(recipe)
     store = PosixStore(place / "run")

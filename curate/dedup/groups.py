@@ -202,11 +202,16 @@ def _texts_of(files: Sequence[Path], ids: pl.Series) -> pl.DataFrame:
 def in_order_of_ids(files: Sequence[Path], *more: str) -> Iterator[pl.DataFrame]:
     """The rows of all files, each of which is sorted by `id`, as one table that is, some of them at a time; those with
     one id by other columns."""
-    ids = pl.concat([pl.scan_parquet(file, glob=False).select(pl.col("id").gather_every(SAMPLED)) for file in files])
-    sample = ids.collect()["id"].sort()
-    bounds = sample.gather_every(WINDOW // SAMPLED).to_list()[1:]
+    spans, sample = [], [pl.Series("id", [], dtype=pl.String)]
+    for file in files:
+        ids = pl.read_parquet(file, columns=["id"], glob=False)["id"]
+        if len(ids):
+            spans.append((ids[0], ids[-1], file))
+            sample.append(ids.gather_every(SAMPLED))
+    bounds = pl.concat(sample).sort().gather_every(WINDOW // SAMPLED).to_list()[1:]
     for low, high in pairwise([None, *bounds, None]):
-        rows = pl.scan_parquet([*files], glob=False)
+        near = [file for first, last, file in spans if (low is None or last >= low) and (high is None or first < high)]
+        rows = pl.scan_parquet(near or [files[0]], glob=False)
         rows = rows if low is None else rows.filter(pl.col("id") >= low)
         rows = rows if high is None else rows.filter(pl.col("id") < high)
         yield rows.collect().sort("id", *more)

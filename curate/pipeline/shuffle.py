@@ -72,12 +72,15 @@ from curate.run_files import (
 )
 from curate.steps.deciding_files import check_as_planned, index_files, method_files
 
+TEXT_BYTES = 4 << 20
+"""Of texts that are looked at together: of each byte there are up to 30 of windows."""
+
 
 def keys_of(job: Job) -> Made:
     """The task of a split, or of a file of an index: its documents' keys, by range."""
     columns = meeting_columns(dedup_of(job))
     with job.clock("read"):
-        check_as_planned(job.plan, [*index_files(job.recipe), *method_files(job.recipe)])
+        check_as_planned(job.plan, method_files(job.recipe))
         signed = read_columns([str(_signatures(job))], ["id", *columns])
     with job.clock("keys"):
         slices = keys_by_range(signed, columns, ranges_decided(job.store))
@@ -97,6 +100,8 @@ def meetings_of(job: Job) -> Made:
 def components_run(job: Job) -> Made:
     """The one task that knows all documents, by two numbers of each: the groups."""
     store, ranges = job.store, ranges_decided(job.store)
+    with job.clock("read"):
+        check_as_planned(job.plan, [*index_files(job.recipe)])  # here, as each of them is read for it
     with job.clock("clusters"):
         counts = [committed(store, KEYS, key).counts["documents"] for key in _both_keys(job)]
         starts = np.cumsum([0, *counts], dtype=np.int64)
@@ -258,12 +263,11 @@ def answers_to(job: Job, key: str, stage: str, ranges: Iterable[str]) -> list[by
 def text_batches(
     job: Job, key: str, rows: npt.NDArray[np.int64], order: npt.NDArray[np.int64] | None = None
 ) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
-    """Some rows of a split and their texts, a bounded number of bytes at a time, in the given order or that of the
-    rows."""
+    """Some rows of a split and their texts, few at a time, in the given order or that of the rows."""
     path = open_filtered(job.store, key, "documents")
 
     def texts(_: int, wanted: npt.NDArray[np.int64]) -> pl.Series:
         return pl.read_parquet(path, columns=["text"])["text"].gather(wanted)
 
-    for batch, found in batches_of(texts, 0, rows, order):
+    for batch, found in batches_of(texts, 0, rows, order, at_once=TEXT_BYTES):
         yield rows[batch], found
