@@ -10,7 +10,7 @@ their id, as one id stands for one document. More may meet than a method then co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise, repeat
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,19 @@ LOW = np.uint64(0xFFFFFFFF)
 
 
 def has_parts(dedup: Dedup) -> bool:
-    """Whether documents can be compared in groups, and what is cut found by ranges: not where a method looks at all
-    documents at once, is asked twice, or compares documents after parts of them were cut."""
+    """Whether documents can be compared in groups, and what is cut found by ranges."""
+    return not of_all_at_once(dedup)
+
+
+def of_all_at_once(dedup: Dedup) -> str:
+    """Why all documents must be looked at in one process; nothing where they need not."""
     methods = methods_of(dedup)
+    if len({*dedup.method}) < len(methods):
+        return "a method that is asked twice looks at all of them at once"
+    if whole := [method.name for method in methods if not _has_parts(method, dedup)]:
+        return f'"{whole[0]}" looks at all of them at once'
     cuts = [isinstance(method, PassageMethod) for method in methods]
-    return all(map(_has_parts, methods, repeat(dedup))) and cuts == sorted(cuts) and len({*dedup.method}) == len(cuts)
+    return "" if cuts == sorted(cuts) else "methods that cut texts must come last to be done in parts"
 
 
 def _has_parts(method: Method, dedup: Dedup) -> bool:
