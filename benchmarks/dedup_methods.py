@@ -48,7 +48,7 @@ METHODS = {
     "against": 'method = "minhash"\nagainst = ["index"]',
     "lines": 'method = "lines"',
     "substring": 'method = "substring"\nsubstring = { min_words = 20 }',
-    "ngrams": 'method = "ngrams"',
+    "ngrams": 'method = "ngrams"\nngrams = { ngram = 8 }',
     "semantic": 'method = "semantic"',
 }
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def cells(sides: list[dict], sizes: list[int]) -> list[str]:
-    each = (sides[-1]["memory"] - sides[0]["memory"]) / (sizes[-1] - sizes[0])
+    each = (sides[-1]["memory"] - sides[0]["memory"]) / max(sizes[-1] - sizes[0], 1)
     peaks = [f"{one['memory'] / 1e6:.0f} MB" for one in sides]
     return [*peaks, f"{each:.0f}", f"{sides[-1]['cpu']:.1f}"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ from curate.dedup.cleanest import Clean
 from curate.dedup.excerpts import greatest_losses
 from curate.dedup.find import Found, columns_read, find_duplicates
 from curate.dedup.held import packed, unpacked
-from curate.dedup.methods import is_verifying
+from curate.dedup.methods import until_verified
 from curate.dedup.signatures import SignatureFiles
 from curate.recipe_dedup import Dedup
 
@@ -95,7 +95,7 @@ def find_in_group(
     """What repeats what of the documents of one group, from the slices of all splits, and of an index, `earlier`. With
     `clean`, how clean each row of the splits is (float64)."""
     with tempfile.TemporaryDirectory(dir=scratch, prefix="group-") as folder:
-        parts = Parts.written(contents, Path(folder), earlier)
+        parts = GroupFiles.written(contents, Path(folder), earlier)
         known = np.frombuffer(b"".join(clean)) if clean else None
         found = parts.search(dedup, scratch, cores, None if known is None else partial(_clean_of, known))
         losses = greatest_losses(found.verdicts)
@@ -120,15 +120,14 @@ def stays_in_group(
     """Split by split, which of its rows in the group (bits) would stay if nobody asked for the cleanest: their lines
     decide who that is."""
     with tempfile.TemporaryDirectory(dir=scratch, prefix="group-") as folder:
-        parts = Parts.written(contents, Path(folder), earlier)
+        parts = GroupFiles.written(contents, Path(folder), earlier)
         seen: list[npt.NDArray[np.int64]] = []
 
         def look(files: SignatureFiles, stays: npt.NDArray[np.bool_], members: object) -> npt.NDArray[np.float64]:
             seen.append(files.rows[stays])
             return np.zeros(len(stays))
 
-        asked = dedup.method[: 1 + max(number for number, name in enumerate(dedup.method) if is_verifying(name, dedup))]
-        found = parts.search(replace(dedup, method=asked), scratch, cores, look)
+        found = parts.search(until_verified(dedup), scratch, cores, look)
         copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())["id"]
         ids = parts.ids()
         stays = ~ids.is_in(copies.implode()).to_numpy()
@@ -139,7 +138,7 @@ def stays_in_group(
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class GroupFiles:
     """The documents of a group as signature files with the texts beside, some slices a file: `heights` are the rows of
     each slice. Those of an index stand behind, in files of their own."""
 
@@ -148,7 +147,7 @@ class Parts:
     earlier: list[Path]
 
     @classmethod
-    def written(cls, contents: Iterable[bytes], folder: Path, earlier: Iterable[bytes]) -> Parts:
+    def written(cls, contents: Iterable[bytes], folder: Path, earlier: Iterable[bytes]) -> GroupFiles:
         files, heights = _part_files(contents, folder, "")
         return cls(files, heights, _part_files(earlier, folder, "earlier-")[0])
 

@@ -17,24 +17,24 @@ from curate.dedup.cuts import NOBODY, Cuts, add_cuts
 HELD = {"row": pl.UInt32, "start": pl.Int64, "end": pl.Int64, "method": pl.Int8, "held_by": pl.String}
 
 
-class Held(NamedTuple):
+class HeldCuts(NamedTuple):
     """`cuts`, by rows of the split, whose holders are places in `ids`, which are sorted."""
 
     cuts: Cuts
     ids: pl.Series
 
     @classmethod
-    def none(cls) -> Held:
+    def none(cls) -> HeldCuts:
         return cls(Cuts.none(), pl.Series("id", [], dtype=pl.String))
 
 
-def add_held(held: Held, more: Held) -> Held:
+def add_held(held: HeldCuts, more: HeldCuts) -> HeldCuts:
     """Both together. Places of `more` are in the texts that `held` has left."""
     ids = pl.concat([held.ids, more.ids]).unique().sort()
-    return Held(add_cuts(_among(held, ids), _among(more, ids)), ids)
+    return HeldCuts(add_cuts(_among(held, ids), _among(more, ids)), ids)
 
 
-def _among(held: Held, ids: pl.Series) -> Cuts:
+def _among(held: HeldCuts, ids: pl.Series) -> Cuts:
     """Its cuts, with holders counted among more ids."""
     place = ids.search_sorted(held.ids).cast(pl.Int64).to_numpy()
     holder = held.cuts.holder
@@ -44,7 +44,7 @@ def _among(held: Held, ids: pl.Series) -> Cuts:
     return held.cuts._replace(holder=moved)
 
 
-def as_table(held: Held) -> pl.DataFrame:
+def as_table(held: HeldCuts) -> pl.DataFrame:
     cuts, is_known = held.cuts, held.cuts.holder != NOBODY
     names = held.ids if len(held.ids) else pl.Series([None], dtype=pl.String)
     holders = pl.select(pl.when(pl.Series(is_known)).then(names.gather(np.maximum(cuts.holder, 0)))).to_series()
@@ -52,11 +52,11 @@ def as_table(held: Held) -> pl.DataFrame:
     return pl.DataFrame(dict(zip(HELD, columns, strict=True)), schema=HELD)
 
 
-def as_held(table: pl.DataFrame) -> Held:
+def as_held(table: pl.DataFrame) -> HeldCuts:
     ids = table["held_by"].drop_nulls().unique().sort()
     holder = places_in(ids, table["held_by"])
     row, start, end = (table[name].cast(pl.Int64).to_numpy() for name in ("row", "start", "end"))
-    return Held(Cuts(row, start, end, table["method"].to_numpy(), holder), ids)
+    return HeldCuts(Cuts(row, start, end, table["method"].to_numpy(), holder), ids)
 
 
 def places_in(ids: pl.Series, names: pl.Series) -> npt.NDArray[np.int64]:

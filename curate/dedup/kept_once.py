@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.dedup.held import Held, packed, places_in, unpacked
+from curate.dedup.held import HeldCuts, packed, places_in, unpacked
 from curate.dedup.often import in_ranges
 from curate.dedup.ranking import keep_word, rank_documents
 from curate.dedup.repeats import CUT, WINDOW, join_method, keep_best, merge_cuts, rows_as
@@ -29,7 +29,7 @@ HEAD_BYTES = 8
 CUT_OF_RANGE = {"row": pl.UInt32, "start": pl.Int32, "end": pl.Int32, "held_by": pl.String}
 
 
-class Found(NamedTuple):
+class SplitWindows(NamedTuple):
     """Windows of a split, one after the other: hash and sight (uint64), row of the document (int64), start and end
     (int32)."""
 
@@ -40,19 +40,19 @@ class Found(NamedTuple):
     ends: npt.NDArray[np.int32]
 
     @classmethod
-    def none(cls) -> Found:
+    def none(cls) -> SplitWindows:
         hashes, places = np.empty(0, np.uint64), np.empty(0, np.int32)
         return cls(hashes, hashes, np.empty(0, np.int64), places, places)
 
 
-def windows_by_range(found: Found, accounts: pl.DataFrame, ranges: int) -> list[bytes]:
+def windows_by_range(found: SplitWindows, accounts: pl.DataFrame, ranges: int) -> list[bytes]:
     """Of each range the windows whose sights lie there, and the accounts of their documents. `accounts` has a row for
     each row of the split: `id, source, length`, and `keep_value` where `keep` asks for it."""
     order, bounds = in_ranges(found.sights, ranges)
     return [_sent(found, order[first:last], accounts) if first < last else b"" for first, last in pairwise(bounds)]
 
 
-def _sent(found: Found, which: npt.NDArray[np.int64], accounts: pl.DataFrame) -> bytes:
+def _sent(found: SplitWindows, which: npt.NDArray[np.int64], accounts: pl.DataFrame) -> bytes:
     rows, place = np.unique(found.rows[which], return_inverse=True)
     windows = rows_as(SENT, found.hashes[which], place, found.starts[which], found.ends[which])
     theirs = accounts[rows].with_columns(pl.Series("row", rows, dtype=pl.UInt32))
@@ -105,7 +105,7 @@ def _told(cut: npt.NDArray[np.void], documents: pl.DataFrame) -> bytes:
     return packed(pl.DataFrame(columns, schema=CUT_OF_RANGE))
 
 
-def joined_cuts(contents: Sequence[bytes], method: int) -> Held:
+def joined_cuts(contents: Sequence[bytes], method: int) -> HeldCuts:
     """What the ranges cut in one split: in order, no two overlap."""
     table = pl.concat([pl.DataFrame(schema=CUT_OF_RANGE), *(unpacked(content) for content in contents if content)])
     ids = table["held_by"].unique().sort()
@@ -116,4 +116,4 @@ def joined_cuts(contents: Sequence[bytes], method: int) -> Held:
         table["start"].to_numpy(),
         table["end"].to_numpy(),
     )
-    return Held(join_method([merge_cuts(rows)], method), ids)
+    return HeldCuts(join_method([merge_cuts(rows)], method), ids)

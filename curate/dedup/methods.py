@@ -108,9 +108,11 @@ def of_documents(dedup: Dedup) -> Dedup:
     return replace(dedup, method=tuple(name for name in dedup.method if name not in cut))
 
 
-def is_verifying(name: str, dedup: Dedup) -> bool:
-    method = find_method(name, dedup.base)
-    return isinstance(method, DocumentMethod) and method.verifies
+def until_verified(dedup: Dedup) -> Dedup:
+    """The same up to the last method that verifies."""
+    verifying = {method.name for method in document_methods(dedup) if method.verifies}
+    last = max(number for number, name in enumerate(dedup.method) if name in verifying)
+    return replace(dedup, method=dedup.method[: last + 1])
 
 
 def passage_methods(dedup: Dedup) -> tuple[PassageMethod, ...]:

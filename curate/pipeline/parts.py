@@ -57,6 +57,8 @@ PARTS = (
 """What comes before the task of `dedup` itself, each by the records of the ones before; not every recipe has all."""
 KEYS, MEETINGS, COMPONENTS, ROWS, *CLEANEST, GROUPS, SIGHTS, TWICE, WINDOWS, BEST, SEEN, CUT = PARTS
 FIRSTS, LINES, MENUS, CLEAN = CLEANEST
+MERGED = "dedup"
+"""The task that others wait for."""
 ALL = "all"
 TURN = "@"
 """Between the number of the method whose turn it is, and the split or range; no name of a source has such a sign."""
@@ -76,6 +78,7 @@ TASKS = {
     BEST: "shuffle_cuts:best_of",
     SEEN: "shuffle_seen:seen_run",
     CUT: "shuffle_cuts:cut_of",
+    MERGED: "shuffle:merge_run",
 }
 Sizes = Mapping[str, int]
 """The keys of some tasks, and the bytes of what they read, as far as that is known."""
@@ -103,7 +106,7 @@ def parts_left(store: Store, recipe: Recipe, plan: Plan) -> Iterator[list[Task]]
         by_range = ((SIGHTS, splits), (TWICE, numbers), (WINDOWS, splits), (BEST, numbers))
         for stage, sizes in (*(((SEEN, {ALL: 0}),) if in_order else by_range), (CUT, splits)):
             yield _left(store, stage, _in_turn(str(turn), sizes))
-    yield [Task("dedup", ALL, "curate.pipeline.shuffle:merge_run")]
+    yield _left(store, MERGED, {ALL: 0})
 
 
 def forget_parts(store: Store) -> None:

@@ -21,7 +21,7 @@ import polars as pl
 from curate.dedup.cuts import Cuts, cut_texts
 from curate.dedup.find import account_columns
 from curate.dedup.held import add_held, as_table
-from curate.dedup.kept_once import Found, cuts_in_range, joined_cuts, windows_by_range
+from curate.dedup.kept_once import SplitWindows, cuts_in_range, joined_cuts, windows_by_range
 from curate.dedup.often import Answers, hashes_by_range, often_in_range
 from curate.dedup.passages import has_enough
 from curate.dedup.sights import Sights, sights_of
@@ -42,7 +42,7 @@ from curate.pipeline.parts import (
     turns_of,
 )
 from curate.pipeline.shuffle import answers_to, dedup_of, sliced, slices_of, text_batches
-from curate.pipeline.shuffle_left import Left, left_of, method_of, slices_left, texts_left
+from curate.pipeline.shuffle_left import SplitLeft, left_of, method_of, slices_left, texts_left
 from curate.pipeline.shuffle_seen import seen_cuts
 from curate.run_files import cuts_name, part_name
 from curate.text.buffers import text_buffers
@@ -91,7 +91,7 @@ def cut_of(job: Job) -> Made:
         more = seen_cuts(job) if turns[turn] else joined_cuts(_of_ranges(job, BEST), turn)
         held = add_held(before.held, more)
         is_last = turn == max(turns)
-        left = Left(before.rows if is_last else _rows_left(job, before.rows, held.cuts, more.cuts.document), held)
+        left = SplitLeft(before.rows if is_last else _rows_left(job, before.rows, held.cuts, more.cuts.document), held)
         table = as_table(held)
         mine = table.filter(pl.col("method") == turn)
     with job.clock("write"):
@@ -112,16 +112,16 @@ def _sights(job: Job) -> Iterator[tuple[npt.NDArray[np.int64], Sights]]:
         yield rows, sights_of(text_buffers(texts), span_of(dedup_of(job)))
 
 
-def _found(sighted: Iterator[tuple[npt.NDArray[np.int64], Sights]], is_twice: Answers) -> Found:
+def _found(sighted: Iterator[tuple[npt.NDArray[np.int64], Sights]], is_twice: Answers) -> SplitWindows:
     """Of a split the windows of which others may have their sight."""
-    found = [Found.none()]
+    found = [SplitWindows.none()]
     for rows, sights in sighted:
         which = np.flatnonzero(is_twice.of(sights.hashes)[sights.of])
         taken = Windows._make(column[which] for column in sights.windows)
         theirs = sights.hashes[sights.of[which]]
-        found.append(Found(taken.hashes, theirs, rows[taken.documents], taken.starts, taken.ends))
+        found.append(SplitWindows(taken.hashes, theirs, rows[taken.documents], taken.starts, taken.ends))
     columns: Iterator[Any] = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Found._make(columns)
+    return SplitWindows._make(columns)
 
 
 def _rows_left(

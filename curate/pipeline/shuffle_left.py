@@ -1,6 +1,6 @@
 """What is left of a split's documents when a method that cuts has its turn, where deduplication is done in parts.
 
-dedup-groups: copies ─▶ Left ─▶ a method's turn ─▶ Left ─▶ the next one's
+dedup-groups: copies ─▶ SplitLeft ─▶ a method's turn ─▶ SplitLeft ─▶ the next one's
                         rows that stay, and what was cut out of their texts so far
 """
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.cuts import cut_texts
-from curate.dedup.held import Held, as_held, as_table, packed, unpacked
+from curate.dedup.held import HeldCuts, as_held, as_table, packed, unpacked
 from curate.dedup.method import PassageMethod
 from curate.dedup.methods import find_method
 from curate.engine.job import Job
@@ -28,32 +28,32 @@ Readings = Iterator[tuple[npt.NDArray[np.int64], pl.Series]]
 """Batch by batch documents, and what is left of their texts."""
 
 
-class Left(NamedTuple):
+class SplitLeft(NamedTuple):
     """The rows (int64) of the documents that stay, and what was cut."""
 
     rows: npt.NDArray[np.int64]
-    held: Held
+    held: HeldCuts
 
 
-def left_of(job: Job, key: str) -> Left:
+def left_of(job: Job, key: str) -> SplitLeft:
     """Of a split, when the method of the job has its turn."""
     turn, _ = turn_and_key(job.key)
     if before := [other for other in turns_of(dedup_of(job)) if other < turn]:
         name = f"{before[-1]}{TURN}{key}"
         table, rows = (read_slice(job.store, CUT, name, part_name(CUT, name), number) for number in range(2))
-        return Left(np.frombuffer(rows, np.int64), as_held(unpacked(table)))
+        return SplitLeft(np.frombuffer(rows, np.int64), as_held(unpacked(table)))
     members, is_copy = bits_of_groups(job, key, GROUPS, copies_name)
     stays = np.ones(committed(job.store, KEYS, key).counts["documents"], dtype=bool)
     stays[members] = ~is_copy
-    return Left(np.flatnonzero(stays), Held.none())
+    return SplitLeft(np.flatnonzero(stays), HeldCuts.none())
 
 
-def slices_left(left: Left) -> list[bytes]:
+def slices_left(left: SplitLeft) -> list[bytes]:
     """As `left_of` reads them."""
     return [packed(as_table(left.held)), left.rows.astype(np.int64).tobytes()]
 
 
-def texts_left(job: Job, key: str, left: Left, order: npt.NDArray[np.int64] | None = None) -> Readings:
+def texts_left(job: Job, key: str, left: SplitLeft, order: npt.NDArray[np.int64] | None = None) -> Readings:
     """Documents are rows of the split."""
     for rows, texts in text_batches(job, key, left.rows, order):
         yield rows, cut_texts(texts, left.held.cuts, rows)

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from curate.dedup.cuts import NOBODY, Cuts, join_cuts
-from curate.dedup.held import Held
+from curate.dedup.held import HeldCuts
 from curate.engine.job import Job, Made
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.parts import ALL, SEEN, TURN, split_keys, turn_and_key
@@ -43,13 +43,13 @@ def seen_run(job: Job) -> Made:
         return sliced(job, part_name(SEEN, job.key), parts, {})
 
 
-def seen_cuts(job: Job) -> Held:
+def seen_cuts(job: Job) -> HeldCuts:
     """What it cuts in the split of the job."""
     turn, key = turn_and_key(job.key)
     [content] = answers_to(job, key, SEEN, [f"{turn}{TURN}{ALL}"])
     row, start, end = np.frombuffer(content, np.int64).reshape(-1, 3).T
     cuts = Cuts(row, start, end, np.full(len(row), turn, np.int8), np.full(len(row), NOBODY))
-    return Held.none()._replace(cuts=join_cuts([cuts]))
+    return HeldCuts.none()._replace(cuts=join_cuts([cuts]))
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _in_order(job: Job) -> Readings:
 
 
 def _places(job: Job, key: str) -> pl.DataFrame:
-    """What is left of a split, in order: the place of the source in `prefer`, the id, and the place in `Left.rows`."""
+    """What is left of a split, in order: the place of the source in `prefer`, the id, and the place in `SplitLeft.rows`."""
     prefer, left = dedup_of(job).prefer, left_of(job, key)
     signatures = open_filtered(job.store, key, "signatures")
     frame = pl.read_parquet(signatures, columns=["source", "id"], glob=False)[left.rows].with_row_index("place")
