@@ -90,7 +90,7 @@ def _in_order(job: Job) -> Readings:
 
 
 def _places(job: Job, key: str) -> pl.DataFrame:
-    """What is left of a split, in order: the place of the source in `prefer`, the id, and the place in `SplitLeft.rows`."""
+    """What is left of a split, in order: the source's place in `prefer`, the id, the place in `SplitLeft.rows`."""
     prefer, left = dedup_of(job).prefer, left_of(job, key)
     signatures = open_filtered(job.store, key, "signatures")
     frame = pl.read_parquet(signatures, columns=["source", "id"], glob=False)[left.rows].with_row_index("place")

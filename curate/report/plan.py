@@ -40,14 +40,15 @@ class PlannedSource:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan of a recipe, known by its digest. `dedup` says what the parameters of its methods mean, and how much
-    memory they take, a line each."""
+    """The plan of a recipe, known by its digest. `dedup` says what the parameters of its methods mean, a line each,
+    `dedup_memory` how much memory they take; nothing where there is no deduplication."""
 
     name: str
     recipe: str
     sources: tuple[PlannedSource, ...]
     mixture: Mixture
     dedup: tuple[str, ...]
+    dedup_memory: str
 
 
 def plan(recipe: GivenRecipe) -> Planned:
@@ -61,8 +62,9 @@ def plan(recipe: GivenRecipe) -> Planned:
     found = make_plan(resolved)
     check_weighted(resolved, found)
     sources = planned_sources(resolved, found)
-    explained = (*explanations(resolved.dedup), dedup_memory(resolved.dedup, sources).told) if resolved.dedup else ()
-    return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), explained)
+    explained = tuple(explanations(resolved.dedup)) if resolved.dedup else ()
+    memory = dedup_memory(resolved.dedup, sources).told if resolved.dedup else ""
+    return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), explained, memory)
 
 
 def planned_sources(recipe: Recipe, plan: Plan) -> tuple[PlannedSource, ...]:
@@ -106,6 +108,7 @@ def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture
 def plan_values(planned: Planned) -> dict[str, Any]:
     """The plan for programs: `curate plan --json`."""
     explained = {"dedup": "; ".join(planned.dedup)} if planned.dedup else {}
+    explained |= {"dedup_memory": planned.dedup_memory} if planned.dedup_memory else {}
     shares = {share.name: {"drawn": share.drawn, "epochs": share.epochs} for share in planned.mixture.shares}
     return explained | {
         "name": planned.name,
