@@ -138,6 +138,7 @@ def measure(work: Path, processes: int) -> dict[str, object]:
         "memory": children(),
         "removed": done.counts["removed"],
         "sha256": done.outputs[DUPLICATES]["sha256"],
+        "outputs": dict(done.outputs),
         "stages": {name: (supervisor.timing[name]["wall"], cpu) for name, cpu in steps.items()},
     }
 

@@ -107,6 +107,21 @@ def rows_name(key: str) -> str:
     return f"{SHUFFLED}/rows/{key}"
 
 
+def copies_name(number: int) -> str:
+    """Which rows of a group are copies, split by split."""
+    return f"{SHUFFLED}/copies/{number:05}"
+
+
+def part_name(stage: str, key: str) -> str:
+    """What else a task of a part of deduplication leaves for those of the next one."""
+    return f"{SHUFFLED}/{stage.removeprefix('dedup-')}/{key}"
+
+
+def cuts_name(key: str) -> str:
+    """All that is cut out of a split's documents once a method has had its turn, in the order of ids."""
+    return f"{SHUFFLED}/cut/{key}.parquet"
+
+
 def found_in_group(number: int, kind: Literal["verdicts", "texts"]) -> str:
     """Which document of a group repeats which; the texts of those that lose most."""
     return f"{SHUFFLED}/found/{number:05}.{kind}.parquet"

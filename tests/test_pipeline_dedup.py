@@ -166,6 +166,7 @@ def test_a_threshold_is_split_into_bands_and_the_plan_shows_the_curve(tmp_path: 
     values = plan_values(plan(str(recipe(tmp_path, "threshold = 0.6\npermutations = 64\nverify = 0.6"))))
     assert values["dedup"].startswith("10 bands of 6 rows find pairs of similarity 0.5: ")
     assert values["dedup"].endswith("kept apart below 0.6")
+    assert values["dedup_memory"] == "0.4 GB of memory in one process, for about 9 documents"
 
 
 @pytest.mark.parametrize(

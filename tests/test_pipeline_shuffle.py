@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,12 +34,43 @@ from curate.engine.posix import PosixStore
 from curate.engine.records import forget_stage, keys_done
 from curate.engine.slices import read_slice, write_slices
 from curate.errors import RottenFile, UsageError
-from curate.pipeline.parts import ASKED, PARTS
+from curate.pipeline.parts import (
+    ASKED,
+    BEST,
+    CLEAN,
+    COMPONENTS,
+    CUT,
+    FIRSTS,
+    GROUPS,
+    LINES,
+    MEETINGS,
+    MENUS,
+    PARTS,
+    ROWS,
+    SEEN,
+    SIGHTS,
+    TWICE,
+    WINDOWS,
+)
 from curate.pipeline.run import checked, run_on, silent
 from curate.recipe_dedup import Dedup, Verify
-from curate.run_files import MEMBERS, forest_name, keys_name, rows_name
+from curate.run_files import (
+    MEMBERS,
+    copies_name,
+    cuts_name,
+    forest_name,
+    found_in_group,
+    keys_name,
+    part_name,
+    rows_name,
+)
 
 WORDS = (Path(__file__).parent.parent / "LICENSE").read_text().split()
+MENU = [
+    "Home News Sports Weather Contact Imprint",
+    "Subscribe to our newsletter for more of these stories",
+    "All rights are reserved by the publisher of this page",
+]
 SOURCES = ("books", "news", "web", "wiki")
 SOURCE = """
 [[source]]
@@ -76,9 +108,11 @@ def rows_of(source: str) -> list[dict[str, object]]:
         words = WORDS[start : start + 150]
         for _ in range(rng.choice([0, 0, 1, 3, 12])):
             words[rng.randrange(len(words))] = f"word{rng.randrange(1000)}"
+        lines = [" ".join(words[at : at + 15]) for at in range(0, len(words), 15)]
+        lines = [*rng.sample(MENU, rng.choice([0, 0, 2])), *lines]
         stamp = f"2024-01-{1 + rng.randrange(28):02}"
         url = f"https://a.example/{rng.randrange(60)}"
-        rows.append({"text": " ".join(words), "url": url, "timestamp": stamp, "score": rng.random()})
+        rows.append({"text": "\n".join(lines), "url": url, "timestamp": stamp, "score": rng.random()})
     return [*rows, {"text": "* * *"}, {"text": " "}]
 
 
@@ -90,10 +124,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def recipe_of(folder: Path, dedup: str, inputs: Path | None = None) -> Path:
+def recipe_of(folder: Path, dedup: str, sources: Sequence[str] = SOURCES, inputs: Path | None = None) -> Path:
     path = folder / "shuffled.toml"
-    sources = "".join(SOURCE.format(name=name, folder=inputs or folder) for name in SOURCES)
-    path.write_text(RECIPE.format(sources=sources, dedup=dedup))
+    tables = "".join(SOURCE.format(name=name, folder=inputs or folder) for name in sources)
+    path.write_text(RECIPE.format(sources=tables, dedup=dedup))
     return path
 
 
@@ -106,29 +140,84 @@ def stages_timed(run: Path) -> set[str]:
     return {*json.loads((run / "timing.json").read_text())["stages"]}
 
 
-@pytest.fixture(scope="module")
-def recipe(folder: Path) -> Path:
-    return recipe_of(folder, "index = true")
+METHODS = {
+    "minhash": "index = true",
+    "lines": 'method = "lines"',
+    "substring": 'method = ["exact", "substring"]\nkeep = "first"\nsubstring = { min_words = 12 }',
+    "cleanest": 'keep = ["cleanest", "highest:score"]\nverify = 0.4\nbands = 30\nrows = 3\nexempt = ["wiki"]',
+    "against": 'method = ["minhash", "exact"]\nagainst = ["earlier"]\nindex = true',
+    "all": """
+        method = ["exact", "minhash", "lines", "substring", "ngrams"]
+        keep = "cleanest"
+        against = ["earlier"]
+        min_words_left = 40
+        lines = { span = 2 }
+        substring = { min_words = 9 }
+        ngrams = { ngram = 3, max_seen = 0.2 }
+    """,
+}
+"""Tables of a recipe; the last takes all parts."""
 
 
 @pytest.fixture(scope="module")
-def alone(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def recipes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """In folders with a run whose index has documents of its own, and those of one of the sources."""
+    found = {}
+    for name, dedup in METHODS.items():
+        place = tmp_path_factory.mktemp(name)
+        if "earlier" in dedup:
+            shutil.copytree(earlier_run(folder, dedup, tmp_path_factory), place / "earlier")
+        found[name] = recipe_of(place, dedup, inputs=folder)
+    return found
+
+
+def earlier_run(folder: Path, dedup: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("earlier")
+    (place / "old.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows_of("old")))
+    shutil.copy(folder / "news.jsonl", place)
+    methods = next(line.strip() for line in dedup.splitlines() if "method" in line)
+    documents = methods.replace(', "lines", "substring", "ngrams"', "")
+    curate.run(recipe_of(place, f"{documents}\nindex = true", ["old", "news"]), out=place / "run", workers=0)
+    return place / "run"
+
+
+@pytest.fixture(scope="module")
+def alone(recipes: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
     """What one process leaves."""
-    out = tmp_path_factory.mktemp("alone") / "run"
+    return {name: run_alone(recipe, tmp_path_factory.mktemp("alone") / "run") for name, recipe in recipes.items()}
+
+
+def run_alone(recipe: Path, out: Path) -> dict[str, bytes]:
     curate.run(recipe, out=out, workers=0)
-    assert pl.read_parquet(out / "dedup" / "duplicates.parquet")["duplicate_of"].count() > 10
+    verdicts = pl.read_parquet(out / "dedup" / "duplicates.parquet")
+    if "against" in recipe.read_text():
+        assert (verdicts["method"] == "known").sum() > 10
+        assert (verdicts["earlier"] & (verdicts["method"] != "known")).sum() > 10
+    assert verdicts["duplicate_of"].count() + pl.read_parquet(out / "dedup" / "cuts.parquet").height > 10
     assert not stages_timed(out) & {*PARTS}
     return files_of(out)
 
 
+@pytest.fixture
+def recipe(recipes: dict[str, Path]) -> Path:
+    return recipes["all"]
+
+
 @pytest.mark.parametrize("ranges", [1, 7])
+@pytest.mark.parametrize("name", METHODS)
 def test_any_number_of_ranges_comes_to_the_bytes_of_one_process(
-    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ranges: int
+    recipes: dict[str, Path],
+    alone: dict[str, dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    ranges: int,
 ) -> None:
     monkeypatch.setenv(ASKED, str(ranges))
-    curate.run(recipe, out=tmp_path / "run", workers=0)
-    assert stages_timed(tmp_path / "run") >= {*PARTS}
-    assert files_of(tmp_path / "run") == alone
+    curate.run(recipes[name], out=tmp_path / "run", workers=0)
+    parts = stages_timed(tmp_path / "run") & {*PARTS}
+    assert parts == {*PARTS} if name == "all" else len(parts) >= 5
+    assert files_of(tmp_path / "run") == alone[name]
 
 
 @pytest.mark.parametrize("asked", SETTINGS, ids=str)
@@ -169,40 +258,57 @@ def found_in_parts(
     return pl.concat(group.verdicts for group in found).sort("id")
 
 
-@pytest.mark.parametrize("dedup", ['keep = "cleanest"', 'method = ["minhash", "lines"]'])
+@pytest.mark.parametrize("methods", ['"lines", "minhash"', '"exact", "my_dedup:ALL"'])
 def test_what_looks_at_all_documents_at_once_is_one_task(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dedup: str
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, methods: str
 ) -> None:
     monkeypatch.setenv(ASKED, "7")
-    recipe = recipe_of(tmp_path, dedup, folder)
+    (tmp_path / "my_dedup.py").write_text(MY_DEDUP)
+    recipe = recipe_of(tmp_path, f"method = [{methods}]", inputs=folder)
     curate.run(recipe, out=tmp_path / "run", workers=0)
     assert not stages_timed(tmp_path / "run") & {*PARTS}
 
 
+MY_DEDUP = """
+import polars as pl
+from curate.dedup.equal import find_equal
+from curate.dedup.method import DocumentMethod
+
+ALL = DocumentMethod(
+    name="length",
+    about="they are equally long",
+    reason="same_length",
+    columns=lambda dedup: {"own": pl.UInt32},
+    sign=lambda documents, dedup: documents.select(pl.col("text").str.len_bytes().alias("own")),
+    find=lambda search: find_equal(search, ["own"], is_same_text=False),
+)
+"""
+
+
 def test_several_processes_share_the_parts(
-    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Path, alone: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ASKED, "7")
     program = "import sys, curate; curate.run(sys.argv[1], out=sys.argv[2], workers=0, rank=1, world=2)"
     with subprocess.Popen([sys.executable, "-c", program, recipe, tmp_path / "run"]) as other:
         curate.run(recipe, out=tmp_path / "run", workers=0, rank=0, world=2)
     assert other.returncode == 0
-    assert files_of(tmp_path / "run") == alone
+    assert files_of(tmp_path / "run") == alone["all"]
 
 
-@pytest.mark.parametrize("stage", PARTS)
-def test_a_run_that_was_killed_in_any_part_goes_on_to_the_same_bytes(
-    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+def test_a_run_that_is_killed_in_every_part_goes_on_to_the_same_bytes(
+    recipe: Path, alone: dict[str, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ASKED, "3")
     store = PosixStore(tmp_path / "killed")
-    with pytest.raises(Killed):
-        run_on(checked(recipe), store, DiesIn(store, stage), keep_intermediate=True, show=silent)
-    assert len(keys_done(store, stage)) == 1
+    for stage in PARTS:
+        with pytest.raises(Killed):
+            run_on(checked(recipe), store, DiesIn(store, stage), keep_intermediate=True, show=silent)
+        assert keys_done(store, stage)
+        monkeypatch.delenv(ASKED, raising=False)  # what was decided stays
     assert not keys_done(store, "dedup")
-    monkeypatch.delenv(ASKED)  # what was decided stays
     run_on(checked(recipe), store, InlineEngine(store), keep_intermediate=True, show=silent)
-    assert files_of(store.root) == alone
+    assert files_of(store.root) == alone["all"]
 
 
 class Killed(BaseException):
@@ -234,27 +340,45 @@ class DiesIn:
         self.inner.close()
 
 
-@pytest.mark.parametrize("name", [keys_name("web-00000"), MEMBERS, rows_name("web-00000"), forest_name(1)])
+OF_SPLITS = [part_name(part, "web-00000") for part in (LINES, CLEAN)]
+OF_SPLITS += [part_name(part, "2@web-00000") for part in (SIGHTS, WINDOWS)]
+OF_RANGES = [part_name(part, "00001") for part in (FIRSTS, MENUS)]
+OF_RANGES += [part_name(part, "2@00001") for part in (TWICE, BEST)]
+ROTTEN: list[tuple[list[str], set[str]]] = [
+    (
+        [keys_name("web-00000"), MEMBERS, copies_name(0), *OF_RANGES, part_name(SEEN, "4@all")],
+        {MEETINGS, ROWS, LINES, CLEAN, SIGHTS, WINDOWS, CUT},
+    ),
+    (
+        [forest_name(1), rows_name("web-00000"), rows_name("@00000"), found_in_group(0, "verdicts"), *OF_SPLITS],
+        {COMPONENTS, FIRSTS, MENUS, GROUPS, TWICE, BEST},
+    ),
+    ([part_name(CUT, "2@web-00000"), cuts_name("4@web-00000")], {SIGHTS, TWICE, WINDOWS, BEST}),
+]
+"""What rots at once, and the parts that read it, none of which wrote any of it."""
+
+
+@pytest.mark.parametrize(("names", "readers"), ROTTEN)
 def test_what_rots_between_two_parts_is_made_anew(
-    recipe: Path, alone: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    recipe: Path,
+    alone: dict[str, dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: list[str],
+    readers: set[str],
 ) -> None:
     monkeypatch.setenv(ASKED, "3")
     store = PosixStore(tmp_path / "rotten")
     with pytest.raises(Killed):
-        run_on(checked(recipe), store, DiesIn(store, PARTS[-1]), keep_intermediate=True, show=silent)
-    for stage in PARTS[1:]:  # its readers are at work again
-        if stage != written_by(name):
-            forget_stage(store, stage)
-    content = bytearray(store.read(name))
-    content[-1] ^= 1
-    store.write(name, bytes(content))
+        run_on(checked(recipe), store, DiesIn(store, "dedup"), keep_intermediate=True, show=silent)
+    for stage in (*readers, "dedup"):
+        forget_stage(store, stage)  # they are at work again
+    for name in names:
+        content = bytearray(store.read(name))
+        content[-1] ^= 1
+        store.write(name, bytes(content))
     run_on(checked(recipe), store, InlineEngine(store), keep_intermediate=True, show=silent)
-    assert files_of(store.root) == alone
-
-
-def written_by(name: str) -> str:
-    places = {"keys": PARTS[0], "forests": PARTS[1], "members": PARTS[2], "rows": PARTS[3]}
-    return places[name.split("/")[2]]
+    assert files_of(store.root) == alone["all"]
 
 
 def test_one_id_for_two_documents_is_refused_in_parts_too() -> None:

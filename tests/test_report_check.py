@@ -101,6 +101,14 @@ def test_a_bloom_filter_over_its_capacity_or_memory_is_a_fault(tmp_path: Path) -
     assert "n-grams will come to a filter for 1,000: 100.0% of new ones will look seen" in capacity
 
 
+def test_deduplication_that_takes_more_memory_than_a_worker_may_is_a_fault(tmp_path: Path) -> None:
+    path = write(tmp_path, ENGLISH[:-2])
+    path.write_text(f'{path.read_text()}[dedup]\nmethod = "exact"\n[limits]\nworker_memory = 300_000_000\n')
+    [found] = faults(check(str(path), documents=5))
+    assert found.startswith("[dedup] method: 0.4 GB of memory in one process, for about ")
+    assert "limits.worker_memory allows 300,000,000 bytes: raise it, or deduplicate crawl by crawl" in found
+
+
 def test_items_that_nothing_can_find_are_counted(tmp_path: Path) -> None:
     path = write(tmp_path, ENGLISH[:-2])
     (tmp_path / "items.txt").write_text(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from curate.dedup.cleanest import Clean
 from curate.dedup.cuts import NOBODY, Cuts, add_cuts
 from curate.dedup.duplicates import UNKNOWN, Duplicates
 from curate.dedup.index import ids_of_both
@@ -49,6 +50,7 @@ def find_duplicates(
     scratch: Path | None = None,
     earlier: Sequence[str | Path] = (),
     cores: int = 1,
+    clean: Clean | None = None,
 ) -> Found:
     """The documents that have copies, and the copies; and the parts of texts that stand in others, too.
 
@@ -57,7 +59,8 @@ def find_duplicates(
     their order nor that of their rows matters, but `texts` counts them.
     Documents of the `earlier` files, an index, stay in any case, and have no row; similarity to them is estimated from
     signatures. `scratch` is a folder for what memory should not hold (default: that for temporary files); `cores`
-    threads read the texts of candidates.
+    threads read the texts of candidates. `clean` says how clean documents are, where the lines of others, which are not
+    here, decide about it.
 
     `verdicts`, sorted by id, has a row for each document of a cluster of two or more: `id`, `duplicate_of` (the id
     that stays; null for itself), `cluster` (the id that stays, for every member), `size` (UInt32, members of the
@@ -78,7 +81,7 @@ def find_duplicates(
     """
     methods = methods_of(dedup)
     _check_texts(methods, dedup, texts)
-    word, account = keep_word(dedup), _account(dedup)
+    word, account = keep_word(dedup), account_columns(dedup)
     columns = _columns(dedup, has_texts=texts is not None, has_index=bool(earlier))
     files = SignatureFiles.open(signature_files, columns=columns, account=account, earlier=earlier)
     known, _ = ids_of_both(signature_files, earlier, dedup)
@@ -89,7 +92,7 @@ def find_duplicates(
         for number, method in enumerate(methods):
             place = Path(folder) / f"{number}-{method.name}"
             place.mkdir()
-            search = Search(number, files, rank, copies, cuts, dedup, texts, place, cores)
+            search = Search(number, files, rank, copies, cuts, dedup, texts, place, cores, clean)
             if not isinstance(method, PassageMethod):
                 method.find(search)
                 continue
@@ -110,12 +113,12 @@ def _check_texts(methods: Sequence[Method], dedup: Dedup, texts: Texts | None) -
             raise UsageError(f'the method "{method.name}" compares texts, and there are none')
 
 
-def columns_read(dedup: Dedup, *, has_texts: bool) -> list[str]:
-    """The columns of signature files that are looked at, where there is no index."""
-    return [*_account(dedup), *_columns(dedup, has_texts=has_texts, has_index=False)]
+def columns_read(dedup: Dedup, *, has_texts: bool, has_index: bool) -> list[str]:
+    """The columns of signature files that are looked at."""
+    return [*account_columns(dedup), *_columns(dedup, has_texts=has_texts, has_index=has_index)]
 
 
-def _account(dedup: Dedup) -> list[str]:
+def account_columns(dedup: Dedup) -> list[str]:
     return [*ACCOUNT, *(() if keep_word(dedup) in ("longest", "first") else (KEEP,))]
 
 

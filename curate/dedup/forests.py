@@ -56,16 +56,17 @@ class Groups:
         return rows.astype(np.uint32), (group[rows] - 1).astype(np.uint32)
 
 
-def group_components(forests: Iterable[Forest], count: int, groups: int) -> Groups:
+def group_components(forests: Iterable[Forest], count: int, groups: int, *, ours: int | None = None) -> Groups:
     """Of documents 0 … count - 1 those that hang together with others, in about so many groups: a component that is
-    larger than its share is a group by itself. Each forest is used up before the next is asked for."""
+    larger than its share is a group by itself. Each forest is used up before the next is asked for. Where only the
+    first so many documents are `ours`, the others hang together only with those."""
     kind = np.uint32 if count < MAX_SHORT else np.int64
     parents = np.arange(count, dtype=kind)
     for forest in forests:
         _unite(forest.document, forest.first, parents)
     point_at_roots(parents)
     sizes = np.zeros(count, dtype=kind)
-    members = _count_members(parents, sizes)
+    members = _count_members(parents, sizes, count if ours is None else ours)
     most = -(-members // groups)  # rounded up
     return Groups(_number_groups(parents, sizes, most), members, parents, sizes)
 
@@ -100,11 +101,11 @@ def _unite(one, other, parents):
 
 
 @kernel
-def _count_members(parents, sizes):
+def _count_members(parents, sizes, ours):
     """Of each component, at its first document, how many it has; returns how many documents are not alone."""
     members = 0
     for document in range(len(parents)):
-        sizes[parents[document]] += 1
+        sizes[parents[document]] += parents[document] < ours  # a component's first document is the smallest
     for document in range(len(parents)):
         members += sizes[parents[document]] > 1
     return members

@@ -18,8 +18,8 @@ import polars as pl
 
 from curate.dedup.clusters import first_equal
 from curate.dedup.forests import Forest, forest_of
-from curate.dedup.methods import document_methods, passage_methods
-from curate.dedup.ranking import keeps_cleanest
+from curate.dedup.method import Method, PassageMethod
+from curate.dedup.methods import document_methods, methods_of
 from curate.recipe_dedup import Dedup
 
 ROW_BITS = 32
@@ -31,13 +31,31 @@ HALF = np.uint64(32)
 LOW = np.uint64(0xFFFFFFFF)
 
 
+def has_parts(dedup: Dedup) -> bool:
+    """Whether documents can be compared in groups, and what is cut found by ranges."""
+    return not of_all_at_once(dedup)
+
+
+def of_all_at_once(dedup: Dedup) -> str:
+    """Why all documents must be looked at in one process; nothing where they need not."""
+    methods = methods_of(dedup)
+    if len({*dedup.method}) < len(methods):
+        return "a method that is asked twice looks at all of them at once"
+    if whole := [method.name for method in methods if not _has_parts(method, dedup)]:
+        return f'"{whole[0]}" looks at all of them at once'
+    cuts = [isinstance(method, PassageMethod) for method in methods]
+    return "" if cuts == sorted(cuts) else "methods that cut texts must come last to be done in parts"
+
+
+def _has_parts(method: Method, dedup: Dedup) -> bool:
+    if isinstance(method, PassageMethod):
+        return method.span is not None or method.in_order is not None
+    return bool(method.meets(dedup))
+
+
 def meeting_columns(dedup: Dedup) -> list[str]:
-    """The columns (UInt64) by which documents meet (`DocumentMethod.meets`); none where one of the methods, or `keep`,
-    looks at all documents at once."""
-    columns = [method.meets(dedup) for method in document_methods(dedup)]
-    if passage_methods(dedup) or keeps_cleanest(dedup) or not all(columns):
-        return []
-    return [name for names in columns for name in names]
+    """The columns (UInt64) by which documents meet (`DocumentMethod.meets`)."""
+    return [name for method in document_methods(dedup) for name in method.meets(dedup)]
 
 
 def keys_by_range(signed: pl.DataFrame, columns: list[str], ranges: int) -> list[bytes]:
@@ -48,7 +66,7 @@ def keys_by_range(signed: pl.DataFrame, columns: list[str], ranges: int) -> list
     values = [column.drop_nulls().to_numpy() for column in hashed]
     keys = np.concatenate([_mixed(column, number) for number, column in enumerate(values)])
     rows = np.concatenate(has_value)
-    which = _ranges_of(keys, ranges)
+    which = ranges_of(keys, ranges)
     order = np.argsort(which, kind="stable")  # of 16 bits: numpy counts, and does not compare
     bounds = np.searchsorted(which[order], np.arange(ranges + 1)).tolist()
     keys, rows = keys[order], rows[order]
@@ -62,7 +80,7 @@ def _mixed(values: npt.NDArray[np.uint64], number: int) -> npt.NDArray[np.uint64
     return np.asarray(mixed ^ (mixed >> HALF))
 
 
-def _ranges_of(keys: npt.NDArray[np.uint64], ranges: int) -> npt.NDArray[np.uint16]:
+def ranges_of(keys: npt.NDArray[np.uint64], ranges: int) -> npt.NDArray[np.uint16]:
     """By the low half of the bits, so that the keys of one range still differ in their high bits."""
     return (((keys & LOW) * np.uint64(ranges)) >> HALF).astype(np.uint16)
 

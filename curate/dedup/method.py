@@ -6,7 +6,7 @@ what is left of the texts ─▶ PassageMethod.cut ─▶ parts of texts that st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     import polars as pl
     from polars._typing import PolarsDataType
 
+    from curate.dedup.cleanest import Clean
     from curate.dedup.cuts import Cuts
     from curate.dedup.duplicates import Duplicates
     from curate.dedup.sets import Texts
     from curate.dedup.signatures import SignatureFiles
     from curate.recipe_dedup import Dedup
+    from curate.text.units import Span
+
+    Reading: TypeAlias = Callable[[], Iterator[tuple[npt.NDArray[np.int64], pl.Series]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +45,8 @@ class Search:
     texts: Texts | None
     folder: Path
     cores: int
+    clean: Clean | None = None
+    """Where `keep` asks for the cleanest and others have counted lines: what they say (`curate.dedup.cleanest`)."""
 
 
 def nothing(dedup: Dedup) -> tuple[str, ...]:
@@ -114,6 +120,13 @@ class PassageMethod:
     cut: Callable[[Search], Cuts]
     """Parts of the texts that the methods before have left, sorted and disjoint; documents of which it cuts everything
     are `gone`."""
+    span: Callable[[Dedup], Span] | None = None
+    """Where `cut` takes every window of texts that stands in a better place, too: what a window is. Of many documents
+    it is done in parts then (`curate.dedup.kept_once`)."""
+    in_order: Callable[[Dedup, int, Reading, Reading], Iterator[Cuts]] | None = None
+    """Where `cut` takes documents one after the other: what it cuts of them, batch by batch, given two readings of
+    their texts, of any order and of a fixed one (`curate.dedup.passages`); the number is that of the method. Of many
+    documents it is one task then, that knows few of them at a time."""
     doubts: Callable[[Dedup, int], Iterable[tuple[str, str]]] = no_doubts
     """Keys of `[dedup]`, and what is wrong with their values for about so many tokens of text; for `curate check`."""
     with_room: Callable[[Dedup], Dedup] = as_it_is

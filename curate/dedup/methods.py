@@ -102,6 +102,19 @@ def reads_texts(dedup: Dedup) -> bool:
     return cuts_texts(dedup) or (dedup.is_verified and any(method.verifies for method in document_methods(dedup)))
 
 
+def of_documents(dedup: Dedup) -> Dedup:
+    """The same without the methods that cut."""
+    cut = {method.name for method in passage_methods(dedup)}
+    return replace(dedup, method=tuple(name for name in dedup.method if name not in cut))
+
+
+def until_verified(dedup: Dedup) -> Dedup:
+    """The same up to the last method that verifies."""
+    verifying = {method.name for method in document_methods(dedup) if method.verifies}
+    last = max(number for number, name in enumerate(dedup.method) if name in verifying)
+    return replace(dedup, method=dedup.method[: last + 1])
+
+
 def passage_methods(dedup: Dedup) -> tuple[PassageMethod, ...]:
     """Those that cut, each once, in the order in which they are asked."""
     found = {method.name: method for method in methods_of(dedup) if isinstance(method, PassageMethod)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.anchors import Evidence, SetsOf, anchor_members, number_buckets
-from curate.dedup.cleanest import rank_cleanest
+from curate.dedup.cleanest import clean_bytes, rank_cleanest
 from curate.dedup.clusters import components
 from curate.dedup.losses import containment, jaccard, novel
 from curate.dedup.method import DocumentMethod, Search
@@ -93,10 +94,12 @@ def find_similar(search: Search) -> None:
     candidates = _candidates(files, component, rank, dedup, texts, search.folder, search.cores)
     is_exempt = files.documents["source"].is_in(list(dedup.exempt)).to_numpy() if dedup.exempt else None
     found = _find(files, candidates, is_exempt, dedup, search.folder)
-    if keeps_cleanest(dedup) and texts is not None and len(found.copy):
+    if keeps_cleanest(dedup) and texts is not None and len(candidates.members):
         stays = copies.stays
         stays[found.copy] = False
-        rank = rank_cleanest(files, texts, stays, candidates.members, candidates.component, dedup, search.cores)
+        measure = search.clean or partial(clean_bytes, texts, dedup, search.folder, search.cores)
+        clean = measure(files, stays, candidates.members)
+        rank = rank_cleanest(files, clean, candidates.members, candidates.component, dedup)
         candidates = candidates.in_order_of(rank)
         found = _find(files, candidates, is_exempt, dedup, search.folder)
     _add(found, candidates, search)

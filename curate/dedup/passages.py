@@ -34,17 +34,18 @@ Reading = Callable[..., Readings]
 """Called with nothing, or with `first` (see `_readings`): a new reading of what is left of the texts."""
 
 
-def _cut_lines(search: Search) -> Cuts:
-    asked = search.dedup.lines
-    return _cut_repeats(search, Span(asked.unit, asked.span, asked.min_words, search.dedup.normalize))
+def _lines(dedup: Dedup) -> Span:
+    asked = dedup.lines
+    return Span(asked.unit, asked.span, asked.min_words, dedup.normalize)
 
 
-def _cut_substrings(search: Search) -> Cuts:
-    return _cut_repeats(search, Span("word", search.dedup.substring.min_words, 0, search.dedup.normalize))
+def _runs(dedup: Dedup) -> Span:
+    return Span("word", dedup.substring.min_words, 0, dedup.normalize)
 
 
-def _cut_repeats(search: Search, span: Span) -> Cuts:
+def _cut_repeats(span_of: Callable[[Dedup], Span], search: Search) -> Cuts:
     """Of equal windows of the texts that of the best document stays."""
+    span = span_of(search.dedup)
     characters = int(search.files.documents["length"].gather(_documents(search)).sum() or 0)
 
     def cut(reading: Reading) -> Cuts:
@@ -62,7 +63,11 @@ def _cut_repeats(search: Search, span: Span) -> Cuts:
 
 
 def _cut_ngrams(search: Search) -> Cuts:
-    return _cut(search, partial(_cut_seen, search))
+    def cut(reading: Reading) -> Cuts:
+        in_order = partial(reading, first=_first(search.files, search.dedup))
+        return join_cuts([*_cut_seen(search.dedup, search.number, reading, in_order)])
+
+    return _cut(search, cut)
 
 
 def _cut(search: Search, cut: Callable[[Reading], Cuts]) -> Cuts:
@@ -88,9 +93,13 @@ def mark_emptied(files: SignatureFiles, texts: Texts, copies: Duplicates, cuts: 
     for number, part, rows in files.places(documents):
         which = documents[part]
         for batch, found in batches_of(texts, number, rows):
-            left = cut_texts(found, cuts, which[batch])
-            has_enough = left.str.contains(HAS_TEXT) & (left.str.count_matches(r"\S+") >= min_words_left)
-            copies.gone[which[batch]] |= ~has_enough.fill_null(False).to_numpy()
+            copies.gone[which[batch]] |= ~has_enough(cut_texts(found, cuts, which[batch]), min_words_left)
+
+
+def has_enough(left: pl.Series, min_words_left: int) -> npt.NDArray[np.bool_]:
+    """Of what is left of some texts, whether it is enough for a document."""
+    is_enough = left.str.contains(HAS_TEXT) & (left.str.count_matches(r"\S+") >= min_words_left)
+    return is_enough.fill_null(False).to_numpy()
 
 
 def _readings(
@@ -118,29 +127,29 @@ def _readings(
             yield which, left
 
 
-def _cut_seen(search: Search, reading: Reading) -> Cuts:
-    """One filter for all texts: sources of `prefer` first, then files by their smallest id, in each by id.
+def _cut_seen(dedup: Dedup, number: int, reading: Reading, in_order: Reading) -> Iterator[Cuts]:
+    """Batch by batch, with one filter for all texts: sources of `prefer` first, then files by their smallest id, in
+    each by id.
 
     Raises:
         UsageError: a Bloom filter for so much text would be larger than allowed, or got more than it was made for.
     """
-    dedup, asked = search.dedup, search.dedup.ngrams
+    asked = dedup.ngrams
     count = partial(count_ngrams, ngram=asked.ngram, normalize=dedup.normalize)
-    cut = partial(cut_seen, ngram=asked.ngram, normalize=dedup.normalize, method=search.number)
+    cut = partial(cut_seen, ngram=asked.ngram, normalize=dedup.normalize, method=number)
     capacity = asked.capacity or sum(count(texts) for _, texts in reading()) or 1
     needed = bytes_needed(capacity, asked.max_false_positives)
     filter_for = f"a Bloom filter for {capacity:,} n-grams at {asked.max_false_positives:g} false positives"
     if needed > dedup.max_memory:
         raise UsageError(f"{filter_for} takes {needed:,} bytes, and max_memory allows {dedup.max_memory:,}")
     bloom = new_bloom(capacity, asked.max_false_positives)
-    found, added = [], 0
-    for documents, texts in reading(first=_first(search.files, dedup)):
+    added = 0
+    for documents, texts in in_order():
         seen = cut(bloom, documents, texts, max_seen=asked.max_seen)
-        found.append(seen.cuts)
         added += seen.added
+        yield seen.cuts
     if added > capacity:
         raise UsageError(f"{filter_for} was given {added:,}: leave out ngrams.capacity, or set it higher")
-    return join_cuts(found)
 
 
 def _first(files: SignatureFiles, dedup: Dedup) -> npt.NDArray[np.int64]:
@@ -173,18 +182,21 @@ LINES = PassageMethod(
     name="lines",
     about="lines (or sentences, or paragraphs: `lines.unit`) that stand elsewhere, too; with `lines.span = 3` only "
     "three in a row that do",
-    cut=_cut_lines,
+    cut=partial(_cut_repeats, _lines),
+    span=_lines,
 )
 SUBSTRING = PassageMethod(
     name="substring",
     about="runs of `substring.min_words` (50) words or more that stand elsewhere, too",
-    cut=_cut_substrings,
+    cut=partial(_cut_repeats, _runs),
+    span=_runs,
 )
 NGRAMS = PassageMethod(
     name="ngrams",
     about="lines, and whole documents, of whose n-grams (`ngrams.ngram`, 13 words) more than `ngrams.max_seen` (0.8) "
     "were seen before",
     cut=_cut_ngrams,
+    in_order=_cut_seen,
     doubts=_doubts,
     with_room=_with_room,
 )

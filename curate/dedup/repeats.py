@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,14 +61,14 @@ def find_repeats(
     for documents, texts in readings():
         found = take_windows(text_buffers(texts), span, sketch)
         repeated.add(
-            _part(found.hashes, repeated.parts), _rows(WINDOW, found.hashes, documents[found.documents], *found[2:])
+            _part(found.hashes, repeated.parts), rows_as(WINDOW, found.hashes, documents[found.documents], *found[2:])
         )
     cuts = Spill.make(scratch / "cuts", _parts(windows), CUT)
     for rows in repeated.each():
-        more = _keep_best(rows, rank)
+        more = keep_best(rows, rank)
         # By document: what overlaps in one must meet in one part.
         cuts.add(more["document"] * cuts.parts // max(len(rank), 1), more)
-    return _join([_merge(rows) for rows in cuts.each()], method)
+    return join_method([merge_cuts(rows) for rows in cuts.each()], method)
 
 
 def _parts(windows: int) -> int:
@@ -79,14 +80,15 @@ def _part(hashes: npt.NDArray[np.uint64], parts: int) -> npt.NDArray[np.int64]:
     return np.asarray((hashes & np.uint64(0xFFFFFFFF)) * np.uint64(parts) >> np.uint64(32)).astype(np.int64)
 
 
-def _rows(dtype: np.dtype[np.void], *columns: npt.NDArray[np.generic]) -> npt.NDArray[np.void]:
+def rows_as(dtype: np.dtype[np.void], *columns: npt.NDArray[Any]) -> npt.NDArray[np.void]:
+    """One array of columns, in the order of the names of `dtype`."""
     rows = np.empty(len(columns[0]), dtype=dtype)
     for name, column in zip(dtype.names or (), columns, strict=True):
         rows[name] = column
     return rows
 
 
-def _keep_best(rows: npt.NDArray[np.void], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
+def keep_best(rows: npt.NDArray[np.void], rank: npt.NDArray[np.int64]) -> npt.NDArray[np.void]:
     """The windows that are not the best of those equal to them, each with the document that has the best."""
     order = np.argsort(np.ascontiguousarray(rows["hash"]))  # in which order equal ones come does not matter
     cut = np.empty(len(rows), dtype=CUT)
@@ -94,14 +96,14 @@ def _keep_best(rows: npt.NDArray[np.void], rank: npt.NDArray[np.int64]) -> npt.N
     return cut[:count]
 
 
-def _merge(rows: npt.NDArray[np.void]) -> Cuts:
-    """Cuts that overlap or touch become one."""
+def merge_cuts(rows: npt.NDArray[np.void]) -> Cuts:
+    """Cuts that overlap or touch become one, with the holder of the first; of two that begin there, the smaller one."""
     # One key of both: a start is an int32 and at least 0.
     order = np.argsort(rows["document"] << START_BITS | rows["start"])
     columns = (rows[name][order].astype(np.int64) for name in ("document", "start", "end", "holder"))
     document, start, end, holder = columns
     heads = np.empty(len(rows), dtype=np.int64)
-    first = heads[: _close(document, start, end, heads)]
+    first = heads[: _close(document, start, end, holder, heads)]
     return Cuts(document[first], start[first], end[first], np.zeros(len(first), np.int8), holder[first])
 
 
@@ -132,19 +134,21 @@ def _cut_others(rows, order, rank, cut):
 
 
 @kernel
-def _close(document, start, end, heads):
+def _close(document, start, end, holder, heads):
     """Lengthen the first row of each run of ranges that hang together; returns how many runs there are."""
     count = 0
     for row in range(len(document)):
         head = heads[count - 1] if count else -1
         if head >= 0 and document[head] == document[row] and start[row] <= end[head]:
             end[head] = max(end[head], end[row])
+            if start[row] == start[head]:
+                holder[head] = min(holder[head], holder[row])
         else:
             heads[count] = row
             count += 1
     return count
 
 
-def _join(pieces: list[Cuts], method: int) -> Cuts:
+def join_method(pieces: list[Cuts], method: int) -> Cuts:
     joined = join_cuts(pieces)
     return joined._replace(method=np.full(len(joined.document), method, dtype=np.int8))

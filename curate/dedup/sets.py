@@ -89,23 +89,27 @@ def _batches(files: SignatureFiles, members: npt.NDArray[np.int64], texts: Texts
 
 
 def batches_of(
-    texts: Texts, number: int, rows: npt.NDArray[np.int64], order: npt.NDArray[np.int64] | None = None
+    texts: Texts,
+    number: int,
+    rows: npt.NDArray[np.int64],
+    order: npt.NDArray[np.int64] | None = None,
+    at_once: int = TEXT_BYTES_AT_ONCE,
 ) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
     """The texts of some rows of one file, a bounded number of bytes at a time: places in `rows`, and their texts. The
     places are in the order that is given, or that of the rows."""
     order = np.argsort(rows, kind="stable") if order is None else order
     found = texts(number, rows[order])
-    for part in _parts(found):
+    for part in _parts(found, at_once):
         yield order[part], found[part]
 
 
-def _parts(texts: pl.Series) -> list[slice]:
-    """Slices of some 16 MB of text each, one document at least."""
+def _parts(texts: pl.Series, at_once: int) -> list[slice]:
+    """Slices of some so many bytes of text each, one document at least."""
     ends = texts.str.len_bytes().fill_null(0).cast(pl.Int64).cum_sum().to_numpy()
     bounds = [0]
     while bounds[-1] < len(ends):
         before = ends[bounds[-1] - 1] if bounds[-1] else 0
-        bounds.append(max(int(np.searchsorted(ends, before + TEXT_BYTES_AT_ONCE, "right")), bounds[-1] + 1))
+        bounds.append(max(int(np.searchsorted(ends, before + at_once, "right")), bounds[-1] + 1))
     return [slice(start, end) for start, end in itertools.pairwise(bounds)]
 
 

@@ -12,11 +12,14 @@ said of all at once: the same bytes, whatever the number of ranges. What lies in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from curate.dedup.excerpts import greatest_losses, with_excerpts
@@ -25,7 +28,8 @@ from curate.dedup.forests import Forest, Members, group_components, members_of
 from curate.dedup.groups import ROW_GROUP, find_in_group, in_order_of_ids, rows_by_group
 from curate.dedup.index import write_index
 from curate.dedup.meeting import forest_of_range, keys_by_range, meeting_columns, numbered
-from curate.dedup.methods import reads_texts
+from curate.dedup.methods import of_documents, reads_texts
+from curate.dedup.sets import batches_of
 from curate.dedup.signatures import read_columns
 from curate.engine.job import Job, Made
 from curate.engine.records import committed, intact
@@ -35,15 +39,21 @@ from curate.pipeline.dedup import scrubbed
 from curate.pipeline.filtered import open_filtered
 from curate.pipeline.parts import (
     ALL,
+    CLEAN,
     COMPONENTS,
+    CUT,
     GROUPS,
     KEYS,
     MEETINGS,
     ROWS,
+    TURN,
+    counts_lines,
+    earlier_files,
     groups_decided,
     key_of,
     ranges_decided,
     split_keys,
+    turns_of,
 )
 from curate.recipe_dedup import Dedup
 from curate.run_files import (
@@ -52,29 +62,35 @@ from curate.run_files import (
     INDEX,
     LOSSES,
     MEMBERS,
+    copies_name,
+    cuts_name,
     forest_name,
     found_in_group,
     keys_name,
+    part_name,
     rows_name,
 )
-from curate.steps.deciding_files import check_as_planned, method_files
+from curate.steps.deciding_files import check_as_planned, index_files, method_files
+
+TEXT_BYTES = 4 << 20
+"""Of texts that are looked at together: of each byte there are up to 30 of windows."""
 
 
 def keys_of(job: Job) -> Made:
-    """The task of a split: its documents' keys, by range."""
-    columns = meeting_columns(_dedup(job))
+    """The task of a split, or of a file of an index: its documents' keys, by range."""
+    columns = meeting_columns(dedup_of(job))
     with job.clock("read"):
         check_as_planned(job.plan, method_files(job.recipe))
-        signed = read_columns([str(open_filtered(job.store, job.key, "signatures"))], ["id", *columns])
+        signed = read_columns([str(_signatures(job))], ["id", *columns])
     with job.clock("keys"):
         slices = keys_by_range(signed, columns, ranges_decided(job.store))
-    return _sliced(job, keys_name(job.key), slices, {"documents": signed.height})
+    return sliced(job, keys_name(job.key), slices, {"documents": signed.height})
 
 
 def meetings_of(job: Job) -> Made:
     """The task of a range: which documents of all splits have a key there in common."""
     with job.clock("clusters"):
-        forest = forest_of_range(enumerate(_slices(job, KEYS, keys_name)))
+        forest = forest_of_range(enumerate(slices_of(job, KEYS, keys_name, _both_keys(job))))
     with job.clock("write"):
         outputs = job.outputs()
         outputs.write(forest_name(int(job.key)), np.concatenate(forest).tobytes())
@@ -84,12 +100,15 @@ def meetings_of(job: Job) -> Made:
 def components_run(job: Job) -> Made:
     """The one task that knows all documents, by two numbers of each: the groups."""
     store, ranges = job.store, ranges_decided(job.store)
+    with job.clock("read"):
+        check_as_planned(job.plan, [*index_files(job.recipe)])  # here, as each of them is read for it
     with job.clock("clusters"):
-        counts = [committed(store, KEYS, key).counts["documents"] for key in split_keys(job.plan)]
+        counts = [committed(store, KEYS, key).counts["documents"] for key in _both_keys(job)]
         starts = np.cumsum([0, *counts], dtype=np.int64)
+        ours = int(starts[len(job.plan.splits)])
         forests = (numbered(_read_forest(store, number), starts) for number in range(ranges))
-        groups = group_components(forests, int(starts[-1]), ranges)
-    return _sliced(job, MEMBERS, Members(groups, starts), {"groups": groups.count, "members": groups.members})
+        groups = group_components(forests, int(starts[-1]), ranges, ours=ours)
+    return sliced(job, MEMBERS, Members(groups, starts), {"groups": groups.count, "members": groups.members})
 
 
 def _read_forest(store: Store, number: int) -> Forest:
@@ -98,35 +117,65 @@ def _read_forest(store: Store, number: int) -> Forest:
 
 
 def rows_of(job: Job) -> Made:
-    """The task of a split: what is compared of its documents that may meet others, by group."""
-    store, dedup = job.store, _dedup(job)
+    """The task of a split, or of a file of an index: what is compared of its documents that are in groups, by group."""
+    store, dedup = job.store, of_documents(dedup_of(job))
     with job.clock("read"):
-        number = next(number for number, key in enumerate(split_keys(job.plan)) if key == job.key)
-        rows, group = members_of(read_slice(store, COMPONENTS, ALL, MEMBERS, number))
-        signatures = open_filtered(store, job.key, "signatures")
-        documents = open_filtered(store, job.key, "documents") if reads_texts(dedup) else None
-        slices = rows_by_group(signatures, documents, rows, group, groups_decided(store), dedup)
-    return _sliced(job, rows_name(job.key), slices, {"documents": len(rows)})
+        rows, group = rows_and_groups(job, job.key)
+        has_texts = reads_texts(dedup) and job.key in [*split_keys(job.plan)]
+        documents = open_filtered(store, job.key, "documents") if has_texts else None
+        slices = rows_by_group(_signatures(job), documents, rows, group, groups_decided(store), dedup)
+    return sliced(job, rows_name(job.key), slices, {"documents": len(rows)})
 
 
 def group_of(job: Job) -> Made:
     """The task of a group: which of its documents repeats which."""
-    number = int(job.key)
+    number, dedup = int(job.key), of_documents(dedup_of(job))
     with job.clock("clusters"):
-        contents = _slices(job, ROWS, rows_name)
-        verdicts, texts = find_in_group(contents, _dedup(job), scratch=job.store.scratch, cores=job.cores)
+        ours, earlier = group_slices(job)
+        clean = slices_of(job, CLEAN, partial(part_name, CLEAN)) if counts_lines(dedup) else ()
+        scratch = job.store.scratch
+        found = find_in_group(ours, dedup, earlier=earlier, clean=[*clean], scratch=scratch, cores=job.cores)
     with job.clock("write"):
         outputs = job.outputs()
         with outputs.open(found_in_group(number, "verdicts")) as file:
-            verdicts.write_parquet(file, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
-        outputs.table(found_in_group(number, "texts"), texts)
-        copies = int(verdicts["duplicate_of"].count())
-        return Made(outputs, {"clusters": verdicts.height - copies, "removed": copies})
+            found.verdicts.write_parquet(file, compression="zstd", compression_level=3, row_group_size=ROW_GROUP)
+        outputs.table(found_in_group(number, "texts"), found.texts)
+        with outputs.open(copies_name(number)) as file:
+            write_slices(file, found.copies)
+        copies = found.verdicts.filter(pl.col("duplicate_of").is_not_null())
+        counts = {"clusters": found.verdicts.height - copies.height, "removed": copies.height}
+        return Made(outputs, counts | {"earlier": int(copies["earlier"].sum())})
+
+
+def group_slices(job: Job) -> tuple[Iterator[bytes], Iterator[bytes]]:
+    """What all splits have of a group, and the files of indexes."""
+    return slices_of(job, ROWS, rows_name), slices_of(job, ROWS, rows_name, [*earlier_files(job.recipe)])
+
+
+def bits_of_groups(
+    job: Job, key: str, stage: str, name_of: Callable[[int], str]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The rows of a split that are in groups, and a bit of each that the tasks of the groups have left."""
+    rows, group = rows_and_groups(job, key)
+    order, found = np.argsort(group, kind="stable"), np.zeros(len(rows), dtype=bool)
+    numbers, starts = np.unique(group[order], return_index=True)
+    for number, (first, last) in zip(numbers.tolist(), pairwise([*starts, len(rows)]), strict=True):
+        content = read_slice(job.store, stage, key_of(number), name_of(number), split_number(job, key))
+        found[order[first:last]] = np.unpackbits(np.frombuffer(content, np.uint8), count=last - first)
+    return rows, found
+
+
+def rows_and_groups(job: Job, key: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return members_of(read_slice(job.store, COMPONENTS, ALL, MEMBERS, split_number(job, key)))
+
+
+def split_number(job: Job, key: str) -> int:
+    return next(number for number, other in enumerate(_both_keys(job)) if other == key)
 
 
 def merge_run(job: Job) -> Made | None:
     """The task `dedup` itself: what all groups have found, as one process would have written it."""
-    store, dedup, numbers = job.store, _dedup(job), range(groups_decided(job.store))
+    store, dedup, numbers = job.store, dedup_of(job), range(groups_decided(job.store))
     with job.clock("read"):
         found = [intact(store, GROUPS, key_of(number), found_in_group(number, "verdicts")) for number in numbers]
         texts = [intact(store, GROUPS, key_of(number), found_in_group(number, "texts")) for number in numbers]
@@ -140,14 +189,32 @@ def merge_run(job: Job) -> Made | None:
     with job.clock("write"):
         outputs = job.outputs()
         outputs.rows(DUPLICATES, in_order_of_ids(found))
-        outputs.table(CUTS, no_cuts())
+        tables = _cut_tables(job)
+        outputs.rows(CUTS, in_order_of_ids(tables, "start") if tables else iter([no_cuts()]))
         outputs.table(LOSSES, losses)
         if dedup.index:
             files = [open_filtered(store, key, "signatures") for key in split_keys(job.plan)]
             copies = partial(_copies_among, outputs.place(DUPLICATES))
             write_index(outputs.place(INDEX), dedup, files, copies, open_file=outputs.open_at)
-        counts = [committed(store, GROUPS, key_of(number)).counts for number in numbers]
-        return Made(outputs, {name: sum(count[name] for count in counts) for name in ("clusters", "removed")})
+        return Made(outputs, _counts(job))
+
+
+def _counts(job: Job) -> dict[str, Any]:
+    """As one process counts."""
+    store, dedup = job.store, dedup_of(job)
+    found = [committed(store, GROUPS, key_of(number)).counts for number in range(groups_decided(store))]
+    names = ("clusters", "removed", *(("earlier",) if dedup.against else ()))
+    counts: dict[str, Any] = {name: sum(count[name] for count in found) for name in names}
+    for turn in turns_of(dedup):
+        cut = [committed(store, CUT, f"{turn}{TURN}{key}").counts for key in split_keys(job.plan)]
+        counts[dedup.method[turn]] = {name: sum(count[name] for count in cut) for name in cut[0]}
+    return counts
+
+
+def _cut_tables(job: Job) -> list[Path]:
+    """Of each split what was cut, once the last method has had its turn."""
+    keys = [f"{turn}{TURN}{key}" for turn in [*turns_of(dedup_of(job))][-1:] for key in split_keys(job.plan)]
+    return [intact(job.store, CUT, key, cuts_name(key)) for key in keys]
 
 
 def _copies_among(verdicts: Path, ids: pl.Series) -> pl.Series:
@@ -155,20 +222,52 @@ def _copies_among(verdicts: Path, ids: pl.Series) -> pl.Series:
     return pl.scan_parquet(verdicts).filter(near).select("id").collect()["id"]
 
 
-def _dedup(job: Job) -> Dedup:
+def dedup_of(job: Job) -> Dedup:
     assert job.recipe.dedup is not None, "the stage is only planned for recipes with [dedup]"
     return job.recipe.dedup
 
 
-def _slices(job: Job, stage: str, name_of: Callable[[str], str]) -> Iterator[bytes]:
-    """Of the objects of all splits, the slice that this task is of."""
-    number = int(job.key)
-    return (read_slice(job.store, stage, key, name_of(key), number) for key in split_keys(job.plan))
+def _both_keys(job: Job) -> list[str]:
+    """Of all splits, and of the files of indexes."""
+    return [*split_keys(job.plan), *earlier_files(job.recipe)]
 
 
-def _sliced(job: Job, name: str, slices: Sequence[bytes], counts: dict[str, int]) -> Made:
+def _signatures(job: Job) -> Path:
+    earlier = earlier_files(job.recipe)
+    return earlier[job.key] if job.key in earlier else open_filtered(job.store, job.key, "signatures")
+
+
+def slices_of(
+    job: Job, stage: str, name_of: Callable[[str], str], keys: Iterable[str] | None = None
+) -> Iterator[bytes]:
+    """The slice that this task is of, of what tasks of a stage have left: by default those of all splits."""
+    number = int(job.key.rpartition(TURN)[2])
+    every = split_keys(job.plan) if keys is None else keys
+    return (read_slice(job.store, stage, key, name_of(key), number) for key in every)
+
+
+def sliced(job: Job, name: str, slices: Sequence[bytes], counts: dict[str, int]) -> Made:
     with job.clock("write"):
         outputs = job.outputs()
         with outputs.open(name) as file:
             write_slices(file, slices)
         return Made(outputs, counts)
+
+
+def answers_to(job: Job, key: str, stage: str, ranges: Iterable[str]) -> list[bytes]:
+    """What the tasks of all ranges have left for a split."""
+    number = split_number(job, key)
+    return [read_slice(job.store, stage, name, part_name(stage, name), number) for name in ranges]
+
+
+def text_batches(
+    job: Job, key: str, rows: npt.NDArray[np.int64], order: npt.NDArray[np.int64] | None = None
+) -> Iterator[tuple[npt.NDArray[np.int64], pl.Series]]:
+    """Some rows of a split and their texts, few at a time, in the given order or that of the rows."""
+    path = open_filtered(job.store, key, "documents")
+
+    def texts(_: int, wanted: npt.NDArray[np.int64]) -> pl.Series:
+        return pl.read_parquet(path, columns=["text"])["text"].gather(wanted)
+
+    for batch, found in batches_of(texts, 0, rows, order, at_once=TEXT_BYTES):
+        yield rows[batch], found

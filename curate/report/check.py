@@ -20,7 +20,7 @@ from curate.pipeline.check import check_recipe
 from curate.pipeline.planning import make_plan
 from curate.recipe import Recipe, Source, Step
 from curate.report.behavior import Remark, behavior, nothing_read, reader_raised
-from curate.report.plan import PlannedSource, planned_mixture, planned_sources
+from curate.report.plan import PlannedSource, dedup_memory, planned_mixture, planned_sources
 from curate.report.thresholds import crossed, flaw_of
 from curate.steps.bind import bind, resolve
 from curate.steps.sample import Trial, sample_source, try_steps
@@ -97,6 +97,10 @@ def _room(recipe: Recipe, sources: Sequence[PlannedSource]) -> Iterator[Remark]:
     for method in passage_methods(recipe.dedup):
         for key, told in method.doubts(recipe.dedup, tokens):
             yield Remark(True, f"[dedup] {key}", told)
+    expected, allowed = dedup_memory(recipe.dedup, sources), recipe.limits.worker_memory
+    if expected.bytes > allowed:
+        way = "raise it, or deduplicate crawl by crawl with index and against"
+        yield Remark(True, "[dedup] method", f"{expected.told}; limits.worker_memory allows {allowed:,} bytes: {way}")
 
 
 def _items(recipe: Recipe) -> Iterator[Remark]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import mul
 from typing import Any
 
 from curate.dedup.methods import explanations
@@ -14,9 +15,11 @@ from curate.engine.plan import Plan
 from curate.forecast.estimate import Estimate, estimate
 from curate.given.recipe import GivenRecipe, load
 from curate.pipeline.check import check_recipe
+from curate.pipeline.dedup_memory import Expected, expected_memory
 from curate.pipeline.planning import make_plan
 from curate.pipeline.weighted import check_weighted
 from curate.recipe import Recipe
+from curate.recipe_dedup import Dedup
 from curate.recipe_form import digest
 from curate.steps.bind import resolve
 from curate.tokenize.mix import Mixture
@@ -37,13 +40,15 @@ class PlannedSource:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan of a recipe, known by its digest. `dedup` says what the parameters of its methods mean, a line each."""
+    """The plan of a recipe, known by its digest. `dedup` says what the parameters of its methods mean, a line each,
+    `dedup_memory` how much memory they take; nothing where there is no deduplication."""
 
     name: str
     recipe: str
     sources: tuple[PlannedSource, ...]
     mixture: Mixture
     dedup: tuple[str, ...]
+    dedup_memory: str
 
 
 def plan(recipe: GivenRecipe) -> Planned:
@@ -58,7 +63,8 @@ def plan(recipe: GivenRecipe) -> Planned:
     check_weighted(resolved, found)
     sources = planned_sources(resolved, found)
     explained = tuple(explanations(resolved.dedup)) if resolved.dedup else ()
-    return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), explained)
+    memory = dedup_memory(resolved.dedup, sources).told if resolved.dedup else ""
+    return Planned(resolved.name, digest(resolved), sources, planned_mixture(resolved, sources), explained, memory)
 
 
 def planned_sources(recipe: Recipe, plan: Plan) -> tuple[PlannedSource, ...]:
@@ -77,6 +83,17 @@ def planned_sources(recipe: Recipe, plan: Plan) -> tuple[PlannedSource, ...]:
     )
 
 
+def dedup_memory(dedup: Dedup, sources: Sequence[PlannedSource]) -> Expected:
+    """What deduplication will take of memory; copies, which go, come to it, too."""
+    found = [source.estimated for source in sources]
+    come = [1 / max(1 - one.copy_share, 0.01) for one in found]
+    documents, tokens = (
+        round(sum(map(mul, come, counts)))
+        for counts in ([one.documents for one in found], [one.tokens for one in found])
+    )
+    return expected_memory(dedup, documents, tokens)
+
+
 def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture:
     """Weights and epochs to expect, and what there is to say about them."""
     in_training = 1 - recipe.tokenize.validation
@@ -91,6 +108,7 @@ def planned_mixture(recipe: Recipe, sources: Sequence[PlannedSource]) -> Mixture
 def plan_values(planned: Planned) -> dict[str, Any]:
     """The plan for programs: `curate plan --json`."""
     explained = {"dedup": "; ".join(planned.dedup)} if planned.dedup else {}
+    explained |= {"dedup_memory": planned.dedup_memory} if planned.dedup_memory else {}
     shares = {share.name: {"drawn": share.drawn, "epochs": share.epochs} for share in planned.mixture.shares}
     return explained | {
         "name": planned.name,

@@ -44,7 +44,7 @@ def plan_lines(planned: Planned) -> Iterator[str]:
     """What stands below the table."""
     yield from map(_basis, planned.sources)
     yield "~ is an estimate, ± its standard error; the run counts."
-    yield from (f"Dedup: {line}" for line in planned.dedup)
+    yield from (f"Dedup: {line}" for line in (*planned.dedup, planned.dedup_memory) if line)
     yield from planned.mixture.notes
 
 
