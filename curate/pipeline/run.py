@@ -144,7 +144,7 @@ def run_share(
 ) -> None:
     """The same by one of several processes, each of which calls this: returns when all is done, by whomever. Nothing of
     other runs is taken over."""
-    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
+    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe), is_shared=True)
     leases = leases or Leases(store)
     with store.lock(shared=True):
         # Who comes when all is done must leave nothing behind, not even a lock.

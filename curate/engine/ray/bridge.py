@@ -1,7 +1,7 @@
 """The process between a driver and Ray: it has the connection, starts an agent on each node, and
 passes on what is said.
 
-driver ── {"to": 3, "give": {…}}, {"drop": 3} ──▶ bridge ── Ray ──▶ an actor a node, which has an agent
+driver ── {"to": 3, "give" or "withdraw": …}, {"drop": 3} ──▶ bridge ── Ray ──▶ an actor a node, which has an agent
        ◀── joined, heard, lost, refused, alive ──┘
 
 Ray ends the process of a driver whose cluster is gone, sets its signals and starts its threads; this one may be ended.
@@ -67,6 +67,9 @@ class Host:
     def give(self, assignment: str) -> None:
         self.agent.give(json.loads(assignment))
 
+    def withdraw(self, fence: str) -> None:
+        self.agent.withdraw(fence)
+
     def listen(self) -> str:
         return json.dumps(self.agent.listen())
 
@@ -131,6 +134,8 @@ class Bridge:
             return  # it was lost in the meantime, and the driver hears of it
         if "give" in told:
             hosted.actor.give.remote(json.dumps(told["give"]))
+        elif "withdraw" in told:
+            hosted.actor.withdraw.remote(told["withdraw"])
         else:
             self._hosted.pop(hosted.number, None)
             self._free(hosted)
