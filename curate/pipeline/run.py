@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from curate.engine.choice import EngineChoice
@@ -123,7 +123,9 @@ def run_on(
     With `profile`, `profile/` shows where the time went; the caller is in the main thread then.
     """
     supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe), is_profiled=profile)
-    with store.lock(), _profiled(supervisor) if profile else nullcontext():
+    with store.lock(), closing(supervisor), _profiled(supervisor) if profile else nullcontext():
+        if store.stamp(MANIFEST) is None:
+            engine.prepare()
         plan = begin(store, recipe)
         if store.stamp(MANIFEST) is None:
             _work(supervisor, recipe, plan, earlier, keep_intermediate=keep_intermediate)

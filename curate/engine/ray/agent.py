@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.engine.engine import Answer, Assignment, Spent
+from curate.engine.fences import check_open
 from curate.engine.local import LocalEngine
 from curate.engine.messages import answer_to_json, assignment_from_json
 from curate.engine.speculation import SPECULATION
@@ -37,9 +38,9 @@ LISTEN_SECONDS = 1.0
 Told = dict[str, Any]
 
 
-def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
-    """The agent of this machine for the run that a driver tells of: `store` (an address), `limits`, and the `facts`
-    that must hold here as they do there, as the function `facts_from` says them.
+def open_agent(told: Mapping[str, Any], facts: Mapping[str, str], workers: int) -> Agent:
+    """The agent of this machine for the run that a driver tells of: `store` (an address), `limits`, and the function
+    `facts_from`, which must say here the same `facts` as there.
 
     Raises:
         UsageError: something here is another one, or the run is not seen from here.
@@ -48,7 +49,7 @@ def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
     store = open_store(told["store"])
     if store.stamp(PLAN) is None:
         raise UsageError(f"it does not see {place_of(store)}, where the run is")
-    check_facts(told["facts"], named_object(told["facts_from"])(store))
+    check_facts(facts, named_object(told["facts_from"])(store))
     place = f"{platform.node()}.{os.getpid()}."
     return Agent(LocalEngine(store, workers, Limits(**told["limits"]), place=place))
 
@@ -140,6 +141,7 @@ class Agent:
             self._at_work.discard(given)
             self.engine.withdraw(given)
         else:
+            check_open(self.engine.store, given.fence)  # of a run that has ended meanwhile nothing is begun
             self._at_work.add(given.fence)
             self.engine.submit(given)
 

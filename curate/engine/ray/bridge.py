@@ -1,7 +1,7 @@
 """The process between a driver and Ray: it has the connection, starts an agent on each node, and
 passes on what is said.
 
-driver ── {"to": 3, "give" or "withdraw": …}, {"drop": 3} ──▶ bridge ── Ray ──▶ an actor a node, which has an agent
+driver ── {"facts": …}, {"to": 3, "give": …}, {"drop": 3} ──▶ bridge ── Ray ──▶ an actor a node, which has an agent
        ◀── joined, heard, lost, refused, alive ──┘
 
 Ray ends the process of a driver whose cluster is gone, sets its signals and starts its threads; this one may be ended.
@@ -40,22 +40,24 @@ class Host:
     """The actor. It is sent as it stands, as the node may have another curate or none, and says so."""
 
     def __init__(self, settings: str, workers: int) -> None:
+        import queue
+
         self.told, self.workers = json.loads(settings), workers
         self.agent: Any = None
+        self.facts: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def open(self) -> str:
-        """{"workers": how many} or {"refused": why}."""
+        """{"workers": how many} or {"refused": why}, once `tell` has been called."""
         try:
             from curate.version import __version__
         except ImportError as error:
             return self._refused(f"curate cannot be imported ({error})")
-        version = self.told["facts"]["curate"]
-        if __version__ != version:
-            return self._refused(f"it has curate {__version__}, and the run has {version}")
+        if __version__ != self.told["version"]:
+            return self._refused(f"it has curate {__version__}, and the run has {self.told['version']}")
         try:
             from curate.engine.ray.agent import open_agent
 
-            self.agent = open_agent(self.told, self.workers)
+            self.agent = open_agent(self.told, json.loads(self.facts.get()), self.workers)
             self.agent.start()
         except Exception as error:
             return self._refused(f"{error}")
@@ -63,6 +65,9 @@ class Host:
 
     def _refused(self, why: str) -> str:
         return json.dumps({"refused": why})
+
+    def tell(self, facts: str) -> None:
+        self.facts.put(facts)
 
     def give(self, assignment: str) -> None:
         self.agent.give(json.loads(assignment))
@@ -101,6 +106,8 @@ class Bridge:
 
     settings: Told
     answers: TextIO
+    facts: str = ""
+    """What agents must be told before they open: empty until the driver has a plan."""
     _nodes: dict[str, ClusterNode] = field(default_factory=dict)
     _hosted: dict[int, Hosted] = field(default_factory=dict)
     _opening: dict[Any, Hosted] = field(default_factory=dict)
@@ -126,9 +133,12 @@ class Bridge:
 
     def obey(self, line: str) -> None:
         """Of another thread than `serve`."""
+        told = json.loads(line)
+        if "facts" in told:
+            self._tell(json.dumps(told["facts"]))
+            return
         import ray
 
-        told = json.loads(line)
         hosted = self._hosted.get(told.get("to", told.get("drop")))
         if hosted is None:
             return  # it was lost in the meantime, and the driver hears of it
@@ -141,6 +151,12 @@ class Bridge:
             self._free(hosted)
             with contextlib.suppress(Exception):
                 ray.kill(hosted.actor)
+
+    def _tell(self, facts: str) -> None:
+        """In this order, as `_open` has the other one: an agent may be told twice, but not missed."""
+        self.facts = facts
+        for hosted in [*self._opening.values()]:
+            hosted.actor.tell.remote(facts)
 
     def look(self) -> None:
         """New nodes get an agent, and those that have lost theirs another."""
@@ -171,6 +187,8 @@ class Bridge:
         actor = ray.remote(Host).options(**options).remote(json.dumps(self.settings), workers)
         self._count += 1
         self._opening[actor.open.remote()] = Hosted(self._count, node, actor, time.monotonic())
+        if self.facts:
+            actor.tell.remote(self.facts)
 
     def _returned(self, call: Any) -> None:
         import ray
@@ -227,25 +245,26 @@ def main() -> None:
     # Ray puts a driver's folder before all others of a node's own path: in a checkout its curate would hide theirs.
     os.chdir(tempfile.gettempdir())
     threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
+    is_asked = settings["address"] and not settings["is_insecure"]
     try:
-        asked = _connect(settings)
+        stranger = _stranger(settings["address"]) if is_asked else None  # first of all: it takes as long as to connect
+        _connect(settings)
         bridge.look()
-        _check_closed(asked)
+        _check_closed(stranger)
     except Exception as error:
         bridge.say({"failed": _first_line(error)})
         os._exit(1)
     bridge.serve()
 
 
-def _connect(settings: Told) -> subprocess.Popen[bytes] | None:
-    """To the cluster at an address, or to one of this machine's own. Returns who asks whether the former lets in
-    others, which takes seconds."""
+def _connect(settings: Told) -> None:
+    """To the cluster at an address, or to one of this machine's own."""
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": "warning"}
     if settings["address"]:
         ray.init(address=settings["address"], **quiet)
-        return None if settings["is_insecure"] else _stranger(ray.get_runtime_context().gcs_address)
+        return
     ray.init(
         address="local",
         num_cpus=settings["workers"],
@@ -253,7 +272,6 @@ def _connect(settings: Told) -> subprocess.Popen[bytes] | None:
         object_store_memory=OBJECT_STORE_BYTES,
         **quiet,
     )
-    return None
 
 
 def _stranger(address: str) -> subprocess.Popen[bytes]:

@@ -29,6 +29,7 @@ from curate.engine.task import Position
 from curate.errors import MachineError, RunLocked, UsageError
 from curate.plugins import named_object
 from curate.recipe import Limits
+from curate.version import __version__
 
 WATCH_SECONDS = 1.0
 """How long a wait for answers may be."""
@@ -62,6 +63,8 @@ class RayEngine:
     limits: Limits
     silence: float = SILENCE_SECONDS
     _link: Link | None = None
+    _knows_facts: bool = False
+    """Whether the other side knows what must be the same there."""
     _began: float = 0.0
     """When the first of the tasks at work came."""
     _heard: float = 0.0
@@ -83,6 +86,10 @@ class RayEngine:
     def workers(self) -> int:
         return max(sum(agent.workers for agent in self._agents.values()), 1)
 
+    def prepare(self) -> None:
+        if self._link is None:
+            self._open()
+
     def submit(self, assignment: Assignment) -> None:
         if not self._is_at_work():  # the time between two stages is nobody's
             self._counted = self._began = time.perf_counter()
@@ -94,6 +101,7 @@ class RayEngine:
         answers: list[Answer] = []
         if self._is_at_work():
             link = self._link or self._open()
+            self._tell_facts(link)
             for message in link.read(WATCH_SECONDS):
                 self._heard = time.monotonic()
                 self._book_waiting()
@@ -152,13 +160,20 @@ class RayEngine:
             "store": self.store.address,
             "limits": dataclasses.asdict(self.limits),
             "facts_from": self.choice.facts,
-            "facts": named_object(self.choice.facts)(self.store),
+            "version": __version__,
         }
         self._link, self._opening, self._has_worked = Link.start(self.store, settings), 1, False
+        self._knows_facts = False
         self._had_agents = time.monotonic()
         # One that is being started has nothing to say for a while.
         self._heard = time.monotonic() + START_SECONDS - self.silence
         return self._link
+
+    def _tell_facts(self, link: Link) -> None:
+        """Once there is a plan; agents that are there before wait for them."""
+        if not self._knows_facts:
+            link.send({"facts": named_object(self.choice.facts)(self.store)})
+            self._knows_facts = True
 
     def _hand_out(self) -> None:
         """As many as there are free workers for."""
