@@ -39,9 +39,6 @@ class Threads:
         self.at_work = 0
         self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
 
-    def prepare(self) -> None:
-        pass
-
     def submit(self, assignment: Assignment) -> None:
         self.at_work += 1
         threading.Thread(target=self._do, args=[assignment], daemon=True).start()

@@ -146,9 +146,6 @@ class ByHand:
         self.withdrawn: list[str] = []
         self.answers: list[Answer] = []
 
-    def prepare(self) -> None:
-        pass
-
     def submit(self, assignment: Assignment) -> None:
         if assignment.task.key != "web-00003":
             self.answers.append(self.work(assignment))

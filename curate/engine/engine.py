@@ -1,4 +1,4 @@
-"""What runs tasks: six methods, which `local` answers with processes, `inline` without any, and others may otherwise.
+"""What runs tasks: five methods, which `local` answers with processes, `inline` without any, and others may otherwise.
 
     supervisor ── submit(Assignment) ──▶ engine ── wait() ──▶ Finished │ Broke │ Refused │ Said │ Spent │ AtWork
 
@@ -99,9 +99,6 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many tasks it can be at, at once, which may be more or fewer later; 0: one, in this process, and nobody
         watches over it."""
-
-    def prepare(self) -> None:
-        """Tasks will come, once they are planned: begin with what takes seconds to be there. Need not be called."""
 
     def submit(self, assignment: Assignment) -> None:
         """Take one more, of at most `workers` at once."""

@@ -28,9 +28,6 @@ class InlineEngine:
     workers: int = 0
     _pending: deque[Assignment] = field(default_factory=deque)
 
-    def prepare(self) -> None:
-        """Nothing takes time."""
-
     def submit(self, assignment: Assignment) -> None:
         self._pending.append(assignment)
 

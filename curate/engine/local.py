@@ -67,9 +67,6 @@ class LocalEngine:
     _watched: float = 0.0
     _lost: int = 0
 
-    def prepare(self) -> None:
-        """Its workers are there in no time."""
-
     def submit(self, assignment: Assignment) -> None:
         if not self._is_at_work():  # the time between two stages is nobody's
             for worker in self._pool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from curate.engine.choice import EngineChoice
@@ -61,8 +61,10 @@ def run(
     engine: str = "local",
     ray_address: str | None = None,
     insecure_cluster: bool = False,
+    ahead: object = None,
 ) -> RunFolder:
-    """What `curate.run` does, which says what all of this means, but for the face of what it returns.
+    """What `curate.run` does, which says what all of this means, but for the face of what it returns; `ahead` is what
+    `engines.begun_ahead` has given.
 
     A finished run is returned as it is, but for `work/` where that is not to be kept. With `workers` = 0 nobody watches
     over documents that crash or hang.
@@ -73,7 +75,7 @@ def run(
     with machine_errors(place):
         check_place(place)
         store = store_at(place)
-        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS)
+        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS, ahead)
         does, told = make_engine(store, resolved.limits, choice), show or silent
         if world > 1:
             run_share(resolved, store, does, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)
@@ -123,9 +125,7 @@ def run_on(
     With `profile`, `profile/` shows where the time went; the caller is in the main thread then.
     """
     supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe), is_profiled=profile)
-    with store.lock(), closing(supervisor), _profiled(supervisor) if profile else nullcontext():
-        if store.stamp(MANIFEST) is None:
-            engine.prepare()
+    with store.lock(), _profiled(supervisor) if profile else nullcontext():
         plan = begin(store, recipe)
         if store.stamp(MANIFEST) is None:
             _work(supervisor, recipe, plan, earlier, keep_intermediate=keep_intermediate)

@@ -22,6 +22,7 @@ from curate.engine.engine import Answer, Assignment, Spent
 from curate.engine.fences import check_open
 from curate.engine.local import LocalEngine
 from curate.engine.messages import answer_to_json, assignment_from_json
+from curate.engine.ray.link import SILENCE_SECONDS
 from curate.engine.speculation import SPECULATION
 from curate.engine.store import place_of
 from curate.engine.stores import open_store
@@ -30,17 +31,15 @@ from curate.plugins import named_object
 from curate.recipe import Limits
 from curate.run_files import PLAN
 
-SILENCE_SECONDS = 30.0
-"""Without a word from the other side, after which a driver gives an agent up, and an agent its driver."""
 LISTEN_SECONDS = 1.0
 """How long a call waits for an answer: each is a sign of life, too."""
 
 Told = dict[str, Any]
 
 
-def open_agent(told: Mapping[str, Any], facts: Mapping[str, str], workers: int) -> Agent:
-    """The agent of this machine for the run that a driver tells of: `store` (an address), `limits`, and the function
-    `facts_from`, which must say here the same `facts` as there.
+def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
+    """The agent of this machine for the run that a driver tells of: `store` (an address), `limits`, and the `facts`
+    that must hold here as they do there, as the function `facts_from` says them.
 
     Raises:
         UsageError: something here is another one, or the run is not seen from here.
@@ -49,7 +48,7 @@ def open_agent(told: Mapping[str, Any], facts: Mapping[str, str], workers: int) 
     store = open_store(told["store"])
     if store.stamp(PLAN) is None:
         raise UsageError(f"it does not see {place_of(store)}, where the run is")
-    check_facts(facts, named_object(told["facts_from"])(store))
+    check_facts(told["facts"], named_object(told["facts_from"])(store))
     place = f"{platform.node()}.{os.getpid()}."
     return Agent(LocalEngine(store, workers, Limits(**told["limits"]), place=place))
 

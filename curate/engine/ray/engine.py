@@ -14,14 +14,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any
 
 from curate.engine.choice import EngineChoice
 from curate.engine.engine import LOST, Answer, Assignment, AtWork, Broke, Refused, Said, Spent
 from curate.engine.messages import answer_from_json, assignment_to_json
-from curate.engine.ray.agent import SILENCE_SECONDS
-from curate.engine.ray.link import Link
+from curate.engine.ray.link import SILENCE_SECONDS, Link, check_choice
 from curate.engine.ray.seen_agent import SeenAgent
 from curate.engine.speculation import SPECULATION
 from curate.engine.store import Store
@@ -29,7 +27,6 @@ from curate.engine.task import Position
 from curate.errors import MachineError, RunLocked, UsageError
 from curate.plugins import named_object
 from curate.recipe import Limits
-from curate.version import __version__
 
 WATCH_SECONDS = 1.0
 """How long a wait for answers may be."""
@@ -45,12 +42,7 @@ def ray_engine(store: Store, limits: Limits, choice: EngineChoice) -> RayEngine:
     Raises:
         UsageError: Ray is not installed, or it cannot do what is asked of it.
     """
-    if find_spec("ray") is None:
-        raise UsageError('--engine ray needs Ray, which is not installed: pip install "curate-corpus[ray]"')
-    if choice.workers == 0:
-        raise UsageError("--workers 0 does all in this process, and --engine ray nothing; leave one of both out")
-    if choice.ray_address and choice.ray_address.startswith("ray://"):
-        raise UsageError(f"{choice.ray_address} is for Ray Client: start curate on a node, with --ray-address auto")
+    check_choice(choice)
     return RayEngine(store, choice, limits)
 
 
@@ -63,8 +55,6 @@ class RayEngine:
     limits: Limits
     silence: float = SILENCE_SECONDS
     _link: Link | None = None
-    _knows_facts: bool = False
-    """Whether the other side knows what must be the same there."""
     _began: float = 0.0
     """When the first of the tasks at work came."""
     _heard: float = 0.0
@@ -86,10 +76,6 @@ class RayEngine:
     def workers(self) -> int:
         return max(sum(agent.workers for agent in self._agents.values()), 1)
 
-    def prepare(self) -> None:
-        if self._link is None:
-            self._open()
-
     def submit(self, assignment: Assignment) -> None:
         if not self._is_at_work():  # the time between two stages is nobody's
             self._counted = self._began = time.perf_counter()
@@ -101,7 +87,6 @@ class RayEngine:
         answers: list[Answer] = []
         if self._is_at_work():
             link = self._link or self._open()
-            self._tell_facts(link)
             for message in link.read(WATCH_SECONDS):
                 self._heard = time.monotonic()
                 self._book_waiting()
@@ -153,27 +138,18 @@ class RayEngine:
         return bool(self._pending) or any(agent.at_work for agent in self._agents.values())
 
     def _open(self) -> Link:
-        settings = {
-            "address": self.choice.ray_address,
-            "workers": self.choice.workers,
-            "is_insecure": self.choice.is_insecure,
-            "store": self.store.address,
-            "limits": dataclasses.asdict(self.limits),
-            "facts_from": self.choice.facts,
-            "version": __version__,
-        }
-        self._link, self._opening, self._has_worked = Link.start(self.store, settings), 1, False
-        self._knows_facts = False
-        self._had_agents = time.monotonic()
+        """The connection that was begun ahead; another one where that has been used."""
+        ahead = self.choice.ahead
+        self._link = link = ahead if isinstance(ahead, Link) and not ahead.is_closed else Link.start(self.choice)
+        link.log = self.store.scratch / "workers" / "ray.log"
+        told = {"store": self.store.address, "limits": dataclasses.asdict(self.limits)}
+        link.send(
+            {"run": told | {"facts_from": self.choice.facts, "facts": named_object(self.choice.facts)(self.store)}}
+        )
+        self._opening, self._has_worked, self._had_agents = 1, False, time.monotonic()
         # One that is being started has nothing to say for a while.
         self._heard = time.monotonic() + START_SECONDS - self.silence
-        return self._link
-
-    def _tell_facts(self, link: Link) -> None:
-        """Once there is a plan; agents that are there before wait for them."""
-        if not self._knows_facts:
-            link.send({"facts": named_object(self.choice.facts)(self.store)})
-            self._knows_facts = True
+        return link
 
     def _hand_out(self) -> None:
         """As many as there are free workers for."""
