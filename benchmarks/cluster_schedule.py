@@ -5,7 +5,8 @@ free cores, earliest first ─▶ a task that was lost, else the next one ─▶
                                         └───────────────────────────────────────┘
 
 It knows what engines here do and no more: leases that are given up after `patience`, looks at the others at growing
-pauses, stages one after the other. No task is tried twice at once.
+pauses, stages one after the other. No task is tried twice at once, as engines do with those that take
+over three times as long as their peers.
 """
 
 from __future__ import annotations

@@ -25,14 +25,14 @@ from curate.engine.job import Job, Made
 from curate.engine.local import LocalEngine
 from curate.engine.posix import PosixStore
 from curate.engine.records import read_one
-from curate.engine.speculation import SPECULATION, Peers, Rule
+from curate.engine.speculation import SPECULATION, Peers, Overdue
 from curate.engine.supervisor import Progress, Supervisor
 from curate.engine.task import Attempt, Position, Task
 from curate.engine.work import answer_of, command_for, work
 from curate.errors import MachineError, RunLocked
 from curate.recipe import Limits
 
-QUICK = Rule(factor=3.0, min_seconds=1.0, min_peers=2)
+QUICK = Overdue(factor=3.0, min_seconds=1.0, min_peers=2)
 TASKS = '''
 import os, time
 from curate.engine.job import Made
@@ -85,7 +85,7 @@ def task(key: str, size: int = 100, function: str = f"{__name__}:hello") -> Task
     return Task("toy", key, function, size)
 
 
-def peers(*seconds: float, rule: Rule = QUICK, size: int = 100) -> Peers:
+def peers(*seconds: float, rule: Overdue = QUICK, size: int = 100) -> Peers:
     known = Peers(rule)
     for number, each in enumerate(seconds):
         known.add(task(f"web-{number:05}", size), each)

@@ -25,7 +25,7 @@ REMEMBERED = 999
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Overdue:
     """From when on a task is overdue."""
 
     factor: float = 3.0
@@ -44,7 +44,7 @@ class _Took(NamedTuple):
 class Peers:
     """What finished tasks of one stage took, by their source: pages take twenty times as long a byte as rows."""
 
-    rule: Rule = field(default_factory=Rule)
+    rule: Overdue = field(default_factory=Overdue)
     _took: dict[str, deque[_Took]] = field(default_factory=dict)
 
     def add(self, task: Task, seconds: float) -> None:

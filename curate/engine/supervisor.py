@@ -26,7 +26,7 @@ from curate.engine.faulty_steps import check_culprits
 from curate.engine.fences import Fences
 from curate.engine.records import read_one
 from curate.engine.sampler import add_samples
-from curate.engine.speculation import SPECULATION, Peers, Rule, can_be_copied
+from curate.engine.speculation import SPECULATION, Peers, Overdue, can_be_copied
 from curate.engine.store import Store
 from curate.engine.task import ALL_CORES, Attempt, Position, Task
 from curate.errors import MachineError, RunLocked
@@ -73,7 +73,7 @@ class Supervisor:
     """What they told: microseconds by folded stack, of each stage."""
     is_shared: bool = False
     """Whether other processes work on the run, too."""
-    rule: Rule = field(default_factory=Rule)
+    rule: Overdue = field(default_factory=Overdue)
     """When a task is begun by another worker, too."""
     fences: Fences = field(init=False)
 
