@@ -25,7 +25,7 @@ from curate.engine.job import Job, Made
 from curate.engine.local import LocalEngine
 from curate.engine.posix import PosixStore
 from curate.engine.records import read_one
-from curate.engine.speculation import SPECULATION, Peers, Overdue
+from curate.engine.speculation import SPECULATION, Overdue, Peers
 from curate.engine.supervisor import Progress, Supervisor
 from curate.engine.task import Attempt, Position, Task
 from curate.engine.work import answer_of, command_for, work

@@ -26,7 +26,7 @@ from curate.engine.faulty_steps import check_culprits
 from curate.engine.fences import Fences
 from curate.engine.records import read_one
 from curate.engine.sampler import add_samples
-from curate.engine.speculation import SPECULATION, Peers, Overdue, can_be_copied
+from curate.engine.speculation import SPECULATION, Overdue, Peers, can_be_copied
 from curate.engine.store import Store
 from curate.engine.task import ALL_CORES, Attempt, Position, Task
 from curate.errors import MachineError, RunLocked
@@ -37,7 +37,6 @@ MAX_DEATHS = 8
 """Of workers over one task, before the machine is blamed; each culprit that is found may cost some more."""
 SETTLE_SECONDS = 20.0
 """For a commit that was under way when its attempt was given up."""
-SETTLE_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +235,7 @@ class _Stage:
                 del self.settling[fence]
                 self._broken(broke)
         if self.settling and not self.at_work:
-            time.sleep(SETTLE_PAUSE)
+            time.sleep(0.1)  # nobody else waits then
 
     def _add_samples(self, samples: Mapping[str, int]) -> None:
         if self.supervisor.is_profiled:
