@@ -5,7 +5,7 @@ free cores, earliest first ─▶ a task that was lost, else the next one ─▶
                                         └───────────────────────────────────────┘
 
 It knows what engines here do and no more: leases that are given up after `patience`, looks at the others at growing
-pauses, stages one after the other. No task is tried twice at once.
+pauses, stages one after the other, tasks on slow nodes that others begin, too, once they have nothing else to do.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 FOREVER = float("inf")
+MIN_SECONDS = 10.0
+"""Below which no task is overdue."""
+MIN_PEERS = 3
+"""A stage's only task has nobody to be compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Cluster:
     patience: float = 60.0
     slow_share: float = 0.0
     slow_factor: float = 1.0
+    copied_after: float = FOREVER
+    """Times as long as a task should take, after which a free core begins it, too (curate/engine/speculation.py)."""
     pauses: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
     failures: tuple[tuple[int, float], ...] = ()
     """Besides those by chance: nodes that fail for good, and when."""
@@ -94,9 +102,33 @@ def run_stage(nodes: Nodes, tasks: Sequence[float]) -> Done:
             heapq.heappush(stage.free, (nodes.ready[node], node, core))
         else:
             stage.go_on(now, node, core)
+    if nodes.cluster.copied_after < FOREVER:
+        stage.end = end_with_copies(stage.ran, nodes.cluster.copied_after)
     for node, since in enumerate(stage.idle_since):
         nodes.ready[node] = max(nodes.ready[node], _sees(since, stage.end, nodes.cluster.pauses))
     return Done(stage.end, stage.busy, stage.lost)
+
+
+class Ran(NamedTuple):
+    """A task that was done: from when to when, and what it takes on a core that is not slow."""
+
+    began: float
+    finished: float
+    seconds: float
+
+
+def end_with_copies(ran: Sequence[Ran], factor: float) -> float:
+    """When the last task is done, or its copy, which begins when it is overdue and a core has nothing else to do."""
+    if len(ran) <= MIN_PEERS:
+        return max((task.finished for task in ran), default=0.0)
+    last = max(task.began for task in ran)
+    free = min((task.finished for task in ran if task.finished > last), default=last)
+    usual = statistics.median(task.finished - task.began for task in ran)
+    ends = (
+        min(task.finished, max(free, task.began + max(factor * max(usual, task.seconds), MIN_SECONDS)) + task.seconds)
+        for task in ran
+    )
+    return max(ends)
 
 
 class _Stage:
@@ -110,6 +142,7 @@ class _Stage:
         heapq.heapify(self.free)
         self.idle: list[tuple[int, int]] = []
         self.lost_tasks: list[tuple[float, float]] = []
+        self.ran: list[Ran] = []
         self.idle_since = [*nodes.ready]
         self.done, self.end, self.busy, self.lost = 0, 0.0, 0.0, 0.0
 
@@ -124,6 +157,7 @@ class _Stage:
             self._lose(now, node, core, task)
         else:
             finish = now + task * self.nodes.slowness[node]
+            self.ran.append(Ran(now, finish, task))
             self.done, self.busy, self.end = self.done + 1, self.busy + finish - now, max(self.end, finish)
             self.idle_since[node] = max(self.idle_since[node], finish)
             heapq.heappush(self.free, (finish, node, core))

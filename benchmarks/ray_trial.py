@@ -3,7 +3,7 @@
     python benchmarks/ray_trial.py kills --trials 10          a node with a task of the stage is killed; the same bytes?
     python benchmarks/ray_trial.py cut                        the link to a node with a task is cut (network namespaces)
     python benchmarks/ray_trial.py stop                       a node is stopped for a minute, and comes back late
-    python benchmarks/ray_trial.py overhead --trials 3        two nodes of one core against two workers, in turns
+    python benchmarks/ray_trial.py overhead --trials 5        two nodes of one core against two workers, in turns
     python benchmarks/ray_trial.py memory 10000 100000        the driver's memory by the number of documents
 
 Each compares all files with those of a run by this machine alone, and ends with 1 where one differs. Nodes are raylets
@@ -71,11 +71,18 @@ name = "code"
 read = "code"
 paths = ["{data}/code.tar.gz"]
 steps = []
+{books}
 [dedup]
 [scrub]
 entities = ["EMAIL_ADDRESS", "IP_ADDRESS"]
 [tokenize]
 tokenizer = {{ train = {{ vocab_size = 4096, sample_bytes = 1_000_000 }} }}
+"""
+BOOKS = """
+[[source]]
+name = "books"
+read = "books"
+paths = ["{data}/books.tar.gz"]
 """
 ROWS = """
 name = "rows"
@@ -157,16 +164,26 @@ def cut(options: argparse.Namespace, place: Path) -> bool:
 
 
 def overhead(options: argparse.Namespace, place: Path) -> bool:
-    """In turns, with the same two cores."""
-    recipe = place / "crawl.toml"
-    recipe.write_text(CRAWL.format(data=options.data.resolve()))
+    """Crawls and code, and all of the shared data: crawls, books and code."""
+    data = options.data.resolve()
+    same = []
+    for name, books in (("crawls-code", ""), ("crawls-books-code", BOOKS.format(data=data))):
+        recipe = place / f"{name}.toml"
+        recipe.write_text(CRAWL.format(data=data, books=books))
+        print(name, flush=True)
+        same.append(in_turns(recipe, place / name, options.trials))
+    return all(same)
+
+
+def in_turns(recipe: Path, place: Path, trials: int) -> bool:
+    """By two workers and by two nodes, with the same two cores."""
     seconds: dict[str, list[float]] = {"local": [], "ray": []}
     cpu: dict[str, list[float]] = {"local": [], "ray": []}
     files = set()
     with started(nodes=2) as cluster:
         how = ["--engine", "ray", "--ray-address", cluster.address]
         environment = os.environ | cluster.environment
-        for number in range(options.trials):
+        for number in range(trials):
             for name, more in (("local", ["--workers", "2"]), ("ray", how)):
                 out = place / f"{name}-{number}"
                 began = time.perf_counter()

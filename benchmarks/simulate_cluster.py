@@ -61,6 +61,7 @@ def main() -> None:
         repair=options.repair_minutes * 60,
         slow_share=options.slow_share,
         slow_factor=options.slow_factor,
+        copied_after=options.copied_after or FOREVER,
     )
     results, failed = simulate(costs, cluster, options.seed)
     print(format_stages(results))
@@ -82,6 +83,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--repair-minutes", type=float, default=10.0)
     parser.add_argument("--slow-share", type=float, default=0.02)
     parser.add_argument("--slow-factor", type=float, default=3.0)
+    words = "times as long as its peers, after which a task is begun by another core, too; 0: never"
+    parser.add_argument("--copied-after", type=float, default=3.0, help=words)
     parser.add_argument("--core-hour", type=float, default=0.02, help="what one costs")
     parser.add_argument("--tb-month", type=float, default=23.0, help="what keeping a TB for a month costs")
     parser.add_argument("--seed", type=int, default=0)

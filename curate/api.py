@@ -307,11 +307,15 @@ def run(
         RunLocked: another process works in the folder.
         MachineError, Interrupted: stopped; the same call goes on.
     """
-    from curate.pipeline.run import run as run_recipe
+    from curate.engine.choice import EngineChoice
+    from curate.engine.engines import begun_ahead
 
     if progress and show:
         raise UsageError("progress is shown, or told to `show`: not both")
-    with _shown_progress() if progress else nullcontext(show) as told:
+    choice = EngineChoice(engine, workers, ray_address, insecure_cluster)
+    with begun_ahead(choice) as ahead, _shown_progress() if progress else nullcontext(show) as told:
+        from curate.pipeline.run import run as run_recipe  # only now: it takes as long as a cluster to be there
+
         made = run_recipe(
             recipe,
             out=out,
@@ -325,6 +329,7 @@ def run(
             engine=engine,
             ray_address=ray_address,
             insecure_cluster=insecure_cluster,
+            ahead=ahead,
         )
     return Run(made.place)
 

@@ -63,6 +63,15 @@ def test_a_slow_node_takes_as_much_longer(plan: ModuleType) -> None:
     assert plan.run_stage(nodes(plan, 1, 1, slow_share=1.0, slow_factor=3.0), [10.0]).end == 30.0
 
 
+def test_what_a_slow_node_is_at_is_begun_by_another_that_has_nothing_to_do(plan: ModuleType) -> None:
+    traits = {"slow_share": 0.5, "slow_factor": 10.0, "copied_after": 3.0}
+    slow = plan.run_stage(nodes(plan, 2, 1, slow_share=0.5, slow_factor=10.0), [10.0] * 6)
+    assert slow.end == 100.0, "one core does five of them"
+    assert plan.run_stage(nodes(plan, 2, 1, **traits), [10.0] * 6).end == 50.0 + 10.0
+    assert plan.run_stage(nodes(plan, 2, 1, **traits | {"slow_factor": 3.0}), [10.0] * 4).end == 30.0, "not overdue"
+    assert plan.run_stage(nodes(plan, 1, 1, **traits | {"slow_share": 1.0}), [10.0]).end == 100.0, "nobody to compare"
+
+
 def test_a_cluster_without_a_living_node_is_an_error(plan: ModuleType) -> None:
     with pytest.raises(RuntimeError, match="gone for good"):
         plan.run_stage(nodes(plan, 2, 1, failures=((0, 1.0), (1, 2.0))), [10.0])

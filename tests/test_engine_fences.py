@@ -62,9 +62,9 @@ def test_an_attempt_cannot_be_given_up_while_it_commits(tmp_path: Path) -> None:
     fences = Fences(store)
     fences.open()
     fence = fences.next()
-    with commits(store, fence):
+    with commits(store, fence, "filter", "web-00000"):
         assert not fences.revoke(fence)
-        with pytest.raises(RunLocked), commits(store, fence):
+        with pytest.raises(RunLocked), commits(store, fence, "filter", "web-00000"):
             pass
     assert fences.revoke(fence)
 
@@ -103,7 +103,13 @@ attempts = st.builds(
     numbers,
 )
 assignments = st.builds(
-    Assignment, st.builds(Task, words, words, words, numbers), attempts, numbers, st.booleans(), words
+    Assignment,
+    st.builds(Task, words, words, words, numbers),
+    attempts,
+    numbers,
+    st.booleans(),
+    words,
+    st.booleans(),
 )
 seconds = st.dictionaries(words, st.lists(st.floats(0, 1e9), min_size=2, max_size=2), max_size=3)
 

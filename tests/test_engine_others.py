@@ -57,6 +57,12 @@ class Threads:
         self.at_work -= 1
         return [answer]
 
+    def doubtful(self) -> Mapping[str, float]:
+        return {}  # a thread cannot be stopped
+
+    def withdraw(self, fence: str) -> None:
+        raise AssertionError("nothing of these was done twice")
+
     def close(self) -> None:
         self.at_work = 0
 
@@ -98,6 +104,10 @@ class Memory:
 
     def write(self, name: str, content: bytes) -> None:
         self.files[name] = content
+
+    def claim(self, name: str, content: bytes) -> bool:
+        with self.at_work:
+            return self.files.setdefault(name, content) is content
 
     def workspace(self, label: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=label, dir=self.scratch))

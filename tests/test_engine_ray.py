@@ -32,6 +32,19 @@ pytestmark = [
     pytest.mark.skipif(not SCRIPT.exists(), reason="not in a checkout"),
 ]
 NOT_COMPARED = ("timing.json", ".lock")
+SLOW = """
+name = "slow"
+[limits]
+document_seconds = 3000
+[[source]]
+name = "rows"
+read = "tables"
+paths = ["rows/*.jsonl"]
+steps = ["slow:slow_once"]
+[dedup]
+[tokenize]
+tokenizer = "bytes"
+"""
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +133,44 @@ def test_a_node_that_stands_still_loses_its_task_and_comes_back_to_nothing(
     assert files_of(tmp_path / "run") == expected, "what it still does changes nothing"
     cluster.tell(f"kill {cluster.nodes.index(stopped[0])}")
     cluster.add()
+
+
+SLOW_STEP = """
+import os, time
+from pathlib import Path
+import curate
+
+@curate.filter
+def slow_once(document):
+    begun = Path(os.environ["BEGUN"])
+    if document.text.startswith("4: 3 ") and not begun.exists():
+        begun.touch()
+        time.sleep(90)
+    return "7" not in document.text
+"""
+
+
+def test_what_takes_too_long_on_one_node_is_done_by_another_to_the_same_bytes(
+    ray_cluster: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rows").mkdir()
+    for number in range(5):
+        lines = (f'{{"text": "{number}: {at} of the rows"}}' + " " * 400_000 + "\n" for at in range(10))
+        (tmp_path / "rows" / f"{number}.jsonl").write_text("".join(lines))
+    (tmp_path / "slow.py").write_text(SLOW_STEP)
+    recipe = tmp_path / "slow.toml"
+    recipe.write_text(SLOW)
+    monkeypatch.setenv("BEGUN", str(tmp_path / "begun"))
+    said = list[Progress | Said]()
+    with ray_cluster.started(nodes=2) as cluster:  # of its own, so that its nodes know this variable
+        monkeypatch.setenv("RAY_AUTH_TOKEN", cluster.token)
+        how = {"engine": "ray", "ray_address": cluster.address, "keep_intermediate": False, "fresh": True}
+        run = curate.run(recipe, out=tmp_path / "ray", show=said.append, **how)
+    assert any(isinstance(line, Said) and "rows-00004 has taken" in line.line for line in said)
+    local = curate.run(recipe, out=tmp_path / "local", workers=1, keep_intermediate=False, fresh=True)
+    assert files_of(run.folder) == files_of(local.folder)
+    assert run.timing["stages"]["filter"]["steps"]["speculation"][0] > 9
+    assert "unfinished" not in run.timing["stages"]["filter"]["steps"]
 
 
 @contextlib.contextmanager

@@ -18,3 +18,5 @@ class EngineChoice:
     """Whether a cluster that asks for no token will do."""
     facts: str = ""
     """The function ("module:function") that says of a run's store what must be the same on every machine."""
+    ahead: object = None
+    """What `engines.begun_ahead` has begun for this engine."""

@@ -1,4 +1,4 @@
-"""What runs tasks: three methods, which `local` answers with processes, `inline` without any, and others may otherwise.
+"""What runs tasks: five methods, which `local` answers with processes, `inline` without any, and others may otherwise.
 
     supervisor ── submit(Assignment) ──▶ engine ── wait() ──▶ Finished │ Broke │ Refused │ Said │ Spent │ AtWork
 
@@ -26,7 +26,10 @@ class Assignment:
     is_sampled: bool = False
     """Whether its worker is to tell where its CPU time goes."""
     fence: str = ""
-    """The name that it must claim to commit (fences.py), where another may be at the same task; empty: nobody can."""
+    """The name that it must claim to commit (fences.py), where another may be at the same task; empty: nobody can. No
+    two that are given at a time have the same, but for one and its copy."""
+    is_copy: bool = False
+    """Whether another worker is at the same (speculation.py)."""
 
     def __str__(self) -> str:
         return f"{self.task.stage} of {self.task.key}"
@@ -85,6 +88,9 @@ class AtWork:
     documents: int
 
 
+LOST = "lost"
+"""The reason of a `Broke` whose worker may live on, out of reach."""
+
 Answer = Finished | Broke | Refused | Said | Spent | AtWork
 
 
@@ -103,6 +109,13 @@ class Engine(Protocol):
         Raises:
             MachineError: its workers cannot be had.
         """
+
+    def doubtful(self) -> Mapping[str, float]:
+        """By their fences the attempts that a free worker could do as well, with the seconds that each is at work: none
+        that has a copy, or whose copy would be no better off. An engine that cannot `withdraw` has none."""
+
+    def withdraw(self, fence: str) -> None:
+        """Stop whoever is at it still, attempt and copy; nothing more is heard of them but the time that it took."""
 
     def close(self) -> None:
         """Let go of everything, at once: what is not committed did not happen. `wait` still tells the time it took."""

@@ -1,7 +1,8 @@
-"""Fences: of an attempt at a task either its worker may commit, or its engine may give it to another, and never both.
+"""Fences: of several attempts at a task one commits, and once it is given to others none of them does.
 
-an attempt's name, claimed by one alone ─┬─ by its worker, before its files get their names ─▶ committed
-                                         └─ by its engine, as nobody hears of the worker   ─▶ it commits nothing now
+a fence, claimed by one alone ─┬─ by a worker, before its files get their names ─▶ committed
+  (a copy has that of its      └─ by the supervisor, before the task is given to others, or gone through in another
+   original)                      way ─▶ who has that fence commits nothing now
 
 Two attempts may quarantine different documents, and so write different bytes: files of one under the record of the
 other would be damage. A machine that is cut off and comes back an hour later finds its session gone, and leaves.
@@ -15,25 +16,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+from curate.engine.records import read_one
 from curate.engine.store import Store
 from curate.errors import RunLocked
 from curate.run_files import FENCES
 
 OPEN = "open"
 TOO_LATE = "this attempt came too late: its task was given to another worker"
+DONE_ALREADY = "this attempt came too late: another worker has done its task"
 
 
 @dataclass(slots=True)
 class Fences:
-    """Those of one engine, from `open` to `close`: only attempts of its session may commit."""
+    """Those of one supervisor, from `open` to `close`: only attempts of its session may commit."""
 
     store: Store
+    is_shared: bool = False
+    """Whether other processes work on the run, whose sessions are to stay."""
     session: str = ""
     _numbers: Iterator[int] = field(default_factory=count)
 
     def open(self) -> None:
-        """From now on attempts of any earlier session are fenced off."""
-        self.close()
+        """From now on attempts of an earlier session are fenced off; nothing happens where it is open already."""
+        if self.session:
+            return
+        self._remove()
         self.session = f"{FENCES}/{uuid.uuid4().hex}"
         self.store.write(f"{self.session}/{OPEN}", b"\n")
 
@@ -45,10 +52,23 @@ class Fences:
         """Whether the attempt can commit nothing any more. False: it is about to, or its worker died over it."""
         return self.store.claim(fence, b"revoked\n")
 
+    @property
+    def is_open(self) -> bool:
+        """Nobody else has begun to work on the run."""
+        return bool(self.session) and self.store.stamp(f"{self.session}/{OPEN}") is not None
+
     def close(self) -> None:
+        if self.session:
+            self._remove()
+        self.session = ""
+
+    def _remove(self) -> None:
         # One that is cut off may write into the folder while it goes, and is refused after that.
         with contextlib.suppress(OSError):
-            self.store.remove(FENCES)
+            if not self.is_shared:
+                self.store.remove(FENCES)
+            elif self.session:
+                self.store.remove(self.session)
 
 
 def check_open(store: Store, fence: str) -> None:
@@ -61,11 +81,11 @@ def check_open(store: Store, fence: str) -> None:
 
 
 @contextlib.contextmanager
-def commits(store: Store, fence: str) -> Iterator[None]:
-    """While an attempt commits. An empty fence: nobody else can be at its task.
+def commits(store: Store, fence: str, stage: str, key: str) -> Iterator[None]:
+    """While an attempt at a task commits. An empty fence: nobody else can be at it.
 
     Raises:
-        RunLocked: its task was given to another, or its run goes on without it.
+        RunLocked: the task was given to others or is done by one of them, or its run goes on without it.
     """
     if not fence:
         yield
@@ -74,6 +94,8 @@ def commits(store: Store, fence: str) -> Iterator[None]:
     if not store.claim(fence, b"commits\n"):
         raise RunLocked(TOO_LATE)
     try:
+        if read_one(store, stage, key) is not None:
+            raise RunLocked(DONE_ALREADY)
         yield
     finally:
         with contextlib.suppress(OSError):  # the session is gone, and the folder with it

@@ -12,18 +12,19 @@ from __future__ import annotations
 import os
 import selectors
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from curate.engine.choice import EngineChoice
-from curate.engine.engine import Answer, Assignment, AtWork, Broke, Said, Spent
+from curate.engine.engine import Answer, Assignment, AtWork, Broke, Refused, Said, Spent
 from curate.engine.inline import InlineEngine
 from curate.engine.process import Death, WorkerProcess
+from curate.engine.speculation import SPECULATION
 from curate.engine.store import Store
 from curate.engine.work import answer_of
-from curate.errors import MachineError, UsageError
+from curate.errors import MachineError, RunLocked, UsageError
 from curate.recipe import Limits
 
 WATCH_SECONDS = 1.0
@@ -90,6 +91,21 @@ class LocalEngine:
         self._spent = []
         return answers
 
+    def doubtful(self) -> Mapping[str, float]:
+        now, at_work = time.perf_counter(), [worker for worker in self._pool if worker.assignment]
+        if len(at_work) + len(self._pending) >= self.workers:
+            return {}
+        times = Counter(worker.fence for worker in at_work)
+        return {worker.fence: now - worker.assigned[0] for worker in at_work if times[worker.fence] == 1}
+
+    def withdraw(self, fence: str) -> None:
+        self._pending = deque(assignment for assignment in self._pending if assignment.fence != fence)
+        for number, worker in enumerate(self._pool):
+            if worker.assignment is not None and worker.fence == fence:
+                self._spent.append(Spent(SPECULATION, *worker.spent_on_task()))
+                worker.kill()
+                self._pool[number] = self._started(number)  # at once: the next task need not wait for it
+
     def close(self) -> None:
         self._pending.clear()
         for worker in list(self._pool):  # a copy, as each is taken out of the pool
@@ -99,7 +115,10 @@ class LocalEngine:
         return bool(self._pending) or any(worker.assignment for worker in self._pool)
 
     def _documents_at_work(self) -> int:
-        return sum(worker.cursor.read().documents for worker in self._pool if worker.assignment)
+        at_work = [worker for worker in self._pool if worker.assignment]
+        # Of two that are at the same the one that is further.
+        documents = sorted((worker.fence, worker.cursor.read().documents) for worker in at_work)
+        return sum(dict(documents).values())
 
     def _assign(self) -> None:
         """Give work to whoever is idle; start workers as long as some is left."""
@@ -109,11 +128,14 @@ class LocalEngine:
                 starting = sum(not worker.ready for worker in self._pool)
                 # No more that start than there are tasks for.
                 if len(self._pool) < self.workers and starting < len(self._pending):
-                    self._pool.append(WorkerProcess.start(self.store, f"{self.place}{len(self._pool)}"))
+                    self._pool.append(self._started(len(self._pool)))
                     continue
                 return
             self._book_time(idle[0])
             idle[0].assign(self._pending.popleft(), self.workers)
+
+    def _started(self, number: int) -> WorkerProcess:
+        return WorkerProcess.start(self.store, f"{self.place}{number}")
 
     def _book_time(self, worker: WorkerProcess) -> None:
         """The time since a worker got its task or gave its answer: "waiting", or "unfinished" where it has a task that
@@ -142,7 +164,10 @@ class LocalEngine:
                 yield Said(answer["step"], answer["said"])  # a document that is confirmed has said it before
         elif worker.assignment is not None:
             assignment, worker.assignment = worker.assignment, None  # before the answer: it may bring the next task
-            yield answer_of(assignment, answer, worker.log)
+            answered = answer_of(assignment, answer, worker.log)
+            if isinstance(answered, Refused) and isinstance(answered.error, RunLocked):
+                yield Spent(SPECULATION, *worker.spent_on_task())  # somebody else has done it
+            yield answered
 
     def _watch(self) -> Iterator[Answer]:
         """Kill what hangs or grows; notice what died."""

@@ -24,12 +24,13 @@ def assignment_to_json(assignment: Assignment) -> dict[str, Any]:
         "deaths": assignment.deaths,
         "is_sampled": assignment.is_sampled,
         "fence": assignment.fence,
+        "is_copy": assignment.is_copy,
     }
 
 
 def assignment_from_json(told: Mapping[str, Any]) -> Assignment:
     task, attempt = Task(*told["task"]), attempt_from_json(told["attempt"])
-    return Assignment(task, attempt, told["deaths"], told["is_sampled"], told["fence"])
+    return Assignment(task, attempt, told["deaths"], told["is_sampled"], told["fence"], told["is_copy"])
 
 
 def answer_to_json(answer: Answer) -> dict[str, Any]:

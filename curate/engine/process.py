@@ -73,6 +73,8 @@ class WorkerProcess:
     assignment: Assignment | None = None
     since: float = 0.0
     """When it became ready, got its task, or gave its last answer."""
+    assigned: tuple[float, float] = (0.0, 0.0)
+    """When it got its task, and the CPU seconds that it had taken until then."""
     hung_up: bool = False
     """Its pipe is closed: it is dead, or will be in a moment."""
     _unread: bytes = b""
@@ -106,6 +108,11 @@ class WorkerProcess:
         return cls(process, shared, log, time.perf_counter(), psutil.Process(process.pid))
 
     @property
+    def fence(self) -> str:
+        """Of what it is at."""
+        return self.assignment.fence if self.assignment else ""
+
+    @property
     def answers(self) -> BinaryIO:
         assert self.process.stdout is not None
         return self.process.stdout  # type: ignore[return-value]
@@ -114,6 +121,7 @@ class WorkerProcess:
         """Send a task; a worker that died meanwhile is found by the next look. `cores`: as `command_for` has them."""
         self.assignment = assignment
         self.since = time.perf_counter()
+        self.assigned = self.since, self._cpu_seconds()
         self._seen, self._seen_at = NOWHERE, time.monotonic()
         self.cursor.reset()  # before the task is sent: the place of the task before must not be blamed on this one
         assert self.process.stdin is not None
@@ -137,6 +145,19 @@ class WorkerProcess:
     def started_in(self, cpu: float) -> list[float]:
         """Wall and CPU seconds from the start of the process to its first answer."""
         return [time.perf_counter() - self.began, cpu]
+
+    def spent_on_task(self) -> tuple[float, float]:
+        """Wall and CPU seconds since it got its task."""
+        began, cpu = self.assigned
+        return time.perf_counter() - began, max(self._cpu_seconds() - cpu, 0.0)
+
+    def _cpu_seconds(self) -> float:
+        """0 of one that is gone."""
+        try:
+            times = self._watched.cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
 
     def death(self, limits: Limits) -> Death | None:
         """Why this worker must go; None: it may work on."""

@@ -5,6 +5,9 @@ pending tasks ─▶ engine ─▶ done
       │             ▼
       │      document i alone ── passes: it was somebody else's kill ──▶ once more
       └───── breaks again: i is quarantined, the rest of the split is done without it
+
+Where nothing is pending and a worker is free, a task that takes far longer than its peers is begun by another, too; the
+first to commit has done it (speculation.py, fences.py).
 """
 
 from __future__ import annotations
@@ -17,22 +20,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.engine.clock import add_seconds
-from curate.engine.culprit import after_break, after_confirmation, hopeless
-from curate.engine.engine import Answer, Assignment, AtWork, Broke, Engine, Finished, Refused, Said, Spent
+from curate.engine.culprit import after_break, after_confirmation
+from curate.engine.engine import LOST, Answer, Assignment, AtWork, Broke, Engine, Finished, Refused, Said, Spent
+from curate.engine.faulty_steps import check_culprits
+from curate.engine.fences import Fences
 from curate.engine.records import read_one
 from curate.engine.sampler import add_samples
+from curate.engine.speculation import SPECULATION, Overdue, Peers, can_be_copied
 from curate.engine.store import Store
-from curate.engine.task import ALL_CORES, READ, Attempt, Position, Task
-from curate.errors import MachineError, UsageError
+from curate.engine.task import ALL_CORES, Attempt, Position, Task
+from curate.errors import MachineError, RunLocked
 from curate.interrupts import Note, noted
 from curate.recipe import Limits
 
 MAX_DEATHS = 8
 """Of workers over one task, before the machine is blamed; each culprit that is found may cost some more."""
-MANY = 10
-"""Documents on which a user's step has broken its worker before their share says anything."""
-MAX_HOPELESS = 3
-"""Documents of a split that pass alone, and are given up all the same."""
+SETTLE_SECONDS = 20.0
+"""For a commit that was under way when its attempt was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,14 @@ class Supervisor:
     """Whether workers tell where their CPU time goes."""
     samples: dict[str, dict[str, int]] = field(default_factory=dict)
     """What they told: microseconds by folded stack, of each stage."""
+    is_shared: bool = False
+    """Whether other processes work on the run, too."""
+    rule: Overdue = field(default_factory=Overdue)
+    """When a task is begun by another worker, too."""
+    fences: Fences = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fences = Fences(self.store, self.is_shared)
 
     def run_stage(self, tasks: Sequence[Task]) -> None:
         """Do all tasks, the largest first; returns when each is committed.
@@ -79,11 +91,13 @@ class Supervisor:
             return
         stage = _Stage(self, tasks)
         try:
+            if self.engine.workers:
+                self.fences.open()
             with noted() if self.engine.workers else nullcontext(Note()) as note:
                 stage.run(note)
             note.check()
         except BaseException:
-            self.engine.close()
+            self.close()
             raise
         finally:
             stage.hear_last()
@@ -97,6 +111,7 @@ class Supervisor:
         return float(sum(cpu for stage in self.timing.values() for _, cpu in stage["steps"].values()))
 
     def close(self) -> None:
+        self.fences.close()  # first: what commits after this moment is refused
         self.engine.close()
 
     def _account(self, stage: _Stage) -> None:
@@ -120,6 +135,11 @@ class _Stage:
         is_sampled = supervisor.is_profiled and bool(self.engine.workers)
         self.pending = deque(Assignment(task, Attempt(cores=cores), is_sampled=is_sampled) for task in by_size)
         self.at_work = self.most_at_once = 0
+        self.attempts: dict[str, tuple[Assignment, int]] = {}
+        """By their fences those at work, and how many workers are at each."""
+        self.settling: dict[str, tuple[Broke, float]] = {}
+        """Those given up whose worker may be committing, and until when."""
+        self.peers = Peers(supervisor.rule)
         self.bytes = sum(task.size for task in tasks)
         self.bytes_done = self.tasks_done = self.documents_done = 0
         self.began = time.perf_counter()
@@ -130,11 +150,11 @@ class _Stage:
             note.check()
             # No more than the engine can be at: what is to be tried next must not wait behind others.
             while self.pending and self.at_work < max(self.engine.workers, 1):
-                self.engine.submit(self.pending.popleft())
-                self.at_work += 1
+                self._submit(self.pending.popleft())
             self.most_at_once = max(self.most_at_once, self.at_work)
             for answer in self.engine.wait():
                 self._hear(answer)
+            self._settle()
 
     def hear_last(self) -> None:
         """What the engine has still to say of its time once nothing is at work any more."""
@@ -142,18 +162,32 @@ class _Stage:
             if isinstance(answer, Spent):
                 self._hear(answer)
 
+    def _submit(self, assignment: Assignment) -> None:
+        fence = self.supervisor.fences.next() if self.engine.workers else ""
+        self.attempts[fence] = replace(assignment, fence=fence, is_copy=False), 1
+        self.at_work += 1
+        self.engine.submit(self.attempts[fence][0])
+
+    def _copy_overdue(self) -> None:
+        """Free workers begin what takes too long at others."""
+        if self.pending:
+            return
+        seconds = self.engine.doubtful()
+        known = {fence: self.attempts[fence][0] for fence in seconds if fence in self.attempts}
+        at_work = {fence: (one.task, seconds[fence]) for fence, one in known.items() if can_be_copied(one.attempt)}
+        for fence, expected in self.peers.overdue(at_work).items():
+            if self.at_work >= self.engine.workers or fence not in self.engine.doubtful():
+                continue
+            told = f"{known[fence]} has taken {seconds[fence]:.0f} s, and its peers {expected:.1f} s"
+            self.supervisor.show(Said(SPECULATION, f"{told}: another worker begins it, too"))
+            self.attempts[fence] = known[fence], 2
+            self.at_work += 1
+            self.engine.submit(replace(known[fence], is_copy=True))
+
     def _hear(self, answer: Answer) -> None:
         match answer:
-            case Finished():
-                self.at_work -= 1
-                add_seconds(self.steps, answer.seconds)
-                self._add_samples(answer.samples)
-                self._finished(answer.assignment, answer.documents)
-            case Broke():
-                self.at_work -= 1
-                self._broken(answer)
-            case Refused():
-                raise answer.error
+            case Finished() | Broke() | Refused():
+                self._hear_end(answer)
             case Said():
                 self.supervisor.show(answer)
             case Spent():
@@ -161,24 +195,73 @@ class _Stage:
                 self._add_samples({f"({answer.step})": round(answer.cpu * 1e6)})
             case AtWork():
                 self._show(answer.documents)
+                self._copy_overdue()
+
+    def _hear_end(self, answer: Finished | Broke | Refused) -> None:
+        """Of an attempt, which may have a copy, or be one."""
+        fence = answer.assignment.fence
+        if fence not in self.attempts:  # the other one was heard before, in the same moment
+            if isinstance(answer, Finished):
+                wall, cpu = (sum(column) for column in zip(*answer.seconds.values(), strict=True))
+                add_seconds(self.steps, {SPECULATION: [wall, cpu]})
+            return
+        assignment, workers = self.attempts.pop(fence)
+        self.at_work -= 1
+        if isinstance(answer, Refused):
+            answer = self._as_late(answer)
+        if workers > 1 and isinstance(answer, Broke) and answer.position.is_idle:
+            self.attempts[fence] = assignment, workers - 1  # it says nothing of the task, which the other goes on with
+            return
+        if workers > 1:
+            self.at_work -= workers - 1
+            self.engine.withdraw(fence)
+        if isinstance(answer, Finished):
+            self._passed(answer)
+        elif workers > 1 or answer.reason == LOST:
+            self.settling[fence] = answer, time.monotonic() + SETTLE_SECONDS
+        else:
+            self._broken(answer)
+
+    def _as_late(self, refused: Refused) -> Broke:
+        """Another one at its task commits, or has; whatever else it says ends the run."""
+        if not isinstance(refused.error, RunLocked) or not self.supervisor.fences.is_open:
+            raise refused.error
+        return Broke(refused.assignment, Position(), LOST, str(refused.error))
+
+    def _settle(self) -> None:
+        """A commit that was under way ends in a moment, or never will; then it is seen whether there is a record."""
+        for fence, (broke, until) in [*self.settling.items()]:
+            if self.supervisor.fences.revoke(fence) or time.monotonic() > until:
+                del self.settling[fence]
+                self._broken(broke)
+        if self.settling and not self.at_work:
+            time.sleep(0.1)  # nobody else waits then
 
     def _add_samples(self, samples: Mapping[str, int]) -> None:
         if self.supervisor.is_profiled:
             add_samples(self.supervisor.samples.setdefault(self.tasks[0].stage, {}), samples)
 
-    def _finished(self, assignment: Assignment, documents: int) -> None:
+    def _passed(self, finished: Finished) -> None:
+        assignment = finished.assignment
+        add_seconds(self.steps, finished.seconds)
+        self._add_samples(finished.samples)
         if assignment.attempt.confirm is not None:
             # In front, here and below: a split that is being looked into must not wait until all others are done.
             self.pending.appendleft(replace(assignment, attempt=after_confirmation(assignment.attempt)))
             return
+        if can_be_copied(assignment.attempt):
+            self.peers.add(assignment.task, sum(wall for wall, _ in finished.seconds.values()))
+        self._done(assignment.task, finished.documents)
+
+    def _done(self, task: Task, documents: int) -> None:
         self.tasks_done += 1
-        self.bytes_done += assignment.task.size
+        self.bytes_done += task.size
         self.documents_done += documents
 
     def _broken(self, broke: Broke) -> None:
         task, position = broke.assignment.task, broke.position
         if read_one(self.supervisor.store, task.stage, task.key) is not None:
-            self._finished(broke.assignment, position.documents)  # it died between its commit and its answer
+            self._done(task, position.documents)  # it died between its commit and its answer
         elif position.is_idle:
             self._again(broke.assignment, broke.assignment.attempt, broke.detail)
         else:
@@ -190,32 +273,12 @@ class _Stage:
         attempt = after_break(assignment.attempt, position, broke.reason, broke.detail)
         # Of the attempts that come, only those that find something are free: the others count as deaths.
         if attempt.culprits > assignment.attempt.culprits:
-            self._check_culprits(assignment, attempt, position)
+            limits, own = self.supervisor.limits, self.supervisor.own_steps
+            check_culprits(assignment, attempt, position, own, limits.max_errors)
         if attempt.found > assignment.attempt.found:
             self.pending.appendleft(replace(assignment, attempt=attempt))
         else:
             self._again(assignment, attempt, f"{broke.reason} in {position.step}: {broke.detail}")
-
-    def _check_culprits(self, assignment: Assignment, attempt: Attempt, position: Position) -> None:
-        """A step that breaks on nearly all, or more and more documents that pass alone, is at fault itself: each would
-        cost seconds, and the run would lose them all."""
-        step, own = position.step, self.supervisor.own_steps
-        last = attempt.quarantined.get(position.first)
-        broken = sum(culprit.step == step for culprit in attempt.quarantined.values())
-        reached, allowed = position.first + 1, self.supervisor.limits.max_errors
-        if last is None or position.step == READ:
-            return
-        told = f"{last.reason}: {last.detail}" if last.detail else last.reason
-        if step in own and broken >= MANY and broken > allowed * reached:
-            raise UsageError(
-                f'step "{step}" broke its worker on {broken:,} of the first {reached:,} documents of '
-                f"{assignment.task.key}, more than [limits] max_errors = {allowed:g} allows; the last: {told}"
-            )
-        if hopeless(attempt) >= MAX_HOPELESS:
-            raise MachineError(
-                f'step "{step}" breaks its worker again and again, on documents that pass alone ({told}): does it keep '
-                "something from one document to the next, or is a limit too low for a whole split?"
-            )
 
     def _again(self, assignment: Assignment, attempt: Attempt, why: str) -> None:
         """Once more, as long as it is not always in vain; each culprit that was found has cost a few tries."""

@@ -65,7 +65,7 @@ def work(
 def _commit(job: Job, made: Made | None, fence: str) -> None:
     job.walk.idle()  # what is committed belongs to no document, and has no limit of time
     if made is not None and not job.walk.is_confirming:
-        with job.clock("write"), commits(job.store, fence):
+        with job.clock("write"), commits(job.store, fence, job.stage, job.key):
             commit(job.store, job.stage, job.key, made.outputs, made.counts)
 
 

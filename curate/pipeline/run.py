@@ -61,8 +61,10 @@ def run(
     engine: str = "local",
     ray_address: str | None = None,
     insecure_cluster: bool = False,
+    ahead: object = None,
 ) -> RunFolder:
-    """What `curate.run` does, which says what all of this means, but for the face of what it returns.
+    """What `curate.run` does, which says what all of this means, but for the face of what it returns; `ahead` is what
+    `engines.begun_ahead` has given.
 
     A finished run is returned as it is, but for `work/` where that is not to be kept. With `workers` = 0 nobody watches
     over documents that crash or hang.
@@ -73,7 +75,7 @@ def run(
     with machine_errors(place):
         check_place(place)
         store = store_at(place)
-        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS)
+        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS, ahead)
         does, told = make_engine(store, resolved.limits, choice), show or silent
         if world > 1:
             run_share(resolved, store, does, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)
@@ -144,7 +146,7 @@ def run_share(
 ) -> None:
     """The same by one of several processes, each of which calls this: returns when all is done, by whomever. Nothing of
     other runs is taken over."""
-    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe))
+    supervisor = Supervisor(store, engine, recipe.limits, show, own_step_names(recipe), is_shared=True)
     leases = leases or Leases(store)
     with store.lock(shared=True):
         # Who comes when all is done must leave nothing behind, not even a lock.

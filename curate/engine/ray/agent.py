@@ -1,6 +1,7 @@
 """What a node of a cluster does for a run: it has a local engine, gives it what the driver sends, and keeps answers.
 
 driver ── give(assignment) ──▶ agent ─▶ local engine ─▶ workers              their limits and memory are watched here
+       ── withdraw(fence) ───▶
        ◀── listen() ────────── answers ◀──────┘
        ── nothing for half a minute ──▶ its workers are let go: the driver has given their tasks to others
 """
@@ -14,12 +15,15 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.engine.engine import Answer, Assignment, Spent
+from curate.engine.fences import check_open
 from curate.engine.local import LocalEngine
 from curate.engine.messages import answer_to_json, assignment_from_json
+from curate.engine.ray.link import SILENCE_SECONDS
+from curate.engine.speculation import SPECULATION
 from curate.engine.store import place_of
 from curate.engine.stores import open_store
 from curate.errors import CurateError, UsageError
@@ -27,8 +31,6 @@ from curate.plugins import named_object
 from curate.recipe import Limits
 from curate.run_files import PLAN
 
-SILENCE_SECONDS = 30.0
-"""Without a word from the other side, after which a driver gives an agent up, and an agent its driver."""
 LISTEN_SECONDS = 1.0
 """How long a call waits for an answer: each is a sign of life, too."""
 
@@ -74,10 +76,12 @@ class Agent:
 
     engine: LocalEngine
     silence: float = SILENCE_SECONDS
-    _given: queue.SimpleQueue[Assignment] = field(default_factory=queue.SimpleQueue)
+    _given: queue.SimpleQueue[Assignment | str] = field(default_factory=queue.SimpleQueue)
+    """Or the fence of what is to be stopped."""
     _answers: queue.SimpleQueue[Told] = field(default_factory=queue.SimpleQueue)
     _called: float = field(default_factory=time.monotonic)
-    _at_work: int = 0
+    _at_work: set[str] = field(default_factory=set)
+    """By their fences."""
     _wake: int = -1
 
     def start(self) -> None:
@@ -87,8 +91,15 @@ class Agent:
 
     def give(self, told: Mapping[str, Any]) -> None:
         """One more assignment, from any thread."""
+        self._put(assignment_from_json(told))
+
+    def withdraw(self, fence: str) -> None:
+        """Stop what has this fence, from any thread."""
+        self._put(fence)
+
+    def _put(self, given: Assignment | str) -> None:
         self._called = time.monotonic()
-        self._given.put(assignment_from_json(told))
+        self._given.put(given)
         os.write(self._wake, b"!")
 
     def listen(self) -> list[Told]:
@@ -117,20 +128,27 @@ class Agent:
     def _take(self) -> None:
         """What was given, for which an agent that has nothing to do waits a second."""
         with contextlib.suppress(queue.Empty):
-            self._submit(self._given.get(block=not self._at_work, timeout=LISTEN_SECONDS))
+            self._do(self._given.get(block=not self._at_work, timeout=LISTEN_SECONDS))
             while True:
-                self._submit(self._given.get_nowait())
+                self._do(self._given.get_nowait())
         with contextlib.suppress(BlockingIOError):
             assert self.engine.wake is not None
             os.read(self.engine.wake, 1 << 16)
 
-    def _submit(self, assignment: Assignment) -> None:
-        self._at_work += 1
-        self.engine.submit(assignment)
+    def _do(self, given: Assignment | str) -> None:
+        if isinstance(given, str):
+            self._at_work.discard(given)
+            self.engine.withdraw(given)
+        else:
+            check_open(self.engine.store, given.fence)  # of a run that has ended meanwhile nothing is begun
+            self._at_work.add(given.fence)
+            self.engine.submit(given)
 
     def _keep(self, answer: Answer) -> None:
+        # The driver knows better how long it has let a worker wait, or work on what another has done.
+        if isinstance(answer, Spent) and answer.step == SPECULATION:
+            answer = replace(answer, wall=0.0)
         told = answer_to_json(answer)
-        self._at_work -= "fence" in told
-        # The driver knows better how long it has let a worker wait.
+        self._at_work.discard(told.get("fence", ""))
         if not (isinstance(answer, Spent) and answer.step == "waiting"):
             self._answers.put(told)

@@ -1,7 +1,7 @@
 """The process between a driver and Ray: it has the connection, starts an agent on each node, and
 passes on what is said.
 
-driver ── {"to": 3, "give": {…}}, {"drop": 3} ──▶ bridge ── Ray ──▶ an actor a node, which has an agent
+driver ── {"run": …}, {"to": 3, "give": …}, {"drop": 3} ──▶ bridge ── Ray ──▶ an actor a node, which has an agent
        ◀── joined, heard, lost, refused, alive ──┘
 
 Ray ends the process of a driver whose cluster is gone, sets its signals and starts its threads; this one may be ended.
@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,6 +21,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from curate.engine.ray.connect import check_closed, connect, stranger
 from curate.engine.worker import private_pipes
 
 LOOK_SECONDS = 1.0
@@ -30,8 +30,6 @@ MAX_LOST = 3
 """Agents of one node that are lost before it gets no other."""
 FORGIVEN_SECONDS = 600.0
 """That an agent has lived, after which those that were lost before it count no more."""
-OBJECT_STORE_BYTES = 80 << 20
-"""The least that Ray takes: only words pass through it."""
 
 Told = dict[str, Any]
 
@@ -39,23 +37,25 @@ Told = dict[str, Any]
 class Host:
     """The actor. It is sent as it stands, as the node may have another curate or none, and says so."""
 
-    def __init__(self, settings: str, workers: int) -> None:
-        self.told, self.workers = json.loads(settings), workers
+    def __init__(self, version: str, workers: int) -> None:
+        import queue
+
+        self.version, self.workers = version, workers
         self.agent: Any = None
+        self.runs: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def open(self) -> str:
-        """{"workers": how many} or {"refused": why}."""
+        """{"workers": how many} or {"refused": why}, once `tell` has been called."""
         try:
             from curate.version import __version__
         except ImportError as error:
             return self._refused(f"curate cannot be imported ({error})")
-        version = self.told["facts"]["curate"]
-        if __version__ != version:
-            return self._refused(f"it has curate {__version__}, and the run has {version}")
+        if __version__ != self.version:
+            return self._refused(f"it has curate {__version__}, and the run has {self.version}")
         try:
             from curate.engine.ray.agent import open_agent
 
-            self.agent = open_agent(self.told, self.workers)
+            self.agent = open_agent(json.loads(self.runs.get()), self.workers)
             self.agent.start()
         except Exception as error:
             return self._refused(f"{error}")
@@ -64,8 +64,14 @@ class Host:
     def _refused(self, why: str) -> str:
         return json.dumps({"refused": why})
 
+    def tell(self, run: str) -> None:
+        self.runs.put(run)
+
     def give(self, assignment: str) -> None:
         self.agent.give(json.loads(assignment))
+
+    def withdraw(self, fence: str) -> None:
+        self.agent.withdraw(fence)
 
     def listen(self) -> str:
         return json.dumps(self.agent.listen())
@@ -98,6 +104,8 @@ class Bridge:
 
     settings: Told
     answers: TextIO
+    run: str = ""
+    """What agents are told of the run before they open: empty until it has a plan."""
     _nodes: dict[str, ClusterNode] = field(default_factory=dict)
     _hosted: dict[int, Hosted] = field(default_factory=dict)
     _opening: dict[Any, Hosted] = field(default_factory=dict)
@@ -123,19 +131,30 @@ class Bridge:
 
     def obey(self, line: str) -> None:
         """Of another thread than `serve`."""
+        told = json.loads(line)
+        if "run" in told:
+            self._tell(json.dumps(told["run"]))
+            return
         import ray
 
-        told = json.loads(line)
         hosted = self._hosted.get(told.get("to", told.get("drop")))
         if hosted is None:
             return  # it was lost in the meantime, and the driver hears of it
         if "give" in told:
             hosted.actor.give.remote(json.dumps(told["give"]))
+        elif "withdraw" in told:
+            hosted.actor.withdraw.remote(told["withdraw"])
         else:
             self._hosted.pop(hosted.number, None)
             self._free(hosted)
             with contextlib.suppress(Exception):
                 ray.kill(hosted.actor)
+
+    def _tell(self, run: str) -> None:
+        """In this order, as `_open` has the other one: an agent may be told twice, but not missed."""
+        self.run = run
+        for hosted in [*self._opening.values()]:
+            hosted.actor.tell.remote(run)
 
     def look(self) -> None:
         """New nodes get an agent, and those that have lost theirs another."""
@@ -163,9 +182,11 @@ class Bridge:
             "max_concurrency": 4,  # one call listens while others give
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
         }
-        actor = ray.remote(Host).options(**options).remote(json.dumps(self.settings), workers)
+        actor = ray.remote(Host).options(**options).remote(self.settings["version"], workers)
         self._count += 1
         self._opening[actor.open.remote()] = Hosted(self._count, node, actor, time.monotonic())
+        if self.run:
+            actor.tell.remote(self.run)
 
     def _returned(self, call: Any) -> None:
         import ray
@@ -223,59 +244,23 @@ def main() -> None:
     os.chdir(tempfile.gettempdir())
     threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
     try:
-        asked = _connect(settings)
+        asked = stranger(settings)  # first of all: it takes as long as to connect
+        connect(settings)
         bridge.look()
-        _check_closed(asked)
+        check_closed(asked)
     except Exception as error:
         bridge.say({"failed": _first_line(error)})
         os._exit(1)
     bridge.serve()
 
 
-def _connect(settings: Told) -> subprocess.Popen[bytes] | None:
-    """To the cluster at an address, or to one of this machine's own. Returns who asks whether the former lets in
-    others, which takes seconds."""
-    import ray
-
-    quiet = {"log_to_driver": False, "logging_level": "warning"}
-    if settings["address"]:
-        ray.init(address=settings["address"], **quiet)
-        return None if settings["is_insecure"] else _stranger(ray.get_runtime_context().gcs_address)
-    ray.init(
-        address="local",
-        num_cpus=settings["workers"],
-        include_dashboard=False,
-        object_store_memory=OBJECT_STORE_BYTES,
-        **quiet,
-    )
-    return None
-
-
-def _stranger(address: str) -> subprocess.Popen[bytes]:
-    """One without a token, who asks a cluster how it is: a process of its own, as Ray has a token once and for all."""
-    command = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    environment = os.environ | {"RAY_AUTH_MODE": "disabled"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _check_closed(stranger: subprocess.Popen[bytes] | None) -> None:
-    """
-    Raises:
-        PermissionError: who has no token gets in, too.
-    """
-    if stranger is not None and stranger.wait() == 0:
-        raise PermissionError(
-            "it lets in whoever comes, without a token; start it with RAY_AUTH_MODE=token, or say --insecure-cluster"
-        )
-
-
 def _obey_all(bridge: Bridge, lines: TextIO) -> None:
     """Until the driver closes its side, or dies: then the agents end with this job, and a cluster of our own does."""
-    import ray
-
     for line in lines:
         bridge.obey(line)
     if not bridge.settings["address"]:
+        import ray
+
         ray.shutdown()  # the cluster, too; another one ends a job whose driver is gone
     os._exit(0)
 

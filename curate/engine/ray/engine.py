@@ -2,7 +2,7 @@
 
 supervisor ── submit ──▶ pending ─▶ an agent with a free worker ─▶ answers ─▶ wait
                             ▲            │ silent for half a minute, or gone
-                            └── Broke ◀──┴─▶ fenced off: what it does from then on is not committed
+                            └── Broke ◀──┘   its supervisor fences it off (fences.py): it commits nothing then
 
 Only words cross Ray; data goes through the run's store, which all nodes see. Ray retries and restarts nothing.
 """
@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from dataclasses import dataclass, field
 from typing import Any
 
 from curate.engine.choice import EngineChoice
-from curate.engine.engine import Answer, Assignment, AtWork, Broke, Said, Spent
-from curate.engine.fences import Fences
+from curate.engine.engine import LOST, Answer, Assignment, AtWork, Broke, Refused, Said, Spent
 from curate.engine.messages import answer_from_json, assignment_to_json
-from curate.engine.ray.agent import SILENCE_SECONDS
-from curate.engine.ray.link import Link
+from curate.engine.ray.link import SILENCE_SECONDS, Link, check_choice
+from curate.engine.ray.seen_agent import SeenAgent
+from curate.engine.speculation import SPECULATION
 from curate.engine.store import Store
 from curate.engine.task import Position
-from curate.errors import MachineError, UsageError
+from curate.errors import MachineError, RunLocked, UsageError
 from curate.plugins import named_object
 from curate.recipe import Limits
 
@@ -35,8 +34,6 @@ START_SECONDS = 90.0
 """For a cluster to be started or found."""
 NO_NODES_SECONDS = 60.0
 """Without a node that works on the run, after which it ends."""
-SETTLE_SECONDS = 20.0
-"""For a commit that was under way when its agent was given up."""
 GOES_ON = "the same command goes on from here"
 
 
@@ -45,28 +42,8 @@ def ray_engine(store: Store, limits: Limits, choice: EngineChoice) -> RayEngine:
     Raises:
         UsageError: Ray is not installed, or it cannot do what is asked of it.
     """
-    if find_spec("ray") is None:
-        raise UsageError('--engine ray needs Ray, which is not installed: pip install "curate-corpus[ray]"')
-    if choice.workers == 0:
-        raise UsageError("--workers 0 does all in this process, and --engine ray nothing; leave one of both out")
-    if choice.ray_address and choice.ray_address.startswith("ray://"):
-        raise UsageError(f"{choice.ray_address} is for Ray Client: start curate on a node, with --ray-address auto")
+    check_choice(choice)
     return RayEngine(store, choice, limits)
-
-
-@dataclass(slots=True)
-class SeenAgent:
-    """An agent as it is seen from here."""
-
-    host: str
-    node: str
-    """As Ray calls it."""
-    workers: int
-    heard: float
-    at_work: dict[str, Assignment] = field(default_factory=dict)
-    """By the fences of the attempts."""
-    began: dict[str, float] = field(default_factory=dict)
-    documents: int = 0
 
 
 @dataclass(slots=True)
@@ -90,16 +67,10 @@ class RayEngine:
     _has_worked: bool = False
     """Whether there has been one."""
     _pending: deque[Assignment] = field(default_factory=deque)
-    _settling: dict[str, tuple[Broke, float]] = field(default_factory=dict)
-    """Lost attempts that may be committing, by their fences, and until when they are waited for."""
     _spent: list[Spent] = field(default_factory=list)
     _counted: float = 0.0
     """Until when the waiting of workers is booked."""
     _told: float = 0.0
-    _fences: Fences = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._fences = Fences(self.store)
 
     @property
     def workers(self) -> int:
@@ -126,14 +97,36 @@ class RayEngine:
         self._spent = []
         return answers
 
+    def doubtful(self) -> Mapping[str, float]:
+        """What another node could do as well: on its own one an attempt would be as slow once more."""
+        now = time.perf_counter()
+        times = Counter(fence for agent in self._agents.values() for fence in agent.at_work)
+        times.update(assignment.fence for assignment in self._pending)
+        free = {number for number, agent in self._agents.items() if agent.free > 0 and agent.is_lively}
+        return {
+            fence: now - began
+            for number, agent in self._agents.items()
+            for fence, began in agent.began.items()
+            if times[fence] == 1 and free - {number}
+        }
+
+    def withdraw(self, fence: str) -> None:
+        self._pending = deque(assignment for assignment in self._pending if assignment.fence != fence)
+        self._book_waiting()
+        for number, agent in self._agents.items():
+            if fence in agent.at_work:
+                self._book_speculation(agent, fence)
+                agent.forget(fence)
+                if self._link is not None:
+                    self._link.send({"to": number, "withdraw": fence})
+
     def close(self) -> None:
         for agent in self._agents.values():
             self._book_unfinished(agent)
-        for state in (self._agents, self._pending, self._settling, self._refused):
+        for state in (self._agents, self._pending, self._refused):
             state.clear()
         link, self._link = self._link, None
         if link is not None:
-            self._fences.close()  # first: what commits after this moment is refused
             link.close()
 
     @property
@@ -142,40 +135,49 @@ class RayEngine:
         return f"the Ray cluster at {address}" if address else "the Ray cluster of this run"
 
     def _is_at_work(self) -> bool:
-        return bool(self._pending or self._settling) or any(agent.at_work for agent in self._agents.values())
+        return bool(self._pending) or any(agent.at_work for agent in self._agents.values())
 
     def _open(self) -> Link:
-        settings = {
-            "address": self.choice.ray_address,
-            "workers": self.choice.workers,
-            "is_insecure": self.choice.is_insecure,
-            "store": self.store.address,
-            "limits": dataclasses.asdict(self.limits),
-            "facts_from": self.choice.facts,
-            "facts": named_object(self.choice.facts)(self.store),
-        }
-        self._fences.open()
-        self._link, self._opening, self._has_worked = Link.start(self.store, settings), 1, False
-        self._had_agents = time.monotonic()
+        """The connection that was begun ahead; another one where that has been used."""
+        ahead = self.choice.ahead
+        self._link = link = ahead if isinstance(ahead, Link) and not ahead.is_closed else Link.start(self.choice)
+        link.log = self.store.scratch / "workers" / "ray.log"
+        told = {"store": self.store.address, "limits": dataclasses.asdict(self.limits)}
+        link.send(
+            {"run": told | {"facts_from": self.choice.facts, "facts": named_object(self.choice.facts)(self.store)}}
+        )
+        self._opening, self._has_worked, self._had_agents = 1, False, time.monotonic()
         # One that is being started has nothing to say for a while.
         self._heard = time.monotonic() + START_SECONDS - self.silence
-        return self._link
+        return link
 
     def _hand_out(self) -> None:
-        """To the agents with the most free workers first, so that all nodes have work."""
-        while self._pending and self._link is not None:
-            free = {number: agent.workers - len(agent.at_work) for number, agent in self._agents.items()}
-            number = max(free, key=lambda number: free[number], default=None)
-            if number is None or free[number] <= 0:
-                return
-            self._give(number, self._pending.popleft())
+        """As many as there are free workers for."""
+        for _ in range(len(self._pending)):
+            assignment = self._pending.popleft()
+            number = self._best_for(assignment)
+            if number is None:
+                self._pending.append(assignment)  # a copy, for which another node is to come free; or nobody is free
+            else:
+                self._give(number, assignment)
+
+    def _best_for(self, assignment: Assignment) -> int | None:
+        """The agent with the most free workers, so that all nodes have work; none that is at it already."""
+        if self._link is None:
+            return None
+        able = {
+            number: (agent.is_lively, agent.free)
+            for number, agent in self._agents.items()
+            if agent.free > 0 and assignment.fence not in agent.at_work
+        }
+        return max(able, key=lambda number: able[number], default=None)
 
     def _give(self, number: int, assignment: Assignment) -> None:
         assert self._link is not None
         self._book_waiting()
-        fence, agent = self._fences.next(), self._agents[number]
+        fence, agent = assignment.fence, self._agents[number]
         agent.at_work[fence], agent.began[fence] = assignment, time.perf_counter()
-        self._link.send({"to": number, "give": assignment_to_json(replace(assignment, fence=fence))})
+        self._link.send({"to": number, "give": assignment_to_json(assignment)})
 
     def _listen(self, link: Link, message: Mapping[str, Any]) -> Iterator[Answer]:
         """What the bridge says."""
@@ -213,8 +215,9 @@ class RayEngine:
             if isinstance(answer, AtWork):
                 agent.documents = answer.documents
             elif answer is not None:
-                for known in (agent.at_work, agent.began):
-                    known.pop(told.get("fence", ""), None)
+                if isinstance(answer, Refused) and isinstance(answer.error, RunLocked):
+                    self._book_speculation(agent, told["fence"])  # somebody else has done it
+                agent.forget(told.get("fence", ""))
                 yield answer
 
     def _watch(self, link: Link) -> Iterator[Answer]:
@@ -224,7 +227,6 @@ class RayEngine:
         for number in silent:
             link.send({"drop": number})
             yield from self._lose(number, f"it gave no sign of life for {self.silence:.0f} s")
-        yield from self._settle()
         if now - self._told >= WATCH_SECONDS:
             self._told = now
             yield AtWork(sum(agent.documents for agent in self._agents.values() if agent.at_work))
@@ -255,27 +257,19 @@ class RayEngine:
             return
         self._book_unfinished(agent)
         yield Said("ray", f"node {agent.host} is lost: {why}")
-        for fence, assignment in agent.at_work.items():
-            broke = Broke(assignment, Position(), "lost", f"node {agent.host} was lost: {why}")
-            if self._fences.revoke(fence):
-                yield broke
-            else:
-                self._settling[fence] = broke, time.monotonic() + SETTLE_SECONDS
-
-    def _settle(self) -> Iterator[Answer]:
-        """A commit that was under way ends in a moment, or never will: whoever is told looks for its record."""
-        for fence, (broke, until) in [*self._settling.items()]:
-            if self._fences.revoke(fence) or time.monotonic() > until:
-                del self._settling[fence]
-                yield broke
+        for assignment in agent.at_work.values():
+            yield Broke(assignment, Position(), LOST, f"node {agent.host} was lost: {why}")
 
     def _book_waiting(self) -> None:
         """Of workers without a task."""
         now = time.perf_counter()
-        free = sum(agent.workers - len(agent.at_work) for agent in self._agents.values())
+        free = sum(agent.free for agent in self._agents.values())
         if free > 0 and now > self._counted:
             self._spent.append(Spent("waiting", (now - self._counted) * free))
         self._counted = now
+
+    def _book_speculation(self, agent: SeenAgent, fence: str) -> None:
+        self._spent.append(Spent(SPECULATION, time.perf_counter() - agent.began[fence]))
 
     def _book_unfinished(self, agent: SeenAgent) -> None:
         now = time.perf_counter()

@@ -9,14 +9,20 @@ import queue
 import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from curate.engine.store import Store
+from curate.engine.choice import EngineChoice
+from curate.errors import UsageError
+from curate.version import __version__
 
+SILENCE_SECONDS = 30.0
+"""Without a word from the other side, after which a driver gives an agent up, and an agent its driver."""
 END_SECONDS = 5.0
 """For Ray to let go of its processes, before they are left to themselves."""
 QUIET = {
@@ -25,28 +31,55 @@ QUIET = {
 }
 
 
+def check_choice(choice: EngineChoice) -> None:
+    """
+    Raises:
+        UsageError: Ray is not installed, or it cannot do what is asked of it.
+    """
+    if find_spec("ray") is None:
+        raise UsageError('--engine ray needs Ray, which is not installed: pip install "curate-corpus[ray]"')
+    if choice.workers == 0:
+        raise UsageError("--workers 0 does all in this process, and --engine ray nothing; leave one of both out")
+    if choice.ray_address and choice.ray_address.startswith("ray://"):
+        raise UsageError(f"{choice.ray_address} is for Ray Client: start curate on a node, with --ray-address auto")
+
+
+@contextlib.contextmanager
+def link_ahead(choice: EngineChoice) -> Iterator[Link]:
+    """A bridge that connects, and starts actors, while its driver loads libraries and makes a plan."""
+    check_choice(choice)
+    link = Link.start(choice)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
 @dataclass(slots=True)
 class Link:
     process: subprocess.Popen[bytes]
-    log: Path
+    words: IO[bytes]
+    """What it and Ray say, as there may be no run yet to keep that in."""
+    log: Path | None = None
+    """Where that goes in the end."""
+    is_closed: bool = False
     _lines: queue.SimpleQueue[bytes] = field(default_factory=queue.SimpleQueue)
     _reader: threading.Thread = field(init=False)
 
     @classmethod
-    def start(cls, store: Store, settings: Mapping[str, Any]) -> Link:
+    def start(cls, choice: EngineChoice) -> Link:
         """Raises nothing of Ray's: what fails there is heard."""
-        log = store.scratch / "workers" / "ray.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "curate.engine.ray.bridge", json.dumps(settings)]
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=QUIET | os.environ | _own(settings) | _authentication(settings),
-            )
-        link = cls(process, log)
+        settings = {"address": choice.ray_address, "workers": choice.workers, "is_insecure": choice.is_insecure}
+        command = [sys.executable, "-m", "curate.engine.ray.bridge", json.dumps(settings | {"version": __version__})]
+        words = tempfile.TemporaryFile()  # noqa: SIM115  # until `close`
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=words,
+            env=QUIET | os.environ | _own(settings) | _authentication(settings),
+        )
+        link = cls(process, words)
         # A thread reads, as a driver may have other things to do for minutes, and a bridge that cannot speak lets go of
         # its agents.
         link._reader = threading.Thread(target=link._hear, daemon=True)
@@ -80,6 +113,9 @@ class Link:
                 self._lines.put(line)
 
     def close(self) -> None:
+        if self.is_closed:
+            return
+        self.is_closed = True
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
@@ -88,6 +124,16 @@ class Link:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._keep_words()
+
+    def _keep_words(self) -> None:
+        with self.words:
+            self.words.seek(0)
+            said = self.words.read()
+        if said and self.log is not None:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("ab") as log:
+                log.write(said)
 
 
 def _own(settings: Mapping[str, Any]) -> dict[str, str]:
