@@ -32,7 +32,7 @@ import psutil
 import curate
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Said
-from curate.engine.supervisor import Progress
+from curate.engine.progress import Progress
 from curate.engine.task import READ
 from curate.errors import CurateError, Interrupted
 from curate.report.verify import differences

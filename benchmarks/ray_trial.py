@@ -33,9 +33,10 @@ from ray_cluster import LocalCluster, started
 
 import curate
 from curate.engine.choice import EngineChoice
+from curate.engine.engine import Said
 from curate.engine.posix import PosixStore
+from curate.engine.progress import Progress
 from curate.engine.ray.engine import RayEngine, ray_engine
-from curate.engine.supervisor import Progress, Said
 from curate.pipeline.run import FACTS, checked, run_on
 from curate.pipeline.stages import stages
 

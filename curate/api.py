@@ -22,7 +22,7 @@ from curate.run_folder import RunFolder, folder_of
 
 if TYPE_CHECKING:
     from curate.browse.server import BrowseServer
-    from curate.engine.supervisor import Show
+    from curate.engine.progress import Show
     from curate.extract.extraction import JudgedBlock
     from curate.given.recipe import GivenRecipe
     from curate.report.audit import Audit

@@ -57,12 +57,6 @@ class Threads:
         self.at_work -= 1
         return [answer]
 
-    def doubtful(self) -> Mapping[str, float]:
-        return {}  # a thread cannot be stopped
-
-    def withdraw(self, fence: str) -> None:
-        raise AssertionError("nothing of these was done twice")
-
     def close(self) -> None:
         self.at_work = 0
 

@@ -20,9 +20,10 @@ import pytest
 
 import curate
 from curate.engine.choice import EngineChoice
+from curate.engine.engine import Said
 from curate.engine.posix import PosixStore
+from curate.engine.progress import Progress
 from curate.engine.ray.engine import RayEngine, ray_engine
-from curate.engine.supervisor import Progress, Said
 from curate.errors import CurateError, MachineError, UsageError
 from curate.pipeline.run import FACTS, checked, run_on
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, Broke, Finished, Refused
 from curate.engine.posix import PosixStore
-from curate.engine.supervisor import MAX_DEATHS, Progress, Supervisor
+from curate.engine.progress import Progress
+from curate.engine.supervisor import MAX_DEATHS, Supervisor
 from curate.engine.task import NOBODY, READ, Attempt, Position, Task, attempt_from_json, attempt_to_json
 from curate.engine.walk import Walk
 from curate.errors import CheckFailed, MachineError

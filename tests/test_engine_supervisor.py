@@ -19,7 +19,8 @@ from curate.engine.engine import Said
 from curate.engine.inline import InlineEngine
 from curate.engine.local import LocalEngine
 from curate.engine.posix import PosixStore
-from curate.engine.supervisor import Progress, Supervisor
+from curate.engine.progress import Progress
+from curate.engine.supervisor import Supervisor
 from curate.engine.task import Task
 from curate.errors import CurateError, Interrupted, MachineError, UsageError
 from curate.recipe import Limits

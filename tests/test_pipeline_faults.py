@@ -16,7 +16,7 @@ import pytest
 
 import curate
 from curate.engine.engine import Said
-from curate.engine.supervisor import Progress
+from curate.engine.progress import Progress
 from curate.errors import CheckFailed, RunConflict
 from curate.report.verify import differences
 

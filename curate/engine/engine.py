@@ -1,4 +1,4 @@
-"""What runs tasks: five methods, which `local` answers with processes, `inline` without any, and others may otherwise.
+"""What runs tasks: three methods, which `local` answers with processes, `inline` without any, and others may otherwise.
 
     supervisor ── submit(Assignment) ──▶ engine ── wait() ──▶ Finished │ Broke │ Refused │ Said │ Spent │ AtWork
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from curate.engine.task import Attempt, Position, Task
 from curate.errors import CurateError
@@ -30,6 +30,11 @@ class Assignment:
     two that are given at a time have the same, but for one and its copy."""
     is_copy: bool = False
     """Whether another worker is at the same (speculation.py)."""
+
+    @property
+    def name(self) -> str:
+        """Its fence, where it has one: of a task that was given to others the earlier attempt is still heard of."""
+        return self.fence or self.task.key
 
     def __str__(self) -> str:
         return f"{self.task.stage} of {self.task.key}"
@@ -110,12 +115,17 @@ class Engine(Protocol):
             MachineError: its workers cannot be had.
         """
 
+    def close(self) -> None:
+        """Let go of everything, at once: what is not committed did not happen. `wait` still tells the time it took."""
+
+
+@runtime_checkable
+class StoppingEngine(Engine, Protocol):
+    """One that can stop a single task, so that a second worker may be given it as well."""
+
     def doubtful(self) -> Mapping[str, float]:
         """By their fences the attempts that a free worker could do as well, with the seconds that each is at work: none
-        that has a copy, or whose copy would be no better off. An engine that cannot `withdraw` has none."""
+        that has a copy, or whose copy would be no better off."""
 
     def withdraw(self, fence: str) -> None:
         """Stop whoever is at it still, attempt and copy; nothing more is heard of them but the time that it took."""
-
-    def close(self) -> None:
-        """Let go of everything, at once: what is not committed did not happen. `wait` still tells the time it took."""

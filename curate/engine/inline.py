@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from curate.engine.clock import Clock
@@ -38,13 +38,6 @@ class InlineEngine:
             return [self._do(self._pending.popleft()), AtWork(0)]
         except KeyboardInterrupt as interrupt:
             raise Interrupted(GOES_ON, number_of(interrupt)) from interrupt
-
-    def doubtful(self) -> Mapping[str, float]:
-        """Never any: nobody else is there."""
-        return {}
-
-    def withdraw(self, fence: str) -> None:
-        pass
 
     def close(self) -> None:
         self._pending.clear()

@@ -14,16 +14,29 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.engine.clock import add_seconds
 from curate.engine.culprit import after_break, after_confirmation
-from curate.engine.engine import LOST, Answer, Assignment, AtWork, Broke, Engine, Finished, Refused, Said, Spent
+from curate.engine.engine import (
+    LOST,
+    Answer,
+    Assignment,
+    AtWork,
+    Broke,
+    Engine,
+    Finished,
+    Refused,
+    Said,
+    Spent,
+    StoppingEngine,
+)
 from curate.engine.faulty_steps import check_culprits
 from curate.engine.fences import Fences
+from curate.engine.progress import Progress, Show
 from curate.engine.records import read_one
 from curate.engine.sampler import add_samples
 from curate.engine.speculation import SPECULATION, Overdue, Peers, can_be_copied
@@ -37,22 +50,6 @@ MAX_DEATHS = 8
 """Of workers over one task, before the machine is blamed; each culprit that is found may cost some more."""
 SETTLE_SECONDS = 20.0
 """For a commit that was under way when its attempt was given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage is, for the one who shows it."""
-
-    stage: str
-    tasks_done: int
-    tasks: int
-    bytes_done: int
-    bytes: int
-    documents: int
-
-
-Show = Callable[[Progress | Said], None]
-"""Where the run says what happens: how far it is, and what users' own functions print."""
 
 
 @dataclass(slots=True)
@@ -91,7 +88,7 @@ class Supervisor:
             return
         stage = _Stage(self, tasks)
         try:
-            if self.engine.workers:
+            if isinstance(self.engine, StoppingEngine):
                 self.fences.open()
             with noted() if self.engine.workers else nullcontext(Note()) as note:
                 stage.run(note)
@@ -136,7 +133,7 @@ class _Stage:
         self.pending = deque(Assignment(task, Attempt(cores=cores), is_sampled=is_sampled) for task in by_size)
         self.at_work = self.most_at_once = 0
         self.attempts: dict[str, tuple[Assignment, int]] = {}
-        """By their fences those at work, and how many workers are at each."""
+        """By their names those at work, and how many workers are at each."""
         self.settling: dict[str, tuple[Broke, float]] = {}
         """Those given up whose worker may be committing, and until when."""
         self.peers = Peers(supervisor.rule)
@@ -163,26 +160,25 @@ class _Stage:
                 self._hear(answer)
 
     def _submit(self, assignment: Assignment) -> None:
-        fence = self.supervisor.fences.next() if self.engine.workers else ""
-        self.attempts[fence] = replace(assignment, fence=fence, is_copy=False), 1
+        fence = self.supervisor.fences.next() if isinstance(self.engine, StoppingEngine) else ""
+        assignment = replace(assignment, fence=fence, is_copy=False)
+        self.attempts[assignment.name] = assignment, 1
         self.at_work += 1
-        self.engine.submit(self.attempts[fence][0])
+        self.engine.submit(assignment)
 
-    def _copy_overdue(self) -> None:
+    def _copy_overdue(self, engine: StoppingEngine) -> None:
         """Free workers begin what takes too long at others."""
-        if self.pending:
-            return
-        seconds = self.engine.doubtful()
+        seconds = engine.doubtful()
         known = {fence: self.attempts[fence][0] for fence in seconds if fence in self.attempts}
         at_work = {fence: (one.task, seconds[fence]) for fence, one in known.items() if can_be_copied(one.attempt)}
         for fence, expected in self.peers.overdue(at_work).items():
-            if self.at_work >= self.engine.workers or fence not in self.engine.doubtful():
+            if self.at_work >= engine.workers or fence not in engine.doubtful():
                 continue
             told = f"{known[fence]} has taken {seconds[fence]:.0f} s, and its peers {expected:.1f} s"
             self.supervisor.show(Said(SPECULATION, f"{told}: another worker begins it, too"))
             self.attempts[fence] = known[fence], 2
             self.at_work += 1
-            self.engine.submit(replace(known[fence], is_copy=True))
+            engine.submit(replace(known[fence], is_copy=True))
 
     def _hear(self, answer: Answer) -> None:
         match answer:
@@ -195,11 +191,12 @@ class _Stage:
                 self._add_samples({f"({answer.step})": round(answer.cpu * 1e6)})
             case AtWork():
                 self._show(answer.documents)
-                self._copy_overdue()
+                if not self.pending and isinstance(self.engine, StoppingEngine):
+                    self._copy_overdue(self.engine)
 
     def _hear_end(self, answer: Finished | Broke | Refused) -> None:
         """Of an attempt, which may have a copy, or be one."""
-        fence = answer.assignment.fence
+        fence = answer.assignment.name
         if fence not in self.attempts:  # the other one was heard before, in the same moment
             if isinstance(answer, Finished):
                 wall, cpu = (sum(column) for column in zip(*answer.seconds.values(), strict=True))
@@ -212,7 +209,7 @@ class _Stage:
         if workers > 1 and isinstance(answer, Broke) and answer.position.is_idle:
             self.attempts[fence] = assignment, workers - 1  # it says nothing of the task, which the other goes on with
             return
-        if workers > 1:
+        if workers > 1 and isinstance(self.engine, StoppingEngine):  # no other has copies
             self.at_work -= workers - 1
             self.engine.withdraw(fence)
         if isinstance(answer, Finished):

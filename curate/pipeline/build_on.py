@@ -15,9 +15,9 @@ from pathlib import Path
 
 from curate.engine.engine import Said
 from curate.engine.plan import Plan
+from curate.engine.progress import Show
 from curate.engine.records import keys_done
 from curate.engine.store import Store
-from curate.engine.supervisor import Show
 from curate.pipeline.depends import Dependence, Ingredients, dependence
 from curate.pipeline.redecide import Nearly, take_nearly
 from curate.pipeline.reuse import EarlierRun, Taken, alike_after, earlier_runs, take_stage

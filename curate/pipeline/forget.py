@@ -23,11 +23,12 @@ from curate.engine.ledger import check_account, count_outcomes, write_table
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan, Split
 from curate.engine.plan_file import check_splits
+from curate.engine.progress import Show
 from curate.engine.records import Done, committed, forget_stage, intact, read_one, write_done
 from curate.engine.sealed import opened
 from curate.engine.store import Store
 from curate.engine.stores import store_at
-from curate.engine.supervisor import Show, Supervisor
+from curate.engine.supervisor import Supervisor
 from curate.engine.task import Task
 from curate.engine.whole import file_digest
 from curate.errors import CheckFailed, RottenFile, RunConflict, UsageError

@@ -20,11 +20,12 @@ from curate.engine.job import open_run
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
 from curate.engine.plan_file import check_splits, read_plan, write_plan
+from curate.engine.progress import Show
 from curate.engine.records import committed, forget_stage
 from curate.engine.sealed import opened
 from curate.engine.store import Store
 from curate.engine.stores import store_at
-from curate.engine.supervisor import Show, Supervisor
+from curate.engine.supervisor import Supervisor
 from curate.errors import CheckFailed, RottenFile, RunConflict, UsageError
 from curate.pipeline.former import is_enough
 from curate.pipeline.manifest import write_manifest

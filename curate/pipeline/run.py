@@ -19,11 +19,12 @@ from curate.engine.leases import Leases
 from curate.engine.machine import machine_errors
 from curate.engine.plan import Plan
 from curate.engine.profile import write_profile
+from curate.engine.progress import Progress, Show
 from curate.engine.records import read_done
 from curate.engine.sampler import Sampler
 from curate.engine.store import Store
 from curate.engine.stores import is_here, store_at
-from curate.engine.supervisor import Progress, Show, Supervisor
+from curate.engine.supervisor import Supervisor
 from curate.engine.timing import merge_timing, write_timing
 from curate.errors import UsageError
 from curate.given.recipe import GivenRecipe, load

@@ -17,7 +17,7 @@ from curate.report.holdings import HOST
 from curate.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from curate.engine.supervisor import Show
+    from curate.engine.progress import Show
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from curate.run_folder import RunFolder
 from curate.tokenize.mix import Mixture, read_mixture
 
 if TYPE_CHECKING:
-    from curate.engine.supervisor import Show
+    from curate.engine.progress import Show
 
 
 @dataclass(frozen=True, slots=True)

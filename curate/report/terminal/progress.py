@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.progress import Progress as RichProgress
 
 from curate.engine.engine import Said
-from curate.engine.supervisor import Progress, Show
+from curate.engine.progress import Progress, Show
 
 LINE_SECONDS = 5.0
 
