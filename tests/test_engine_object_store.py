@@ -292,17 +292,17 @@ store.put(workspace, {"large": None})
 """
 
 
-@pytest.mark.parametrize(("put_bytes", "left"), [(1 << 30, 0), (1 << 20, 1)], ids=["one request", "parts"])
+@pytest.mark.parametrize(("put_bytes", "left"), [(2 << 30, 0), (1 << 20, 1)], ids=["one request", "parts"])
 def test_a_process_killed_in_mid_upload_leaves_no_object(
     put_bytes: int, left: int, far: str, s3: str, ask: Callable[[str], None]
 ) -> None:
-    """Of parts S3 keeps what came, to be paid for until a rule of the bucket takes it away: so only files of over a
-    gigabyte go in parts."""
+    """Of parts S3 keeps what came, to be paid for until a rule of the bucket takes it away: so only files of over two
+    gigabytes go in parts."""
     killed: list[subprocess.Popen[bytes]] = []
     began = threading.Event()
 
     def decide(method: str, path: str) -> str | None:
-        is_part = method == "PUT" and ("partNumber=2" in path if put_bytes < 1 << 30 else path.endswith("/large"))
+        is_part = method == "PUT" and ("partNumber=2" in path if put_bytes < 2 << 30 else path.endswith("/large"))
         if is_part and not began.is_set():
             began.set()
             killed[0].kill()

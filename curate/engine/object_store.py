@@ -25,9 +25,9 @@ from curate.engine.store import Stamp
 from curate.errors import UsageError
 from curate.run_files import LOCK
 
-PUT_BYTES = 1 << 30
+PUT_BYTES = 2 << 30
 """Up to so many bytes go in one request: a process that is killed in its midst leaves nothing, where one that uploads
-in parts leaves them to be paid for."""
+in parts leaves them to be paid for. S3 takes 5 GiB; but what is sent is in memory, and a worker's is limited."""
 SHORT_BYTES = 8 << 20
 """What is larger may take long."""
 PART_BYTES, PARTS_AT_ONCE = 32 << 20, 4
