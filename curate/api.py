@@ -309,12 +309,14 @@ def run(
     """
     from curate.engine.choice import EngineChoice
     from curate.engine.engines import begun_ahead
+    from curate.pipeline.ahead import LOADS
 
     if progress and show:
         raise UsageError("progress is shown, or told to `show`: not both")
-    choice = EngineChoice(engine, workers, ray_address, insecure_cluster)
+    choice = EngineChoice(engine, workers, ray_address, insecure_cluster, loads=LOADS)
     with begun_ahead(choice) as ahead, _shown_progress() if progress else nullcontext(show) as told:
-        from curate.pipeline.run import run as run_recipe  # only now: it takes as long as a cluster to be there
+        # Only now: it takes as long as workers, or a cluster, to be there.
+        from curate.pipeline.run import run as run_recipe
 
         made = run_recipe(
             recipe,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +18,22 @@ from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, AtWork, Broke, Finished, Refused, Said, Spent
 from curate.engine.fences import Fences, commits
 from curate.engine.job import Job, Made
-from curate.engine.local import LocalEngine
-from curate.engine.messages import answer_from_json, answer_to_json, assignment_from_json, assignment_to_json
+from curate.engine.messages import (
+    answer_from_json,
+    answer_of,
+    answer_to_json,
+    assignment_from_json,
+    assignment_to_json,
+    command_for,
+)
 from curate.engine.posix import PosixStore
 from curate.engine.ray.agent import Agent, check_facts
 from curate.engine.records import read_one
 from curate.engine.task import ALL_CORES, Attempt, Culprit, Position, Task
-from curate.engine.work import answer_of, command_for, work
+from curate.engine.work import work
 from curate.errors import MachineError, RottenFile, RunLocked, UsageError
 from curate.recipe import Limits
+from curate.run_files import PLAN
 
 
 def hello(job: Job) -> Made:
@@ -153,19 +163,43 @@ def test_a_machine_with_other_facts_is_told_of_both() -> None:
         check_facts(there, {**there, "mine.py": "def"})
 
 
-def test_an_agent_lets_go_of_its_workers_when_its_driver_is_silent(tmp_path: Path) -> None:
+@pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a driver tells its agents of a run, with facts that a function of a module says."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    says = "import sys\ndef facts(store):\n    return {'polars is loaded': str('polars' in sys.modules)}\n"
+    (tmp_path / "said.py").write_text(says)
     store = PosixStore(tmp_path)
-    agent = Agent(LocalEngine(store, 1, Limits()), silence=3.0)
-    fences = Fences(store)
+    store.write(PLAN, b"{}")
+    facts = {"facts_from": "said:facts", "facts": {"polars is loaded": "False"}}
+    return {"store": store.address, "limits": dataclasses.asdict(Limits()), **facts}
+
+
+def test_an_agent_refuses_a_run_whose_facts_its_workers_do_not_find(tmp_path: Path, told: dict[str, Any]) -> None:
+    agent = Agent(1, loads="curate.pipeline.ahead:load")
+    agent.start()
+    with pytest.raises(UsageError, match="it has polars is loaded True, and the run has False"):
+        agent.open(told)
+    nowhere = Agent(1)
+    nowhere.start()
+    with pytest.raises(UsageError, match="it does not see"):
+        nowhere.open(told | {"store": PosixStore(tmp_path / "elsewhere").address})
+
+
+def test_an_agent_lets_go_of_its_workers_when_its_driver_is_silent(tmp_path: Path, told: dict[str, Any]) -> None:
+    agent = Agent(1, silence=3.0)
+    fences = Fences(PosixStore(tmp_path))
     fences.open()
     agent.start()
+    agent.open(told)
+    (worker,) = psutil.Process().children()
     agent.give(assignment_to_json(assignment(fences.next(), ALL_CORES)))
     heard = listen_until(agent, "Finished", 60)
     assert [told["kind"] for told in heard if "fence" in told] == ["Finished"]
     assert (tmp_path / "documents" / "hello.txt").read_text() == "1 cores"
     time.sleep(5)
     assert "it heard nothing of its driver" in agent.listen()[-1]["ended"]
-    assert not agent.engine._pool
+    assert not worker.is_running()
 
 
 def listen_until(agent: Agent, kind: str, seconds: float) -> list[dict[str, object]]:

@@ -20,9 +20,10 @@ from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, AtWork, Engine
 from curate.engine.inline import InlineEngine
+from curate.engine.messages import answer_of, command_for
 from curate.engine.posix import PosixStore
 from curate.engine.store import Stamp, Store
-from curate.engine.work import answer_of, command_for, work
+from curate.engine.work import work
 from curate.errors import RunLocked
 from curate.pipeline.run import checked, run_on
 

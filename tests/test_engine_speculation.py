@@ -23,13 +23,14 @@ from curate.engine.engine import LOST, Answer, Assignment, AtWork, Broke, Finish
 from curate.engine.fences import Fences
 from curate.engine.job import Job, Made
 from curate.engine.local import LocalEngine
+from curate.engine.messages import answer_of, command_for
 from curate.engine.posix import PosixStore
 from curate.engine.progress import Progress
 from curate.engine.records import read_one
 from curate.engine.speculation import SPECULATION, Overdue, Peers
 from curate.engine.supervisor import Supervisor
 from curate.engine.task import Attempt, Position, Task
-from curate.engine.work import answer_of, command_for, work
+from curate.engine.work import work
 from curate.errors import MachineError, RunLocked
 from curate.recipe import Limits
 

@@ -15,9 +15,10 @@ from curate.engine.cursor import Cursor
 from curate.engine.engine import Assignment, Broke, Refused
 from curate.engine.job import Job
 from curate.engine.machine import machine_errors
+from curate.engine.messages import answer_of, command_for
 from curate.engine.posix import PosixStore
 from curate.engine.task import Attempt, Position, Task
-from curate.engine.work import answer_of, command_for, work
+from curate.engine.work import work
 from curate.engine.worker import MAX_LINE, TaskOutput
 from curate.errors import DocumentError, MachineError, UsageError
 

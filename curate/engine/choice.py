@@ -18,5 +18,7 @@ class EngineChoice:
     """Whether a cluster that asks for no token will do."""
     facts: str = ""
     """The function ("module:function") that says of a run's store what must be the same on every machine."""
+    loads: str = ""
+    """The function ("module:function") that loads what tasks need, for workers that are begun before there are any."""
     ahead: object = None
     """What `engines.begun_ahead` has begun for this engine."""

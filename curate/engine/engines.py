@@ -26,7 +26,7 @@ class EngineKind(NamedTuple):
 
 
 ENGINES: Mapping[str, EngineKind] = {
-    "local": EngineKind("curate.engine.local:local_engine"),
+    "local": EngineKind("curate.engine.local:local_engine", ahead="curate.engine.ahead:workers_ahead"),
     "ray": EngineKind("curate.engine.ray.engine:ray_engine", ahead="curate.engine.ray.link:link_ahead"),
 }
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Answer, Assignment, AtWork
+from curate.engine.messages import answer_of, command_for
 from curate.engine.store import Store
-from curate.engine.work import answer_of, command_for, work
+from curate.engine.work import work
 from curate.errors import Interrupted
 from curate.interrupts import GOES_ON, number_of
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import subprocess
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curate.engine.choice import EngineChoice
-from curate.engine.engine import Answer, Assignment, AtWork, Broke, Refused, Said, Spent
-from curate.engine.inline import InlineEngine
+from curate.engine.engine import Answer, Assignment, AtWork, Broke, Engine, Refused, Said, Spent
+from curate.engine.messages import answer_of, error_of
 from curate.engine.process import Death, WorkerProcess
 from curate.engine.speculation import SPECULATION
 from curate.engine.store import Store
-from curate.engine.work import answer_of
 from curate.errors import MachineError, RunLocked, UsageError
 from curate.recipe import Limits
 
@@ -33,7 +33,7 @@ MAX_LOST = 8
 """Workers that die before they take work, before the machine is blamed."""
 
 
-def local_engine(store: Store, limits: Limits, choice: EngineChoice) -> LocalEngine | InlineEngine:
+def local_engine(store: Store, limits: Limits, choice: EngineChoice) -> Engine:
     """Of this machine alone; with 0 workers all is done in this process.
 
     Raises:
@@ -42,7 +42,11 @@ def local_engine(store: Store, limits: Limits, choice: EngineChoice) -> LocalEng
     if choice.ray_address or choice.is_insecure:
         raise UsageError("--ray-address and --insecure-cluster are for --engine ray")
     count = available_cores() if choice.workers is None else choice.workers
-    return LocalEngine(store, count, limits) if count else InlineEngine(store)
+    if not count:
+        from curate.engine.inline import InlineEngine  # only here: it loads what tasks need
+
+        return InlineEngine(store)
+    return LocalEngine(store, count, limits, begun=choice.ahead if isinstance(choice.ahead, list) else [])
 
 
 def available_cores() -> int:
@@ -61,6 +65,8 @@ class LocalEngine:
     """What the logs of its workers begin with, where several machines write into one folder."""
     wake: int | None = None
     """A file that ends a wait at once when it can be read: whoever owns the engine has something for it."""
+    begun: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    """Processes for workers that were begun before there was a run (ahead.py): taken out one by one."""
     _pool: list[WorkerProcess] = field(default_factory=list)
     _pending: deque[Assignment] = field(default_factory=deque)
     _spent: list[Spent] = field(default_factory=list)
@@ -73,6 +79,28 @@ class LocalEngine:
                 worker.since = max(worker.since, time.perf_counter())
         self._pending.append(assignment)
         self._assign()
+
+    def ask(self, function: str) -> Any:
+        """What a function says of the run, in a worker, which has loaded then what that needs; before any task.
+
+        Raises:
+            CurateError: the function does, or a worker cannot be had.
+        """
+        worker = self._started(len(self._pool))
+        self._pool.append(worker)
+        worker.tell({"ask": function})
+        while not worker.hung_up:
+            with selectors.DefaultSelector() as selector:
+                selector.register(worker.answers, selectors.EVENT_READ)
+                selector.select()
+            for answer in worker.read():
+                if "ready" in answer:  # whoever asks knows how long it has waited
+                    self._spent.append(Spent("start", 0.0, answer["ready"]))
+                elif "failed" in answer:
+                    raise error_of(answer)
+                elif "said_of_run" in answer:
+                    return answer["said_of_run"]
+        raise MachineError(f"a worker has died before it could say anything; its last words are in {worker.log}")
 
     def wait(self) -> Sequence[Answer]:
         answers: list[Answer] = []
@@ -135,6 +163,11 @@ class LocalEngine:
             idle[0].assign(self._pending.popleft(), self.workers)
 
     def _started(self, number: int) -> WorkerProcess:
+        while self.begun:
+            if (begun := self.begun.pop()).poll() is None:
+                return WorkerProcess.start(self.store, f"{self.place}{number}", begun)
+            with begun:  # it has died meanwhile
+                pass
         return WorkerProcess.start(self.store, f"{self.place}{number}")
 
     def _book_time(self, worker: WorkerProcess) -> None:

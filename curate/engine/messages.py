@@ -1,19 +1,53 @@
-"""Assignments and answers as plain values, for an engine whose workers are on other machines.
+"""Assignments and answers as plain values: for a worker process, and for an engine whose workers are on other machines.
+
+Assignment ─▶ command_for ─▶ {"function": …, "key": …, "attempt": …} ─▶ a worker (work.py)
+Answer ◀───── answer_of ◀─── {"done": …}, {"failed": …} or {"broke": …} ◀──┘
 
 Assignment ─▶ {"task": [...], "attempt": {...}, ...} ─▶ JSON ─▶ Assignment
 Finished, Broke, Refused, Said, Spent ─▶ {"kind": "Finished", ...} ─▶ JSON ─▶ the same, of the assignment of its fence
+
+Whoever speaks for workers loads this, and none of the libraries that they work with.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from curate import errors
 from curate.engine.engine import Answer, Assignment, AtWork, Broke, Finished, Refused, Said, Spent
 from curate.engine.task import Position, Task, attempt_from_json, attempt_to_json
 from curate.errors import CurateError
+
+
+def command_for(assignment: Assignment, cores: int = 1) -> dict[str, Any]:
+    """What a worker is told: the task, and how to go through its split. One that is to have all cores gets `cores`."""
+    task = assignment.task
+    attempt = attempt_to_json(replace(assignment.attempt, cores=assignment.attempt.cores or cores))
+    told = {"function": task.function, "stage": task.stage, "key": task.key, "attempt": attempt}
+    return told | {"sample": assignment.is_sampled, "fence": assignment.fence}
+
+
+def answer_of(assignment: Assignment, answer: Mapping[str, Any], log: Path) -> Answer:
+    """What a worker has answered to a task; its traceback is in its log."""
+    if "done" in answer:
+        return Finished(assignment, answer["done"], answer["documents"], answer.get("samples", {}))
+    if "failed" in answer:
+        return Refused(assignment, error_of(answer))
+    position = Position(**answer["position"])
+    if position.is_idle:
+        told = f"internal error in {assignment}: {answer['message']} (traceback in {log})"
+        return Refused(assignment, CurateError(told))
+    return Broke(assignment, position, answer["broke"], answer["message"])
+
+
+def error_of(answer: Mapping[str, Any]) -> CurateError:
+    """Of a worker's `failed`."""
+    error: CurateError = getattr(errors, answer["failed"], CurateError)(*answer["arguments"])
+    return error
 
 
 def assignment_to_json(assignment: Assignment) -> dict[str, Any]:

@@ -11,11 +11,10 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-import polars as pl
-
-from curate.engine.ledger import write_rows, write_table
+if TYPE_CHECKING:
+    import polars as pl
 
 Entry = Mapping[str, Any]
 """`size` in bytes and `sha256` of a file, as records and manifests have them."""
@@ -55,11 +54,15 @@ class Outputs:
             file.write(content)
 
     def table(self, name: str, frame: pl.DataFrame) -> None:
+        from curate.engine.ledger import write_table
+
         with self.open(name) as file:
             write_table(frame, file)
 
     def rows(self, name: str, frames: Iterator[pl.DataFrame]) -> None:
         """The same of all frames as one, one at least."""
+        from curate.engine.ledger import write_rows
+
         with self.open(name) as file:
             write_rows(frames, file)
 

@@ -12,15 +12,15 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import psutil
 
 from curate.engine.cursor import Cursor
 from curate.engine.engine import Assignment
+from curate.engine.messages import command_for
 from curate.engine.store import Store
 from curate.engine.task import READ, Position
-from curate.engine.work import command_for
 from curate.recipe import Limits
 
 WALL_FACTOR = 5
@@ -62,6 +62,19 @@ class Death:
     detail: str
 
 
+def begin_process(errors: IO[bytes] | int, *loads: str) -> subprocess.Popen[bytes]:
+    """A process for a worker, which loads what these functions do until it hears of a run; what it says before that
+    goes to `errors`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "curate.engine.worker", str(os.getpid()), *loads],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env=FREED_MEMORY | os.environ | SINGLE_THREADED,
+        start_new_session=False,
+    )
+
+
 @dataclass(slots=True)
 class WorkerProcess:
     process: subprocess.Popen[bytes]
@@ -86,26 +99,22 @@ class WorkerProcess:
     """Seconds for which the process has slept over the same work."""
 
     @classmethod
-    def start(cls, store: Store, name: str) -> WorkerProcess:
+    def start(cls, store: Store, name: str, begun: subprocess.Popen[bytes] | None = None) -> WorkerProcess:
+        """A worker for a run: a new process, or one that was begun before."""
         folder = store.scratch / "workers"
         folder.mkdir(parents=True, exist_ok=True)
         # A cursor of its own for each: one that is being killed may still write to the one before.
         cursor = folder / f"{os.getpid()}.{time.monotonic_ns()}.cursor"
         log = folder / f"{name}.log"
-        command = [sys.executable, "-m", "curate.engine.worker", store.address, str(cursor), str(os.getpid())]
         shared = Cursor.shared(cursor)
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=FREED_MEMORY | os.environ | SINGLE_THREADED,
-                start_new_session=False,
-            )
+        if begun is None:
+            with log.open("ab") as errors:
+                begun = begin_process(errors)
         # One loop listens to all: a worker that has written half a line must not hold it up.
-        os.set_blocking(process.stdout.fileno(), False)  # type: ignore[union-attr]
-        return cls(process, shared, log, time.perf_counter(), psutil.Process(process.pid))
+        os.set_blocking(begun.stdout.fileno(), False)  # type: ignore[union-attr]
+        worker = cls(begun, shared, log, time.perf_counter(), psutil.Process(begun.pid))
+        worker.tell({"store": store.address, "cursor": str(cursor), "log": str(log)})
+        return worker
 
     @property
     def fence(self) -> str:
@@ -118,15 +127,19 @@ class WorkerProcess:
         return self.process.stdout  # type: ignore[return-value]
 
     def assign(self, assignment: Assignment, cores: int) -> None:
-        """Send a task; a worker that died meanwhile is found by the next look. `cores`: as `command_for` has them."""
+        """Send a task. `cores`: as `command_for` has them."""
         self.assignment = assignment
         self.since = time.perf_counter()
         self.assigned = self.since, self._cpu_seconds()
         self._seen, self._seen_at = NOWHERE, time.monotonic()
         self.cursor.reset()  # before the task is sent: the place of the task before must not be blamed on this one
+        self.tell(command_for(assignment, cores))
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """One that died meanwhile, too: that is found by the next look."""
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(command_for(assignment, cores)).encode() + b"\n")
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
             self.process.stdin.flush()
 
     def read(self) -> Iterator[Mapping[str, Any]]:
@@ -143,7 +156,8 @@ class WorkerProcess:
             yield answer
 
     def started_in(self, cpu: float) -> list[float]:
-        """Wall and CPU seconds from the start of the process to its first answer."""
+        """Wall and CPU seconds until its first answer: the former since it was started for the run, the latter all that
+        the process has taken, also where it was begun before."""
         return [time.perf_counter() - self.began, cpu]
 
     def spent_on_task(self) -> tuple[float, float]:

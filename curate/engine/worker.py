@@ -1,13 +1,16 @@
 """One worker process: takes tasks by name from its supervisor, one line of JSON each, and answers the same way.
 
-    supervisor ── {"function": "curate.pipeline.filter:filter_split", "key": "web-00003", …} ──▶ worker
+    supervisor ── {"store": …, "cursor": …, "log": …} ──▶ worker
+               ── {"function": "curate.pipeline.filter:filter_split", "key": "web-00003", …} ──▶
                ◀── {"done": {"extract": [wall, cpu], …}}  or  {"failed": "MachineError", "message": …} ──
 
-Started as `python -m curate.engine.worker STORE CURSOR PARENT`; the store's address is that of `Store.address`.
+Started as `python -m curate.engine.worker PARENT [FUNCTION]`, perhaps before there is a run: then it calls the
+function, "module:function", which loads what tasks need, and waits to hear which run it is for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import io
 import json
@@ -22,7 +25,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
+from curate.engine.store import Store
 from curate.engine.stores import open_store
+from curate.errors import CurateError, described
+from curate.plugins import named_object
 from curate.text.compiling import WHILE_COMPILING
 
 if TYPE_CHECKING:
@@ -36,22 +42,60 @@ MAX_LINE = 10_000
 
 
 def main() -> None:
-    store, cursor_path, parent = open_store(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    _die_with_parent(parent)  # first of all: an orphan must not even open its store
+    _die_with_parent(int(sys.argv[1]))  # first of all: an orphan must do nothing
     tasks, answers = private_pipes()
-    cursor, check_files = Cursor.shared(cursor_path), _file_check(tasks, answers)
+    for function in sys.argv[2:]:
+        _load_ahead(function)
+    if opening := tasks.readline():  # else there was no work
+        _serve(tasks, answers, json.loads(opening))
+
+
+def _load_ahead(function: str) -> None:
+    with contextlib.suppress(Exception):  # what cannot be loaded is told by the task that needs it
+        named_object(function)()
+
+
+def _serve(tasks: TextIO, answers: TextIO, run: Mapping[str, str]) -> None:
+    """The tasks of a run, until the supervisor closes its side."""
+    _write_log(run["log"])
+    store, cursor, check_files = (
+        open_store(run["store"]),
+        Cursor.shared(Path(run["cursor"])),
+        _file_check(tasks, answers),
+    )
     WHILE_COMPILING.set(cursor.without_limit)
     said = TaskOutput(answers, cursor)
     sys.stdout = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
     _answer(answers, {"ready": time.process_time()})
-    for line in tasks:  # ends when the supervisor closes its side
-        clock = Clock()
+    for line in tasks:
+        command, clock = json.loads(line), Clock()
+        if "ask" in command:
+            _answer(answers, asked(store, command["ask"]))
+            continue
         with clock("load"):
             # Only now: a worker is there before it has loaded the libraries, and the account says what they cost.
             from curate.engine.work import work
-        answer = work(store, json.loads(line), cursor, clock, check_files=check_files)
+        answer = work(store, command, cursor, clock, check_files=check_files)
         said.flush_rest()
         _answer(answers, answer)
+
+
+def asked(store: Store, function: str) -> dict[str, Any]:
+    """What a function says of a run."""
+    try:
+        return {"said_of_run": named_object(function)(store)}
+    except CurateError as error:
+        return {"failed": type(error).__name__, "arguments": list(error.args)}
+    except Exception as error:
+        return {"failed": CurateError.__name__, "arguments": [described(error)]}
+
+
+def _write_log(path: str) -> None:
+    """To this file goes what is printed as an error from now on, by others that are started, too."""
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for number in (1, 2):
+        os.dup2(log, number)
+    os.close(log)
 
 
 class TaskOutput(io.BufferedIOBase):

@@ -166,12 +166,22 @@ def _load_kernels(store: Store, *, signs: bool) -> None:
     On a fresh machine they are compiled first, which takes a while, by one worker while the others wait. Once they are
     on disk nobody waits.
     """
-    text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
     is_compiled = signing_is_compiled if signs else signals_are_compiled
     with nullcontext() if is_compiled() else store.alone("kernels"):
-        text_signals(text)
-        if signs:
-            sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))
+        _call_kernels(signs=signs)
+
+
+def load_compiled() -> None:
+    """The same before there is a run, of those that are on disk."""
+    if signals_are_compiled():
+        _call_kernels(signs=signing_is_compiled())
+
+
+def _call_kernels(*, signs: bool) -> None:
+    text = pl.Series("text", ["One sentence is enough, twice: one sentence is enough."])
+    text_signals(text)
+    if signs:
+        sign_documents(pl.DataFrame({"id": "", "source": "", "text": text}), Dedup(ngram=2, bands=1, rows=1))
 
 
 @cache

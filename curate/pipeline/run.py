@@ -28,6 +28,7 @@ from curate.engine.supervisor import Supervisor
 from curate.engine.timing import merge_timing, write_timing
 from curate.errors import UsageError
 from curate.given.recipe import GivenRecipe, load
+from curate.pipeline.ahead import LOADS
 from curate.pipeline.begin import begin, check_place
 from curate.pipeline.build_on import base_of
 from curate.pipeline.check import check_recipe
@@ -76,7 +77,7 @@ def run(
     with machine_errors(place):
         check_place(place)
         store = store_at(place)
-        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS, ahead)
+        choice = EngineChoice(engine, workers, ray_address, insecure_cluster, FACTS, LOADS, ahead)
         does, told = make_engine(store, resolved.limits, choice), show or silent
         if world > 1:
             run_share(resolved, store, does, rank=rank, world=world, keep_intermediate=keep_intermediate, show=told)

@@ -1,6 +1,7 @@
 """What a node of a cluster does for a run: it has a local engine, gives it what the driver sends, and keeps answers.
 
-driver ── give(assignment) ──▶ agent ─▶ local engine ─▶ workers              their limits and memory are watched here
+driver ── open(run) ─────────▶ agent ─▶ local engine ─▶ a worker says what is not to differ: is it the same there?
+       ── give(assignment) ──▶       ─▶              ─▶ workers              their limits and memory are watched here
        ── withdraw(fence) ───▶
        ◀── listen() ────────── answers ◀──────┘
        ── nothing for half a minute ──▶ its workers are let go: the driver has given their tasks to others
@@ -12,12 +13,15 @@ import contextlib
 import os
 import platform
 import queue
+import subprocess
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from curate.engine.ahead import workers_ahead
+from curate.engine.choice import EngineChoice
 from curate.engine.engine import Answer, Assignment, Spent
 from curate.engine.fences import check_open
 from curate.engine.local import LocalEngine
@@ -27,7 +31,6 @@ from curate.engine.speculation import SPECULATION
 from curate.engine.store import place_of
 from curate.engine.stores import open_store
 from curate.errors import CurateError, UsageError
-from curate.plugins import named_object
 from curate.recipe import Limits
 from curate.run_files import PLAN
 
@@ -35,22 +38,6 @@ LISTEN_SECONDS = 1.0
 """How long a call waits for an answer: each is a sign of life, too."""
 
 Told = dict[str, Any]
-
-
-def open_agent(told: Mapping[str, Any], workers: int) -> Agent:
-    """The agent of this machine for the run that a driver tells of: `store` (an address), `limits`, and the `facts`
-    that must hold here as they do there, as the function `facts_from` says them.
-
-    Raises:
-        UsageError: something here is another one, or the run is not seen from here.
-        CurateError: it is damaged, or one of the recipe's files is not here.
-    """
-    store = open_store(told["store"])
-    if store.stamp(PLAN) is None:
-        raise UsageError(f"it does not see {place_of(store)}, where the run is")
-    check_facts(told["facts"], named_object(told["facts_from"])(store))
-    place = f"{platform.node()}.{os.getpid()}."
-    return Agent(LocalEngine(store, workers, Limits(**told["limits"]), place=place))
 
 
 def check_facts(there: Mapping[str, str], here: Mapping[str, str]) -> None:
@@ -74,20 +61,38 @@ class Agent:
     """The local engine of a node, and the thread that has it to itself: a worker process dies with the thread that has
     started it."""
 
-    engine: LocalEngine
+    workers: int
+    loads: str = ""
+    """What workers load before there is a run: `EngineChoice.loads`."""
     silence: float = SILENCE_SECONDS
+    _runs: queue.SimpleQueue[Told] = field(default_factory=queue.SimpleQueue)
+    _opened: queue.SimpleQueue[Exception | None] = field(default_factory=queue.SimpleQueue)
     _given: queue.SimpleQueue[Assignment | str] = field(default_factory=queue.SimpleQueue)
     """Or the fence of what is to be stopped."""
     _answers: queue.SimpleQueue[Told] = field(default_factory=queue.SimpleQueue)
     _called: float = field(default_factory=time.monotonic)
     _at_work: set[str] = field(default_factory=set)
     """By their fences."""
+    _woken: int = -1
     _wake: int = -1
 
     def start(self) -> None:
-        self.engine.wake, self._wake = os.pipe()
-        os.set_blocking(self.engine.wake, False)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._woken, False)
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def open(self, told: Told) -> None:
+        """For the run that a driver tells of: `store` (an address), `limits`, and the `facts` that must hold here as
+        they do there, as the function `facts_from` says them.
+
+        Raises:
+            UsageError: something here is another one, or the run is not seen from here.
+            CurateError: it is damaged, or one of the recipe's files is not here.
+        """
+        self._runs.put(told)
+        error = self._opened.get()
+        if error is not None:
+            raise error
 
     def give(self, told: Mapping[str, Any]) -> None:
         """One more assignment, from any thread."""
@@ -112,37 +117,63 @@ class Agent:
                 heard.append(self._answers.get_nowait())
         return heard
 
-    def _serve(self) -> None:
-        """The thread: until nobody has called for too long, or this machine fails."""
+    def _live(self) -> None:
+        """The thread: workers load while there is no run yet; then it serves one."""
+        with workers_ahead(EngineChoice(workers=self.workers, loads=self.loads)) as begun:
+            told = self._runs.get()
+            try:
+                engine = self._engine_for(told, begun)
+            except Exception as error:
+                self._opened.put(error)
+                return
+            self._called = time.monotonic()
+            self._opened.put(None)
+            self._serve(engine)
+
+    def _engine_for(self, told: Told, begun: list[subprocess.Popen[bytes]]) -> LocalEngine:
+        store = open_store(told["store"])
+        if store.stamp(PLAN) is None:
+            raise UsageError(f"it does not see {place_of(store)}, where the run is")
+        place, limits = f"{platform.node()}.{os.getpid()}.", Limits(**told["limits"])
+        engine = LocalEngine(store, self.workers, limits, place=place, wake=self._woken, begun=begun)
+        try:
+            # Of a worker, which needs the same libraries for its tasks: this process has none of them.
+            check_facts(told["facts"], engine.ask(told["facts_from"]))
+        except CurateError:
+            engine.close()
+            raise
+        return engine
+
+    def _serve(self, engine: LocalEngine) -> None:
+        """Until nobody has called for too long, or this machine fails."""
         try:
             while time.monotonic() - self._called < self.silence:
-                self._take()
-                for answer in self.engine.wait():
+                self._take(engine)
+                for answer in engine.wait():
                     self._keep(answer)
             self._answers.put({"ended": f"it heard nothing of its driver for {self.silence:.0f} s"})
         except CurateError as error:
             self._answers.put({"ended": str(error)})
         finally:
-            self.engine.close()
+            engine.close()
 
-    def _take(self) -> None:
+    def _take(self, engine: LocalEngine) -> None:
         """What was given, for which an agent that has nothing to do waits a second."""
         with contextlib.suppress(queue.Empty):
-            self._do(self._given.get(block=not self._at_work, timeout=LISTEN_SECONDS))
+            self._do(engine, self._given.get(block=not self._at_work, timeout=LISTEN_SECONDS))
             while True:
-                self._do(self._given.get_nowait())
+                self._do(engine, self._given.get_nowait())
         with contextlib.suppress(BlockingIOError):
-            assert self.engine.wake is not None
-            os.read(self.engine.wake, 1 << 16)
+            os.read(self._woken, 1 << 16)
 
-    def _do(self, given: Assignment | str) -> None:
+    def _do(self, engine: LocalEngine, given: Assignment | str) -> None:
         if isinstance(given, str):
             self._at_work.discard(given)
-            self.engine.withdraw(given)
+            engine.withdraw(given)
         else:
-            check_open(self.engine.store, given.fence)  # of a run that has ended meanwhile nothing is begun
+            check_open(engine.store, given.fence)  # of a run that has ended meanwhile nothing is begun
             self._at_work.add(given.fence)
-            self.engine.submit(given)
+            engine.submit(given)
 
     def _keep(self, answer: Answer) -> None:
         # The driver knows better how long it has let a worker wait, or work on what another has done.

@@ -37,10 +37,10 @@ Told = dict[str, Any]
 class Host:
     """The actor. It is sent as it stands, as the node may have another curate or none, and says so."""
 
-    def __init__(self, version: str, workers: int) -> None:
+    def __init__(self, version: str, workers: int, loads: str) -> None:
         import queue
 
-        self.version, self.workers = version, workers
+        self.version, self.workers, self.loads = version, workers, loads
         self.agent: Any = None
         self.runs: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -53,10 +53,11 @@ class Host:
         if __version__ != self.version:
             return self._refused(f"it has curate {__version__}, and the run has {self.version}")
         try:
-            from curate.engine.ray.agent import open_agent
+            from curate.engine.ray.agent import Agent
 
-            self.agent = open_agent(json.loads(self.runs.get()), self.workers)
+            self.agent = Agent(self.workers, self.loads)
             self.agent.start()
+            self.agent.open(json.loads(self.runs.get()))
         except Exception as error:
             return self._refused(f"{error}")
         return json.dumps({"workers": self.workers})
@@ -182,7 +183,7 @@ class Bridge:
             "max_concurrency": 4,  # one call listens while others give
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False),
         }
-        actor = ray.remote(Host).options(**options).remote(self.settings["version"], workers)
+        actor = ray.remote(Host).options(**options).remote(self.settings["version"], workers, self.settings["loads"])
         self._count += 1
         self._opening[actor.open.remote()] = Hosted(self._count, node, actor, time.monotonic())
         if self.run:
@@ -242,9 +243,9 @@ def main() -> None:
     bridge = Bridge(settings, answers)
     # Ray puts a driver's folder before all others of a node's own path: in a checkout its curate would hide theirs.
     os.chdir(tempfile.gettempdir())
-    threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
     try:
-        asked = stranger(settings)  # first of all: it takes as long as to connect
+        asked = stranger(settings)  # first of all, while there is one thread
+        threading.Thread(target=_obey_all, args=(bridge, lines), daemon=True).start()
         connect(settings)
         bridge.look()
         check_closed(asked)

@@ -70,7 +70,8 @@ class Link:
     def start(cls, choice: EngineChoice) -> Link:
         """Raises nothing of Ray's: what fails there is heard."""
         settings = {"address": choice.ray_address, "workers": choice.workers, "is_insecure": choice.is_insecure}
-        command = [sys.executable, "-m", "curate.engine.ray.bridge", json.dumps(settings | {"version": __version__})]
+        of_nodes = {"version": __version__, "loads": choice.loads}
+        command = [sys.executable, "-m", "curate.engine.ray.bridge", json.dumps(settings | of_nodes)]
         words = tempfile.TemporaryFile()  # noqa: SIM115  # until `close`
         process = subprocess.Popen(
             command,
