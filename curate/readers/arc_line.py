@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import io
 import re
-
-from warcio.recordloader import ARCHeadersParser
-from warcio.statusandheaders import StatusAndHeadersParserException
-from warcio.timeutils import timestamp_to_iso_date
+from functools import cache
+from typing import Any
 
 VERSION_2 = re.compile(rb"[ \t]\d{14}[ \t]\S+(?:[ \t]+\S+){6}\s*$")
 
@@ -22,17 +20,16 @@ class BadLine(Exception):
     """A line that begins no record."""
 
 
-class _Version2(ARCHeadersParser):  # type: ignore[misc]  # warcio has no types
-    @classmethod
-    def get_header_names(cls) -> list[str]:
-        return [*cls.ARC_HEADERS[:4], "result", "checksum", "location", "offset", "filename", "length"]
-
-
 def read_arc_line(line: bytes) -> dict[bytes, bytes]:
     """The fields as those of a WARC record, names in lower case. Raises BadLine."""
+    # Only for an ARC file: it takes a tenth of a second in each process.
+    from warcio.statusandheaders import StatusAndHeadersParserException
+    from warcio.timeutils import timestamp_to_iso_date
+
     if line.startswith(b"filedesc:"):
         return {b"warc-type": b"warcinfo", b"content-length": line.split()[-1]}
-    parser = _Version2() if VERSION_2.search(line) else ARCHeadersParser()
+    version_1, version_2 = _parsers()
+    parser = version_2 if VERSION_2.search(line) else version_1
     try:
         fields = dict(parser.parse(io.BytesIO(), line).headers)
         date = timestamp_to_iso_date(fields["archive-date"])
@@ -47,3 +44,16 @@ def read_arc_line(line: bytes) -> dict[bytes, bytes]:
         "content-length": fields["length"],
     }
     return {name.encode(): value.encode("utf-8", "surrogateescape") for name, value in found.items()}
+
+
+@cache
+def _parsers() -> tuple[Any, Any]:
+    """Of both versions."""
+    from warcio.recordloader import ARCHeadersParser
+
+    class Version2(ARCHeadersParser):  # type: ignore[misc]  # warcio has no types
+        @classmethod
+        def get_header_names(cls) -> list[str]:
+            return [*cls.ARC_HEADERS[:4], "result", "checksum", "location", "offset", "filename", "length"]
+
+    return ARCHeadersParser(), Version2()

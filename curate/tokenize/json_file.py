@@ -67,10 +67,11 @@ class JsonFile:
             spell_ids, ids, spelling, ordinary, silent, is_byte_level=_is_byte_level(table)
         )
         encoder = without_control(table, control, ids)
-        self._encoder = _open(json.dumps(encoder), place) if encoder != table else self._library
+        written = json.dumps(encoder) if encoder != table else content
+        self._encoder = _open(written, place) if encoder != table else self._library
         inner = without_first_space(encoder)
         self._inner = _open(json.dumps(inner), place) if inner != encoder else None
-        self._probe_texts, self._unbuilt = _probe(table), encoder
+        self._probe_texts, self._unbuilt = _probe(table), _uncut(written, encoder)
         with library_errors(f"{place} cannot encode a text"):
             self._probed = self._encode_by_library(self._probe_texts)
         self.splits_at_spaces = self._probe_spaces()
@@ -104,11 +105,11 @@ class JsonFile:
         """The fast encoder, or None where it does not know this tokenizer or differs on the probe."""
         import fastokens
 
-        expected, table = self._probed, {**self._unbuilt, "truncation": None, "padding": None}
-        self._unbuilt = {}  # of a large vocabulary a hundred megabytes, which nobody else asks for
+        expected, written = self._probed, self._unbuilt
+        self._unbuilt = ""  # of a large vocabulary tens of megabytes, which nobody else asks for
         try:
             with library_errors("fastokens"):
-                fast = fastokens.Tokenizer.from_json_str(json.dumps(table))
+                fast = fastokens.Tokenizer.from_json_str(written)
                 found = flat(fast, self._probe_texts)
         except UsageError:  # it refuses kinds of tokenizers that it does not know; the library then encodes
             return None
@@ -144,6 +145,12 @@ def _open(content: str, place: Path) -> tokenizers.Tokenizer:
         library.no_truncation()
         library.no_padding()
         return library
+
+
+def _uncut(written: str, table: Mapping[str, Any]) -> str:
+    """A file without the settings that `_open` turns off."""
+    is_cut = table.get("truncation") is not None or table.get("padding") is not None
+    return json.dumps({**table, "truncation": None, "padding": None}) if is_cut else written
 
 
 def _is_byte_level(table: Mapping[str, Any]) -> bool:
