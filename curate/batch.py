@@ -150,8 +150,11 @@ class Filter:
     """Measuring costs little beside reading and the text signals, as with lists, addresses and the shipped language
     model; patterns, other models and users' code cost more. What an earlier step dropped is measured, too, so that
     `curate retune` can tell what would become of it."""
+    ignores_signals: bool = False
+    """Neither its rules nor its measure look at text signals: where it stands first they are measured after it."""
     unwanted: tuple[str, ...] = ()
-    """Rules that take so much that no later step measures what they drop: most of a crawl is in other languages."""
+    """Rules that take so much that no later step measures what they drop, nor are its text signals measured, if they
+    are not there yet: most of a crawl is in other languages."""
     published: PublishedRate | None = None
     """Of all its rules together."""
     judge: str = ""

@@ -139,6 +139,10 @@ class Source:
     """For conversations that fork: at each fork the reply of the best rank, or a conversation for each last message."""
     reader_parameters: Mapping[str, Any] = field(default_factory=dict, metadata={"toml": False})
     """Of an own reader: what stands beside `use` in `read = { use = "module:function", … }`."""
+    signals: Literal["needed", "all"] = "needed"
+    """Of which documents text signals are measured: "all", or all but those that a step drops as being in a language
+    that it does not keep, before any step looks at signals. Their ledger rows have none then, and to move a threshold
+    over them takes `curate retune --measure`. With several extractors it is always all."""
     steps: tuple[Step, ...] = field(default=(), metadata={"toml": False})
     """What decides on documents, in order: a name, `{ use = "name", … }`, or `{ where = "an SQL expression" }`."""
     place: SourceLine | None = field(default=None, compare=False, metadata={"toml": False})

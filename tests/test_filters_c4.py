@@ -16,7 +16,6 @@ from curate.errors import UsageError
 from curate.filters.c4 import c4
 from curate.steps.bind import BoundStep
 from curate.steps.decide import decide
-from curate.text.signals import text_signals
 
 PROSE = (
     "It is a truth universally acknowledged, that a single man must be in want of a wife.[1]\n"
@@ -33,7 +32,7 @@ def outcome(text: str, **parameters: Any) -> tuple[str, str | None]:
     """The text after the step, and why it was dropped."""
     batch = pl.DataFrame({"id": ["a"], "text": [text]}, schema={"id": pl.String, "text": pl.String})
     batch = batch.with_columns(pl.lit(None, pl.String).alias(name) for name in ("outcome", "step", "reason", "value"))
-    batch = batch.hstack(text_signals(batch["text"]))
+    batch = batch.with_columns(byte_count=pl.col("text").str.len_bytes().cast(pl.Int64))
     decided = decide(batch, (BoundStep("c4", c4(**parameters)),), Clock()).row(0, named=True)
     return decided["text"], decided["reason"]
 

@@ -30,6 +30,7 @@ from curate.steps.decide import decide
 from curate.steps.remeasure import measure_unknown
 from curate.steps.retune import Change, parse_change, retune
 from curate.steps.sample import sample_source
+from curate.steps.signals_before import NAMES
 
 SAMPLE = Path(curate.__file__).parent / "recipes" / "quickstart" / "web.warc.gz"
 
@@ -161,7 +162,7 @@ def test_cheap_steps_have_measured_what_an_earlier_step_dropped(inputs: Path, tm
 def test_measuring_what_was_dropped_changes_no_outcome(inputs: Path, tmp_path: Path) -> None:
     last = '{ use = "c4", min_sentences = 1 }, "toxicity", { where = "word_count > 100" }'
     source, recipe, batch = sampled(write_recipe(inputs, min_words=150, last=last))
-    steps = bind(source, recipe)
+    steps, batch = bind(source, recipe), batch.drop(signal for signal in NAMES if signal != "byte_count")
     dear = tuple(replace(step, filter=replace(step.filter, is_cheap=False)) for step in steps)
     measured, spared = (decide(batch, each, Clock()) for each in (steps, dear))
     decided = ("id", "outcome", "step", "reason", "value")

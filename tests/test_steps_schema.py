@@ -23,7 +23,6 @@ from curate.steps.decide import decide
 from curate.steps.rows import frame_rows
 from curate.steps.schema import measured, run_tables, source_tables
 from curate.steps.type_names import named_types, types_named
-from curate.text.signals import text_signals
 
 PARAMETERS: Mapping[str, Mapping[str, Any]] = {
     "language": {"keep": ("en", "de")},
@@ -63,8 +62,7 @@ def a_batch(source: Source) -> pl.DataFrame:
         {"id": "s/c", "text": "", "url": None},
         {"id": "s/d", "outcome": "dropped", "step": "read", "reason": "x"},
     ]
-    batch = frame_rows(rows, source)
-    return batch.hstack(text_signals(batch["text"]).drop("byte_count"))
+    return frame_rows(rows, source)
 
 
 @pytest.fixture(scope="module")

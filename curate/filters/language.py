@@ -80,7 +80,8 @@ def language(
         measure=lambda batch: measure_language(batch, lid, asked),
         files=(lid.file,),
         is_cheap=shipped_name(model) is not None,  # other models may be a thousand times larger
-        unwanted=("keep",) if keep else (),
+        ignores_signals=True,
+        unwanted=("keep",),
         published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5") if keep else None,
         hope=_greatest_chance(kept) if keep else None,
     )

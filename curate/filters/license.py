@@ -33,7 +33,8 @@ def license(*, allowed: tuple[str, ...] = PERMISSIVE, keep_unknown: bool = False
     """
     keep = pl.col("license_allowed").fill_null(keep_unknown)
     rule = Rule("allowed", "license", keep)
-    return Filter((rule,), measure=partial(judge_licenses, allowed=frozenset(allowed)), is_cheap=True)
+    measure = partial(judge_licenses, allowed=frozenset(allowed))
+    return Filter((rule,), measure=measure, is_cheap=True, ignores_signals=True)
 
 
 def judge_licenses(batch: pl.DataFrame, allowed: frozenset[str]) -> pl.DataFrame:

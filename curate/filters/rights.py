@@ -71,7 +71,7 @@ def rights(
         *([_holds("robots_txt", "rights_robots_txt", [agent.lower() for agent in agents])] if files else []),
     ]
     measure = functools.partial(measure_robots, files=files, agents=asked) if files else None
-    return Filter(tuple(rules), measure=measure, files=files, hope=pl.lit(0.0))
+    return Filter(tuple(rules), measure=measure, files=files, ignores_signals=True, hope=pl.lit(0.0))
 
 
 def measure_robots(batch: pl.DataFrame, files: tuple[ModelFile, ...], agents: Sequence[str]) -> pl.DataFrame:

@@ -92,7 +92,7 @@ def url(
         ),
     )
     measure = functools.partial(measure_url, lists=lists, words=words, soft_words=soft_words, strict_words=strict_words)
-    return Filter(rules, measure=measure, files=files, is_cheap=True, hope=pl.lit(0.0))
+    return Filter(rules, measure=measure, files=files, is_cheap=True, ignores_signals=True, hope=pl.lit(0.0))
 
 
 def measure_url(

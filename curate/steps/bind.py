@@ -5,7 +5,7 @@ Step("gopher_quality", {"min_words": 30}) ─▶ curate.filters.gopher:gopher_qu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -57,6 +57,8 @@ class BoundStep:
 
     name: str
     filter: Filter
+    is_before_signals: bool = False
+    """Whether it decides before text signals are measured (see signals_due.py)."""
 
 
 def resolve(recipe: Recipe) -> Recipe:
@@ -76,11 +78,21 @@ def bind(source: Source, recipe: Recipe) -> tuple[BoundStep, ...]:
     Raises:
         RecipeError: a step cannot be used as it is written; with file and line.
     """
-    names = step_names(source)
+    filters = [at_line(step, recipe, lambda step=step: _filter(step, recipe)) for step in source.steps]  # type: ignore[misc]
+    before = _steps_before_signals(source, filters)
     return tuple(
-        BoundStep(name, at_line(step, recipe, lambda step=step: _filter(step, recipe)))  # type: ignore[misc]
-        for name, step in zip(names, source.steps, strict=True)
+        BoundStep(name, filter, number < before)
+        for number, (name, filter) in enumerate(zip(step_names(source), filters, strict=True))
     )
+
+
+def _steps_before_signals(source: Source, filters: Sequence[Filter]) -> int:
+    """How many steps come first that look at no signals; never the last one, whose threshold moves without a look at
+    texts. What hope there is of another extractor is told by the signals of the first text: of several, none."""
+    if source.signals == "all" or len(source.extractors) > 1:
+        return 0
+    looking = (number for number, filter in enumerate(filters) if not filter.ignores_signals)
+    return max(min(next(looking, len(filters)), len(filters) - 1), 0)
 
 
 def step_names(source: Source) -> list[str]:

@@ -20,6 +20,7 @@ from curate.engine.walk import Stretch
 from curate.steps.bind import BoundStep
 from curate.steps.reach import ALIVE, measured_by
 from curate.steps.signals_before import keep_signals
+from curate.steps.signals_due import with_signals
 from curate.text.signals import text_signals
 
 NONE = pl.lit(False)
@@ -28,9 +29,14 @@ NONE = pl.lit(False)
 def decide(
     batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock, stretch: Stretch | None = None
 ) -> pl.DataFrame:
-    """The batch with every document's outcome; those that pass all steps are "kept". `stretch` is told which step works
-    on which of its documents, and knows those that break one."""
+    """The batch with text signals and every document's outcome; those that pass all steps are "kept". `stretch` is told
+    which step works on which of its documents, and knows those that break one."""
+    due = next((index for index, step in enumerate(steps) if not step.is_before_signals), 0)
+    if not steps:
+        batch = _with_signals(batch, steps, clock, stretch)
     for index, step in enumerate(steps):
+        if index == due:
+            batch = _with_signals(batch, steps, clock, stretch)
         wanted = measured_by(steps, index)
         with clock(step.name):
             if stretch is not None:
@@ -40,6 +46,15 @@ def decide(
             measured = measure_step(batch, step, wanted, stretch)
             batch = drop_emptied(apply_rules(measured, step.name, step.filter.rules), step)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
+
+
+def _with_signals(
+    batch: pl.DataFrame, steps: tuple[BoundStep, ...], clock: Clock, stretch: Stretch | None
+) -> pl.DataFrame:
+    with clock("signals"):
+        if stretch is not None:
+            stretch.at("signals", size=int(batch["byte_count"].sum()))
+        return with_signals(batch, steps)
 
 
 def quarantine_culprits(batch: pl.DataFrame, stretch: Stretch, step: str) -> pl.DataFrame:

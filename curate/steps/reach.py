@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from curate.steps.bind import BoundStep
+from curate.steps.signals_due import lack_signals
 
 ALIVE = pl.col("outcome").is_null()
 
@@ -35,6 +36,8 @@ def measured_though_dropped(steps: Sequence[BoundStep], index: int, prefix: str 
 def is_known_of_dropped(row: pl.DataFrame, steps: Sequence[BoundStep], index: int) -> bool:
     """Whether the ledger's one row of a document that a step before `steps[index]` took holds what this one decides by:
     it was measured by it, or the rules are on signals of a text that no step has changed without it."""
+    if not steps[index].is_before_signals and row.select(lack_signals(steps)).item():
+        return False
     place = next((at for at in range(index) if steps[at].name == row["step"].item()), index)
     changing = [at for at in range(place + 1, index) if steps[at].filter.changes_text]
     needed = [*changing, index] if steps[index].filter.measure is not None else changing

@@ -26,6 +26,7 @@ from curate.steps.decide import apply_rules
 from curate.steps.reach import ALIVE, measured_though_dropped
 from curate.steps.retune_versions import DECISION, reopened, with_versions
 from curate.steps.signals_before import as_seen
+from curate.steps.signals_due import lack_signals
 
 ALWAYS = ("_number", "id", "source", "url", "byte_count", "language", *DECISION, "extractor", "versions")
 """Columns that are asked for whatever changes."""
@@ -214,7 +215,7 @@ def _through(batch: pl.DataFrame, index: int, pairs: Sequence[StepPair]) -> Iter
 def _is_measured(steps: Sequence[BoundStep], index: int) -> pl.Expr:
     """Whether a document that was dropped before a step has what the step decides by."""
     if steps[index].filter.measure is None:
-        return pl.lit(True)
+        return ~lack_signals(steps, "old_")
     return measured_though_dropped(steps, index, "old_")
 
 

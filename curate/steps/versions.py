@@ -34,7 +34,6 @@ from curate.steps.rows import (
     record_size,
     rows_of,
 )
-from curate.text.signals import text_signals
 
 MIN_HOPE = 0.2
 """A page whose first text leaves less of a chance to the next is hopeless. Only "language" gives another chance than
@@ -143,10 +142,6 @@ def _may_pass_otherwise(sieve: Sieve) -> pl.Expr:
 
 
 def _decided(batch: pl.DataFrame, sieve: Sieve, clock: Clock, stretch: Stretch | None) -> pl.DataFrame:
-    with clock("signals"):
-        if stretch is not None:
-            stretch.at("signals", size=int(batch["byte_count"].sum()))
-        batch = batch.hstack(text_signals(batch["text"]).drop("byte_count", strict=False))
     return decide(batch, sieve.steps, clock, stretch)
 
 
