@@ -30,7 +30,7 @@ from curate.engine.ray.link import SILENCE_SECONDS
 from curate.engine.speculation import SPECULATION
 from curate.engine.store import place_of
 from curate.engine.stores import open_store
-from curate.errors import CurateError, UsageError
+from curate.errors import CurateError, UsageError, described
 from curate.recipe import Limits
 from curate.run_files import PLAN
 
@@ -118,17 +118,19 @@ class Agent:
         return heard
 
     def _live(self) -> None:
-        """The thread: workers load while there is no run yet; then it serves one."""
-        with workers_ahead(EngineChoice(workers=self.workers, loads=self.loads)) as begun:
-            told = self._runs.get()
-            try:
-                engine = self._engine_for(told, begun)
-            except Exception as error:
-                self._opened.put(error)
-                return
-            self._called = time.monotonic()
-            self._opened.put(None)
-            self._serve(engine)
+        """The thread: workers load while there is no run yet; then it serves one. Why it ends is heard by who waits for
+        it to open, or by who listens."""
+        try:
+            with workers_ahead(EngineChoice(workers=self.workers, loads=self.loads)) as begun:
+                engine = self._engine_for(self._runs.get(), begun)
+                self._called = time.monotonic()
+                self._opened.put(None)
+                self._serve(engine)
+            self._answers.put({"ended": f"it heard nothing of its driver for {self.silence:.0f} s"})
+        except Exception as error:
+            self._opened.put(error)
+            told = f"{error}" if isinstance(error, CurateError) else described(error)
+            self._answers.put({"ended": told})
 
     def _engine_for(self, told: Told, begun: list[subprocess.Popen[bytes]]) -> LocalEngine:
         store = open_store(told["store"])
@@ -145,15 +147,16 @@ class Agent:
         return engine
 
     def _serve(self, engine: LocalEngine) -> None:
-        """Until nobody has called for too long, or this machine fails."""
+        """Until nobody has called for too long.
+
+        Raises:
+            CurateError: this machine fails.
+        """
         try:
             while time.monotonic() - self._called < self.silence:
                 self._take(engine)
                 for answer in engine.wait():
                     self._keep(answer)
-            self._answers.put({"ended": f"it heard nothing of its driver for {self.silence:.0f} s"})
-        except CurateError as error:
-            self._answers.put({"ended": str(error)})
         finally:
             engine.close()
 
