@@ -180,7 +180,6 @@ def kept(step: Filter, *texts: str) -> list[bool]:
 def test_without_keep_it_only_measures() -> None:
     step = language()
     assert not step.rules
-    assert not step.unwanted
     assert step.hope is None
     assert kept(step, ENGLISH, "") == [True, True]
 
