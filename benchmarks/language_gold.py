@@ -31,6 +31,7 @@ import polars as pl
 from curate.filters.fasttext_model import FastTextModel
 from curate.filters.language import LID_176, load_lid
 from curate.filters.language_measure import Asked, measure_language
+from curate.filters.language_neighbors import shipped_neighbors
 
 SERBO_CROATIAN = {"hr", "bs", "sr", "sh"}
 ACCEPTED = {"me": SERBO_CROATIAN, "nb": {"no"}, "no": {"no"}} | {name: {name, "sh"} for name in ("hr", "bs", "sr")}
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def asker(lid: FastTextModel, *, neighbors: bool = False) -> Ask:
-    asked = Asked(top=1, neighbors=neighbors)
+    asked = Asked(top=1, neighbors=shipped_neighbors()[0] if neighbors else None)
 
     def ask(texts: Sequence[str]) -> list[str]:
         measured = measure_language(pl.DataFrame({"text": texts}), lid, asked)
@@ -109,7 +110,7 @@ def by_language(contestants: Mapping[str, Ask], folder: Path) -> None:
     accuracy: dict[str, dict[str, float]] = {}
     precision: dict[str, dict[str, float]] = {}
     for name, ask in contestants.items():
-        ask([text for _, text in gold[:100]])  # compiles
+        ask([text for _, text in gold[::20]])  # compiles
         started = time.process_time()
         answers = ask([text for _, text in gold])
         spent = time.process_time() - started

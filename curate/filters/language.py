@@ -15,6 +15,7 @@ from curate.errors import UsageError
 from curate.filters.fasttext_model import FastTextModel, load_model
 from curate.filters.language_codes import labels_of
 from curate.filters.language_measure import Asked, language_names, measure_language
+from curate.filters.language_neighbors import shipped_neighbors
 from curate.recipe_path import RecipePath
 from curate.typed import Positive, Share
 
@@ -72,13 +73,13 @@ def language(
     if min_line_share is not None and not keep:
         raise UsageError('min_line_share is a share of the languages in "keep", which names none')
     lid = load_lid(model)
-    has_neighbors = shipped_name(model) == "curate"
-    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None, has_neighbors)
+    neighbors, *tables = shipped_neighbors() if shipped_name(model) == "curate" else (None,)
+    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None, neighbors)
     kept = kept_labels(keep, lid)
     return Filter(
         _rules(keep, kept, min_score, _by_label(min_scores or {}, lid), min_line_share),
         measure=lambda batch: measure_language(batch, lid, asked),
-        files=(lid.file,),
+        files=(lid.file, *tables),
         is_cheap=shipped_name(model) is not None,  # other models may be a thousand times larger
         unwanted=("keep",) if keep else (),
         published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5") if keep else None,
