@@ -20,6 +20,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 import brotli
@@ -62,6 +63,12 @@ def found(folder: Path, name: str) -> list[Path]:
     return sorted(folder.glob(f"{name.replace('-', '_')}-*.whl"))
 
 
+def word_languages(wheels: Wheels) -> list[str]:
+    """Those whose words are counted."""
+    names = wheels["langidentify-full-model"].namelist()
+    return sorted(name.split("-")[-1].partition(".")[0] for name in names if "/topwords-" in name)
+
+
 def word_logs(wheels: Wheels, language: str) -> dict[str, float]:
     """Some 100,000 words; those of one letter in the Latin script are not counted there."""
     path = f"langidentify_full_model/data/topwords-{language}.txt.gz"
@@ -86,9 +93,10 @@ def character_logs(wheels: Wheels) -> list[dict[str, float]]:
 def window_counts(wheels: Wheels, language: str) -> dict[str, int]:
     """How often each window ends at a letter or behind a word: five characters, fewer at the beginning of words."""
     levels = [*ngram_counts(wheels, language)]
-    windows = dict(levels[-1])
-    begins = [{gram: count - before.get(gram, 0) for gram, count in level.items()}
-              for level, before in ((level, without(longer, 1)) for level, longer in zip(levels, levels[1:]))]  # fmt: skip
+    windows, begins = dict(levels[-1]), []
+    for level, longer in pairwise(levels):
+        before = without(longer, 1)
+        begins.append({gram: count - before[gram] for gram, count in level.items()})
     for size, begin in enumerate(begins, start=1):
         windows |= {EDGE + gram: count for gram, count in begin.items() if count}
         if size < WINDOW - 1:
@@ -101,8 +109,12 @@ def window_counts(wheels: Wheels, language: str) -> dict[str, int]:
 
 
 def ngram_counts(wheels: Wheels, language: str) -> Iterator[Counts]:
-    """Of one letter, of two … of five."""
-    shorter: Counts = {}
+    """Of one letter, of two … of five.
+
+    Raises:
+        ValueError: fractions give no whole counts: all counts of letters have a factor in common.
+    """
+    shorter: dict[str, int] = {}
     for level in LEVELS:
         packed = wheels["lingua-language-detector"].read(f"lingua/language-models/{language}/{level}.json.br")
         fractions = [
@@ -110,12 +122,14 @@ def ngram_counts(wheels: Wheels, language: str) -> Iterator[Counts]:
             for fraction, grams in json.loads(brotli.decompress(packed))["ngrams"].items()
         ]
         total = math.lcm(*(denominator for _, _, denominator in fractions)) if not shorter else 0
-        shorter = {
-            gram: (shorter[gram[:-1]] if shorter else total) * numerator // denominator
-            for grams, numerator, denominator in fractions
-            for gram in grams
-        }
-        yield shorter
+        counts: dict[str, int] = {}
+        for grams, numerator, denominator in fractions:
+            for gram in grams:
+                counts[gram], rest = divmod((shorter[gram[:-1]] if shorter else total) * numerator, denominator)
+                if rest:
+                    raise ValueError(f'"{gram}" has no whole count: {numerator}/{denominator} of those alike')
+        yield counts
+        shorter = counts
 
 
 def without(grams: Counts, place: int) -> Counter[str]:

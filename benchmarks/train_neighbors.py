@@ -54,14 +54,15 @@ class Spoken(NamedTuple):
 class Group(NamedTuple):
     """Languages, and how many words and windows of them are kept.
 
-    `news` is how much a window counts: those of a word say the same several times. `priors` are nats for languages whose
-    texts were called by another's name more often than the converse, as those are that stand between two. All this and
-    `trust` were chosen on lines of translated programs and on the Declaration of Human Rights.
+    `news` is how much a window counts: those of a word say the same several times. `priors` are nats for languages
+    whose texts were called by another's name more often than the converse, as those are that stand between two. All
+    this and `trust` were chosen on lines of translated programs and on the Declaration of Human Rights.
     """
 
     languages: tuple[Spoken, ...]
     words: int
     windows: int
+    script: str = "Latn"
     news: float = 0.3
     trust: float = 1.0
     priors: Mapping[str, float] = {}
@@ -85,6 +86,7 @@ GROUPS = (
     Group(spoken("id ms"), 15_000, 10_000, news=0.15, trust=0.5, priors={"id": 2.3}),
     Group(spoken("es ca pt"), 12_000, 8_000),
     Group(spoken("cs sk"), 10_000, 6_000),
+    Group(spoken("ru uk be bg mk sr"), 20_000, 10_000, script="Cyrl"),
 )
 """The model knows Indonesian and Malay by messages of programs only, and lingua's news of the two are of two kinds."""
 
@@ -103,10 +105,10 @@ def main() -> None:
 
 
 def spelled_group(group: Group, wheels: Wheels) -> NeighborGroup:
-    """Of languages in Latin letters."""
-    windows = window_weights([latin_windows(wheels, language) for language in group.languages], group.news)
+    """Of languages that are written in letters."""
+    windows = window_weights([windows_in(group.script, wheels, language) for language in group.languages], group.news)
     known = dict(zip(windows.features, windows.weights, strict=True))
-    words = word_weights(latin_words(wheels, group.languages))
+    words = word_weights(words_in(group.script, wheels, group.languages))
     kept_words, kept_windows = most_telling(words, group.words), most_telling(windows, group.windows)
     nothing = np.zeros(len(group.languages))
     total = [
@@ -117,7 +119,7 @@ def spelled_group(group: Group, wheels: Wheels) -> NeighborGroup:
     priors = tuple(group.priors.get(language.name, 0.0) for language in group.languages)
     names = tuple(language.name for language in group.languages)
     keys, weights = packed(features, np.concatenate([total, kept_windows.weights]))
-    return NeighborGroup(names, "Latn", group.trust, priors, keys, weights)
+    return NeighborGroup(names, group.script, group.trust, priors, keys, weights)
 
 
 def han_group(wheels: Wheels) -> NeighborGroup:
@@ -138,10 +140,10 @@ def packed(
     return keys, np.rint(np.maximum(weights[first], -MAX_ENTRY) / STEP).astype(np.int8)
 
 
-def latin_words(wheels: Wheels, languages: Iterable[Spoken]) -> list[dict[str, float]]:
-    """Serbian in Latin letters, and without the words of western form that quotations bring into it, and the converse."""
+def words_in(script: str, wheels: Wheels, languages: Iterable[Spoken]) -> list[dict[str, float]]:
+    """Serbian in Latin letters without the words of western form that quotations bring into it, and the converse."""
     logs = {language.name: word_logs(wheels, language.wiki) for language in languages}
-    if "sr" in logs:
+    if "sr" in logs and script == "Latn":
         logs["sr"] = respelled(logs["sr"])
         drop_other_forms(logs["sr"], [logs["hr"], logs["bs"]])
     return list(logs.values())
@@ -166,9 +168,9 @@ def drop_other_forms(serbian: dict[str, float], western: Sequence[dict[str, floa
                 logs.pop(east, None)
 
 
-def latin_windows(wheels: Wheels, language: Spoken) -> Counts:
+def windows_in(script: str, wheels: Wheels, language: Spoken) -> Counts:
     counts = window_counts(wheels, language.news)
-    return counts if language.name != "sr" else respelled_windows(counts)
+    return respelled_windows(counts) if language.name == "sr" and script == "Latn" else counts
 
 
 def respelled_windows(counts: Counts) -> Counts:

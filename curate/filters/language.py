@@ -22,7 +22,7 @@ from curate.typed import Positive, Share
 MODELS = Path(__file__).parent / "models"
 LID_176, CURATE = MODELS / "lid.176.ftz", MODELS / "curate.ftz"
 LID_176_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
-CURATE_SHA256 = "5c76b20a9ce557b058845c705c1a278689ecf17dc2d1de0d8d7f2159ebe78fff"
+CURATE_SHA256 = "b006c6e82149524261b0cb8ec734007638ae9e8975dc672d8bde968092cb3c25"
 SHIPPED = {
     "lid.176": (LID_176, LID_176_SHA256, "CC-BY-SA-3.0"),
     "curate": (CURATE, CURATE_SHA256, "CC-BY-SA-4.0"),

@@ -1,7 +1,7 @@
 """What tells close languages apart in a text: its words, and of words that are not listed the windows of five letters.
 
-UTF-8 bytes ─▶ words, case folded ─▶ key ─┬▶ listed? ────────────────────────▶ its weights ──┬▶ sums int64[texts, languages]
-                                          └▶ else its windows " vr", "vreme" ─▶ their weights ┘
+UTF-8 bytes ─▶ words, case folded ─▶ key ─┬▶ listed? ───────────────────▶ its weights ───┬▶ sums int64[texts, languages]
+                                          └▶ windows " vr", "vreme" ─▶ their weights ─┘
 
 A key is 32 bits of a hash: two words share one with a chance of 2^-32. Sums are of whole numbers, so a text's depend on
 itself alone.
