@@ -60,7 +60,7 @@ def language(
 
     The whole text is read, as CCNet, RefinedWeb and FineWeb do, line breaks as spaces; cost grows with the length,
     at some 50 MB/s. `model` is "lid.176", fastText's own, which is the default; "curate", ours, which is better among
-    close languages (some are told apart by their words, too) and answers `und` and `zxx` to what is no
+    close languages (which are told apart by their words, too) and answers `und` and `zxx` to what is no
     language (docs/language-card.md); or the path of another supervised fastText model. The threshold 0.65 is CCNet's
     and FineWeb's, for lid.176; thresholds by language are FineWeb-2's idea.
 

@@ -29,7 +29,7 @@ from curate.text.buffers import TextBuffers
 Chances = npt.NDArray[np.float64]
 
 NEIGHBORS = MODELS / "neighbors.bin"
-LICENSE = "CC-BY-SA-4.0"
+LICENSE = "Apache-2.0"
 LEAST = 1e-4
 """The chance that each of a group has at least, before its words are looked at."""
 HAN = ("zh", "ja", "und", "zxx")
