@@ -22,7 +22,6 @@ from curate.filters.fasttext_model import load_model
 from curate.filters.language import CURATE_SHA256, LID_176, LID_176_SHA256, language, load_lid
 from curate.filters.language_codes import iso_639_3, labels_of
 from curate.filters.language_lines import cut_blocks
-from curate.filters.language_measure import language_names
 from curate.filters.language_neighbors import without_other_scripts
 from curate.pipeline.run import run
 from curate.text.buffers import text_buffers
