@@ -82,8 +82,8 @@ def read_neighbors(data: bytes) -> Neighbors:
     body, digest = data[:-DIGEST], data[-DIGEST:]
     if hashlib.sha256(body).digest() != digest:
         raise NotNeighbors("it ends too early, or is damaged: its SHA-256 is not the one at its end")
-    end = body.index(b"\n", len(MAGIC)) + 1
     try:
+        end = body.index(b"\n", len(MAGIC)) + 1
         header = json.loads(body[len(MAGIC) : end])
         return Neighbors(_groups(header["groups"], body[end:]), _finite(header["step"]), header["facts"])
     except (ValueError, KeyError, TypeError) as error:
