@@ -1,6 +1,6 @@
 """Whether languages are told right: lid.176 by the fastText library and by curate, curate's own model, and py3langid.
 
-web-gold, web-antigold, UDHR ─┐                          ┌▶ accuracy, precision by language
+web-gold, web-antigold, UDHR ─┐                          ┌▶ accuracy, precision by language; of short texts
 books, code, base64, numbers ─┴▶ each contestant's label ┴▶ rejected: what is no language, and real text; µs a text
 
     python benchmarks/language_gold.py DATA [--py3langid PYTHON] [--model FILE]
@@ -21,7 +21,7 @@ import tarfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -31,6 +31,7 @@ import polars as pl
 from curate.filters.fasttext_model import FastTextModel
 from curate.filters.language import LID_176, load_lid
 from curate.filters.language_measure import Asked, measure_language
+from curate.filters.language_neighbors import shipped_neighbors
 
 SERBO_CROATIAN = {"hr", "bs", "sr", "sh"}
 ACCEPTED = {"me": SERBO_CROATIAN, "nb": {"no"}, "no": {"no"}} | {name: {name, "sh"} for name in ("hr", "bs", "sr")}
@@ -42,6 +43,7 @@ UDHR = {
     "swe": "sv", "tha": "th", "heb": "he", "ind": "id", "tam": "ta", "bul": "bg",
 }  # fmt: skip
 """The 30 languages of this archive that most pages on the web are in."""
+SPACELESS = ("zh", "ja", "ko", "th")
 NO_LANGUAGE = {"und", "zxx", ""}
 PY3LANGID = """
 import sys, json, py3langid
@@ -67,11 +69,12 @@ def main() -> None:
         contestants["py3langid"] = lambda texts: ask_other(options.py3langid, texts)
     by_language(contestants, options.data / "language")
     on_declaration(contestants, options.data / "udhr2.zip")
+    on_short_texts(contestants, options.data)
     rejection(contestants, options.data)
 
 
 def asker(lid: FastTextModel, *, neighbors: bool = False) -> Ask:
-    asked = Asked(top=1, neighbors=neighbors)
+    asked = Asked(top=1, neighbors=shipped_neighbors()[0] if neighbors else None)
 
     def ask(texts: Sequence[str]) -> list[str]:
         measured = measure_language(pl.DataFrame({"text": texts}), lid, asked)
@@ -109,7 +112,7 @@ def by_language(contestants: Mapping[str, Ask], folder: Path) -> None:
     accuracy: dict[str, dict[str, float]] = {}
     precision: dict[str, dict[str, float]] = {}
     for name, ask in contestants.items():
-        ask([text for _, text in gold[:100]])  # compiles
+        ask([text for _, text in gold[::20]])  # compiles
         started = time.process_time()
         answers = ask([text for _, text in gold])
         spent = time.process_time() - started
@@ -146,18 +149,45 @@ def show(title: str, table: Mapping[str, Mapping[str, float]]) -> None:
 def on_declaration(contestants: Mapping[str, Ask], archive: Path) -> None:
     """Paragraphs of the Declaration of Human Rights: of 40 characters or more, 15 where there are no spaces."""
     rows = []
-    with zipfile.ZipFile(archive) as files:
-        for code, language in UDHR.items():
-            for paragraph in re.split(r"\n\s*\n|\n(?=\s{3,})", files.read(f"udhr2/{code}.txt").decode("utf-8")):
-                text = " ".join(paragraph.split())
-                if len(text) >= (15 if language in ("zh", "ja", "ko", "th") else 40):
-                    rows.append((language, text))
+    for language, whole in declarations(archive):
+        for paragraph in re.split(r"\n\s*\n|\n(?=\s{3,})", whole):
+            text = " ".join(paragraph.split())
+            if len(text) >= (15 if language in SPACELESS else 40):
+                rows.append((language, text))
     print(f"\nUDHR: {len(rows):,} paragraphs in {len(set(UDHR.values()))} languages")
     for name, ask in contestants.items():
         answers = ask([text for _, text in rows])
         wrong = Counter(language for (language, _), answer in zip(rows, answers, strict=True) if answer != language)
         told = ", ".join(f"{language} {count}" for language, count in sorted(wrong.items()))
         print(f"{name:<20}{1 - wrong.total() / len(rows):>8.4f}   wrong: {told}")
+
+
+def declarations(archive: Path) -> Iterator[tuple[str, str]]:
+    with zipfile.ZipFile(archive) as files:
+        for code, language in UDHR.items():
+            yield language, files.read(f"udhr2/{code}.txt").decode("utf-8")
+
+
+def on_short_texts(contestants: Mapping[str, Ask], data: Path) -> None:
+    """Every six words of the Declaration, and English sentences of 20 to 60 characters from old books."""
+    sixes = []
+    for language, whole in declarations(data / "udhr2.zip"):
+        words = whole.split()[60:]
+        if language not in SPACELESS:
+            sixes += [(language, " ".join(words[at : at + 6])) for at in range(0, len(words) - 6, 6)]
+    parts = (part for text in book_paragraphs(data / "books.tar.gz") for part in re.split(r"(?<=[.!?;:])\s+", text))
+    english = [part for part in parts if 20 <= len(part) <= 60][:12000]
+    all_of = Counter(language for language, _ in sixes)
+    print(f"\n{len(sixes):,} times six words in {len(all_of)} languages, {len(english):,} English sentences")
+    for name, ask in contestants.items():
+        answers = ask([text for _, text in sixes])
+        right = Counter(language for (language, _), answer in zip(sixes, answers, strict=True) if answer == language)
+        shares = {language: right[language] / count for language, count in all_of.items()}
+        told = ", ".join(
+            f"{language} {share:.3f}" for language, share in sorted(shares.items(), key=lambda each: each[1])[:5]
+        )
+        is_english = fmean(answer == "en" for answer in ask(english))
+        print(f"{name:<20}{fmean(shares.values()):>8.4f}   English {is_english:.4f}   worst: {told}")
 
 
 def rejection(contestants: Mapping[str, Ask], data: Path) -> None:

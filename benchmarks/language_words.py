@@ -71,19 +71,6 @@ def hunspell_words(debs: Path, folder: Path) -> dict[str, list[str]]:
     return words
 
 
-def nynorsk_frequencies(folder: Path) -> Frequencies:
-    """wordfreq counts Bokmål only: its words, translated one by one by Apertium, keep their counts."""
-    counts = {word: count for word, count in counted("nb").items() if word.isalpha()}
-    wanted = list(counts)[:45_000]
-    asked = "".join(f"{word} .\n" for word in wanted)
-    told = subprocess.run(["apertium", "-u", "nob-nno"], cwd=folder, input=asked, capture_output=True, text=True)
-    frequencies: Counter[str] = Counter()
-    for word, line in zip(wanted, told.stdout.splitlines(), strict=True):
-        for translated in line.removesuffix(".").split():
-            frequencies[translated] += counts[word]  # type: ignore[assignment]
-    return {word: count for word, count in frequencies.items() if word.isalpha()}
-
-
 def counted(language: str) -> Frequencies:
     return wordfreq.get_frequency_dict(language, wordlist="best")
 

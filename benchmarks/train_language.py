@@ -1,24 +1,28 @@
 """Trains the shipped model of languages from Debian packages, bit for bit the same each time; docs/language-card.md.
 
-packages ─▶ lines by language ─┬▶ so many of each ─┬▶ train.txt ─▶ fastText ─▶ quantized ─▶ curate.ftz
-words ─────▶ drawn lines ──────┘                   │
-noise ─▶ und, zxx ─────────────────────────────────┘
+packages ─▶ lines by language ─▶ not English? ─┬▶ so many of each ─┬▶ train.txt ─▶ fastText ─▶ quantized ─▶ curate.ftz
+words by frequency ─▶ drawn lines ─────────────┘                   │
+noise ─▶ und, zxx ─────────────────────────────────────────────────┘
 
-    apt-get install apertium-nno-nob hunspell-tools tesseract-ocr
-    pip install fasttext-community==0.11.9 wordfreq==3.1.1
+    apt-get install hunspell-tools tesseract-ocr
+    pip install brotli fasttext-community==0.11.9 wordfreq==3.1.1
     python benchmarks/train_language.py FOLDER --out curate/filters/models/curate.ftz
 
-FOLDER takes 4 GB; it takes an hour of one core, most of it for fastText.
+FOLDER takes 4 GB; it takes half an hour of one core, most of it for reading packages.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import neighbor_counts
+import numpy as np
+import polars as pl
 import wordfreq
 from language_neighbors import by_language, in_cyrillic, in_latin, telling
 from language_noise import code_of, no_language, undetermined
@@ -31,10 +35,11 @@ from language_words import (
     drawn_lines,
     hunspell_words,
     mixed,
-    nynorsk_frequencies,
     tesseract_words,
     words_of,
 )
+from train_neighbors import GROUPS as CLOSE
+from train_neighbors import words_in
 
 from curate.filters.fasttext_train import Training, train
 from curate.filters.language import LID_176, load_lid
@@ -51,12 +56,12 @@ MB = 1_000_000
 AMOUNTS: Mapping[tuple[str, ...], tuple[float, float]] = {
     ("hr", "bs"): (1.6, 0.9),
     ("sr",): (2.6, 1.6),
-    ("no",): (1.6, 1.2),
+    ("no", "en"): (1.6, 1.2),
     ("nn",): (1.4, 1.0),
     ("es",): (1.4, 0.8),
     ("gl", "ca", "pt", "da", "sv", "sl", "cs", "sk", "bg", "mk", "id"): (1.0, 0.6),
     ("zh", "ja"): (0.9, 0.0),
-    ("en", "de", "fr", "it", "nl", "pl", "ru", "uk", "ro", "hu", "tr", "fi", "el", "he", "ar", "fa", "vi", "ko", "th",
+    ("de", "fr", "it", "nl", "pl", "ru", "uk", "ro", "hu", "tr", "fi", "el", "he", "ar", "fa", "vi", "ko", "th",
      "lt", "lv", "et", "sq", "mt", "hi", "ur", "bn", "ta", "eu"): (0.4, 0.4),
     ("ms",): (0.25, 0.15),
 }  # fmt: skip
@@ -68,6 +73,10 @@ OPTIONS = Training(dim=16, epochs=4, learning_rate=0.8, word_ngrams=1, min_count
 RARE, RARE_OF_NEIGHBORS = 0.4, 0.12
 """The shares of drawn words that the lists give, each word with the same chance; of Croatian, Bosnian and Serbian the
 lists hold words that tell, whatever their frequency."""
+WIKI, WIKI_OF_OTHERS = 0.5, 0.75
+"""The shares of Wikipedia's words where wordfreq has counted a language, too, and where our own lines have to do."""
+MAX_ENGLISH = 0.5
+"""The chance that a line of another language is English."""
 ROWS = 200_000
 """Words and n-grams that the quantized model keeps."""
 
@@ -97,13 +106,15 @@ def rows_of(folder: Path) -> list[tuple[str, str]]:
     """(label, text), in an order that the seed alone decides."""
     draw, packages = random.Random(SEED), fetch(folder)
     written = cached(folder / "lines.json", lambda: lines_by_language(packages))
-    listed = cached(folder / "words.json", lambda: {
-        "tesseract": tesseract_words(packages, folder), "hunspell": hunspell_words(folder / "debs", folder),
-        "nynorsk": nynorsk_frequencies(folder)})  # fmt: skip
+    listed = cached(
+        folder / "words.json",
+        lambda: {"tesseract": tesseract_words(packages, folder), "hunspell": hunspell_words(folder / "debs", folder)},
+    )
     code = cached(folder / "code.json", lambda: code_of(packages))
+    written = {language: english_apart(lines, language) for language, lines in written.items()}
     written["sr"] = list(dict.fromkeys([*written["sr"], *map(in_latin, written["sr"])]))
     lists = lists_by_language(listed)
-    drawn_from = frequencies_by_language(written, listed)
+    drawn_from = frequencies_by_language(written, listed, wikipedia(folder / "wheels"))
     rows: list[tuple[str, str]] = []
     for language in languages(written, lists):
         rows += [(language, text) for text in texts_of(language, written, lists, drawn_from, draw)]
@@ -117,6 +128,13 @@ def cached(path: Path, make):  # type: ignore[no-untyped-def]
     if not path.exists():
         path.write_text(json.dumps(make(), ensure_ascii=False), encoding="utf-8")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def english_apart(lines: list[str], language: str) -> list[str]:
+    """A fifth of what manuals have in some languages is still English: what lid.176 takes for it is left out."""
+    lid = load_lid(str(LID_176))
+    chances = lid.probabilities(pl.Series(lines, dtype=pl.String))[:, language_names(lid).index("en")]
+    return lines if language == "en" else [lines[at] for at in np.flatnonzero(chances < MAX_ENGLISH)]
 
 
 def languages(written: Mapping[str, Sequence[str]], lists: Mapping[str, Sequence[Sequence[str]]]) -> Iterator[str]:
@@ -152,16 +170,36 @@ def together(listed: Mapping[str, Mapping[str, list[str]]]) -> Frequencies:
     return rare | counts
 
 
+def wikipedia(folder: Path) -> dict[str, Frequencies]:
+    """How frequent words are in Wikipedia, in 80 languages; words of one letter are not counted there."""
+    folder.mkdir(exist_ok=True)
+    wheels = neighbor_counts.fetch(folder)
+    found = {name: frequent(neighbor_counts.word_logs(wheels, name)) for name in neighbor_counts.word_languages(wheels)}
+    balkan = next(group.languages for group in CLOSE if group.languages[0].name == "bs")
+    names = [language.name for language in balkan]
+    return found | dict(zip(names, map(frequent, words_in("Latn", wheels, balkan)), strict=True))
+
+
+def frequent(logs: Mapping[str, float]) -> Frequencies:
+    return {word: math.exp(log) for word, log in logs.items()}
+
+
 def frequencies_by_language(
-    written: Mapping[str, Sequence[str]], listed: Mapping[str, Mapping[str, list[str]]]
+    written: Mapping[str, Sequence[str]],
+    listed: Mapping[str, Mapping[str, list[str]]],
+    wiki: Mapping[str, Frequencies],
 ) -> dict[str, Frequencies]:
     """Where others have counted words; of other languages the words of our own lines are counted."""
     known = {name for name in wordfreq.available_languages() if name not in ("sh", "zh", "ja", "ko", "nb")}
     found: dict[str, Frequencies] = {name: counted(name) for name in sorted(known)}
     found["no"] = counted("nb")
-    neighbors = by_language(together(listed))
-    for language, frequencies in {**neighbors, "nn": listed["nynorsk"]}.items():
-        found[language] = mixed(frequencies, words_of(written[language]), 0.75)  # type: ignore[arg-type]
+    for language in sorted(set(wiki) & set(written)):
+        if language in found:
+            found[language] = mixed(wiki[language], found[language], WIKI)
+        else:
+            found[language] = mixed(wiki[language], words_of(written[language]), WIKI_OF_OTHERS)
+    for language, frequencies in by_language(together(listed)).items():
+        found[language] = mixed(mixed(wiki[language], frequencies, WIKI), words_of(written[language]), WIKI_OF_OTHERS)
     return found
 
 

@@ -22,8 +22,7 @@ from curate.filters.fasttext_model import load_model
 from curate.filters.language import CURATE_SHA256, LID_176, LID_176_SHA256, language, load_lid
 from curate.filters.language_codes import iso_639_3, labels_of
 from curate.filters.language_lines import cut_blocks
-from curate.filters.language_measure import language_names
-from curate.filters.language_neighbors import GROUPS, languages_of, tell_apart, without_other_scripts
+from curate.filters.language_neighbors import without_other_scripts
 from curate.pipeline.run import run
 from curate.text.buffers import text_buffers
 
@@ -321,20 +320,6 @@ def test_close_languages_are_told_apart_by_their_words(text: str, expected: str)
     measure = language(model="curate").measure
     assert measure is not None
     assert measure(pl.DataFrame({"text": [text]}))["language"].to_list() == [expected]
-
-
-def test_what_is_said_of_other_languages_stays_and_a_text_is_judged_by_itself() -> None:
-    texts = pl.Series([ENGLISH, GERMAN, "Ovdje je bilo lijepo vrijeme.", "Ovde je bilo lepo vreme.", "12345", ""])
-    lid = load_lid("curate")
-    names, before = language_names(lid), lid.probabilities(texts)
-    after = tell_apart(texts, before, names)
-    groups = [[names.index(name) for name in languages_of(group)] for group in GROUPS]
-    others = [at for at in range(len(names)) if not any(at in group for group in groups)]
-    assert np.array_equal(after[:, others], before[:, others])
-    for group in groups:
-        assert np.allclose(after[:, group].sum(axis=1), before[:, group].sum(axis=1))
-    alone = [tell_apart(texts[at : at + 1], before[at : at + 1], names)[0] for at in range(len(texts))]
-    assert np.array_equal(np.array(alone), after)
 
 
 def test_what_is_written_in_han_is_in_no_language_that_is_not() -> None:

@@ -15,13 +15,14 @@ from curate.errors import UsageError
 from curate.filters.fasttext_model import FastTextModel, load_model
 from curate.filters.language_codes import labels_of
 from curate.filters.language_measure import Asked, language_names, measure_language
+from curate.filters.language_neighbors import shipped_neighbors
 from curate.recipe_path import RecipePath
 from curate.typed import Positive, Share
 
 MODELS = Path(__file__).parent / "models"
 LID_176, CURATE = MODELS / "lid.176.ftz", MODELS / "curate.ftz"
 LID_176_SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
-CURATE_SHA256 = "5c76b20a9ce557b058845c705c1a278689ecf17dc2d1de0d8d7f2159ebe78fff"
+CURATE_SHA256 = "b006c6e82149524261b0cb8ec734007638ae9e8975dc672d8bde968092cb3c25"
 SHIPPED = {
     "lid.176": (LID_176, LID_176_SHA256, "CC-BY-SA-3.0"),
     "curate": (CURATE, CURATE_SHA256, "CC-BY-SA-4.0"),
@@ -59,7 +60,7 @@ def language(
 
     The whole text is read, as CCNet, RefinedWeb and FineWeb do, line breaks as spaces; cost grows with the length,
     at some 50 MB/s. `model` is "lid.176", fastText's own, which is the default; "curate", ours, which is better among
-    close languages (some are told apart by their words, too) and answers `und` and `zxx` to what is no
+    close languages (which are told apart by their words, too) and answers `und` and `zxx` to what is no
     language (docs/language-card.md); or the path of another supervised fastText model. The threshold 0.65 is CCNet's
     and FineWeb's, for lid.176; thresholds by language are FineWeb-2's idea.
 
@@ -72,13 +73,13 @@ def language(
     if min_line_share is not None and not keep:
         raise UsageError('min_line_share is a share of the languages in "keep", which names none')
     lid = load_lid(model)
-    has_neighbors = shipped_name(model) == "curate"
-    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None, has_neighbors)
+    neighbors, *tables = shipped_neighbors() if shipped_name(model) == "curate" else (None,)
+    asked = Asked(top, lower_capitals, line_shares or min_line_share is not None, neighbors)
     kept = kept_labels(keep, lid)
     return Filter(
         _rules(keep, kept, min_score, _by_label(min_scores or {}, lid), min_line_share),
         measure=lambda batch: measure_language(batch, lid, asked),
-        files=(lid.file,),
+        files=(lid.file, *tables),
         is_cheap=shipped_name(model) is not None,  # other models may be a thousand times larger
         ignores_signals=True,
         unwanted=("keep",),

@@ -24,6 +24,7 @@ from curate.filters.language_codes import iso_639_3, script_of_label
 from curate.filters.language_lines import cut_blocks
 from curate.filters.language_neighbors import tell_apart, without_other_scripts
 from curate.filters.language_scripts import count_letters, main_scripts
+from curate.filters.neighbors_file import Neighbors
 from curate.text.buffers import series_of, text_buffers
 
 SCHEMA: Mapping[str, PolarsDataType] = {
@@ -46,8 +47,8 @@ class Asked:
     top: int = 3
     lower_capitals: bool = True
     line_shares: bool = False
-    neighbors: bool = False
-    """Whether the words of close languages are looked at, where the model has these among its labels."""
+    neighbors: Neighbors | None = None
+    """By which the words of close languages are weighed; the model has these among its labels."""
 
 
 def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> pl.DataFrame:
@@ -61,9 +62,10 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> p
     if asked.lower_capitals:
         chances, lowered = _with_lowered(texts, chances, letters.mostly_capitals() & is_text, lid)
     chances[~is_text] = 0
-    names = language_names(lid)
+    names, scripts = language_names(lid), main_scripts(letters)
     if asked.neighbors:
-        chances = tell_apart(texts, without_other_scripts(chances, names, main_scripts(letters)), names)
+        chances = without_other_scripts(chances, names, scripts)
+        chances = tell_apart(buffers, chances, names, scripts, asked.neighbors)
     best, scores = best_labels(chances, asked.top)
     language = pl.Series(names, dtype=pl.String).gather(best[:, 0]).zip_with(pl.Series(scores[:, 0] > 0), _NONE)
     columns: dict[str, Any] = {
@@ -75,7 +77,7 @@ def measure_language(batch: pl.DataFrame, lid: FastTextModel, asked: Asked) -> p
         "language_lowered": lowered,
     }
     added = [pl.Series(name, columns[name], dtype=dtype) for name, dtype in SCHEMA.items()]
-    measured = batch.with_columns(added).with_columns(pl.col("language_script").fill_null(main_scripts(letters)))
+    measured = batch.with_columns(added).with_columns(pl.col("language_script").fill_null(scripts))
     if asked.line_shares:
         texts = texts.str.to_lowercase().zip_with(pl.Series(lowered), texts) if lowered.any() else texts
         measured = measured.with_columns(_line_shares(texts, lid).alias("language_line_shares"))

@@ -30,13 +30,18 @@ def shipped_model(name: str) -> LinearModel:
     Raises:
         UsageError: it is damaged, or is not there.
     """
-    return load_linear(str(MODELS / f"{name}.bin"), sha256=_sums()[f"{name}.bin"], license=LICENSES[name])
+    return load_linear(str(MODELS / f"{name}.bin"), sha256=shipped_sum(f"{name}.bin"), license=LICENSES[name])
 
 
 def shipped_names(kind: str) -> tuple[str, ...]:
     """What stands behind "kind-" in the names of the models of a kind: "toxicity" gives ("ar", "de", …)."""
     prefix = f"{kind}-"
     return tuple(sorted(name.removeprefix(prefix) for name in LICENSES if name.startswith(prefix)))
+
+
+def shipped_sum(file: str) -> str:
+    """The SHA-256 of a file in models/ that SHA256SUMS lists."""
+    return _sums()[file]
 
 
 @functools.cache
