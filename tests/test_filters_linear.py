@@ -17,10 +17,11 @@ import curate
 from curate.errors import UsageError
 from curate.filters.classifiers import label_scores, load_classifier
 from curate.filters.linear_features import FeatureKinds, collect_features
-from curate.filters.linear_file import MAGIC, NotLinear, linear_bytes, read_linear
+from curate.filters.linear_file import MAGIC, linear_bytes, read_linear
 from curate.filters.linear_fit import SparseRows, fit_curve, fit_weights, margins_of
 from curate.filters.linear_model import LinearModel, load_linear
 from curate.filters.linear_train import LinearTraining, train_linear
+from curate.filters.model_bytes import BadModel
 from curate.filters.quality import classifier
 from curate.model_file import ModelFile
 
@@ -92,7 +93,7 @@ def test_a_truncated_model_is_refused(novels: LinearModel, tmp_path: Path, size:
 def test_a_model_with_any_bit_turned_is_refused(novels: LinearModel, place: int, bit: int) -> None:
     data = bytearray(linear_bytes(novels.tables))
     data[place % len(data)] ^= 1 << bit
-    with pytest.raises(NotLinear):
+    with pytest.raises(BadModel):
         read_linear(bytes(data))
 
 
@@ -116,7 +117,7 @@ def test_settings_that_kernels_cannot_bear_are_refused_though_the_digest_is_righ
     header = json.loads(body[len(MAGIC) : start])
     header["features"][name] = value
     body = MAGIC + json.dumps(header).encode() + b"\n" + body[start:]
-    with pytest.raises(NotLinear, match=told):
+    with pytest.raises(BadModel, match=told):
         read_linear(body + hashlib.sha256(body).digest())
 
 

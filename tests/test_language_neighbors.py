@@ -17,8 +17,9 @@ from curate.filters.language import language, load_lid
 from curate.filters.language_measure import language_names
 from curate.filters.language_neighbors import NEIGHBORS, shipped_neighbors, tell_apart
 from curate.filters.language_scripts import count_letters, main_scripts
+from curate.filters.model_bytes import BadModel
 from curate.filters.neighbor_words import keys_of, sum_weights, windows_of, word_feature
-from curate.filters.neighbors_file import NeighborGroup, Neighbors, NotNeighbors, neighbors_bytes, read_neighbors
+from curate.filters.neighbors_file import NeighborGroup, Neighbors, neighbors_bytes, read_neighbors
 from curate.text.buffers import text_buffers
 
 TEXTS = (
@@ -68,7 +69,7 @@ def test_a_file_that_is_cut_or_changed_is_refused_before_any_kernel_sees_it() ->
     whole = neighbors_bytes(Neighbors((small_group(["vreme", "vrijeme"]),), 1 / 16, {}))
     changed = whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:]
     for data in (whole[:-1], whole[:40], changed, b"curate linear 1\n" + whole, b""):
-        with pytest.raises(NotNeighbors):
+        with pytest.raises(BadModel):
             read_neighbors(data)
 
 
@@ -78,7 +79,7 @@ def test_a_table_that_no_kernel_can_bear_is_refused_though_its_digest_is_right()
     lacking = NeighborGroup(group.languages, group.script, 1.0, (0.0,), group.keys, group.weights)
     endless = NeighborGroup(group.languages, group.script, float("inf"), (0.0, 0.0), group.keys, group.weights)
     for bad in (backward, lacking, endless):
-        with pytest.raises(NotNeighbors):
+        with pytest.raises(BadModel):
             read_neighbors(neighbors_bytes(Neighbors((bad,), 1 / 16, {})))
 
 

@@ -20,8 +20,9 @@ import polars as pl
 
 from curate.errors import UsageError
 from curate.filters.fasttext_model import file_sha256
+from curate.filters.model_bytes import BadModel
 from curate.filters.neighbor_words import sum_weights
-from curate.filters.neighbors_file import Neighbors, NotNeighbors, read_neighbors
+from curate.filters.neighbors_file import Neighbors, read_neighbors
 from curate.filters.shipped_models import MODELS, shipped_sum
 from curate.model_file import ModelFile
 from curate.text.buffers import TextBuffers
@@ -48,7 +49,7 @@ def shipped_neighbors() -> tuple[Neighbors, ModelFile]:
         raise UsageError(f"{NEIGHBORS} is damaged: its SHA-256 is {found}, it should be {shipped_sum(NEIGHBORS.name)}")
     try:
         neighbors = read_neighbors(NEIGHBORS.read_bytes())
-    except NotNeighbors as error:
+    except BadModel as error:
         raise UsageError(f"{NEIGHBORS} holds no close languages: {error}") from error
     return neighbors, ModelFile(NEIGHBORS.name, str(NEIGHBORS), found, LICENSE)
 

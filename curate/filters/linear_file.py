@@ -8,7 +8,6 @@ Numbers are little-endian. The same training gives the same bytes.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.filters.linear_features import LONGEST_WORD, MOST_SHAPES, FeatureKinds
+from curate.filters.model_bytes import BadModel, model_bytes, read_model
 
 MAGIC = b"curate linear 1\n"
-DIGEST = 32
-MAX_HEADER = 1 << 20
 MIN_BITS, MAX_BITS = 8, 26
 MAX_PASSAGE = 1 << 20
 BOUNDS = {
@@ -33,10 +31,6 @@ BOUNDS = {
     "shapes": (0, MOST_SHAPES),
     "passage": (16, MAX_PASSAGE),
 }
-
-
-class NotLinear(ValueError):
-    """The bytes are no linear model; the sentence says what they have instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +62,31 @@ def linear_bytes(tables: LinearTables) -> bytes:
         "facts": tables.facts,
         "weights": {"type": "int8", "count": len(weights), "sha256": hashlib.sha256(weights).hexdigest()},
     }
-    line = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    body = MAGIC + line + weights
-    return body + hashlib.sha256(body).digest()
+    return model_bytes(MAGIC, header, weights)
 
 
 def read_linear(data: bytes) -> LinearTables:
     """The model in a whole file.
 
     Raises:
-        NotLinear: another format or version, a damaged or truncated file, or settings that no kernel can work with.
+        BadModel: another format or version, a damaged or truncated file, or settings that no kernel can work with.
     """
-    if not data.startswith(MAGIC):
-        raise NotLinear(f"it begins with {data[: len(MAGIC)]!r}; {MAGIC!r} would be right")
-    body, digest = data[:-DIGEST], data[-DIGEST:]
-    if hashlib.sha256(body).digest() != digest:
-        raise NotLinear("it ends too early, or is damaged: its SHA-256 is not the one at its end")
-    end = body.find(b"\n", len(MAGIC), len(MAGIC) + MAX_HEADER) + 1
-    try:
-        return _checked(json.loads(body[len(MAGIC) : end]), body[end:])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, NotLinear):
-            raise
-        raise NotLinear(f"its header is not one that curate writes ({error!r})") from error
+    return read_model(data, MAGIC, _checked)
 
 
 def _checked(header: Mapping[str, Any], weights: bytes) -> LinearTables:
-    """A digest says that a file is whole, not that its maker knew what kernels can bear."""
     kinds = FeatureKinds(**header["features"])
     for name, (low, high) in BOUNDS.items():
         value = getattr(kinds, name)
         if type(value) is not type(low) or not low <= value <= high:
-            raise NotLinear(f"{name} is {value!r}; it lies between {low} and {high}")
+            raise BadModel(f"{name} is {value!r}; it lies between {low} and {high}")
     if kinds.max_part and not 1 <= kinds.min_part <= kinds.max_part:
-        raise NotLinear(f"parts of words have {kinds.min_part} to {kinds.max_part} characters")
+        raise BadModel(f"parts of words have {kinds.min_part} to {kinds.max_part} characters")
     scale, bias, enough = float(header["scale"]), float(header["bias"]), header["enough"]
     if not (math.isfinite(scale) and math.isfinite(bias) and type(enough) is int and enough > 0):
-        raise NotLinear(f"its scale is {scale}, its bias {bias}, enough features are {enough!r}")
+        raise BadModel(f"its scale is {scale}, its bias {bias}, enough features are {enough!r}")
     if len(weights) != 1 << kinds.bits or hashlib.sha256(weights).hexdigest() != header["weights"]["sha256"]:
-        raise NotLinear(f"it has {len(weights):,} weights, not the {1 << kinds.bits:,} that its header names")
+        raise BadModel(f"it has {len(weights):,} weights, not the {1 << kinds.bits:,} that its header names")
     negative, positive = map(str, header["labels"])
     table = np.frombuffer(weights, dtype=np.int8)
     return LinearTables((negative, positive), kinds, table, scale, bias, enough, header["facts"])

@@ -20,7 +20,8 @@ import polars as pl
 from curate.errors import UsageError, nearest
 from curate.filters.fasttext_model import PREFIX, file_sha256
 from curate.filters.linear_features import add_passage, cut_after, passage_counts, scratch_for
-from curate.filters.linear_file import MAGIC, LinearTables, NotLinear, read_linear
+from curate.filters.linear_file import MAGIC, LinearTables, read_linear
+from curate.filters.model_bytes import BadModel
 from curate.model_file import ModelFile
 from curate.text.buffers import TextBuffers, text_buffer, text_buffers
 from curate.text.compiled import kernel, pointer
@@ -115,7 +116,7 @@ def _read(path: str, sha256: str) -> LinearTables:
     """Keyed by content too: a file that changed is read again."""
     try:
         return read_linear(Path(path).read_bytes())
-    except NotLinear as error:
+    except BadModel as error:
         raise UsageError(f"{path} (SHA-256 {sha256}) is not a linear model: {error}") from error
 
 

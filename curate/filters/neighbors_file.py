@@ -8,8 +8,6 @@ Numbers are little-endian, and weights are in steps of so many nats. The same tr
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.filters.model_bytes import BadModel, model_bytes, read_model
+
 MAGIC = b"curate neighbors 1\n"
-DIGEST = 32
 KEY_BYTES = 4
 BUCKET_BITS = 16
-
-
-class NotNeighbors(ValueError):
-    """The bytes are no such file; the sentence says what they have instead."""
 
 
 @dataclass(frozen=True)
@@ -65,35 +60,24 @@ def neighbors_bytes(neighbors: Neighbors) -> bytes:
     names = ("languages", "script", "trust", "priors")
     rows = [{name: getattr(group, name) for name in names} | {"entries": len(group.keys)} for group in neighbors.groups]
     header = {"step": neighbors.step, "groups": rows, "facts": neighbors.facts}
-    line = json.dumps(header, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     tables = (group.keys.astype("<u4").tobytes() + group.weights.tobytes() for group in neighbors.groups)
-    body = MAGIC + line + b"".join(tables)
-    return body + hashlib.sha256(body).digest()
+    return model_bytes(MAGIC, header, b"".join(tables))
 
 
 def read_neighbors(data: bytes) -> Neighbors:
     """The groups in a whole file.
 
     Raises:
-        NotNeighbors: another format or version, a damaged or truncated file, or one that no kernel can work with.
+        BadModel: another format or version, a damaged or truncated file, or one that no kernel can work with.
     """
-    if not data.startswith(MAGIC):
-        raise NotNeighbors(f"it begins with {data[: len(MAGIC)]!r}; {MAGIC!r} would be right")
-    body, digest = data[:-DIGEST], data[-DIGEST:]
-    if hashlib.sha256(body).digest() != digest:
-        raise NotNeighbors("it ends too early, or is damaged: its SHA-256 is not the one at its end")
-    try:
-        end = body.index(b"\n", len(MAGIC)) + 1
-        header = json.loads(body[len(MAGIC) : end])
-        return Neighbors(_groups(header["groups"], body[end:]), _finite(header["step"]), header["facts"])
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, NotNeighbors):
-            raise
-        raise NotNeighbors(f"its header is not one that curate writes ({error!r})") from error
+    return read_model(data, MAGIC, _checked)
+
+
+def _checked(header: Mapping[str, Any], tables: bytes) -> Neighbors:
+    return Neighbors(_groups(header["groups"], tables), _finite(header["step"]), header["facts"])
 
 
 def _groups(rows: Sequence[Mapping[str, Any]], tables: bytes) -> tuple[NeighborGroup, ...]:
-    """A digest says that a file is whole, not that its maker knew what kernels can bear."""
     groups, at = [], 0
     for row in rows:
         languages, entries = tuple(map(str, row["languages"])), int(row["entries"])
@@ -102,15 +86,15 @@ def _groups(rows: Sequence[Mapping[str, Any]], tables: bytes) -> tuple[NeighborG
         weights = np.frombuffer(tables[middle:end], dtype=np.int8).reshape(entries, len(languages))
         priors = tuple(map(_finite, row["priors"]))
         if len(priors) != len(languages) or (np.diff(keys.astype(np.int64)) <= 0).any():
-            raise NotNeighbors(f"{len(priors)} priors for {languages}, or keys that do not ascend")
+            raise BadModel(f"{len(priors)} priors for {languages}, or keys that do not ascend")
         groups.append(NeighborGroup(languages, str(row["script"]), _finite(row["trust"]), priors, keys, weights))
         at = end
     if at != len(tables):
-        raise NotNeighbors(f"it has {len(tables):,} bytes of weights, not the {at:,} that its header names")
+        raise BadModel(f"it has {len(tables):,} bytes of weights, not the {at:,} that its header names")
     return tuple(groups)
 
 
 def _finite(number: Any) -> float:
     if not math.isfinite(number):
-        raise NotNeighbors(f"{number} stands where a finite number should")
+        raise BadModel(f"{number} stands where a finite number should")
     return float(number)
