@@ -262,7 +262,7 @@ def test_a_process_killed_while_saving_leaves_a_checkpoint_that_loads(tmp_path: 
     program = """
 import dataclasses, itertools, sys, torch
 from pathlib import Path
-from curate.train_min.checkpoint import State, save_checkpoint
+from curate.train_min.checkpoint import State, gather_tensors, save_checkpoint
 from curate.train_min.presets import configure
 from curate.train_min.model import GPT
 from curate.train_min.optim import make_optimizer
@@ -273,7 +273,7 @@ for step in itertools.count(1):
     with torch.no_grad():
         model.embed.weight.fill_(step)
     state = State(step, dataclasses.asdict(config), {"end_of_text": 256}, {}, {})
-    save_checkpoint(Path(sys.argv[1]), state, model=model, optimizer=optimizer, tokenizer=None)
+    save_checkpoint(Path(sys.argv[1]), state, gather_tensors(model, optimizer), tokenizer=None)
 """
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
     try:

@@ -129,6 +129,9 @@ class TrainConfig:
     it (CUDA from Ampere on, CPUs with AMX or AVX512-BF16), else float32."""
     compile: bool = False
     """Give the blocks to torch.compile."""
+    shard_weights: bool = False
+    """Under `torchrun`: each process keeps a part of the weights, gradients and moments, and gathers a block's weights
+    when its turn comes (FSDP2). One process has all of them in any case."""
     recompute: bool = False
     """Keep the input of each block alone for the backward pass, and compute the block once more there: a third more
     work, and a fraction of the memory."""

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from curate.train_min.config import TrainConfig
 from curate.train_min.model import GPT
+from curate.train_min.weight_shards import part_of, whole
 
 PAIR_DECAY = 4.0
 """Times that of matrices, of the embedding of pairs: most are met once or twice, and would stay learned by heart.
@@ -30,7 +31,8 @@ class Muon(torch.optim.Optimizer):
     a matrix is learned at one pace.
 
     A group holds one matrix, or one for each expert, and `rows`, the parts that it is made of: queries, keys and values
-    stand in one matrix, and are three. Where `found_inf` is set and not 0, a step changes nothing.
+    stand in one matrix, and are three. Where `found_inf` is set and not 0, a step changes nothing. Of a matrix in
+    shards (weight_shards.py) each rank keeps its part of the momentum, and turns the whole.
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float) -> None:
@@ -50,7 +52,8 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(weight)
                 held = state["momentum_buffer"].lerp(weight.grad, 1 - group["momentum"])
                 ahead = weight.grad.lerp(held, group["momentum"])
-                turned = torch.cat([orthogonal(part) for part in ahead.split(group["rows"], dim=-2)], dim=-2)
+                parts = torch.split(whole(ahead.bfloat16()), group["rows"], dim=-2)
+                turned = part_of(torch.cat([orthogonal(part) for part in parts], dim=-2), weight)
                 moved = weight.mul(1 - group["lr"] * group["weight_decay"])
                 moved.add_(turned.to(weight.dtype), alpha=-group["lr"])
                 self._put(state["momentum_buffer"], held)
