@@ -40,17 +40,19 @@ CPU = torch.device("cpu")
 STEPS = 20
 SETTINGS: dict[str, Any] = {
     "layers": 2, "width": 32, "heads": 2, "context": 32, "batch_rows": 12, "micro_rows": 2, "learning_rate": 3e-3,
-    "precision": "float32", "report_every": 5, "evaluate_every": 10, "save_every": 1000, "evaluate_tokens": 300,
+    "precision": "float32", "report_every": 5, "evaluate_every": 20, "save_every": 1000, "evaluate_tokens": 300,
     "token_pairs": 70, "shard_weights": True,
 }  # fmt: skip
 CASES: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw", "tied": True, "average": 0.1, "dropout": 0.1, "norm": "rms"},
-    "clipped": {"optimizer": "adamw", "tied": False, "max_gradient_norm": 0.1, "recompute": True, "softcap": 15.0},
-    "experts": {"optimizer": "adamw", "experts": 3, "experts_active": 2, "activation": "swiglu"},
+    "experts": {
+        "optimizer": "adamw", "experts": 3, "experts_active": 2, "activation": "swiglu", "tied": False,
+        "max_gradient_norm": 0.1, "recompute": True, "softcap": 15.0,
+    },
     "bfloat16": {"optimizer": "adamw", "precision": "bfloat16", "kv_heads": 1, "norm": "rms", "documents": True},
     # Its bfloat16 makes directions of what was rounding: sums in the same order, and no norm of all to clip by.
     "muon": {"optimizer": "muon", "micro_rows": 6, "max_gradient_norm": 1e9},
-}
+}  # fmt: skip
 OFF = {"muon": 1e-12, "bfloat16": 1e-4}
 """How far a weight may be off after all steps; 1e-6 in the other cases."""
 FEW = ("adamw", "experts")
