@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from curate.train_min.attention import Slice, document_starts, slices_of
+from curate.train_min.attention import document_starts, slices_of
 from curate.train_min.cache import Cache
 from curate.train_min.config import ModelConfig
 from curate.train_min.dropout import Dropout
@@ -95,9 +95,7 @@ class GPT(nn.Module):
         if self.positions is None:  # distances alone count, so a document may begin at any angle
             now = slice(before, before + length)
             turns = self.cos[now].to(x.dtype), self.sin[now].to(x.dtype)  # [T, D / 2] each
-        slices: tuple[Slice, ...] = ()
-        if starts is not None or self.config.window is not None or (before and length > 1):
-            slices = slices_of(starts, length, self.config.window, tokens.device, before=before)
+        slices = slices_of(starts, length, self.config.window, tokens.device, x.dtype, before=before)
         for number, block in enumerate(self.blocks):
             layer = None if cache is None else cache.layers[number]
             here = None if dropout is None else dropout.at(number + 1)
