@@ -12,11 +12,16 @@ Shapes in comments: B rows of T tokens, behind P that were read before, H heads 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from curate.train_min.block_masks import attend_blocks
+
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 BLOCK = 256
 """Queries of a slice on a CPU: of the keys behind its last one, and before all of its documents, none is multiplied."""
@@ -31,20 +36,26 @@ class Slice(NamedTuple):
     last_key: int
     """One behind the last."""
     mask: Tensor
-    """[B or 1, 1, queries, keys] of the dtype of the queries, added to scores: 0 where a query sees a key, else -inf."""
+    """[B or 1, 1, queries, keys] of the queries' dtype, added to scores: 0 where a query sees a key, else -inf."""
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, slices: Sequence[Slice]) -> Tensor:
-    """[B, H, T, D] of q [B, H, T, D], k and v [B, K, P + T, D]. Without slices, each of the T sees all up to itself,
+Masks: TypeAlias = "Sequence[Slice] | BlockMask"
+"""BlockMask: of FlexAttention, in blocks that are compiled (block_masks.py)."""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, masks: Masks) -> Tensor:
+    """[B, H, T, D] of q [B, H, T, D], k and v [B, K, P + T, D]. Without masks, each of the T sees all up to itself,
     and a single one all that there is."""
-    if not slices:
+    if not isinstance(masks, Sequence):
+        return attend_blocks(q, k, v, masks)
+    if not masks:
         grouped = k.shape[1] < q.shape[1]
         return F.scaled_dot_product_attention(q, k, v, is_causal=q.shape[2] > 1, enable_gqa=grouped)
     look = _multiply if _is_short_on_cpu(q.device, q.dtype) else _look
     k, v = k.contiguous(), v.contiguous()
     parts = [
         look(part, k[:, :, each.first_key : each.last_key], v[:, :, each.first_key : each.last_key], each.mask)
-        for part, each in zip(torch.split(q, [each.queries for each in slices], dim=2), slices, strict=True)
+        for part, each in zip(torch.split(q, [each.queries for each in masks], dim=2), masks, strict=True)
     ]
     return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
 

@@ -27,6 +27,7 @@ from curate.finite import finite
 from curate.interrupts import Note
 from curate.train_min.average import Average
 from curate.train_min.checkpoint import State, gather_tensors, save_checkpoint
+from curate.train_min.compiled_blocks import begin_pass
 from curate.train_min.config import TrainConfig, largest_divisor
 from curate.train_min.dropout import row_dropout
 from curate.train_min.guard import (
@@ -166,6 +167,7 @@ def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stop
     for number, part in enumerate(batch.parts):
         inputs, targets = (tensor.to(device, non_blocking=True) for tensor in part)
         model.dropout = row_dropout(config.dropout, config.seed, first + at, micro_rows, len(inputs), device)
+        begin_pass(config)
         with spread.summed(is_last=number == len(batch.parts) - 1):
             loss, nats = session.objective.loss(model, inputs, targets, scale)
             loss.backward()  # type: ignore[no-untyped-call]

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from curate.train_min.compiled_blocks import uses_graphs
 from curate.train_min.config import TrainConfig
 from curate.train_min.model import GPT
 from curate.train_min.weight_shards import part_of, whole
@@ -82,8 +83,12 @@ def orthogonal(matrix: Tensor) -> Tensor:
 class Optimizers:
     """Several of them that step together; each group's rate is its own `most` times the share of the step."""
 
-    def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
-        self._each = tuple(optimizers)
+    def __init__(self, optimizers: Sequence[torch.optim.Optimizer], *, keep_gradients: bool = False) -> None:
+        """`keep_gradients`: in one place, where they become 0; else a backward pass brings them along."""
+        self._each, self._keep = tuple(optimizers), keep_gradients
+        for group in self.param_groups if keep_gradients else ():
+            for weight in group["params"]:
+                weight.grad = torch.zeros_like(weight)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -105,7 +110,7 @@ class Optimizers:
         for one in self._each:
             one.found_inf = skip  # type: ignore[attr-defined]  # AdamW's for GradScaler
             one.step()
-            one.zero_grad(set_to_none=True)
+            one.zero_grad(set_to_none=not self._keep)
 
 
 def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
@@ -123,11 +128,10 @@ def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
             {"params": [weight], "rows": _rows(name, weight, model), "most": config.matrix_learning_rate}
             for name, weight in matrices.items()
         ]
-        return Optimizers(
-            [Muon(parts, momentum=config.momentum, weight_decay=config.weight_decay), _adamw(groups, config)]
-        )
+        muon = Muon(parts, momentum=config.momentum, weight_decay=config.weight_decay)
+        return Optimizers([muon, _adamw(groups, config)], keep_gradients=uses_graphs(config))
     decaying = {"params": [*matrices.values()], "weight_decay": config.weight_decay, "most": config.learning_rate}
-    return Optimizers([_adamw([decaying, *groups], config)])
+    return Optimizers([_adamw([decaying, *groups], config)], keep_gradients=uses_graphs(config))
 
 
 def is_matrix(name: str, weight: Tensor) -> bool:

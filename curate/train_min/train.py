@@ -31,6 +31,7 @@ from curate.train_min.checkpoint import (
     read_state,
     restore,
 )
+from curate.train_min.compiled_blocks import compile_blocks
 from curate.train_min.config import TrainConfig
 from curate.train_min.loader import TokenData, home_of_tokens, open_tokens
 from curate.train_min.log import Log, StepReport
@@ -221,18 +222,8 @@ def _open_session(
     names = [*dict.fromkeys((*sources, *objective.judged))]
     log = Log(out, step=progress.step, sources=names, measure=objective.measure) if spread.is_first else None
     if config.compile and device.type == "cuda":
-        compile_blocks(model, apart=spread.in_shards)
+        compile_blocks(model, config, apart=spread.in_shards)
     return Session(config, objective, model, optimizer, progress, average, spread, out, log, report, forked)
-
-
-def compile_blocks(model: GPT, *, apart: bool) -> None:
-    """Let torch.compile have what lies between embedding and head: as one, or each block apart where something is done
-    between them."""
-    if not apart:
-        model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-        return
-    for block in model.blocks:
-        block.forward = torch.compile(block.forward)
 
 
 def _checkpoint_of(fork: Path | None) -> Path | None:
