@@ -3,8 +3,8 @@
     starts of documents, window ─▶ slices: queries, the keys that one of them sees, a mask ─▶ attend, slice by slice
                                    (a row is one slice on a GPU)
 
-A CPU in bfloat16 takes slices in any case: there, products with the scores between them are two to three times as fast
-as PyTorch's own kernel, which in float32 is as fast (benchmarks/train_settings.py attention).
+A CPU in bfloat16 takes slices in any case: there, products with the scores between them are 1.5 to 3 times as fast as
+PyTorch's own kernel, which is as fast in float32 (benchmarks/train_settings.py attention).
 
 Shapes in comments: B rows of T tokens, behind P that were read before, H heads of D channels, K of them with keys.
 """

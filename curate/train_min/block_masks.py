@@ -40,6 +40,8 @@ def attend_blocks(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask) -> Tensor:
     """As `attention.attend`; on a CPU without gradients, and slowly."""
     from torch.nn.attention.flex_attention import flex_attention
 
+    # Of values that are strided otherwise than keys, what is compiled for a CPU reads the wrong ones (PyTorch 2.13).
+    q, k, v = (each.contiguous() for each in (q, k, v))
     y = flex_attention(q, k, v, block_mask=mask, enable_gqa=k.shape[1] < q.shape[1])
     assert isinstance(y, Tensor), "one value is given back unless more are asked for"
     return y
