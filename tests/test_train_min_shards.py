@@ -49,11 +49,11 @@ CASES: dict[str, dict[str, Any]] = {
         "optimizer": "adamw", "experts": 3, "experts_active": 2, "activation": "swiglu", "tied": False,
         "max_gradient_norm": 0.1, "recompute": True, "softcap": 15.0,
     },
-    "bfloat16": {"optimizer": "adamw", "precision": "bfloat16", "kv_heads": 1, "norm": "rms", "documents": True},
+    "bfloat16": {"optimizer": "adamw", "precision": "bfloat16", "kv_heads": 1, "norm": "rms", "documents": True, "micro_rows": 6},
     # Its bfloat16 makes directions of what was rounding: sums in the same order, and no norm of all to clip by.
     "muon": {"optimizer": "muon", "micro_rows": 6, "max_gradient_norm": 1e9},
 }  # fmt: skip
-OFF = {"muon": 1e-12, "bfloat16": 1e-4}
+OFF = {"muon": 1e-12, "bfloat16": 1e-3}
 """How far a weight may be off after all steps; 1e-6 in the other cases."""
 FEW = ("adamw", "experts")
 """Of three processes: nothing divides by three there."""

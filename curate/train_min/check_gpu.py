@@ -34,7 +34,7 @@ from curate.train_min.device_trial import (
     SMALL,
     VOCAB_SIZE,
     CheckLine,
-    Training,
+    TrialTraining,
     compared,
     document,
     gradients,
@@ -185,11 +185,11 @@ def check_resumed(device: torch.device, optimizer: str) -> CheckLine:
     """Weights after some steps, against those of a copy that was put back half-way, as from a checkpoint. On CUDA the
     gradient of the embedding adds up in any order, so there it is nearly the same."""
     config = configure("nano", vocab_size=512, settings={"optimizer": optimizer, "precision": "float32"})
-    trained = Training(config, device)
+    trained = TrialTraining(config, device)
     trained.steps(RESUMED_STEPS)
     held = copy.deepcopy((trained.model.state_dict(), trained.states(), trained.done))
     trained.steps(RESUMED_STEPS)
-    resumed = Training(config, device)
+    resumed = TrialTraining(config, device)
     resumed.put_back(*held)
     resumed.steps(RESUMED_STEPS)
     pairs = zip(trained.model.parameters(), resumed.model.parameters(), strict=True)
@@ -205,7 +205,7 @@ def check_waits(device: torch.device, *, is_masked: bool) -> CheckLine:
     if device.type != "cuda":
         return CheckLine(name, None, "a CPU has no queue")
     settings = {"documents": is_masked, "compile": is_masked}
-    training = Training(configure("nano", vocab_size=512, settings=settings), device)
+    training = TrialTraining(configure("nano", vocab_size=512, settings=settings), device)
     training.steps(WARM_UP)
     rows = training.rows()
     torch.cuda.set_sync_debug_mode("error")
@@ -251,7 +251,7 @@ def measure_speed(device: torch.device, preset: str, steps: int, mode: str = "de
     vocab_size = VOCAB_SIZE if device.type == "cuda" else 2048
     config = configure(preset, vocab_size=vocab_size, settings={"compile_mode": mode})
     config = dataclasses.replace(config, batch_rows=config.micro_rows)
-    training = Training(config, device)
+    training = TrialTraining(config, device)
     training.steps(WARM_UP)
     seconds = seconds_of(device, lambda: training.steps(steps))
     speed = steps * config.batch_tokens / seconds

@@ -1,6 +1,6 @@
 """What a device is tried with: small models of random weights, made tokens, steps of the optimizer, and what is told.
 
-made_rows(step) ─▶ Training.learn, as the loop does it ─▶ weights, seconds ─▶ CheckLine
+made_rows(step) ─▶ TrialTraining.learn, as the loop does it ─▶ weights, seconds ─▶ CheckLine
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CheckLine:
     values: dict[str, float] = field(default_factory=dict)
 
 
-class Training:
+class TrialTraining:
     """Steps of the optimizer on made rows, of which each follows from its number."""
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
