@@ -49,7 +49,9 @@ CASES: dict[str, dict[str, Any]] = {
         "optimizer": "adamw", "experts": 3, "experts_active": 2, "activation": "swiglu", "tied": False,
         "max_gradient_norm": 0.1, "recompute": True, "softcap": 15.0,
     },
-    "bfloat16": {"optimizer": "adamw", "precision": "bfloat16", "kv_heads": 1, "norm": "rms", "documents": True, "micro_rows": 6},
+    "bfloat16": {
+        "optimizer": "adamw", "precision": "bfloat16", "kv_heads": 1, "norm": "rms", "documents": True, "micro_rows": 6,
+    },
     # Its bfloat16 makes directions of what was rounding: sums in the same order, and no norm of all to clip by.
     "muon": {"optimizer": "muon", "micro_rows": 6, "max_gradient_norm": 1e9},
 }  # fmt: skip
@@ -192,7 +194,7 @@ def curves(out: Path) -> list[dict[str, Any]]:
 
 def check_same(one: Path, other: Path, case: str) -> None:
     assert largest_difference(one, other) <= OFF.get(case, 1e-6)
-    assert largest_difference(one, other, "optimizer.safetensors") <= 1e-4
+    assert largest_difference(one, other, "optimizer.safetensors") <= max(1e-4, OFF.get(case, 0))
     near = 1e-3 if case == "bfloat16" else 1e-5
     for first, second in zip(curves(one), curves(other), strict=True):
         assert first["tokens"] == second["tokens"]
