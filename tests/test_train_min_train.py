@@ -392,6 +392,15 @@ def test_wrong_calls_say_what_is_there(run: Path, whole: Path, tmp_path: Path) -
         generate(whole, "a", sampling=Sampling(temperature=-1))
 
 
+def test_gradients_that_stay_in_their_place_as_graphs_need_them_learn_the_same(
+    run: Path, whole: Path, tmp_path: Path
+) -> None:
+    """On a CPU nothing is compiled, and so the bits are the same."""
+    settings = {**SHORT, "compile": True, "compile_mode": "reduce-overhead"}
+    train_short(run, tmp_path, settings=settings)
+    assert same_weights(whole, tmp_path)
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run(run: Path, tmp_path: Path) -> None:
     with pytest.raises(CurateError, match="learning_rate"):
         train_short(run, tmp_path, settings={**SHORT, "learning_rate": 1e38})

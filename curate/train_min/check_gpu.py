@@ -224,7 +224,7 @@ def measure_masks(device: torch.device) -> CheckLine:
     if device.type != "cuda":
         return CheckLine(name, None, "block masks are for CUDA")
     rows, heads, length, channels = 16, 6, 2048, 128
-    starts = document_starts(made_rows(rows, length - 1, 1 << 16, device) >> 8, END_OF_TEXT)
+    starts = document_starts(made_rows(rows, length - 1, 1 << 16, device), END_OF_TEXT)
     q, k, v = (torch.randn(rows, heads, length, channels, device=device).bfloat16().requires_grad_() for _ in "qkv")
     makers: dict[str, Callable[[], Masks]] = {
         "block": lambda: block_mask(starts, None, length, device),

@@ -39,7 +39,7 @@ AVERAGE, LAST = "average.safetensors", "last.safetensors"
 NAME = re.compile(r"checkpoint-(\d{8})")
 HARMLESS = (
     "micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute", "shard_weights",
-    "compile_mode", "base",
+    "base",
 )  # fmt: skip
 """Settings that a resumed run may change: they decide what is seen of the training, not what is learned; of the folder
 that a tuning started from, the weights are compared."""

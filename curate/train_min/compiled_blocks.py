@@ -29,5 +29,5 @@ def uses_graphs(config: TrainConfig) -> bool:
 
 def begin_pass(config: TrainConfig) -> None:
     """Before each micro-batch: nothing that the graphs have given before is needed any more."""
-    if uses_graphs(config):
+    if uses_graphs(config) and torch.cuda.is_available():
         torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
