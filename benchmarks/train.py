@@ -21,6 +21,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,10 @@ LAYERS, WIDTH, HEADS, CONTEXT, ROWS = 6, 384, 6, 256, 8
 LEARNING_RATE = 1e-3
 VALIDATION_TOKENS = 1 << 16
 TRIAL_STEPS = 12
-SHAPE = {"layers": LAYERS, "width": WIDTH, "heads": HEADS, "context": CONTEXT, "batch_rows": ROWS, "micro_rows": ROWS}
+SHAPE: dict[str, Any] = {
+    "layers": LAYERS, "width": WIDTH, "heads": HEADS, "context": CONTEXT, "batch_rows": ROWS, "micro_rows": ROWS,
+    "activation": "gelu_exact",
+}  # fmt: skip
 PEER = Path(__file__).with_name("peer_train.py")
 
 
@@ -115,7 +119,10 @@ def peer(
 
 
 def call(command: list[str], threads: int) -> str:
+    """In a process that has so many cores, where a system can say so."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         sys.exit(f"{' '.join(command[:4])} ended with {done.returncode}:\n{done.stderr[-2000:]}")

@@ -3,9 +3,10 @@
     python benchmarks/train_settings.py repeats RUN [--part 8] [--steps 600]  regularize "none" and "auto"
     python benchmarks/train_settings.py average RUN [--share 0.02]            the last weights, and their average
     python benchmarks/train_settings.py slices RUN                            attention under masks, whole and in slices
+    python benchmarks/train_settings.py attention RUN                         attention by a kernel, and by products
 
-`repeats` trains on the first of so many parts of each source's tokens. `slices` says CPU milliseconds of a forward and
-backward pass through two layers, 384 wide.
+`repeats` trains on the first of so many parts of each source's tokens. `slices` and `attention` say CPU milliseconds
+of a forward and backward pass through two layers, 384 wide.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ CPU = torch.device("cpu")
 MAX_EPOCHS = 1000.0
 SHAPES = ((1024, 2, None), (1024, 2, 256), (2048, 1, None))
 """Context, rows and window."""
+WIDE: dict[str, Any] = {"layers": 2, "width": 384, "heads": 6}
 
 
 def main() -> None:
@@ -125,16 +127,27 @@ def slices(options: argparse.Namespace, folder: Path) -> Iterator[str]:
         found = {}
         for name, block in (("whole", context), ("in slices", size)):
             attention.BLOCK = block
-            found[name] = measure(data, context, rows, window)
+            found[name] = measure(data, ModelConfig(**WIDE, context=context, window=window, documents=True), rows)
         told = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in found.items())
         yield f"context {context}, window {window}: {told}, {found['whole'] / found['in slices']:.2f} times as fast"
 
 
-def measure(data: TokenData, context: int, rows: int, window: int | None) -> float:
+def by_products(options: argparse.Namespace, folder: Path) -> Iterator[str]:
+    """In bfloat16, without masks."""
+    data, is_short_on_cpu = open_tokens(options.run), attention._is_short_on_cpu
+    for context in (128, 256, 512, 1024):
+        found = {}
+        for name, chosen in (("kernel", lambda *_: False), ("products", is_short_on_cpu)):
+            attention._is_short_on_cpu = chosen
+            found[name] = measure(data, ModelConfig(**WIDE, context=context), 2048 // context)
+        told = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in found.items())
+        yield f"context {context}: {told}, {found['kernel'] / found['products']:.2f} times as fast"
+
+
+def measure(data: TokenData, shape: ModelConfig, rows: int) -> float:
     """CPU seconds of a pass, the median of seven."""
-    vocabulary = data.record.vocabulary
-    shape = ModelConfig(layers=2, width=384, heads=6, context=context, vocab_size=vocabulary.size, documents=True)
-    model = GPT(dataclasses.replace(shape, window=window))
+    vocabulary, context = data.record.vocabulary, shape.context
+    model = GPT(dataclasses.replace(shape, vocab_size=vocabulary.size))
     model.end_of_text = vocabulary.end_of_text
     model.compute_dtype = torch.bfloat16 if multiplies_bfloat16(CPU) else torch.float32
     loader, times = Loader(data, context=context, seed=17, device=CPU), []
@@ -146,7 +159,7 @@ def measure(data: TokenData, context: int, rows: int, window: int | None) -> flo
     return statistics.median(times[1:])
 
 
-KINDS = {"repeats": repeats, "average": average, "slices": slices}
+KINDS = {"repeats": repeats, "average": average, "slices": slices, "attention": by_products}
 
 if __name__ == "__main__":
     main()

@@ -25,6 +25,13 @@ def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
     return int(request.param)
 
 
+@pytest.fixture(params=["kernel", "products"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a slice is computed; products are for bfloat16, and have float32 here, which can be compared."""
+    monkeypatch.setattr("curate.train_min.attention._is_short_on_cpu", lambda *_: request.param == "products")
+    return str(request.param)
+
+
 def tokens_of(rows: int, length: int) -> torch.Tensor:
     """Documents of one to some thirty tokens."""
     generator = torch.Generator().manual_seed(3)
@@ -36,7 +43,7 @@ def tokens_of(rows: int, length: int) -> torch.Tensor:
 @pytest.mark.parametrize("window", [None, 7])
 @pytest.mark.parametrize("is_apart", [True, False])
 def test_slices_have_the_numbers_and_gradients_of_the_whole(
-    block: int, before: int, window: int | None, is_apart: bool
+    block: int, way: str, before: int, window: int | None, is_apart: bool
 ) -> None:
     """The oracle says for each pair of tokens whether one sees the other, in so many words."""
     rows, length = 3, 64
@@ -53,7 +60,8 @@ def test_slices_have_the_numbers_and_gradients_of_the_whole(
                 is_own = not is_apart or END not in tokens[row, at : before + now].tolist()
                 mask[row, 0, now, at] = is_near and is_own
     slices = slices_of(starts, length, window, CPU, before=before)
-    assert len(slices) == -(-length // block)
+    is_plain = not (before or window or is_apart)
+    assert len(slices) == (0 if is_plain and way == "kernel" else -(-length // block))
     found, wanted = attend(q, k, v, slices), F.scaled_dot_product_attention(q, k, v, mask, enable_gqa=True)
     torch.testing.assert_close(found, wanted)
     ahead = torch.randn(found.shape, generator=generator)
@@ -73,7 +81,18 @@ def test_keys_that_no_query_of_a_slice_sees_are_left_out(monkeypatch: pytest.Mon
     assert seen == [(0, 10), (7, 20), (17, 30), (27, 40)]
 
 
-def test_a_model_in_slices_has_the_logits_that_each_document_has_alone(block: int) -> None:
+def test_a_short_float_is_multiplied_nearly_as_exactly_as_by_the_kernel() -> None:
+    generator = torch.Generator().manual_seed(4)
+    q = torch.randn(2, 4, 300, 32, generator=generator)
+    k, v = (torch.randn(2, 2, 300, 32, generator=generator) for _ in range(2))
+    exact = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    q, k, v = (each.bfloat16() for each in (q, k, v))
+    slices = slices_of(None, 300, None, CPU, torch.bfloat16)
+    assert [each.queries for each in slices] == [256, 44]
+    assert float((attend(q, k, v, slices).float() - exact).norm() / exact.norm()) < 0.01
+
+
+def test_a_model_in_slices_has_the_logits_that_each_document_has_alone(block: int, way: str) -> None:
     config = ModelConfig(layers=2, width=32, heads=4, kv_heads=2, context=64, vocab_size=70, documents=True)
     model = GPT(config)
     model.end_of_text = END

@@ -37,7 +37,8 @@ def test_the_check_runs_on_a_cpu_and_writes_its_lines_as_json(tmp_path: Path) ->
     assert [name for name, passed in verdicts.items() if passed is False] == []
     assert verdicts["documents of a row see only themselves"] is True
     assert verdicts["resumed, muon"] is True
-    assert verdicts["compiled against eager"] is None
+    assert verdicts["block masks against dense ones"] is True
+    assert verdicts["compiled against eager, reduce-overhead"] is None
     assert found["lines"][-1]["values"]["tokens_per_second"] > 0
 
 
@@ -51,6 +52,12 @@ def test_a_window_that_is_not_kept_fails(monkeypatch: pytest.MonkeyPatch) -> Non
     assert check_gpu.check_window(CPU).passed
     monkeypatch.setattr("curate.train_min.attention.visible", farther_by_one)
     assert not check_gpu.check_window(CPU).passed
+
+
+def test_block_masks_that_see_other_tokens_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_gpu.check_blocks(CPU).passed
+    monkeypatch.setattr("curate.train_min.attention.visible", farther_by_one)
+    assert not check_gpu.check_blocks(CPU).passed
 
 
 def test_bits_that_differ_after_a_resume_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from curate.train_min.presets import PRESETS  # noqa: E402
 SMALL: dict[str, Any] = {"layers": 2, "width": 48, "heads": 4, "context": 32, "vocab_size": 257}
 SHAPES = {
     "gpt2": replace(PRESETS["gpt2"].model, **SMALL),
+    "gpt2-exact": replace(PRESETS["gpt2"].model, **SMALL, activation="gelu_exact"),
     "llama": replace(PRESETS["llama"].model, **SMALL, kv_heads=2, hidden=80),
     "llama-tied": replace(PRESETS["llama"].model, **SMALL, kv_heads=4, hidden=80, tied=True, head_width=16),
     "qwen3": replace(PRESETS["qwen3"].model, **SMALL, kv_heads=2, head_width=20, hidden=80),
@@ -120,6 +121,14 @@ def test_what_is_no_such_model_is_refused_by_name(
     with pytest.raises(error, match=message):
         import_model(tmp_path / "given", tmp_path / "ours")
     assert not (tmp_path / "ours").exists()
+
+
+def test_an_activation_that_is_not_had_is_refused(tmp_path: Path) -> None:
+    export_model(checkpoint_of(tmp_path / "checkpoint-00000000", SHAPES["gpt2"]), tmp_path / "given")
+    path = tmp_path / "given" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"activation_function": "relu"}))
+    with pytest.raises(UsageError, match='its activation is "relu", and there are gelu_new and gelu'):
+        import_model(tmp_path / "given", tmp_path / "ours")
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

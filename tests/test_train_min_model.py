@@ -319,6 +319,7 @@ def test_every_preset_is_whole(preset: str) -> None:
         ({"warmup": 0.6, "cooldown": 0.6}, "shares"),
         ({"width": "wide"}, '"width": expected a whole number'),
         ({"compile": 1}, "expected true or false"),
+        ({"compile_mode": "reduce-overhead", "shard_weights": True}, "set compile_mode=default or shard_weights=false"),
     ],
 )
 def test_impossible_settings_are_refused_with_what_is_possible(settings: dict[str, object], says: str) -> None:

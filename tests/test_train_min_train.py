@@ -262,7 +262,7 @@ def test_a_process_killed_while_saving_leaves_a_checkpoint_that_loads(tmp_path: 
     program = """
 import dataclasses, itertools, sys, torch
 from pathlib import Path
-from curate.train_min.checkpoint import State, save_checkpoint
+from curate.train_min.checkpoint import State, gather_tensors, save_checkpoint
 from curate.train_min.presets import configure
 from curate.train_min.model import GPT
 from curate.train_min.optim import make_optimizer
@@ -273,7 +273,7 @@ for step in itertools.count(1):
     with torch.no_grad():
         model.embed.weight.fill_(step)
     state = State(step, dataclasses.asdict(config), {"end_of_text": 256}, {}, {})
-    save_checkpoint(Path(sys.argv[1]), state, model=model, optimizer=optimizer, tokenizer=None)
+    save_checkpoint(Path(sys.argv[1]), state, gather_tensors(model, optimizer), tokenizer=None)
 """
     child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])
     try:
@@ -390,6 +390,15 @@ def test_wrong_calls_say_what_is_there(run: Path, whole: Path, tmp_path: Path) -
         generate(tmp_path, "a")
     with pytest.raises(UsageError, match="temperature is -1"):
         generate(whole, "a", sampling=Sampling(temperature=-1))
+
+
+def test_gradients_that_stay_in_their_place_as_graphs_need_them_learn_the_same(
+    run: Path, whole: Path, tmp_path: Path
+) -> None:
+    """On a CPU nothing is compiled, and so the bits are the same."""
+    settings = {**SHORT, "compile": True, "compile_mode": "reduce-overhead"}
+    train_short(run, tmp_path, settings=settings)
+    assert same_weights(whole, tmp_path)
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run(run: Path, tmp_path: Path) -> None:

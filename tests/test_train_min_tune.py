@@ -293,6 +293,8 @@ def test_what_cannot_be_is_refused_in_a_sentence(base: Path, talks: Path, pairs:
     refused("label_smoothing is 0.5", base, pairs, method="dpo", label_smoothing=0.5)
     refused("keeps its shape, and width would give it another one", base, talks, settings={"width": 64})
     refused("LoRA trains with adamw", base, talks, lora=Lora(2), settings={"optimizer": "muon"})
+    shards = {"shard_weights": True}
+    refused("dpo needs the weights whole on every process", base, pairs, method="dpo", settings=shards)
     refused('there is no training setting "rate"', base, talks, settings={"rate": 1})
     refused("regularize is for trainings on the tokens of a run", base, talks, settings={"regularize": "auto"})
     long = [{"prompt": "p" * 70, "chosen": "a", "rejected": "b"}]

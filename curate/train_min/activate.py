@@ -1,4 +1,4 @@
-"""Between the two matrices of an MLP: ReLU² (So et al. 2021), GELU by its tanh form, or SwiGLU's product."""
+"""Between the two matrices of an MLP: ReLU² (So et al. 2021), GELU exact or by its tanh form, or SwiGLU's product."""
 
 from __future__ import annotations
 
@@ -11,4 +11,6 @@ def activate(x: Tensor, kind: str) -> Tensor:
     if kind == "swiglu":
         gate, up = x.chunk(2, dim=-1)
         return F.silu(gate) * up
-    return F.gelu(x, approximate="tanh") if kind == "gelu" else F.relu(x).square()
+    if kind in ("gelu", "gelu_exact"):
+        return F.gelu(x, approximate="tanh" if kind == "gelu" else "none")
+    return F.relu(x).square()

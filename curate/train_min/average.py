@@ -15,6 +15,7 @@ from torch import Tensor
 
 from curate.train_min.config import TrainConfig
 from curate.train_min.model import GPT
+from curate.train_min.weight_shards import part_of
 
 SPANS = 5
 """Memories of the average before the end at which it begins: of its first weights e^-5 is left, under one percent."""
@@ -55,7 +56,7 @@ class Average:
 
     def restore(self, held: Mapping[str, Tensor]) -> None:
         """Go on with what was saved on the way."""
-        self.held = {name: tensor.to(self._weights[name].device) for name, tensor in held.items()}
+        self.held = {name: part_of(tensor, self._weights[name]) for name, tensor in held.items()}
 
 
 def start_average(model: GPT, config: TrainConfig) -> Average | None:

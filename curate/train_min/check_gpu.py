@@ -2,11 +2,12 @@
 
     python -m curate.train_min.check_gpu [--device cuda] [--out check.json]
 
-device ─▶ documents apart, windows, bfloat16, compiled, resumed ─▶ PASS or FAIL
+device ─▶ documents apart, windows, block masks, bfloat16, compiled, graphs, resumed ─▶ PASS or FAIL
+       ─▶ attention by both kinds of masks ─▶ milliseconds
        ─▶ steps of 124 M and 350 M parameters ─▶ tokens/s, share of the peak, memory ─▶ JSON
 
-Torch and numpy are all that it needs; tokens are made. It takes some eight minutes on one H100-class GPU. On a CPU the
-same lines come at a small size, but for what only CUDA has.
+Torch and numpy are all that it needs; tokens are made. It is meant for eight minutes on one H100-class GPU. On a CPU
+the same lines come at a small size, but for what only CUDA has.
 """
 
 from __future__ import annotations
@@ -16,42 +17,42 @@ import copy
 import dataclasses
 import json
 import sys
-import time
+import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from curate.train_min.config import ModelConfig, TrainConfig
-from curate.train_min.model import GPT
-from curate.train_min.optim import Optimizers, make_optimizer
+from curate.train_min.attention import Masks, attend, document_starts, slices_of
+from curate.train_min.block_masks import BLOCK, block_mask
+from curate.train_min.compiled_blocks import begin_pass, compile_blocks, uses_graphs
+from curate.train_min.device_trial import (
+    END_OF_TEXT,
+    MAX_DIFFERENCE,
+    MAX_SHORT_DIFFERENCE,
+    SMALL,
+    VOCAB_SIZE,
+    CheckLine,
+    TrialTraining,
+    compared,
+    document,
+    gradients,
+    made,
+    made_rows,
+    seconds_of,
+)
+from curate.train_min.optim import make_optimizer
 from curate.train_min.peak import flops_per_token, peak_flops
 from curate.train_min.presets import configure
-from curate.train_min.train import compute_dtype, pick_device
+from curate.train_min.train import pick_device
 
-VOCAB_SIZE, END_OF_TEXT = 50_304, 0
-SMALL = ModelConfig(layers=2, width=128, heads=4, context=128, vocab_size=512, kv_heads=2)
-MAX_DIFFERENCE = 1e-4
-"""Of logits in float32 between two ways to the same; products of a GPU add up in another order."""
-MAX_SHORT_DIFFERENCE = 0.02
-"""Of logits in bfloat16, which has three digits."""
 RESUMED_STEPS = 3
 TIMED = {"cuda": {"d12": 20, "d24": 12}, "cpu": {"nano": 4}}
 """Presets and steps by device."""
+MODES = ("default", "reduce-overhead", "max-autotune-no-cudagraphs")
+"""Of torch.compile: the second makes CUDA graphs."""
 WARM_UP = 3
-
-
-@dataclass(frozen=True, slots=True)
-class CheckLine:
-    """One thing that was looked at. `passed` None: a figure, or nothing that this device has."""
-
-    name: str
-    passed: bool | None
-    figure: str
-    values: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 def main() -> None:
@@ -86,13 +87,20 @@ def check_device(device: torch.device) -> Iterator[CheckLine]:
     """Each line as soon as it is known."""
     yield check_documents(device)
     yield check_window(device)
+    yield check_blocks(device)
     yield check_bfloat16(device)
-    yield check_compiled(device)
+    for mode in MODES[:2]:
+        yield check_compiled(device, mode)
     for optimizer in ("adamw", "muon"):
         yield check_resumed(device, optimizer)
-    yield check_waits(device)
+    for is_masked in (False, True):
+        yield check_waits(device, is_masked=is_masked)
+    yield measure_masks(device)
     for preset, steps in TIMED.get(device.type, TIMED["cpu"]).items():
         yield measure_speed(device, preset, steps)
+    if device.type == "cuda":
+        for mode in MODES[1:]:
+            yield measure_speed(device, "d12", TIMED["cuda"]["d12"], mode)
 
 
 def check_documents(device: torch.device) -> CheckLine:
@@ -116,6 +124,27 @@ def check_window(device: torch.device) -> CheckLine:
     return compared("a window of attention", whole, model(pieces)[:, -1])
 
 
+def check_blocks(device: torch.device) -> CheckLine:
+    """Documents in a window by FlexAttention, against dense masks: gradients; where it has none, on a CPU, logits."""
+    shape = dataclasses.replace(SMALL, context=2 * BLOCK, documents=True, window=BLOCK + 20)
+    row = torch.cat([document(length, device) for length in (17, 1, 150, 88)])[None]
+    config = configure("nano", vocab_size=SMALL.vocab_size, settings={"compile": True})
+    found = []
+    for has_blocks in (False, True):
+        model = made(shape, device)
+        if has_blocks and device.type == "cuda":
+            compile_blocks(model, config)
+        model.has_block_masks = has_blocks
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a CPU is told that this is slow
+            model.requires_grad_(device.type == "cuda")
+            loss, nats = model.loss(row, row, scale=1 / row.numel())
+        if device.type == "cuda":
+            loss.backward()  # type: ignore[no-untyped-call]
+        found.append(gradients(model) if device.type == "cuda" else nats)
+    return compared("block masks against dense ones", *found)
+
+
 @torch.no_grad()
 def check_bfloat16(device: torch.device) -> CheckLine:
     """How far logits are off, as a share of their length."""
@@ -128,19 +157,27 @@ def check_bfloat16(device: torch.device) -> CheckLine:
     return CheckLine("bfloat16 against float32", is_near, f"logits off by {off:.2%}", {"off": off})
 
 
-def check_compiled(device: torch.device) -> CheckLine:
-    name = "compiled against eager"
+def check_compiled(device: torch.device, mode: str) -> CheckLine:
+    """Gradients that two micro-batches add up to, when all is compiled, and graphs are replayed."""
+    name = f"compiled against eager, {mode}"
     if device.type != "cuda":
         return CheckLine(name, None, "blocks are compiled on CUDA alone")
-    rows = made_rows(4, SMALL.context, SMALL.vocab_size, device)
+    settings = {"compile": True, "compile_mode": mode, "optimizer": "adamw", "precision": "float32"}
+    config = configure("nano", vocab_size=SMALL.vocab_size, settings=settings)
+    rows = made_rows(8, SMALL.context, SMALL.vocab_size, device)
     found = []
     for is_compiled in (False, True):
         model = made(SMALL, device)
+        make_optimizer(model, config)
         if is_compiled:
-            model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
-        loss, _ = model.loss(rows[:, :-1], rows[:, 1:], scale=1 / rows[:, 1:].numel())
-        loss.backward()  # type: ignore[no-untyped-call]
-        found.append(torch.cat([weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]))
+            compile_blocks(model, config)
+        for _ in range(WARM_UP):
+            model.zero_grad(set_to_none=not uses_graphs(config))
+            for part in rows.chunk(2):
+                begin_pass(config)
+                loss, _ = model.loss(part[:, :-1], part[:, 1:], scale=1 / rows[:, 1:].numel())
+                loss.backward()  # type: ignore[no-untyped-call]
+        found.append(gradients(model))
     return compared(name, *found)
 
 
@@ -148,11 +185,11 @@ def check_resumed(device: torch.device, optimizer: str) -> CheckLine:
     """Weights after some steps, against those of a copy that was put back half-way, as from a checkpoint. On CUDA the
     gradient of the embedding adds up in any order, so there it is nearly the same."""
     config = configure("nano", vocab_size=512, settings={"optimizer": optimizer, "precision": "float32"})
-    trained = _Training(config, device)
+    trained = TrialTraining(config, device)
     trained.steps(RESUMED_STEPS)
     held = copy.deepcopy((trained.model.state_dict(), trained.states(), trained.done))
     trained.steps(RESUMED_STEPS)
-    resumed = _Training(config, device)
+    resumed = TrialTraining(config, device)
     resumed.put_back(*held)
     resumed.steps(RESUMED_STEPS)
     pairs = zip(trained.model.parameters(), resumed.model.parameters(), strict=True)
@@ -162,12 +199,13 @@ def check_resumed(device: torch.device, optimizer: str) -> CheckLine:
     return CheckLine(f"resumed, {optimizer}", passed, told, {"off": off})
 
 
-def check_waits(device: torch.device) -> CheckLine:
+def check_waits(device: torch.device, *, is_masked: bool) -> CheckLine:
     """A step puts all of its work into the device's queue, and asks for nothing on the way."""
-    name = "no wait for the host within a step"
+    name = "no wait for the host within a step" + (", compiled, of documents" if is_masked else "")
     if device.type != "cuda":
         return CheckLine(name, None, "a CPU has no queue")
-    training = _Training(configure("nano", vocab_size=512), device)
+    settings = {"documents": is_masked, "compile": is_masked}
+    training = TrialTraining(configure("nano", vocab_size=512, settings=settings), device)
     training.steps(WARM_UP)
     rows = training.rows()
     torch.cuda.set_sync_debug_mode("error")
@@ -180,15 +218,42 @@ def check_waits(device: torch.device) -> CheckLine:
     return CheckLine(name, True, "none")
 
 
-def measure_speed(device: torch.device, preset: str, steps: int) -> CheckLine:
+def measure_masks(device: torch.device) -> CheckLine:
+    """A forward and a backward pass of attention alone, masks made anew: documents of some 256 tokens in long rows."""
+    name = "attention to documents, block masks and dense ones"
+    if device.type != "cuda":
+        return CheckLine(name, None, "block masks are for CUDA")
+    rows, heads, length, channels = 16, 6, 2048, 128
+    starts = document_starts(made_rows(rows, length - 1, 1 << 16, device), END_OF_TEXT)
+    q, k, v = (torch.randn(rows, heads, length, channels, device=device).bfloat16().requires_grad_() for _ in "qkv")
+    makers: dict[str, Callable[[], Masks]] = {
+        "block": lambda: block_mask(starts, None, length, device),
+        "dense": lambda: slices_of(starts, length, None, device, q.dtype),
+    }
+    values = {kind: 1000 * _pass_seconds((q, k, v), masks) for kind, masks in makers.items()}
+    told = ", ".join(f"{kind} {milliseconds:.2f} ms" for kind, milliseconds in values.items())
+    return CheckLine(name, None, told, values)
+
+
+def _pass_seconds(inputs: tuple[Tensor, Tensor, Tensor], masks: Callable[[], Masks]) -> float:
+    attended = torch.compile(attend)
+
+    def pass_through(times: int) -> None:
+        for _ in range(times):
+            attended(*inputs, masks()).sum().backward()  # type: ignore[no-untyped-call]
+
+    pass_through(WARM_UP)
+    return seconds_of(inputs[0].device, lambda: pass_through(10)) / 10
+
+
+def measure_speed(device: torch.device, preset: str, steps: int, mode: str = "default") -> CheckLine:
     """Tokens a second of whole steps of one micro-batch, gradients clipped and weights changed."""
-    config = configure(preset, vocab_size=VOCAB_SIZE if device.type == "cuda" else 2048)
+    vocab_size = VOCAB_SIZE if device.type == "cuda" else 2048
+    config = configure(preset, vocab_size=vocab_size, settings={"compile_mode": mode})
     config = dataclasses.replace(config, batch_rows=config.micro_rows)
-    training = _Training(config, device)
-    if config.compile and device.type == "cuda":
-        training.model.hidden = torch.compile(training.model.hidden)  # type: ignore[method-assign]
+    training = TrialTraining(config, device)
     training.steps(WARM_UP)
-    seconds = _seconds(device, lambda: training.steps(steps))
+    seconds = seconds_of(device, lambda: training.steps(steps))
     speed = steps * config.batch_tokens / seconds
     peak = peak_flops(device, training.model.compute_dtype)
     values = {
@@ -202,87 +267,8 @@ def measure_speed(device: torch.device, preset: str, steps: int) -> CheckLine:
     if device.type == "cuda":
         values["peak_gb"] = torch.cuda.max_memory_allocated(device) / 1e9
         told += f", {values['peak_gb']:.1f} GB"
-    return CheckLine(f"{preset}, {values['parameters'] / 1e6:.0f} M parameters", None, told, values)
-
-
-class _Training:
-    """Steps of the optimizer on made rows, of which each follows from its number."""
-
-    def __init__(self, config: TrainConfig, device: torch.device) -> None:
-        self.config, self.device, self.done = config, device, 0
-        self.model = GPT(config.model, generator=torch.Generator().manual_seed(config.seed)).to(device)
-        self.model.compute_dtype = compute_dtype(config, device)
-        self.optimizer: Optimizers = make_optimizer(self.model, config)
-
-    def steps(self, count: int) -> None:
-        for _ in range(count):
-            self.learn(self.rows())
-
-    def rows(self) -> Tensor:
-        shape = self.config.model
-        return made_rows(self.config.micro_rows, shape.context, shape.vocab_size, self.device, seed=self.done)
-
-    def learn(self, rows: Tensor) -> None:
-        loss, _ = self.model.loss(rows[:, :-1], rows[:, 1:], scale=1 / rows[:, 1:].numel())
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_gradient_norm)
-        self.optimizer.step(1.0, skip=1.0 - torch.isfinite(norm).float())
-        self.done += 1
-
-    def states(self) -> list[dict[str, Any]]:
-        """The moments, in the order of the weights."""
-        known = {id(weight): state for weight, state in self.optimizer.states()}
-        return [known[id(weight)] for weight in self.model.parameters()]
-
-    def put_back(self, weights: dict[str, Tensor], states: list[dict[str, Any]], done: int) -> None:
-        self.model.load_state_dict(weights)
-        for weight, state in zip(self.model.parameters(), states, strict=True):
-            self.optimizer.set_state(weight, state)
-        self.done = done
-
-
-def made(config: ModelConfig, device: torch.device) -> GPT:
-    """Weights are drawn once more, as those that a training begins with are 0 where a block ends."""
-    model = GPT(config)
-    chance = torch.Generator().manual_seed(7)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.normal_(0.0, 0.05, generator=chance)
-    model.end_of_text = END_OF_TEXT
-    return model.to(device)
-
-
-def document(length: int, device: torch.device) -> Tensor:
-    """int64 [length], the last one the end of a text."""
-    chance = torch.Generator().manual_seed(length)
-    tokens = torch.randint(1, SMALL.vocab_size, (length,), generator=chance)
-    tokens[-1] = END_OF_TEXT
-    return tokens.to(device)
-
-
-def made_rows(count: int, length: int, vocab_size: int, device: torch.device, *, seed: int = 0) -> Tensor:
-    """int64 [count, length + 1] of squared chance, so that there is something to learn."""
-    chance = torch.rand(count, length + 1, generator=torch.Generator().manual_seed(seed))
-    rows = (chance.square() * vocab_size).long()
-    return rows.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else rows
-
-
-def compared(name: str, one: Tensor, other: Tensor) -> CheckLine:
-    off = float((one.float() - other.float()).abs().max().detach())
-    return CheckLine(name, off < MAX_DIFFERENCE, f"off by {off:.1e}", {"off": off})
-
-
-def _seconds(device: torch.device, work: Callable[[], None]) -> float:
-    _settle(device)
-    start = time.perf_counter()
-    work()
-    _settle(device)
-    return time.perf_counter() - start
-
-
-def _settle(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    name = f"{preset}, {values['parameters'] / 1e6:.0f} M parameters" + (f", {mode}" if mode != "default" else "")
+    return CheckLine(name, None, told, values)
 
 
 if __name__ == "__main__":

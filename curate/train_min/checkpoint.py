@@ -30,13 +30,17 @@ from curate.train_min.config import ModelConfig, TrainConfig
 from curate.train_min.lora import add_parts, trained_weights
 from curate.train_min.model import GPT
 from curate.train_min.optim import Optimizers
+from curate.train_min.weight_shards import part_of, whole
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter.safetensors"
 """All weights; or those alone that were trained beside those of another checkpoint."""
 AVERAGE, LAST = "average.safetensors", "last.safetensors"
 """The average of a training that goes on; and, where the model has it at the end, the weights to go on from."""
 NAME = re.compile(r"checkpoint-(\d{8})")
-HARMLESS = ("micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute", "base")
+HARMLESS = (
+    "micro_rows", "report_every", "evaluate_every", "evaluate_tokens", "save_every", "recompute", "shard_weights",
+    "base",
+)  # fmt: skip
 """Settings that a resumed run may change: they decide what is seen of the training, not what is learned; of the folder
 that a tuning started from, the weights are compared."""
 
@@ -63,16 +67,23 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return max(found, default=None)
 
 
+def gather_tensors(
+    model: GPT, optimizer: Optimizers, average: Average | None = None, *, keep: bool = True
+) -> dict[str, dict[str, Tensor]]:
+    """What a checkpoint keeps, on the CPU, by file and name. Where weights lie in shards all ranks gather them
+    together, and those that do not `keep` them get none."""
+    weights = trained_weights(model)
+    files = {WEIGHTS if len(weights) == len(model.state_dict()) else ADAPTER: weights}
+    files["optimizer.safetensors"] = _optimizer_tensors(model, optimizer)
+    if average is not None and average.held:
+        files[LAST if average.is_swapped else AVERAGE] = average.held
+    return {file: _on_cpu(tensors, keep=keep) for file, tensors in files.items()}
+
+
 def save_checkpoint(
-    folder: Path,
-    state: State,
-    *,
-    model: GPT,
-    optimizer: Optimizers,
-    tokenizer: Path | None,
-    average: Average | None = None,
+    folder: Path, state: State, tensors: Mapping[str, dict[str, Tensor]], *, tokenizer: Path | None
 ) -> Path:
-    """Save and return the new checkpoint; older ones are deleted after it is complete.
+    """Save `gather_tensors` and return the new checkpoint; older ones are deleted after it is complete.
 
     Raises:
         MachineError: it could not be written; the one before is still there.
@@ -82,11 +93,8 @@ def save_checkpoint(
     try:
         delete_checkpoints(folder, "checkpoint-*.part")
         part.mkdir()
-        weights = trained_weights(model)
-        save_file(_on_cpu(weights), part / (WEIGHTS if len(weights) == len(model.state_dict()) else ADAPTER))
-        save_file(_on_cpu(_optimizer_tensors(model, optimizer)), part / "optimizer.safetensors")
-        if average is not None and average.held:
-            save_file(_on_cpu(average.held), part / (LAST if average.is_swapped else AVERAGE))
+        for file, held in tensors.items():
+            save_file(held, part / file)
         (part / "state.json").write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8")
         if tokenizer is not None:
             shutil.copyfile(tokenizer, part / tokenizer.name)
@@ -171,9 +179,15 @@ def _weights_file(checkpoint: Path) -> Path:
 def _load_weights(model: GPT, checkpoint: Path) -> None:
     """All weights that were trained; of an adapter's model the others stay."""
     path = _weights_file(checkpoint)
-    found = model.load_state_dict(load_file(path), strict=path.name == WEIGHTS)
+    found = model.load_state_dict(_placed(path, model), strict=path.name == WEIGHTS)
     if found.unexpected_keys or (path.name == ADAPTER and set(found.missing_keys) & set(trained_weights(model))):
         raise CheckFailed(f"{path} is not of the shape that its state.json says")
+
+
+def _placed(path: Path, model: GPT) -> dict[str, Tensor]:
+    """The tensors of a file, each where the model has its own, and as much of it."""
+    own = model.state_dict()
+    return {name: part_of(tensor, own[name]) if name in own else tensor for name, tensor in load_file(path).items()}
 
 
 def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers, average: Average | None = None) -> None:
@@ -181,14 +195,14 @@ def restore(checkpoint: Path, *, model: GPT, optimizer: Optimizers, average: Ave
     average, if there is one that goes on."""
     _load_weights(model, checkpoint)
     if (checkpoint / LAST).is_file():
-        model.load_state_dict(load_file(checkpoint / LAST), strict=False)
+        model.load_state_dict(_placed(checkpoint / LAST, model), strict=False)
     if average is not None and (checkpoint / AVERAGE).is_file():
         average.restore(load_file(checkpoint / AVERAGE))
     saved = load_file(checkpoint / "optimizer.safetensors")
     for name, weight in model.named_parameters():
         kinds = [key.partition("/")[0] for key in saved if key.partition("/")[2] == name]
         if kinds:
-            optimizer.set_state(weight, {kind: saved[f"{kind}/{name}"].to(weight.device) for kind in kinds})
+            optimizer.set_state(weight, {kind: part_of(saved[f"{kind}/{name}"], weight) for kind in kinds})
 
 
 def check_same_run(
@@ -249,8 +263,14 @@ def _optimizer_tensors(model: GPT, optimizer: Optimizers) -> dict[str, Tensor]:
     return {f"{kind}/{names[weight]}": value for weight, kinds in optimizer.states() for kind, value in kinds.items()}
 
 
-def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+def _on_cpu(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """One after the other, so that a GPU holds one of them whole."""
+    found = {}
+    for name, tensor in tensors.items():
+        gathered = whole(tensor.detach())
+        if keep:
+            found[name] = gathered.cpu().contiguous()
+    return found
 
 
 def _flat(config: Mapping[str, Any], tuning: Mapping[str, Any] | None) -> dict[str, Any]:

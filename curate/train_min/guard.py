@@ -148,5 +148,8 @@ def memory_watched(micro_rows: int) -> Iterator[None]:
             smaller = largest_divisor(micro_rows, micro_rows // 2)  # of the batch as well
             advice = f"--set micro_rows={smaller} goes on from the last checkpoint, and learns the same"
         else:
-            advice = "--set recompute=true needs less, and so does a smaller context or width"
+            advice = (
+                "--set recompute=true needs less, and so does a smaller context or width, or more GPUs by torchrun "
+            )
+            advice += "with --set shard_weights=true"
         raise MachineError(f"{told}; {advice}") from error

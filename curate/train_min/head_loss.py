@@ -62,9 +62,8 @@ class HeadLoss(torch.autograd.Function):
             if z_loss:
                 added += z_loss * (denominator.square() * is_trained).sum()
                 grad.mul_(1 + 2 * z_loss * denominator)  # whose logarithm has p for its gradient
-            # (probability, less 1 at the target) · scale
-            grad.scatter_add_(1, column, torch.full_like(column, -1, dtype=grad.dtype)).mul_(scale)
-            grad.mul_(is_trained)
+            # (probability, less 1 at the target) · scale, or · 0
+            grad.scatter_add_(1, column, torch.full_like(column, -1, dtype=grad.dtype)).mul_(is_trained * scale)
             if squeeze is not None:
                 grad.mul_(squeeze)
             grad = grad.to(hidden.dtype)

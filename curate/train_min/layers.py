@@ -9,14 +9,13 @@ Shapes in comments: B rows of T tokens, C channels (`width`), in H heads of D ea
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from curate.train_min.activate import activate
-from curate.train_min.attention import Slice, attend
+from curate.train_min.attention import Masks, attend
 from curate.train_min.cache import LayerCache
 from curate.train_min.config import ModelConfig
 from curate.train_min.dropout import Dropout, drop
@@ -69,10 +68,10 @@ class Attention(nn.Module):
         self,
         x: Tensor,
         turns: tuple[Tensor, Tensor] | None,
-        slices: Sequence[Slice] = (),
+        masks: Masks = (),
         cache: LayerCache | None = None,
     ) -> Tensor:
-        """`turns` are cos and sin of the positions' angles, [T, D / 2] each, where they are rotary; `slices` say which
+        """`turns` are cos and sin of the positions' angles, [T, D / 2] each, where they are rotary; `masks` say which
         tokens each may see, without them all that are not behind it. With a `cache` of P tokens before these, these
         see them, too."""
         batch, length, _ = x.shape  # [B, T, C]
@@ -86,7 +85,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.extend(k, v)  # [B, K, P + T, D]
         y: Tensor = self.out(
-            attend(q, k, v, slices).transpose(1, 2).reshape(batch, length, -1)
+            attend(q, k, v, masks).transpose(1, 2).reshape(batch, length, -1)
         )  # [B, H, T, D] -> [B, T, C]
         return y
 
@@ -116,11 +115,11 @@ class Block(nn.Module):
         self,
         x: Tensor,
         turns: tuple[Tensor, Tensor] | None,
-        slices: Sequence[Slice] = (),
+        masks: Masks = (),
         cache: LayerCache | None = None,
         dropout: Dropout | None = None,
     ) -> Tensor:
-        x = x + drop(self.attention(self.attention_norm(x), turns, slices, cache), dropout, 0)
+        x = x + drop(self.attention(self.attention_norm(x), turns, masks, cache), dropout, 0)
         y: Tensor = x + drop(self.mlp(self.mlp_norm(x)), dropout, 1)
         return y
 

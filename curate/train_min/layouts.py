@@ -76,6 +76,10 @@ def _take_gpt2(weights: Weights, config: ModelConfig) -> Weights:
     return taken | {"embed.weight": _padded(weights["transformer.wte.weight"], config)}
 
 
+GELUS = {"gelu": "gelu_new", "gelu_exact": "gelu"}
+"""Ours and theirs."""
+
+
 def _describe_gpt2(config: ModelConfig) -> dict[str, Any]:
     return {
         "n_layer": config.layers,
@@ -83,13 +87,18 @@ def _describe_gpt2(config: ModelConfig) -> dict[str, Any]:
         "n_head": config.heads,
         "n_inner": config.inner,
         "n_positions": config.context,
-        "activation_function": "gelu_new",
+        "activation_function": GELUS[config.activation],
         "layer_norm_epsilon": config.norm_eps,
     }
 
 
 def _shape_gpt2(described: Mapping[str, Any]) -> dict[str, Any]:
+    kind = described.get("activation_function", "gelu_new")
+    ours = {theirs: name for name, theirs in GELUS.items()}
+    if kind not in ours:
+        raise UsageError(f'its activation is "{kind}", and there are {" and ".join(ours)}')
     return {
+        "activation": ours[kind],
         "layers": described["n_layer"],
         "width": described["n_embd"],
         "heads": described["n_head"],
@@ -204,6 +213,10 @@ LLAMA_SHAPE: dict[str, Any] = {
 }
 
 LAYOUTS = (
+    Layout(
+        "gpt2", "GPT2LMHeadModel", PLAIN | GPT2_SHAPE | {"activation": "gelu_exact"},
+        _give_gpt2, _take_gpt2, _describe_gpt2, _shape_gpt2,
+    ),
     Layout("gpt2", "GPT2LMHeadModel", PLAIN | GPT2_SHAPE, _give_gpt2, _take_gpt2, _describe_gpt2, _shape_gpt2),
     Layout("llama", "LlamaForCausalLM", PLAIN | LLAMA_SHAPE, _give_llama, _take_llama, _describe_llama, _shape_llama),
     Layout(

@@ -26,7 +26,8 @@ from curate.errors import Interrupted
 from curate.finite import finite
 from curate.interrupts import Note
 from curate.train_min.average import Average
-from curate.train_min.checkpoint import State, save_checkpoint
+from curate.train_min.checkpoint import State, gather_tensors, save_checkpoint
+from curate.train_min.compiled_blocks import begin_pass
 from curate.train_min.config import TrainConfig, largest_divisor
 from curate.train_min.dropout import row_dropout
 from curate.train_min.guard import (
@@ -45,6 +46,7 @@ from curate.train_min.objective import Objective
 from curate.train_min.optim import Optimizers, rate_share
 from curate.train_min.peak import flops_per_token, peak_flops
 from curate.train_min.spread import Spread
+from curate.train_min.weight_shards import whole
 from curate.typed import build
 
 
@@ -91,7 +93,7 @@ class Session:
     optimizer: Optimizers
     progress: TrainProgress
     average: Average | None
-    """The first rank has it."""
+    """The first rank has it, or each that of its shards."""
     spread: Spread
     out: Path
     log: Log | None
@@ -165,13 +167,14 @@ def _learn(session: Session, batch: Batch, rows: range, share: float, *, is_stop
     for number, part in enumerate(batch.parts):
         inputs, targets = (tensor.to(device, non_blocking=True) for tensor in part)
         model.dropout = row_dropout(config.dropout, config.seed, first + at, micro_rows, len(inputs), device)
+        begin_pass(config)
         with spread.summed(is_last=number == len(batch.parts) - 1):
             loss, nats = session.objective.loss(model, inputs, targets, scale)
             loss.backward()  # type: ignore[no-untyped-call]
         costs[at : at + len(nats)] = nats.sum(dim=1, dtype=torch.float64)
         at += len(nats)
     spread.add(costs)
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm)
+    norm = whole(torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_gradient_norm))
     skip = 1.0 - (torch.isfinite(norm) & torch.isfinite(costs).all()).float()
     session.optimizer.step(share, skip=skip)
     balance(model, config.balance_rate, skip=skip, add=spread.add)
@@ -222,8 +225,9 @@ class _Teller:
         if not (at_once or is_judged or progress.step % config.report_every == 0):
             return
         seconds = time.perf_counter() - self._clock
-        if self._session.spread.is_first:
-            scores = self._evaluate() if is_judged and not at_once else None
+        spread = self._session.spread
+        scores = self._evaluate() if spread.takes_part and is_judged and not at_once else None
+        if spread.is_first:
             self._write(share, norm, seconds, scores)
         count = len(progress.seen)
         progress.trained, progress.nats, progress.troubles = [0] * count, [0.0] * count, []
@@ -267,7 +271,11 @@ def _save_if_due(session: Session, is_stopped: bool) -> None:
     config, progress = session.config, session.progress
     # What steps that were not finite have left is no place to go on from: it may be what broke them.
     is_due = progress.step % config.save_every == 0 and not progress.watch.in_a_row
-    if not session.spread.is_first or not (is_due or is_stopped or progress.step == config.steps):
+    if not session.spread.takes_part or not (is_due or is_stopped or progress.step == config.steps):
+        return
+    is_first = session.spread.is_first
+    tensors = gather_tensors(session.model, session.optimizer, session.average, keep=is_first)
+    if not is_first:
         return
     state = State(
         step=progress.step,
@@ -278,12 +286,4 @@ def _save_if_due(session: Session, is_stopped: bool) -> None:
         tuning=session.objective.tuning,
         forked=session.forked,
     )
-    tokenizer = session.objective.tokenizer_file
-    save_checkpoint(
-        session.out,
-        state,
-        model=session.model,
-        optimizer=session.optimizer,
-        tokenizer=tokenizer,
-        average=session.average,
-    )
+    save_checkpoint(session.out, state, tensors, tokenizer=session.objective.tokenizer_file)

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from curate.train_min.attention import Slice, document_starts, slices_of
+from curate.train_min.attention import Masks, document_starts, slices_of
+from curate.train_min.block_masks import BLOCK, block_mask
 from curate.train_min.cache import Cache
 from curate.train_min.config import ModelConfig
 from curate.train_min.dropout import Dropout
@@ -41,6 +42,8 @@ class GPT(nn.Module):
         self.compute_dtype = torch.float32
         self.recompute = False
         """Blocks are computed once more in the backward pass, and keep their inputs alone."""
+        self.has_block_masks = False
+        """What is learned under masks has those of FlexAttention: its blocks are compiled."""
         self.z_loss = 0.0
         """See `TrainConfig`."""
         self.dropout: Dropout | None = None
@@ -74,11 +77,28 @@ class GPT(nn.Module):
     def hidden(self, tokens: Tensor, cache: Cache | None = None) -> Tensor:
         """What the head reads: compute_dtype [B, T, width]. With a cache, the tokens go on behind those that it has
         read, and it reads them, too."""
-        length, before = tokens.shape[1], 0 if cache is None else len(cache)
-        read = tokens if cache is None else cache.read(tokens)  # [B, P + T]
+        before, read = (0, tokens) if cache is None else (len(cache), cache.read(tokens))  # [B, P + T]
         starts = self._document_starts(read)
         if starts is not None:
             starts = starts[:, before:]
+        return self.stream(tokens, read, starts, self._masks(tokens, starts, before), cache)
+
+    def _masks(self, tokens: Tensor, starts: Tensor | None, before: int) -> Masks:
+        """Which tokens each may see. Compiled blocks learn rows of one number and length, for which nothing is compiled
+        again; other rows have dense masks."""
+        length, window = tokens.shape[1], self.config.window
+        is_learned = torch.is_grad_enabled() and not self.recompute and length % BLOCK == 0
+        if self.has_block_masks and is_learned and (starts is not None or window is not None):
+            return block_mask(starts, window, length, tokens.device)
+        return slices_of(starts, length, window, tokens.device, self.compute_dtype, before=before)
+
+    def stream(
+        self, tokens: Tensor, read: Tensor, starts: Tensor | None, masks: Masks, cache: Cache | None = None
+    ) -> Tensor:
+        """All between the tokens and the head, and what is compiled. `read` [B, P + T] ends with the tokens, `starts`
+        [B, T] says where their documents begin."""
+        length = tokens.shape[1]
+        before = read.shape[1] - length
         x = self.embed(tokens)  # [B, T] -> [B, T, C]
         if self.pairs is not None:
             x = x + self.pairs(pair_hashes(read, len(self.pairs.weight))[:, before:])
@@ -95,16 +115,13 @@ class GPT(nn.Module):
         if self.positions is None:  # distances alone count, so a document may begin at any angle
             now = slice(before, before + length)
             turns = self.cos[now].to(x.dtype), self.sin[now].to(x.dtype)  # [T, D / 2] each
-        slices: tuple[Slice, ...] = ()
-        if starts is not None or self.config.window is not None or (before and length > 1):
-            slices = slices_of(starts, length, self.config.window, tokens.device, before=before)
         for number, block in enumerate(self.blocks):
             layer = None if cache is None else cache.layers[number]
             here = None if dropout is None else dropout.at(number + 1)
             if self.recompute and torch.is_grad_enabled():
-                x = checkpoint(block, x, turns, slices, layer, here, use_reentrant=False)
+                x = checkpoint(block, x, turns, masks, layer, here, use_reentrant=False)
             else:
-                x = block(x, turns, slices, layer, here)  # [B, T, C]
+                x = block(x, turns, masks, layer, here)  # [B, T, C]
         y: Tensor = self.last_norm(x)
         return y
 

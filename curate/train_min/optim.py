@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from curate.train_min.compiled_blocks import uses_graphs
 from curate.train_min.config import TrainConfig
 from curate.train_min.model import GPT
+from curate.train_min.weight_shards import part_of, whole
 
 PAIR_DECAY = 4.0
 """Times that of matrices, of the embedding of pairs: most are met once or twice, and would stay learned by heart.
@@ -30,7 +32,8 @@ class Muon(torch.optim.Optimizer):
     a matrix is learned at one pace.
 
     A group holds one matrix, or one for each expert, and `rows`, the parts that it is made of: queries, keys and values
-    stand in one matrix, and are three. Where `found_inf` is set and not 0, a step changes nothing.
+    stand in one matrix, and are three. Where `found_inf` is set and not 0, a step changes nothing. Of a matrix in
+    shards (weight_shards.py) each rank keeps its part of the momentum, and turns the whole.
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], *, momentum: float, weight_decay: float) -> None:
@@ -50,7 +53,8 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(weight)
                 held = state["momentum_buffer"].lerp(weight.grad, 1 - group["momentum"])
                 ahead = weight.grad.lerp(held, group["momentum"])
-                turned = torch.cat([orthogonal(part) for part in ahead.split(group["rows"], dim=-2)], dim=-2)
+                parts = torch.split(whole(ahead.bfloat16()), group["rows"], dim=-2)
+                turned = part_of(torch.cat([orthogonal(part) for part in parts], dim=-2), weight)
                 moved = weight.mul(1 - group["lr"] * group["weight_decay"])
                 moved.add_(turned.to(weight.dtype), alpha=-group["lr"])
                 self._put(state["momentum_buffer"], held)
@@ -79,8 +83,12 @@ def orthogonal(matrix: Tensor) -> Tensor:
 class Optimizers:
     """Several of them that step together; each group's rate is its own `most` times the share of the step."""
 
-    def __init__(self, optimizers: Sequence[torch.optim.Optimizer]) -> None:
-        self._each = tuple(optimizers)
+    def __init__(self, optimizers: Sequence[torch.optim.Optimizer], *, keep_gradients: bool = False) -> None:
+        """`keep_gradients`: in one place, where they become 0; else a backward pass brings them along."""
+        self._each, self._keep = tuple(optimizers), keep_gradients
+        for group in self.param_groups if keep_gradients else ():
+            for weight in group["params"]:
+                weight.grad = torch.zeros_like(weight)
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -102,7 +110,7 @@ class Optimizers:
         for one in self._each:
             one.found_inf = skip  # type: ignore[attr-defined]  # AdamW's for GradScaler
             one.step()
-            one.zero_grad(set_to_none=True)
+            one.zero_grad(set_to_none=not self._keep)
 
 
 def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
@@ -120,11 +128,10 @@ def make_optimizer(model: GPT, config: TrainConfig) -> Optimizers:
             {"params": [weight], "rows": _rows(name, weight, model), "most": config.matrix_learning_rate}
             for name, weight in matrices.items()
         ]
-        return Optimizers(
-            [Muon(parts, momentum=config.momentum, weight_decay=config.weight_decay), _adamw(groups, config)]
-        )
+        muon = Muon(parts, momentum=config.momentum, weight_decay=config.weight_decay)
+        return Optimizers([muon, _adamw(groups, config)], keep_gradients=uses_graphs(config))
     decaying = {"params": [*matrices.values()], "weight_decay": config.weight_decay, "most": config.learning_rate}
-    return Optimizers([_adamw([decaying, *groups], config)])
+    return Optimizers([_adamw([decaying, *groups], config)], keep_gradients=uses_graphs(config))
 
 
 def is_matrix(name: str, weight: Tensor) -> bool:

@@ -3,8 +3,9 @@
     batch [B rows] ─▶ rows of rank 0 │ rank 1 │ … ─▶ gradients ─▶ sum over all ranks ─▶ the same step everywhere
 
 A gradient is summed as soon as it is there, while the backward pass goes on. As sums have one result for all ranks,
-weights stay the same on all, and the first one alone evaluates, reports and saves. Which rows stand in which step does
-not depend on how many ranks there are, so that a training goes on with any other number of them.
+weights stay the same on all, and the first one alone evaluates, reports and saves. Or each keeps a shard of them
+(weight_shards.py), and all evaluate together. Which rows stand in which step does not depend on how many ranks there
+are, so that a training goes on with any other number of them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from curate.errors import UsageError
+from curate.train_min.model import GPT
+from curate.train_min.weight_shards import into_shards
 
 MAX_WAIT = timedelta(hours=2)
 """For the others: the first evaluates and saves alone."""
@@ -32,12 +35,19 @@ class Spread:
 
     rank: int = 0
     size: int = 1
+    in_shards: bool = False
+    """Weights, gradients and moments are."""
     _is_summing: bool = False
     _waiting: list[Any] = field(default_factory=list)
 
     @property
     def is_first(self) -> bool:
         return self.rank == 0
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether this rank evaluates, averages weights and gathers what is saved: the first alone where it has all."""
+        return self.is_first or self.in_shards
 
     def rows(self, batch_rows: int) -> range:
         """Which rows of each batch are this rank's.
@@ -60,8 +70,14 @@ class Spread:
         if self.size > 1:
             dist.barrier()
 
-    def watch(self, model: nn.Module) -> None:
-        """Sum the gradients of a model in the backward passes of `summed`."""
+    def place(self, model: GPT, device: torch.device, *, in_shards: bool) -> None:
+        """Bring a model to this rank's device: whole, with its gradients summed in the backward passes of `summed`, or
+        its shard, whose gradients are summed by itself."""
+        self.in_shards = in_shards and self.size > 1
+        if self.in_shards:
+            into_shards(model, self.size, device)
+            return
+        model.to(device)
         if self.size > 1:
             for weight in filter(lambda each: each.requires_grad, model.parameters()):
                 weight.register_post_accumulate_grad_hook(self._sum)  # type: ignore[no-untyped-call]

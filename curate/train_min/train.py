@@ -31,6 +31,7 @@ from curate.train_min.checkpoint import (
     read_state,
     restore,
 )
+from curate.train_min.compiled_blocks import compile_blocks
 from curate.train_min.config import TrainConfig
 from curate.train_min.loader import TokenData, home_of_tokens, open_tokens
 from curate.train_min.log import Log, StepReport
@@ -125,8 +126,7 @@ def train_model(
             if not resume:
                 delete_checkpoints(out)
         spread.wait()
-        model = model.to(own_device)
-        session = _open_session(config, objective, model, spread=spread, out=out, fork=fork, report=report)
+        session = _open_session(config, objective, model, own_device, spread, out=out, fork=fork, report=report)
         complete = session.progress.step == config.steps
         if not complete:
             with noted() as note:
@@ -189,18 +189,20 @@ def _open_session(
     config: TrainConfig,
     objective: Objective,
     model: GPT,
-    *,
+    device: torch.device,
     spread: Spread,
+    *,
     out: Path,
     fork: Path | None,
     report: Callable[[StepReport], None] | None,
 ) -> Session:
     """A new run, or the one that the folder's checkpoint goes on with."""
-    device, sources = model.embed.weight.device, objective.source.sources
+    sources = objective.source.sources
     model.compute_dtype, model.recompute, model.z_loss = compute_dtype(config, device), config.recompute, config.z_loss
     model.end_of_text = objective.vocabulary.end_of_text
+    spread.place(model, device, in_shards=config.shard_weights)
     optimizer = make_optimizer(model, config)
-    average = start_average(model, config) if spread.is_first else None
+    average = start_average(model, config) if spread.takes_part else None
     count = len(sources)
     progress, forked = TrainProgress(0, [0] * count, [0] * count, [0.0] * count), None
     own = latest_checkpoint(out)
@@ -217,11 +219,10 @@ def _open_session(
         own_average = average if own is not None else None
         restore(checkpoint, model=model, optimizer=optimizer, average=own_average)
         progress = read_progress(state.progress, sources)
-    spread.watch(model)
     names = [*dict.fromkeys((*sources, *objective.judged))]
     log = Log(out, step=progress.step, sources=names, measure=objective.measure) if spread.is_first else None
     if config.compile and device.type == "cuda":
-        model.hidden = torch.compile(model.hidden)  # type: ignore[method-assign]
+        compile_blocks(model, config, apart=spread.in_shards)
     return Session(config, objective, model, optimizer, progress, average, spread, out, log, report, forked)
 
 

@@ -162,6 +162,8 @@ def _config(
     config = change_settings(own, {"seed": seed, **(settings or {})})
     if config.regularize != "none":
         raise UsageError('regularize is for trainings on the tokens of a run: set "dropout" and "weight_decay" here')
+    if method != "sft" and config.shard_weights:
+        raise UsageError(f"{method} needs the weights whole on every process: set shard_weights=false")
     if lora is not None and config.optimizer != "adamw":
         raise UsageError(f'LoRA trains with adamw, not with {config.optimizer}: leave "optimizer" out')
     return config
