@@ -86,10 +86,12 @@ class FastTextModel:
 
 
 def best_labels(chances: npt.NDArray[np.float64], top: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The numbers of the `top` likeliest labels of each text, the likeliest first, and how likely they are."""
-    best = np.argpartition(-chances, min(top, chances.shape[1]) - 1, axis=1)[:, :top]
-    order = np.lexsort((best, -np.take_along_axis(chances, best, axis=1)))
-    best = np.take_along_axis(best, order, axis=1)
+    """The numbers of the `top` likeliest labels of each text, the likeliest first, of equal ones the first, and how
+    likely they are."""
+    left, best = chances.copy(), np.empty((len(chances), min(top, chances.shape[1])), dtype=np.int64)
+    for place in range(best.shape[1]):  # of three among a hundred this is faster than any sorting
+        best[:, place] = left.argmax(axis=1)
+        np.put_along_axis(left, best[:, place : place + 1], -np.inf, axis=1)
     return best, np.take_along_axis(chances, best, axis=1)
 
 

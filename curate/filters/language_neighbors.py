@@ -74,11 +74,12 @@ def tell_apart(
     Those texts are asked about of which a group is likelier than any language beside it, and whose letters are mostly
     of its script.
     """
-    found = chances.copy()
+    found, most = chances.copy(), chances.max(axis=1, initial=0)
     for group in neighbors.groups:
         columns = np.array([names.index(language) for language in group.languages])
-        within, beside = chances[:, columns], np.delete(chances, columns, axis=1)
-        is_likely = within.sum(axis=1) > beside.max(axis=1, initial=0)
+        within = chances[:, columns]
+        # Where the likeliest language is of the group, all of it is likelier than any other.
+        is_likely = (most > 0) & ((within.max(axis=1) == most) | (within.sum(axis=1) > most))
         rows = np.flatnonzero(is_likely & (scripts == group.script).fill_null(False).to_numpy())
         if len(rows):
             evidence = neighbors.step * sum_weights(buffers, rows, group) + np.array(group.priors)
