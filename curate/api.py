@@ -313,7 +313,8 @@ def run(
 
     if progress and show:
         raise UsageError("progress is shown, or told to `show`: not both")
-    choice = EngineChoice(engine, workers, ray_address, insecure_cluster, loads=LOADS)
+    # One of several processes may share its machine with others, and find nothing left to do.
+    choice = EngineChoice(engine, workers, ray_address, insecure_cluster, loads=LOADS if world == 1 else "")
     with begun_ahead(choice) as ahead, _shown_progress() if progress else nullcontext(show) as told:
         # Only now: it takes as long as workers, or a cluster, to be there.
         from curate.pipeline.run import run as run_recipe
