@@ -31,9 +31,10 @@ import polars as pl
 from curate.errors import UsageError
 from curate.filters.fasttext_model import load_model
 from curate.filters.linear_features import FeatureKinds
-from curate.filters.linear_file import DIGEST, linear_bytes
+from curate.filters.linear_file import linear_bytes
 from curate.filters.linear_model import load_linear
 from curate.filters.linear_train import LinearTraining, train_linear
+from curate.filters.model_bytes import DIGEST
 from curate.filters.ngram.arpa import read_arpa, write_arpa
 from curate.filters.ngram.counts import NgramCounts
 from curate.filters.ngram.file import NgramTables, write_tables
