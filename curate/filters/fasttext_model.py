@@ -106,25 +106,26 @@ def load_model(path: str, *, sha256: str | None = None, license: str = "") -> Fa
     Raises:
         UsageError: there is no such file, its checksum differs, or it is not a supervised fastText model.
     """
-    found = file_sha256(path, what="fastText model")
-    if sha256 is not None and found != sha256:
-        raise UsageError(f"the model {path} is damaged: its SHA-256 is {found}, it should be {sha256}")
+    found = file_sha256(path, what="fastText model", expected=sha256)
     file = ModelFile(os.path.basename(path), path, found, license)
     opened = _read(path, found)
     return FastTextModel(file, tuple(opened.tables.labels), opened)
 
 
-def file_sha256(path: str, *, what: str) -> str:
+def file_sha256(path: str, *, what: str, expected: str | None = None) -> str:
     """The SHA-256 of a file that a step needs.
 
     Raises:
-        UsageError: it cannot be read; `what` says what it should be.
+        UsageError: it cannot be read, or another one is `expected`; `what` says what it should be.
     """
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UsageError(f"cannot read the {what} {path}: {error.strerror}") from error
+    if expected is not None and found != expected:
+        raise UsageError(f"the {what} {path} is damaged: its SHA-256 is {found}, it should be {expected}")
+    return found
 
 
 @functools.cache

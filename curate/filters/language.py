@@ -82,7 +82,7 @@ def language(
         files=(lid.file, *tables),
         is_cheap=shipped_name(model) is not None,  # other models may be a thousand times larger
         ignores_signals=True,
-        unwanted=("keep",),
+        unwanted=("keep",),  # a reason that no document has where nothing is kept by its language
         published=PublishedRate(0.617, "bytes", "Dolma, arXiv:2402.00159, English at .5") if keep else None,
         hope=_greatest_chance(kept) if keep else None,
     )

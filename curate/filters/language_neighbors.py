@@ -44,9 +44,7 @@ def shipped_neighbors() -> tuple[Neighbors, ModelFile]:
     Raises:
         UsageError: the file is damaged, or is not there.
     """
-    found = file_sha256(str(NEIGHBORS), what="table of close languages")
-    if found != shipped_sum(NEIGHBORS.name):
-        raise UsageError(f"{NEIGHBORS} is damaged: its SHA-256 is {found}, it should be {shipped_sum(NEIGHBORS.name)}")
+    found = file_sha256(str(NEIGHBORS), what="table of close languages", expected=shipped_sum(NEIGHBORS.name))
     try:
         neighbors = read_neighbors(NEIGHBORS.read_bytes())
     except BadModel as error:

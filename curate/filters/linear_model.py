@@ -105,9 +105,7 @@ def load_linear(path: str, *, sha256: str | None = None, license: str = "") -> L
     Raises:
         UsageError: there is no such file, its checksum differs, or it is not a linear model, or is damaged.
     """
-    found = file_sha256(path, what="linear model")
-    if sha256 is not None and found != sha256:
-        raise UsageError(f"the model {path} is damaged: its SHA-256 is {found}, it should be {sha256}")
+    found = file_sha256(path, what="linear model", expected=sha256)
     return LinearModel(ModelFile(os.path.basename(path), path, found, license), _read(path, found))
 
 

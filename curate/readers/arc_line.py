@@ -22,12 +22,12 @@ class BadLine(Exception):
 
 def read_arc_line(line: bytes) -> dict[bytes, bytes]:
     """The fields as those of a WARC record, names in lower case. Raises BadLine."""
+    if line.startswith(b"filedesc:"):
+        return {b"warc-type": b"warcinfo", b"content-length": line.split()[-1]}
     # Only for an ARC file: it takes a tenth of a second in each process.
     from warcio.statusandheaders import StatusAndHeadersParserException
     from warcio.timeutils import timestamp_to_iso_date
 
-    if line.startswith(b"filedesc:"):
-        return {b"warc-type": b"warcinfo", b"content-length": line.split()[-1]}
     version_1, version_2 = _parsers()
     parser = version_2 if VERSION_2.search(line) else version_1
     try:

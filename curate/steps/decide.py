@@ -31,21 +31,26 @@ def decide(
 ) -> pl.DataFrame:
     """The batch with text signals and every document's outcome; those that pass all steps are "kept". `stretch` is told
     which step works on which of its documents, and knows those that break one."""
-    due = next((index for index, step in enumerate(steps) if not step.is_before_signals), 0)
-    if not steps:
-        batch = _with_signals(batch, steps, clock, stretch)
-    for index, step in enumerate(steps):
-        if index == due:
-            batch = _with_signals(batch, steps, clock, stretch)
-        wanted = measured_by(steps, index)
-        with clock(step.name):
-            if stretch is not None:
-                batch = quarantine_culprits(batch, stretch, step.name)
-                wanted = wanted & ~_breaking(batch, stretch, step.name)
-                stretch.at(step.name, size=int(batch["byte_count"].sum()))
-            measured = measure_step(batch, step, wanted, stretch)
-            batch = drop_emptied(apply_rules(measured, step.name, step.filter.rules), step)
+    due = sum(step.is_before_signals for step in steps)
+    for index in range(due):
+        batch = _decide_step(batch, steps, index, clock, stretch)
+    batch = _with_signals(batch, steps, clock, stretch)
+    for index in range(due, len(steps)):
+        batch = _decide_step(batch, steps, index, clock, stretch)
     return batch.with_columns(pl.col("outcome").fill_null("kept"))
+
+
+def _decide_step(
+    batch: pl.DataFrame, steps: tuple[BoundStep, ...], index: int, clock: Clock, stretch: Stretch | None
+) -> pl.DataFrame:
+    step, wanted = steps[index], measured_by(steps, index)
+    with clock(step.name):
+        if stretch is not None:
+            batch = quarantine_culprits(batch, stretch, step.name)
+            wanted = wanted & ~_breaking(batch, stretch, step.name)
+            stretch.at(step.name, size=int(batch["byte_count"].sum()))
+        measured = measure_step(batch, step, wanted, stretch)
+        return drop_emptied(apply_rules(measured, step.name, step.filter.rules), step)
 
 
 def _with_signals(

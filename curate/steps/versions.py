@@ -105,7 +105,7 @@ def decide_pages(
 
     A text that is quarantined stays like one that is kept: what breaks a worker, or a step, is never passed over.
     """
-    first = _decided(batch, sieve, clock, stretch)
+    first = decide(batch, sieve.steps, clock, stretch)
     if not any(pages):
         return first
     tried = [
@@ -141,10 +141,6 @@ def _may_pass_otherwise(sieve: Sieve) -> pl.Expr:
     return (pl.col("outcome") == "dropped") & ~hopeless(sieve.steps, min_hope(sieve.source))
 
 
-def _decided(batch: pl.DataFrame, sieve: Sieve, clock: Clock, stretch: Stretch | None) -> pl.DataFrame:
-    return decide(batch, sieve.steps, clock, stretch)
-
-
 def _next_texts(
     rows: Sequence[int],
     pages: Sequence[Record | None],
@@ -159,7 +155,7 @@ def _next_texts(
         made = list(_extracted([page for row in rows if (page := pages[row])], sieve.extractors[name], name, part))
     with clock("batch"):
         batch = frame_rows(made, sieve.source)
-    return _decided(batch, sieve, clock, part)
+    return decide(batch, sieve.steps, clock, part)
 
 
 def _extracted(pages: Sequence[Record], extract: Extract, name: str, stretch: Stretch | None) -> Iterator[Row]:

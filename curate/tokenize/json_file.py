@@ -67,8 +67,9 @@ class JsonFile:
             spell_ids, ids, spelling, ordinary, silent, is_byte_level=_is_byte_level(table)
         )
         encoder = without_control(table, control, ids)
-        written = json.dumps(encoder) if encoder != table else content
-        self._encoder = _open(written, place) if encoder != table else self._library
+        is_changed = encoder != table
+        written = json.dumps(encoder) if is_changed else content
+        self._encoder = _open(written, place) if is_changed else self._library
         inner = without_first_space(encoder)
         self._inner = _open(json.dumps(inner), place) if inner != encoder else None
         self._probe_texts, self._unbuilt = _probe(table), _uncut(written, encoder)

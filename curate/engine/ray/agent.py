@@ -122,29 +122,25 @@ class Agent:
         it to open, or by who listens."""
         try:
             with workers_ahead(EngineChoice(workers=self.workers, loads=self.loads)) as begun:
-                engine = self._engine_for(self._runs.get(), begun)
-                self._called = time.monotonic()
-                self._opened.put(None)
-                self._serve(engine)
+                told = self._runs.get()
+                with contextlib.closing(self._engine_for(told, begun)) as engine:
+                    # Of a worker, which needs the same libraries for its tasks: this process has none of them.
+                    check_facts(told["facts"], engine.ask(told["facts_from"]))
+                    self._called = time.monotonic()
+                    self._opened.put(None)
+                    self._serve(engine)
             self._answers.put({"ended": f"it heard nothing of its driver for {self.silence:.0f} s"})
         except Exception as error:
             self._opened.put(error)
-            told = f"{error}" if isinstance(error, CurateError) else described(error)
-            self._answers.put({"ended": told})
+            why = f"{error}" if isinstance(error, CurateError) else described(error)
+            self._answers.put({"ended": why})
 
     def _engine_for(self, told: Told, begun: list[subprocess.Popen[bytes]]) -> LocalEngine:
         store = open_store(told["store"])
         if store.stamp(PLAN) is None:
             raise UsageError(f"it does not see {place_of(store)}, where the run is")
         place, limits = f"{platform.node()}.{os.getpid()}.", Limits(**told["limits"])
-        engine = LocalEngine(store, self.workers, limits, place=place, wake=self._woken, begun=begun)
-        try:
-            # Of a worker, which needs the same libraries for its tasks: this process has none of them.
-            check_facts(told["facts"], engine.ask(told["facts_from"]))
-        except CurateError:
-            engine.close()
-            raise
-        return engine
+        return LocalEngine(store, self.workers, limits, place=place, wake=self._woken, begun=begun)
 
     def _serve(self, engine: LocalEngine) -> None:
         """Until nobody has called for too long.
@@ -152,13 +148,10 @@ class Agent:
         Raises:
             CurateError: this machine fails.
         """
-        try:
-            while time.monotonic() - self._called < self.silence:
-                self._take(engine)
-                for answer in engine.wait():
-                    self._keep(answer)
-        finally:
-            engine.close()
+        while time.monotonic() - self._called < self.silence:
+            self._take(engine)
+            for answer in engine.wait():
+                self._keep(answer)
 
     def _take(self, engine: LocalEngine) -> None:
         """What was given, for which an agent that has nothing to do waits a second."""
