@@ -41,8 +41,10 @@ def measure(command: list[str], log: Path, environment: Mapping[str, str] | None
     adopt_orphans()
     before, started = cpu_of_children(), time.perf_counter()
     with log.open("wb") as stream:
-        environment = os.environ | (environment or {})
-        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+        surroundings = {**os.environ, **(environment or {})}
+        # Else each process of a tool that was installed from its sources compiles all of them anew, as no user's does.
+        surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=surroundings)
         peak_mb = watch_memory(process)
     wall = time.perf_counter() - started
     wait_for_orphans()

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+import curate
 from curate.engine.ahead import MAX_AHEAD, workers_ahead
 from curate.engine.choice import EngineChoice
+from curate.engine.clock import Clock
 from curate.engine.engines import begun_ahead
+from curate.engine.idle import LULL_SECONDS, Idle
 from curate.engine.local import LocalEngine
 from curate.engine.posix import PosixStore
+from curate.engine.process import WorkerProcess
 from curate.errors import CurateError, MachineError, RecipeError
 from curate.pipeline.ahead import LOADS
+from curate.pipeline.tokenizer import open_given, run_tokenizer
 from curate.recipe import Limits
+from curate.tokenize.train import train_bpe
 
 SAYS = """
 import os, sys
@@ -31,6 +41,15 @@ def breaks(store):
     return 1 / 0
 def dies(store):
     os._exit(7)
+def load():
+    return pieces
+def pieces(store):
+    yield from iter(lambda: open(f"{store.root}/pieces", "a").write("one\\n"), None)
+def loads_what_is_not_there():
+    return missing
+def missing(store):
+    raise ModuleNotFoundError("no such library")
+    yield
 """
 
 LOUD = """
@@ -124,3 +143,73 @@ def test_what_a_worker_prints_goes_to_the_log_of_its_run_though_it_was_begun_bef
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "errors").read_text().startswith(str(tmp_path / "run" / "work" / "workers" / "0.log"))
+
+
+def test_who_has_no_work_loads_piece_by_piece_and_hears_between_two_of_them(store: PosixStore) -> None:
+    with taken("said:load", store) as worker:
+        while not (store.root / "pieces").exists():
+            assert worker.process.poll() is None
+        # There is no end of the pieces: who does not look between them never answers.
+        assert asked(worker, "said:number") == worker.process.pid
+
+
+def test_a_worker_works_on_where_nothing_can_be_loaded_for_its_idle_time(store: PosixStore) -> None:
+    with taken("said:loads_what_is_not_there", store) as worker:
+        time.sleep(5 * LULL_SECONDS)
+        assert asked(worker, "said:number") == worker.process.pid
+
+
+@contextlib.contextmanager
+def taken(loads: str, store: PosixStore) -> Iterator[WorkerProcess]:
+    """A worker that was begun ahead, taken for a run."""
+    with workers_ahead(EngineChoice(workers=1, loads=loads)) as begun:
+        worker = WorkerProcess.start(store, "0", begun.pop())
+        yield worker
+        worker.kill()
+
+
+def asked(worker: WorkerProcess, function: str) -> Any:
+    worker.tell({"ask": function})
+    while not worker.hung_up:
+        for answer in worker.read():
+            if "said_of_run" in answer:
+                return answer["said_of_run"]
+    raise AssertionError("it has died")
+
+
+def test_what_idle_time_costs_is_in_the_account_of_the_next_task_once(store: PosixStore) -> None:
+    def burns() -> Iterator[None]:
+        began = time.process_time()
+        while time.process_time() - began < 0.05:
+            pass
+        yield
+
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as silent:
+        assert silent.stdout is not None
+        idle = Idle(burns())
+        idle.until_told(silent.stdout)
+        silent.kill()
+    clock = Clock()
+    clock.took("load", idle.taken())
+    [wall, cpu] = clock.seconds()["load"]
+    assert wall == 0.0, "the supervisor has booked the time on the wall as waiting"
+    assert cpu >= 0.05
+    assert idle.taken() == 0.0
+
+
+def test_an_idle_worker_opens_the_tokenizer_that_its_run_will_use(tmp_path: Path) -> None:
+    """Before it is a part of the run, under another name and beside the same configuration."""
+    text = train_bpe(["One sentence is enough."] * 9, vocab_size=300, end_of_text="<eos>")
+    (tmp_path / "own.json").write_text(text)
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "<eos>"}')
+    (tmp_path / "rows.jsonl").write_text('{"text": "One sentence is enough, twice."}\n')
+    (tmp_path / "given.toml").write_text(LOUD.replace('"bytes"', '"own.json"').replace('steps = ["loud:shout"]', ""))
+    run = curate.run(tmp_path / "given.toml", out=tmp_path / "run", workers=0)
+    ahead, own = open_given(run.recipe), run_tokenizer(run.store, run.recipe)
+    assert ahead is not None
+    assert own.backend is ahead.backend
+    assert own.name == "tokenizer.json"
+    (tmp_path / "tokenizer_config.json").write_text('{"eos_token": "<eos>", "pad_token": "a"}')
+    changed = open_given(run.recipe)
+    assert changed is not None
+    assert changed.backend is not own.backend, "what stands beside a file has a say in what is a control token"

@@ -43,6 +43,9 @@ from curate.engine.stores import open_store, store_at
 from curate.errors import MachineError, RunConflict, RunLocked, UsageError
 from curate.pipeline.parts import ASKED
 from curate.run_folder import folder_of
+from curate.tokenize.encode import load_tokenizer
+from curate.tokenize.shards import open_shards
+from curate.tokenize.train import train_bpe
 
 obstore = pytest.importorskip("obstore", reason="needs the extra [stores]")
 
@@ -554,6 +557,21 @@ def test_what_is_asked_of_a_run_is_answered_from_afar(recipe: Path, far: str, tm
     # What the store holds is compared, and not what was once copied.
     open_objects(far).write("documents/web/00000.parquet", b"damaged")
     assert any("documents/web/00000.parquet" in told for told in curate.verify(far).differences)
+
+
+def test_what_stands_beside_a_tokenizer_has_its_say_afar(recipe: Path, far: str, tmp_path: Path) -> None:
+    """A token that the configuration alone calls special comes from no text."""
+    table = json.loads(train_bpe(TEXTS, vocab_size=300, end_of_text="<eos>"))
+    table["added_tokens"] += [dict(table["added_tokens"][0], id=300, content="quay", special=False)]
+    (tmp_path / "own.json").write_text(json.dumps(table))
+    config = {"eos_token": "<eos>", "added_tokens_decoder": {"300": {"content": "quay", "special": True}}}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    recipe.write_text(recipe.read_text().replace('"bytes"', '"own.json"\nvalidation = 0'))
+    run = curate.run(recipe, out=far, workers=0)
+    [shard] = open_shards(run.folder / "tokens" / "train" / "web").shards
+    ids = shard.tokens.tolist()
+    assert "quay" in load_tokenizer(tmp_path / "own.json").decode(ids)
+    assert 300 not in ids
 
 
 def test_a_new_mixture_and_what_is_forgotten_change_the_run_that_is_far(recipe: Path, far: str, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     if options.train and isinstance(out, str):
         raise UsageError(f"a training needs a folder of this machine: afterwards, curate train {out} --out DIR")
     was_complete = store_at(out).stamp(MANIFEST) is not None
-    made = _run(options)
+    made = _run(options, out)
     if was_complete:
         warn(f"{out} is complete already; nothing to do.")
     print_run(made, as_json=options.json)
@@ -97,14 +97,14 @@ def run(options: argparse.Namespace) -> int:
     return made.exit_code
 
 
-def _run(options: argparse.Namespace) -> Run:
+def _run(options: argparse.Namespace, out: Path | str) -> Run:
     from curate.api import run
     from curate.report.terminal.progress import progress_on
 
     with progress_on(ERR) as show:
         return run(
             options.recipe,
-            out=options.out,
+            out=out,
             workers=options.workers,
             keep_intermediate=options.keep,
             fresh=options.fresh or None,

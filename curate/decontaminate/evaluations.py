@@ -14,14 +14,12 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.decontaminate.ngrams import Evaluation, index_items
 from curate.engine.files import find_inputs, open_input
 from curate.engine.plan import InputFile
 from curate.errors import UsageError, nearest
 from curate.model_file import ModelFile
-from curate.readers import parquet
 from curate.readers.inflate import COMPRESSED, Unreadable, inflate
 from curate.recipe import Decontaminate
 
@@ -104,8 +102,12 @@ def _rows(file: InputFile) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(file: InputFile, raw: Any) -> Iterator[dict[str, Any]]:
+    from pyarrow.parquet import ParquetFile  # only here: it brings the network's libraries along
+
+    from curate.readers import parquet
+
     try:
-        table = pq.ParquetFile(raw, page_checksum_verification=True).read()
+        table = ParquetFile(raw, page_checksum_verification=True).read()
     except parquet.DAMAGE as error:
         parquet.raise_machine_fault(error)
         raise UsageError(f"{file.name} cannot be read as Parquet: {error}") from error

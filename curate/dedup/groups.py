@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.dedup.cleanest import Clean
 from curate.dedup.excerpts import greatest_losses
@@ -71,7 +70,9 @@ def rows_by_group(
 
 def _gather(path: Path, columns: list[str], rows: npt.NDArray[np.int64]) -> pl.DataFrame:
     """Some rows of a file, in rising order, with few of the others in memory."""
-    with pq.ParquetFile(path, memory_map=True) as file:
+    from pyarrow.parquet import ParquetFile  # only here: it brings the network's libraries along
+
+    with ParquetFile(path, memory_map=True) as file:
         found, start = [file.schema_arrow.empty_table().select(columns)], 0
         for batch in file.iter_batches(BATCH, columns=columns):
             first, last = np.searchsorted(rows, [start, start + batch.num_rows])

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.dedup.minhash import unpack_signatures
 from curate.errors import UsageError
@@ -100,9 +99,11 @@ class SignatureFiles:
         self, documents: npt.NDArray[np.int64], name: str
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]]:
         """File by file: places in `documents`, and their rows of a column that `pack_signatures` made."""
+        from pyarrow.parquet import ParquetFile  # only here: it brings the network's libraries along
+
         for number, part, rows in self.places(documents):
             try:
-                with pq.ParquetFile(self.paths[number], memory_map=True) as file:
+                with ParquetFile(self.paths[number], memory_map=True) as file:
                     column = file.read(columns=[name]).column(0)
             except (pa.ArrowException, OSError, UnicodeError) as error:
                 raise _damaged(self.paths[number], error) from error
@@ -130,8 +131,10 @@ class SignatureFiles:
 
 def _check_file(path: str, columns: Sequence[str]) -> int:
     """The number of rows of a file that has all the columns."""
+    from pyarrow.parquet import ParquetFile
+
     try:
-        footer = pq.ParquetFile(path)
+        footer = ParquetFile(path)
     except FileNotFoundError as error:
         raise UsageError(f"there is no signature file {path}") from error
     except (pa.ArrowException, OSError, UnicodeError) as error:

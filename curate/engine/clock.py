@@ -44,6 +44,11 @@ class Clock:
             self.cpu[step] = self.cpu.get(step, 0.0) + now[1] - self._since[1]
         self._since = now
 
+    def took(self, step: str, cpu: float) -> None:
+        """CPU seconds of a step that were spent before this clock began, in time that was nobody's."""
+        self.wall[step] = self.wall.get(step, 0.0)
+        self.cpu[step] = self.cpu.get(step, 0.0) + cpu
+
     def seconds(self) -> dict[str, list[float]]:
         """{step: [wall, CPU]}, ready for JSON."""
         return {step: [round(wall, 6), round(self.cpu[step], 6)] for step, wall in self.wall.items()}

@@ -12,12 +12,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
-
-from pyarrow import fs as arrow_fs
+from typing import TYPE_CHECKING, Any
 
 from curate.batch import Pulse, no_pulse
-from curate.engine.folders import local_files
+from curate.engine.folders import local_files, local_version
 from curate.engine.object_address import is_stored, take_address
 from curate.engine.object_files import found_object, objects_below
 from curate.engine.patterns import (
@@ -35,6 +33,9 @@ from curate.engine.web_file import WebFile, is_on_server, look_at, open_web
 from curate.errors import UsageError
 from curate.recipe import COMMON_CRAWL
 
+if TYPE_CHECKING:
+    from pyarrow.fs import FileInfo
+
 
 def open_input(uri: str) -> Any:
     """A seekable binary file (`pyarrow.NativeFile`, `WebFile`) over a local path, an object store's URI or an address.
@@ -45,6 +46,10 @@ def open_input(uri: str) -> Any:
     """
     if is_on_server(uri):
         return open_web(uri)
+    if "://" not in uri:
+        import pyarrow  # not by who only looks for files
+
+        return pyarrow.OSFile(os.path.abspath(uri))
     filesystem, path = _resolve(uri)
     return filesystem.open_input_file(path)
 
@@ -118,6 +123,8 @@ def read_version(uri: str) -> tuple[int, str]:
     """Size in bytes and version of one input as it is now."""
     if is_on_server(uri):
         return look_at(uri)
+    if "://" not in uri:
+        return local_version(os.path.abspath(uri))
     filesystem, path = _resolve(uri)
     info = filesystem.get_file_info(path)
     return int(info.size or 0), _version(info)
@@ -220,24 +227,25 @@ def _match_elsewhere(pattern: str) -> Iterator[InputFile]:
         yield InputFile(name, scheme + info.path, int(info.size), _version(info))
 
 
-def _files_of(filesystem: Any, path: str) -> Iterator[arrow_fs.FileInfo]:
+def _files_of(filesystem: Any, path: str) -> Iterator[FileInfo]:
+    from pyarrow.fs import FileSelector
+
     info = filesystem.get_file_info(path)
-    if info.type == arrow_fs.FileType.File:
+    if info.is_file:
         yield info
-    elif info.type == arrow_fs.FileType.Directory:
-        children = filesystem.get_file_info(arrow_fs.FileSelector(path, recursive=True))
-        yield from (child for child in children if child.type == arrow_fs.FileType.File)
+    elif info.type.name == "Directory":
+        yield from (child for child in filesystem.get_file_info(FileSelector(path, recursive=True)) if child.is_file)
 
 
 def _resolve(uri: str) -> tuple[Any, str]:
-    if "://" not in uri:
-        return arrow_fs.LocalFileSystem(), os.path.abspath(uri)
+    from pyarrow.fs import FileSystem  # with all of its file systems and the network's libraries: a tenth of a start
+
     try:
-        filesystem, path = arrow_fs.FileSystem.from_uri(uri)
+        filesystem, path = FileSystem.from_uri(uri)
     except Exception as error:
         raise UsageError(f'cannot read "{shown(uri)}": {str(error).splitlines()[0]}') from error
     return filesystem, path
 
 
-def _version(info: arrow_fs.FileInfo) -> str:
+def _version(info: FileInfo) -> str:
     return str(info.mtime_ns) if info.mtime_ns is not None else ""

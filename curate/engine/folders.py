@@ -51,6 +51,15 @@ def local_files(path: str, depth: int | None) -> Iterator[FoundFile]:
         yield from _walk(path, depth)
 
 
+def local_version(path: str) -> tuple[int, str]:
+    """Size and modification time of a file as it is now, nothing of one that is gone."""
+    try:
+        info = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0, ""
+    return info.st_size, str(info.st_mtime_ns)
+
+
 def _walk(top: str, depth: int | None) -> Iterator[FoundFile]:
     names = 0
     folders: list[tuple[str, int, tuple[str, ...]]] = [(top, 0, (os.path.realpath(top),))]

@@ -5,7 +5,8 @@
                ◀── {"done": {"extract": [wall, cpu], …}}  or  {"failed": "MachineError", "message": …} ──
 
 Started as `python -m curate.engine.worker PARENT [FUNCTION]`, perhaps before there is a run: then it calls the
-function, "module:function", which loads what tasks need, and waits to hear which run it is for.
+function, "module:function", which loads what tasks need, and waits to hear which run it is for. What the function
+returns loads for that run, whenever there is no task (idle.py).
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from curate.engine.clock import Clock
 from curate.engine.cursor import Cursor
+from curate.engine.idle import Idle, Pieces
 from curate.engine.store import Store
 from curate.engine.stores import open_store
 from curate.errors import CurateError, described
@@ -44,18 +47,19 @@ MAX_LINE = 10_000
 def main() -> None:
     _die_with_parent(int(sys.argv[1]))  # first of all: an orphan must do nothing
     tasks, answers = private_pipes()
-    for function in sys.argv[2:]:
-        _load_ahead(function)
+    later = [_load_ahead(function) for function in sys.argv[2:]]
     if opening := tasks.readline():  # else there was no work
-        _serve(tasks, answers, json.loads(opening))
+        _serve(tasks, answers, json.loads(opening), later)
 
 
-def _load_ahead(function: str) -> None:
+def _load_ahead(function: str) -> Pieces:
     with contextlib.suppress(Exception):  # what cannot be loaded is told by the task that needs it
-        named_object(function)()
+        pieces: Pieces = named_object(function)()
+        return pieces
+    return lambda _: iter(())
 
 
-def _serve(tasks: TextIO, answers: TextIO, run: Mapping[str, str]) -> None:
+def _serve(tasks: TextIO, answers: TextIO, run: Mapping[str, str], later: Sequence[Pieces]) -> None:
     """The tasks of a run, until the supervisor closes its side."""
     _write_log(run["log"])
     store, cursor, check_files = (
@@ -67,17 +71,26 @@ def _serve(tasks: TextIO, answers: TextIO, run: Mapping[str, str]) -> None:
     said = TaskOutput(answers, cursor)
     sys.stdout = io.TextIOWrapper(said, encoding="utf-8", errors="backslashreplace", write_through=True)
     _answer(answers, {"ready": time.process_time()})
-    for line in tasks:
+    idle = Idle(chain.from_iterable(pieces(store) for pieces in later))
+    while line := _next_line(tasks, idle):
         command, clock = json.loads(line), Clock()
         if "ask" in command:
             _answer(answers, asked(store, command["ask"]))
             continue
+        if (cpu := idle.taken()) > 0:
+            clock.took("load", cpu)
         with clock("load"):
             # Only now: a worker is there before it has loaded the libraries, and the account says what they cost.
             from curate.engine.work import work
         answer = work(store, command, cursor, clock, check_files=check_files)
         said.flush_rest()
         _answer(answers, answer)
+
+
+def _next_line(tasks: TextIO, idle: Idle) -> str:
+    """Empty where the supervisor has closed its side."""
+    idle.until_told(tasks)
+    return tasks.readline()
 
 
 def asked(store: Store, function: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from curate.engine.outputs import Outputs
 from curate.engine.plan import Plan
 from curate.engine.records import committed, intact
 from curate.engine.store import Store
+from curate.engine.whole import file_digest
 from curate.pipeline.filtered import filtered_record, open_filtered
 from curate.pipeline.survivors import what_is_left
 from curate.readers.reader import traits_of
@@ -97,19 +99,42 @@ def _copy(path: Path, outputs: Outputs, name: str) -> None:
         outputs.write(CONFIG, path.with_name(CONFIG).read_bytes())
 
 
+@dataclass(frozen=True, slots=True)
+class TokenizerFile:
+    """A vocabulary by what it and the configuration beside it hold: wherever a copy lies, it is the same one."""
+
+    digests: tuple[str, ...]
+    path: Path = field(compare=False)
+
+
 def run_tokenizer(store: Store, recipe: Recipe) -> Tokenizer:
     """The tokenizer of a run, once its stage is done; a process opens it once."""
     name = tokenizer_name(recipe)
     if name == "bytes":
         return load_tokenizer(name)
-    end_of_text = committed(store, "tokenizer", "all").counts["end_of_text"]
-    path = intact(store, "tokenizer", "all", name)
-    return _open(str(path), path.stat().st_mtime_ns, end_of_text, wanted_control(recipe))
+    done = committed(store, "tokenizer", "all")
+    digests = tuple(done.outputs[each]["sha256"] for each in (name, CONFIG) if each in done.outputs)
+    if CONFIG in done.outputs:  # it has a say in what is a control token, and stands beside the file only once fetched
+        intact(store, "tokenizer", "all", CONFIG)
+    file = TokenizerFile(digests, intact(store, "tokenizer", "all", name))
+    return replace(_open(file, done.counts["end_of_text"], wanted_control(recipe)), name=name)
+
+
+def open_given(recipe: Recipe) -> Tokenizer | None:
+    """What `run_tokenizer` will open where the recipe gives a file, before the file is a part of the run; None of one
+    that is to be trained."""
+    choice = recipe.tokenize.tokenizer
+    if isinstance(choice, TokenizerChoice) or choice == "bytes":
+        return None
+    path = recipe.base / choice
+    beside = (each for each in (path, path.with_name(CONFIG)) if each.is_file())
+    file = TokenizerFile(tuple(map(file_digest, beside)), path)
+    return _open(file, end_of_text_of(path, named=recipe.tokenize.end_of_text), wanted_control(recipe))
 
 
 @cache
-def _open(spec: str, changed: int, end_of_text: str, control: tuple[str, ...]) -> Tokenizer:
-    return load_tokenizer(spec, end_of_text=end_of_text, control=control)
+def _open(file: TokenizerFile, end_of_text: str, control: tuple[str, ...]) -> Tokenizer:
+    return load_tokenizer(file.path, end_of_text=end_of_text, control=control)
 
 
 def tokenizer_name(recipe: Recipe) -> str:
