@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from lxml.html import HtmlElementClassLookup
 
 from curate.errors import UsageError
 from curate.extract.html import Extraction, extract_html
@@ -234,3 +235,18 @@ def test_an_empty_element_takes_no_text_away_with_it(engine: Engine, empty: str)
 def test_an_element_within_a_sentence_does_not_break_it(engine: Engine, name: str) -> None:
     html = PAGE.replace("<p>", f"<p>The boats left <{name}>the harbour</{name}> at noon, all of them.</p><p>", 1)
     assert "The boats left the harbour at noon, all of them." in extract_html(html, engine=engine).text
+
+
+def test_elements_of_one_class_give_trafilatura_the_text_that_those_of_many_give() -> None:
+    from curate.extract.html import _load_trafilatura
+
+    form = '<form><label>Name <input name="a" value="b"></label><select><option>One<option>Two</select></form>'
+    files = sorted((ARTICLES / "html").glob("*.html.gz"))[::4]  # the rest of the test does without them
+    pages = [PAGE.replace("<h2>", f"{form}<h2>"), *(gzip.decompress(file.read_bytes()).decode() for file in files)]
+    quick = [extract_html(page, engine="trafilatura") for page in pages]
+    _, parser = _load_trafilatura()
+    parser.set_element_class_lookup(HtmlElementClassLookup())  # lxml.html's own
+    try:
+        assert quick == [extract_html(page, engine="trafilatura") for page in pages]
+    finally:
+        _load_trafilatura.cache_clear()
