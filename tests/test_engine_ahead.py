@@ -17,11 +17,15 @@ import curate
 from curate.engine.ahead import MAX_AHEAD, workers_ahead
 from curate.engine.choice import EngineChoice
 from curate.engine.clock import Clock
+from curate.engine.engine import Assignment, Broke, Finished, Refused
 from curate.engine.engines import begun_ahead
+from curate.engine.fences import Fences
 from curate.engine.idle import LULL_SECONDS, Idle
 from curate.engine.local import LocalEngine
 from curate.engine.posix import PosixStore
 from curate.engine.process import WorkerProcess
+from curate.engine.records import committed
+from curate.engine.task import Attempt, Task
 from curate.errors import CurateError, MachineError, RecipeError
 from curate.pipeline.ahead import LOADS
 from curate.pipeline.tokenizer import open_given, run_tokenizer
@@ -50,6 +54,11 @@ def loads_what_is_not_there():
 def missing(store):
     raise ModuleNotFoundError("no such library")
     yield
+def takes_as_long_as_its_key_says(job):
+    import time
+    from curate.engine.job import Made
+    time.sleep(float(job.key))
+    return Made(job.outputs(), {"worker": os.getpid()})
 """
 
 LOUD = """
@@ -175,6 +184,24 @@ def asked(worker: WorkerProcess, function: str) -> Any:
             if "said_of_run" in answer:
                 return answer["said_of_run"]
     raise AssertionError("it has died")
+
+
+def test_of_two_without_work_the_one_that_has_just_ended_some_gets_the_next(store: PosixStore) -> None:
+    """The other may be loading something that takes long."""
+    engine, fences = LocalEngine(store, 2, Limits()), Fences(store)
+    fences.open()
+    for keys in (["0.3", "0.9"], ["0"]):
+        for key in keys:
+            task = Task("filter", key, "said:takes_as_long_as_its_key_says")
+            engine.submit(Assignment(task, Attempt(), fence=fences.next()))
+        while keys:
+            answers = engine.wait()
+            assert not any(isinstance(answer, Refused | Broke) for answer in answers), answers
+            keys = keys[sum(isinstance(answer, Finished) for answer in answers) :]
+    engine.close()
+    first, last, following = (committed(store, "filter", key).counts["worker"] for key in ("0.3", "0.9", "0"))
+    assert first != last
+    assert following == last
 
 
 def test_what_idle_time_costs_is_in_the_account_of_the_next_task_once(store: PosixStore) -> None:

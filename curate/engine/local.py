@@ -159,8 +159,9 @@ class LocalEngine:
                     self._pool.append(self._started(len(self._pool)))
                     continue
                 return
-            self._book_time(idle[0])
-            idle[0].assign(self._pending.popleft(), self.workers)
+            chosen = max(idle, key=lambda worker: worker.heard)  # who waits for longer may be loading something
+            self._book_time(chosen)
+            chosen.assign(self._pending.popleft(), self.workers)
 
     def _started(self, number: int) -> WorkerProcess:
         while self.begun:

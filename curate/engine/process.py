@@ -88,6 +88,8 @@ class WorkerProcess:
     """When it became ready, got its task, or gave its last answer."""
     assigned: tuple[float, float] = (0.0, 0.0)
     """When it got its task, and the CPU seconds that it had taken until then."""
+    heard: float = 0.0
+    """When it last said something."""
     hung_up: bool = False
     """Its pipe is closed: it is dead, or will be in a moment."""
     _unread: bytes = b""
@@ -152,7 +154,7 @@ class WorkerProcess:
             if (answer := _answer_in(line)) is None:
                 continue
             self.ready = self.ready or "ready" in answer
-            self.since = time.perf_counter()
+            self.since = self.heard = time.perf_counter()
             yield answer
 
     def started_in(self, cpu: float) -> list[float]:
