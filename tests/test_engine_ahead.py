@@ -190,7 +190,7 @@ def test_of_two_without_work_the_one_that_has_just_ended_some_gets_the_next(stor
     """The other may be loading something that takes long."""
     engine, fences = LocalEngine(store, 2, Limits()), Fences(store)
     fences.open()
-    for keys in (["0.3", "0.9"], ["0"]):
+    for keys in (["0.3", "0.9"], ["0"], ["0.31", "0.91"], ["0.01"]):
         for key in keys:
             task = Task("filter", key, "said:takes_as_long_as_its_key_says")
             engine.submit(Assignment(task, Attempt(), fence=fences.next()))
@@ -199,9 +199,9 @@ def test_of_two_without_work_the_one_that_has_just_ended_some_gets_the_next(stor
             assert not any(isinstance(answer, Refused | Broke) for answer in answers), answers
             keys = keys[sum(isinstance(answer, Finished) for answer in answers) :]
     engine.close()
-    first, last, following = (committed(store, "filter", key).counts["worker"] for key in ("0.3", "0.9", "0"))
-    assert first != last
-    assert following == last
+    did = {key: committed(store, "filter", key).counts["worker"] for key in ("0.9", "0", "0.91", "0.01")}
+    assert did["0.9"] != did["0.91"]
+    assert (did["0"], did["0.01"]) == (did["0.9"], did["0.91"])
 
 
 def test_what_idle_time_costs_is_in_the_account_of_the_next_task_once(store: PosixStore) -> None:
