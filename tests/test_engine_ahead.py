@@ -190,6 +190,7 @@ def test_of_two_without_work_the_one_that_has_just_ended_some_gets_the_next(stor
     """The other may be loading something that takes long."""
     engine, fences = LocalEngine(store, 2, Limits()), Fences(store)
     fences.open()
+    assert engine.ask("said:number") != engine.ask("said:number"), "both are there before there is work"
     for keys in (["0.3", "0.9"], ["0"], ["0.31", "0.91"], ["0.01"]):
         for key in keys:
             task = Task("filter", key, "said:takes_as_long_as_its_key_says")
