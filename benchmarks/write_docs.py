@@ -112,6 +112,14 @@ BENCHMARKS = {
         "`curate ablate` on data of which one knows the answer: damage has to lose at p < .01, equal data must not be "
         "told apart.",
     ),
+    "ablate_peers": Benchmark(
+        "Curated data beside datatrove's",
+        "ablate_peers.py",
+        "--data DATA",
+        "The pages of the quickstart as they are extracted, curated, and by datatrove, each judged by training n-gram "
+        "models on it: bits per byte of texts that one of them holds out, and of texts that people marked. Lower is "
+        "better.",
+    ),
     "plan_scale": Benchmark(
         "A plan of 700,000 splits",
         "plan_scale.py",
