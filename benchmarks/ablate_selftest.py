@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the tier")
     parser.add_argument("--work", type=Path, help="keep runs and trainings here, and go on with them")
+    parser.add_argument("--damages", default="shuffled,duplicated,boilerplate,german", help="which of them")
     parser.add_argument("--skip-damage", action="store_true")
     parser.add_argument("--skip-equal", action="store_true")
     options = parser.parse_args()
@@ -84,7 +85,7 @@ def main() -> None:
 
 def damage(options: argparse.Namespace, work: Path, runs: dict[str, Path]) -> None:
     start = time.perf_counter()
-    arms = [runs[name] for name in ("clean", "shuffled", "duplicated", "boilerplate", "german")]
+    arms = [runs[name] for name in ("clean", *options.damages.split(","))]
     found = compare(options, work / "damage", arms, work, seed=17)
     print(f"{options.tier}, {options.seeds} seeds, {found.arms[0].tokens:,} tokens each, {found.documents} documents")
     print(f"{'arm':<16}{'bits/byte':>10}{'difference':>12}{'95 % interval':>20}{'p':>9}   as it should be")

@@ -296,6 +296,40 @@ def test_noise_of_seeds_is_no_difference() -> None:
     assert judge_arms(measured(np.full(40, -8.0), 1.0), 3)[0].verdict == "better"
 
 
+def test_one_training_alone_is_judged_by_the_second_one_of_the_baseline() -> None:
+    base = measured(np.full(40, 1.0), 1.0)
+    one = base._replace(nats={"a": base.nats["a"][:2], "b": base.nats["b"][:1]})
+    assert judge_arms(one, 1)[0].verdict == "not separable"
+
+
+def test_equal_arms_are_told_apart_as_seldom_as_asked_also_where_one_scatters_more() -> None:
+    drawn = np.random.default_rng(5)
+    for times in (1, 3):
+        noise = [drawn.normal(0, 1, 9)[:, None] + drawn.normal(0, 0.5, (9, 40)) for _ in range(100)]
+        arms = [
+            PassageNats(
+                np.full(40, 100),
+                ["web"] * 40,
+                [f"d{at}" for at in range(40)],
+                {"a": 100 + each[:6], "b": 100 + times * each[6:]},
+            )
+            for each in noise
+        ]
+        told = sum(judge_arms(arm, 3)[0].verdict != "not separable" for arm in arms)
+        assert told <= 11, "of 100 at 5 %, with a chance of 1 %"
+
+
+def test_an_arm_whose_trainings_scatter_hides_nothing_that_another_one_shows() -> None:
+    """As full trainings of tier t1 on German text do, 80 times as much as those on the English that is asked about."""
+    base = measured(np.full(40, 1.0), 0.05)
+    wild = np.stack([base.nats["a"][0] + 100 + off for off in (-9.0, 2.0, 7.0)])
+    both = {verdict.arm: verdict for verdict in judge_arms(base._replace(nats={**base.nats, "wild": wild}), 3)}
+    [alone] = judge_arms(base, 3)
+    assert alone.p < 0.01
+    assert (both["b"].p, both["b"].verdict) == (alone.p, "worse")
+    assert both["wild"].verdict == "worse"
+
+
 def test_more_questions_need_more_certainty() -> None:
     base = measured(np.random.default_rng(2).normal(0.75, 2, 40), 0.0)
     [alone] = judge_arms(base, 3)

@@ -168,7 +168,7 @@ def _answer(
         )
     verdicts = judge_arms(measured, seeds, groups=_owned(passages, arms), alpha=alpha)
     again = judge_arms(_repeated(measured, seeds), seeds, alpha=alpha)
-    spread, _ = seed_spread(measured, [*sources.values()])
+    spread, _ = seed_spread([bits_by_seed(measured, arms[0].name, [*sources.values()])])
     return Ablation(
         folder=str(folder),
         tier=tier.name,

@@ -25,7 +25,8 @@ class ArmSummary:
 class Ablation:
     """The answer. `again` is the baseline under other seeds beside itself, which should not be separable; `verdicts`
     are of all other arms, of group "all" (the mean over sources), of each source, and, where arms hold out different
-    texts, of what one alone holds out. `spread` is what seeds do to bits per byte, pooled over all arms."""
+    texts, of what one alone holds out. `spread` is what seeds do to the baseline's bits per byte, over all of its
+    trainings."""
 
     folder: str
     tier: str

@@ -1,13 +1,15 @@
 """Better, worse or not separable: two sources of chance, the documents that were held out and the seeds of training.
 
 nats of each passage, by arm and seed ─┬▶ differences, documents drawn again and again ──────┐
-                                       └▶ spread of seeds over all arms ─▶ Student's t ──────┴▶ interval, p ─▶ verdict
+                                       └▶ spread of both arms' seeds ─▶ Student's t ─────────┴▶ interval, p ─▶ verdict
 
 A paired bootstrap over documents (Koehn 2004, "Statistical significance tests for machine translation evaluation")
 says how much depends on what was held out, and nothing about training: of two models that were trained on the same
 texts in another order, one is a little better on nearly all documents. So each draw of documents gets, added, a draw of
 the seeds' noise: Student's t with the degrees of freedom of the spread that was measured, times its standard error.
-Pairing by seeds makes noise smaller where arms have much in common; the spread does not count on it.
+The spread is that of the two arms that are compared, by as many trainings of each, so that it is right as well where
+one of them scatters more; a third arm, of data that trains badly, may scatter a hundred times as much, and would hide
+what these show. Pairing by seeds makes noise smaller where arms have much in common; the spread does not count on it.
 """
 
 from __future__ import annotations
@@ -163,7 +165,7 @@ def _compare(
     rows = [group.rows for group in groups.values()]
     baseline, own = (bits_by_seed(measured, each, rows)[:seeds] for each in (_first(measured), arm))
     at = list(measured.nats).index(arm) - 1
-    noisy = draws[:, at] + _seed_noise(measured, rows, seeds, at)
+    noisy = draws[:, at] + _seed_noise(measured, rows, seeds, arm)
     low, high = np.quantile(noisy, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]).tolist()
     beyond = min(int((noisy <= 0).sum()), int((noisy >= 0).sum()))
     p = min(2 * (beyond + 1) / (len(noisy) + 1), 1.0)
@@ -187,21 +189,21 @@ def _compare(
     )
 
 
-def _seed_noise(measured: PassageNats, rows: Sequence[Ints], seeds: int, at: int) -> Floats:
+def _seed_noise(measured: PassageNats, rows: Sequence[Ints], seeds: int, arm: str) -> Floats:
     """Draws of what the mean over seeds is off by: t times the standard error of a difference of two such means."""
-    spread, freedom = seed_spread(measured, rows)
+    bits = [bits_by_seed(measured, each, rows) for each in (_first(measured), arm)]
+    # Of one training alone nobody knows; the baseline has a second one then.
+    spread, freedom = seed_spread([each[:seeds] for each in bits] if seeds > 1 else bits)
     if freedom == 0 or spread == 0:
         return np.zeros(DRAWS)
-    generator = np.random.default_rng([18, at])
+    generator = np.random.default_rng([18, list(measured.nats).index(arm) - 1])
     return generator.standard_t(freedom, DRAWS) * spread * math.sqrt(2 / seeds)
 
 
-def seed_spread(measured: PassageNats, rows: Sequence[Ints]) -> tuple[float, int]:
-    """The standard deviation of bits per byte between trainings of one arm, pooled over all, and its degrees of
-    freedom."""
-    found = [bits_by_seed(measured, arm, rows) for arm in measured.nats]
-    freedom = sum(len(each) - 1 for each in found)
-    squares = sum(float(((each - each.mean()) ** 2).sum()) for each in found)
+def seed_spread(bits: Sequence[Floats]) -> tuple[float, int]:
+    """The standard deviation between trainings of one arm, pooled over arms, and its degrees of freedom."""
+    freedom = sum(len(each) - 1 for each in bits)
+    squares = sum(float(((each - each.mean()) ** 2).sum()) for each in bits)
     return (math.sqrt(squares / freedom) if freedom else 0.0), freedom
 
 
