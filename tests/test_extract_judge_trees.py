@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from curate.extract.judge.fit import Boosting, fit_trees, thin, trees_of
-from curate.extract.judge.trees import ONE, per_mille, sums_of
+from curate.extract.judge.trees import BUCKET, ONE, logit_steps, per_mille, sums_of
 
 ROWS, WIDTH = 700, 9
 
@@ -58,3 +58,13 @@ def test_fitting_twice_gives_the_same_trees() -> None:
     labels = (rows.sum(axis=1, dtype=np.int64) > 0).astype(np.float64)
     one, two = (fit_trees(rows, labels, np.ones(ROWS), Boosting(trees=10), seed=1) for _ in range(2))
     assert all((a == b).all() for a, b in zip(one, two, strict=True))
+
+
+def test_per_mille_is_what_a_search_through_all_of_its_steps_finds() -> None:
+    steps = logit_steps().astype(np.int64)
+    ends = np.iinfo(np.int32)
+    near = np.concatenate([steps - 1, steps, steps + 1, np.arange(-BUCKET, BUCKET), [ends.min, ends.max, 0]])
+    drawn = np.random.default_rng(3).normal(0, 200_000, 100_000)
+    sums = np.concatenate([near, drawn]).astype(np.int32)
+    assert np.array_equal(per_mille(sums), np.searchsorted(steps, sums, side="right"))
+    assert np.diff(steps).min() > BUCKET, "a bucket holds one step at most"

@@ -21,6 +21,8 @@ LANES = 8
 ONE = 1 << 16
 """A leaf's value 1.0, in log-odds."""
 PER_MILLE = 1000
+BUCKET = 1 << 7
+"""Of sums: half of what lies between the two nearest steps of a probability by 1 ‰."""
 LEFT_BITS, THRESHOLD_BITS, LOW = 16, 32, 0xFFFF
 """Of a node: the feature that is asked in the low 16 bits, the node to the left, counted from the tree's root, in the
 next 16, and above them, with its sign, the greatest value that goes left. The node to the right stands behind it."""
@@ -54,9 +56,24 @@ def logit_steps() -> npt.NDArray[np.int32]:
     return np.round(np.log(middle / (1 - middle)) * ONE).astype(np.int32)
 
 
+@cache
+def _steps_by_bucket() -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+    """How many steps lie below each bucket of sums, from the first step on; and the step that may lie within it, by
+    that number. Two steps are never so near that both do."""
+    steps = logit_steps()
+    begins = np.arange(steps[0], steps[-1] + BUCKET, BUCKET)
+    below = np.searchsorted(steps, begins, side="right").astype(np.int16)
+    return below, np.append(steps, np.iinfo(np.int32).max).astype(np.int32)
+
+
 def per_mille(sums: npt.NDArray[np.int32]) -> npt.NDArray[np.int16]:
-    """int16[rows], 0 to 1000: the logistic function of sums."""
-    return np.searchsorted(logit_steps(), sums, side="right").astype(np.int16)
+    """int16[rows], 0 to 1000: the logistic function of sums. By a table: a search through all steps for each sum took
+    as long as a sixth of the trees."""
+    below, steps = _steps_by_bucket()
+    bucket = (np.clip(sums, steps[0], steps[-2]) - steps[0]) // BUCKET
+    found = below[bucket]
+    found += sums >= steps[found]
+    return np.where(sums < steps[0], np.int16(0), found)
 
 
 def pack_node(feature: int, threshold: int, left: int) -> int:
