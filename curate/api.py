@@ -310,6 +310,7 @@ def run(
     from curate.engine.choice import EngineChoice
     from curate.engine.engines import begun_ahead
     from curate.engine.stores import is_here
+    from curate.engine.uncollected import uncollected
     from curate.pipeline.ahead import LOADS
     from curate.run_files import MANIFEST
 
@@ -319,8 +320,8 @@ def run(
     has_work = world == 1 and not (out is not None and is_here(out) and Path(out, MANIFEST).is_file())
     choice = EngineChoice(engine, workers, ray_address, insecure_cluster, loads=LOADS if has_work else "")
     with begun_ahead(choice) as ahead, _shown_progress() if progress else nullcontext(show) as told:
-        # Only now: it takes as long as workers, or a cluster, to be there.
-        from curate.pipeline.run import run as run_recipe
+        with uncollected():  # only now: it takes as long as workers, or a cluster, to be there
+            from curate.pipeline.run import run as run_recipe
 
         made = run_recipe(
             recipe,

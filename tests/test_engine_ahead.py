@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import io
+import os
 import subprocess
 import sys
 import time
@@ -26,6 +29,7 @@ from curate.engine.posix import PosixStore
 from curate.engine.process import WorkerProcess
 from curate.engine.records import committed
 from curate.engine.task import Attempt, Task
+from curate.engine.uncollected import uncollected
 from curate.errors import CurateError, MachineError, RecipeError
 from curate.pipeline.ahead import LOADS
 from curate.pipeline.tokenizer import open_given, run_tokenizer
@@ -38,6 +42,9 @@ def loaded(store):
     return sorted({"polars", "numba"} & {*sys.modules})
 def number(store):
     return os.getpid()
+def collects(store):
+    import gc
+    return gc.isenabled() and gc.get_freeze_count() > 0
 def fails(store):
     from curate.errors import RecipeError
     raise RecipeError("it has a fault")
@@ -212,11 +219,10 @@ def test_what_idle_time_costs_is_in_the_account_of_the_next_task_once(store: Pos
             pass
         yield
 
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as silent:
-        assert silent.stdout is not None
+    reads, writes = os.pipe()
+    with io.FileIO(reads) as nothing, io.FileIO(writes, "w"):
         idle = Idle(burns())
-        idle.until_told(silent.stdout)
-        silent.kill()
+        idle.until_told(nothing)
     clock = Clock()
     clock.took("load", idle.taken())
     [wall, cpu] = clock.seconds()["load"]
@@ -241,3 +247,19 @@ def test_an_idle_worker_opens_the_tokenizer_that_its_run_will_use(tmp_path: Path
     changed = open_given(run.recipe)
     assert changed is not None
     assert changed.backend is not own.backend, "what stands beside a file has a say in what is a control token"
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_the_collector_of_garbage_is_as_it_was_after_what_was_loaded_without_it(is_on: bool) -> None:
+    (gc.enable if is_on else gc.disable)()
+    try:
+        with uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled() == is_on
+    finally:
+        gc.enable()
+
+
+def test_a_worker_collects_garbage_again_once_it_has_loaded(store: PosixStore) -> None:
+    with taken("said:load", store) as worker:
+        assert asked(worker, "said:collects")

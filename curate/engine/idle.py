@@ -5,11 +5,11 @@ no task for a moment ─▶ a piece ─▶ still no task ─▶ the next piece �
 
 from __future__ import annotations
 
+import io
 import selectors
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TextIO
 
 from curate.engine.store import Store
 
@@ -27,7 +27,7 @@ class Idle:
     pieces: Iterator[None]
     cpu: float = 0.0
 
-    def until_told(self, tasks: TextIO) -> None:
+    def until_told(self, tasks: io.FileIO) -> None:
         """Returns when there is something to read, or nothing left to load."""
         with selectors.DefaultSelector() as selector:
             selector.register(tasks, selectors.EVENT_READ)

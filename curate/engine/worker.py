@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import json
 import os
@@ -30,6 +31,7 @@ from curate.engine.cursor import Cursor
 from curate.engine.idle import Idle, Pieces
 from curate.engine.store import Store
 from curate.engine.stores import open_store
+from curate.engine.uncollected import uncollected
 from curate.errors import CurateError, described
 from curate.plugins import named_object
 from curate.text.compiling import WHILE_COMPILING
@@ -47,7 +49,9 @@ MAX_LINE = 10_000
 def main() -> None:
     _die_with_parent(int(sys.argv[1]))  # first of all: an orphan must do nothing
     tasks, answers = private_pipes()
-    later = [_load_ahead(function) for function in sys.argv[2:]]
+    with uncollected():
+        later = [_load_ahead(function) for function in sys.argv[2:]]
+    gc.freeze()  # what is loaded stays to the end: no later look need go through it
     if opening := tasks.readline():  # else there was no work
         _serve(tasks, answers, json.loads(opening), later)
 
@@ -59,7 +63,7 @@ def _load_ahead(function: str) -> Pieces:
     return lambda _: iter(())
 
 
-def _serve(tasks: TextIO, answers: TextIO, run: Mapping[str, str], later: Sequence[Pieces]) -> None:
+def _serve(tasks: io.FileIO, answers: TextIO, run: Mapping[str, str], later: Sequence[Pieces]) -> None:
     """The tasks of a run, until the supervisor closes its side."""
     _write_log(run["log"])
     store, cursor, check_files = (
@@ -87,7 +91,7 @@ def _serve(tasks: TextIO, answers: TextIO, run: Mapping[str, str], later: Sequen
         _answer(answers, answer)
 
 
-def _next_line(tasks: TextIO, idle: Idle) -> str:
+def _next_line(tasks: io.FileIO, idle: Idle) -> bytes:
     """Empty where the supervisor has closed its side."""
     idle.until_told(tasks)
     return tasks.readline()
@@ -147,7 +151,7 @@ class TaskOutput(io.BufferedIOBase):
         _answer(self._answers, {"said": said, "step": self._cursor.read().step})
 
 
-def _file_check(tasks: TextIO, answers: TextIO) -> Callable[[], None]:
+def _file_check(tasks: io.FileIO, answers: TextIO) -> Callable[[], None]:
     """A document that closes descriptors takes the worker's pipes with it. Nothing can be said any more then, but the
     cursor still names who did it. Where 0, 1 or 2 is closed, the next file that is opened would be written to by
     whatever prints."""
@@ -178,11 +182,11 @@ def _answer(answers: TextIO, message: Mapping[str, Any]) -> None:
     answers.flush()
 
 
-def private_pipes() -> tuple[TextIO, TextIO]:
+def private_pipes() -> tuple[io.FileIO, TextIO]:
     """Keep the pipes for tasks and answers: who reads from stdin, as many a program that is started does, finds nothing
     there, and whatever else prints goes to the log."""
     # Numbers 0 and 1 are what others read and print to; the duplicates have numbers that nobody knows.
-    tasks = os.fdopen(os.dup(0), encoding="utf-8")
+    tasks = io.FileIO(os.dup(0))  # without a buffer: a line that lies in one cannot be waited for
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -11,6 +11,7 @@ Started as `python -m curate.engine.ray.bridge SETTINGS` (JSON). No retry and no
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -239,7 +240,8 @@ class Bridge:
 def main() -> None:
     settings = json.loads(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's business
-    lines, answers = private_pipes()
+    pipe, answers = private_pipes()
+    lines = io.TextIOWrapper(io.BufferedReader(pipe), encoding="utf-8")
     bridge = Bridge(settings, answers)
     # Ray puts a driver's folder before all others of a node's own path: in a checkout its curate would hide theirs.
     os.chdir(tempfile.gettempdir())
