@@ -26,10 +26,11 @@ from curate.run_files import done_record
 FIND = """
 import json, resource, sys, time
 from curate.engine.plan_file import read_plan
-from curate.engine.posix import open_folder
+from pathlib import Path
+from curate.engine.posix import PosixStore
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 started = time.perf_counter()
-plan = read_plan(open_folder(sys.argv[1]))
+plan = read_plan(PosixStore(Path(sys.argv[1])))
 opened, times = time.perf_counter() - started, []
 for key in sys.argv[2:]:
     started = time.perf_counter()
@@ -41,9 +42,10 @@ print(json.dumps({"opened": opened, "found": times, "grown_mb": (memory - before
 GO_ON = """
 import sys, time
 from curate.engine.plan_file import check_splits, read_plan
-from curate.engine.posix import open_folder
+from pathlib import Path
+from curate.engine.posix import PosixStore
 from curate.engine.records import keys_done
-store = open_folder(sys.argv[1])
+store = PosixStore(Path(sys.argv[1]))
 started = time.perf_counter()
 store.tidy()
 check_splits(store)
