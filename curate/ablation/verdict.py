@@ -163,9 +163,10 @@ def _compare(
     measured: PassageNats, name: str, groups: Mapping[str, _Group], draws: Floats, arm: str, seeds: int
 ) -> ArmVerdict:
     rows = [group.rows for group in groups.values()]
-    baseline, own = (bits_by_seed(measured, each, rows)[:seeds] for each in (_first(measured), arm))
+    bits = [bits_by_seed(measured, each, rows) for each in (_first(measured), arm)]
+    baseline, own = (each[:seeds] for each in bits)
     at = list(measured.nats).index(arm) - 1
-    noisy = draws[:, at] + _seed_noise(measured, rows, seeds, arm)
+    noisy = draws[:, at] + _seed_noise(bits, seeds, at)
     low, high = np.quantile(noisy, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]).tolist()
     beyond = min(int((noisy <= 0).sum()), int((noisy >= 0).sum()))
     p = min(2 * (beyond + 1) / (len(noisy) + 1), 1.0)
@@ -189,14 +190,13 @@ def _compare(
     )
 
 
-def _seed_noise(measured: PassageNats, rows: Sequence[Ints], seeds: int, arm: str) -> Floats:
+def _seed_noise(bits: Sequence[Floats], seeds: int, at: int) -> Floats:
     """Draws of what the mean over seeds is off by: t times the standard error of a difference of two such means."""
-    bits = [bits_by_seed(measured, each, rows) for each in (_first(measured), arm)]
     # Of one training alone nobody knows; the baseline has a second one then.
     spread, freedom = seed_spread([each[:seeds] for each in bits] if seeds > 1 else bits)
     if freedom == 0 or spread == 0:
         return np.zeros(DRAWS)
-    generator = np.random.default_rng([18, list(measured.nats).index(arm) - 1])
+    generator = np.random.default_rng([18, at])
     return generator.standard_t(freedom, DRAWS) * spread * math.sqrt(2 / seeds)
 
 
